@@ -201,7 +201,7 @@ def month_section():
     rows = []
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
-        functions, queues, ends = len(NAMES["functions"]), peers + 3, 2
+        functions, queues, ends = len(NAMES["functions"]), peers + len(NAMES["queues"]) - 1, 2
         alarms = 11 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
         lambdas = 3 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])

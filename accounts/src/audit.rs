@@ -1,7 +1,7 @@
 //! The events of an operation in the audit trail: those that concern the security of an account, and who may see or use
 //! it. Logins and edits of a profile are not recorded, because each would cost a write and its replication.
 
-use umoja_schema::{AuditEvent, IdentifierKind, UserId};
+use umoja_schema::{AuditEvent, IdentifierKind, LinkState, ProfileFacts, UserId};
 
 use crate::identifiers::verified;
 use crate::person::{Change, Stored};
@@ -16,6 +16,7 @@ pub(crate) fn events(before: &Stored, after: &Change) -> Vec<(UserId, AuditEvent
     }
     let linked = facts.links.keys().filter(|company| !before.is_linked_to(company));
     events.extend(linked.map(|company| (id, AuditEvent::Linked(company.clone()))));
+    events.extend(standings(&before.facts, facts).map(|event| (id, event)));
     // The stored pointer counts, because `before` may have the pointer as if it had been written already.
     let had = before.profile.profile_facts().and_then(|facts| facts.merged_into);
     let has = facts.merged_into;
@@ -29,6 +30,21 @@ pub(crate) fn events(before: &Stored, after: &Change) -> Vec<(UserId, AuditEvent
         events.extend(left.chain(joined));
     }
     events
+}
+
+/// The suspensions that begin or end. A link that begins is active.
+pub(crate) fn standings<'a>(
+    before: &'a ProfileFacts,
+    after: &'a ProfileFacts,
+) -> impl Iterator<Item = AuditEvent> + 'a {
+    after.links.iter().filter_map(|(company, link)| {
+        let had = before.links.get(company).map_or(LinkState::Active, |link| link.state);
+        match (had, link.state) {
+            (LinkState::Active, LinkState::Suspended) => Some(AuditEvent::Suspended(company.clone())),
+            (LinkState::Suspended, LinkState::Active) => Some(AuditEvent::Activated(company.clone())),
+            (LinkState::Active, LinkState::Active) | (LinkState::Suspended, LinkState::Suspended) => None,
+        }
+    })
 }
 
 /// True if the value or the verified flag of an identifier changed. Its blind indexes may change without that, because

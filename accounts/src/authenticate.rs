@@ -1,15 +1,16 @@
-//! Checks a password. The answer and the work behind it are the same for an unknown user, a disabled user and a wrong
-//! password. For merged users, the credentials and the status of the primary account decide. Too many failures lock
+//! Checks a password. The answer and the work behind it are the same for an unknown user, a disabled user, a user that
+//! the company has suspended and a wrong password. For merged users, the credentials and the status of the primary account decide. Too many failures lock
 //! further attempts out for some time.
 
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
-use umoja_schema::{AccountStatus, Credentials, PartRecord};
+use umoja_schema::{AccountStatus, Credentials};
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
 use crate::deciding::Deciding;
+use crate::links::may_log_in;
 use crate::lockout::{Entry, Origin, Target};
 use crate::person::Change;
 use crate::profiles::Rules;
@@ -102,7 +103,7 @@ async fn login(
         Verdict::Verified => None,
         Verdict::Upgrade(secret) => Some(secret),
     };
-    if !is_active(&person) {
+    if !may_log_in(&person, &context.company.id) {
         return Ok(Login::Rejected);
     }
     if secret.is_some() {
@@ -123,11 +124,6 @@ async fn login(
         tracing::warn!(%error, "a user was not linked to the company that authenticated it");
         Login::Accepted(Box::new(person))
     }))
-}
-
-/// True if the primary account may log in: its status counts.
-pub(crate) fn is_active(person: &PersonParts) -> bool {
-    person.primary.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
 }
 
 /// Links the calling company to the user whose password was checked, which gives it the right to change the profile.

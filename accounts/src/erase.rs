@@ -7,14 +7,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, AuditEvent, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api};
+use umoja_schema::{
+    Attribute, AuditEvent, CompanyId, Log, LogRow, Part, PartRecord, PersonVersion, UserId, Version, api,
+};
 use umoja_store::apply::{MAX_ROUNDS, OwnershipChange};
 use umoja_store::person::read_to_erase;
 use umoja_store::ports::{MAX_WRITES, Parts, StoreError};
 use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
+use crate::named::Named;
 use crate::receipt::{ERASE, erased_together, receipt};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, People, Reason, Rule};
@@ -22,7 +26,7 @@ use crate::{Accounts, Context, Error, People, Reason, Rule};
 /// Erases a person.
 pub struct Erase {
     /// Any user of the person.
-    pub id: UserId,
+    pub selector: Selector,
     /// The reason for the erasure.
     pub reason: Option<Reason>,
     /// The version that has to have arrived in the region.
@@ -34,6 +38,8 @@ type Left = Vec<(UserId, Parts)>;
 
 /// The users to erase.
 pub struct Found {
+    /// The user that the request names.
+    named: Named,
     /// The users that an earlier request erased together with the user.
     before: BTreeSet<UserId>,
     left: Left,
@@ -44,26 +50,64 @@ impl Rule for Erase {
     /// The receipt. A retry also erases users that were merged since.
     type Done = api::Receipt;
 
-    async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Found, Error> {
+    async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Found, Error> {
+        self.found(accounts, context).await
+    }
+
+    async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
+        // The future is large, and most of its callers hold other ones.
+        let receipt = Box::pin(self.erased(accounts, context, found, |_| true)).await?;
+        receipt.ok_or(Error::Broken("an erasure without a condition is done"))
+    }
+}
+
+impl Erase {
+    /// The users to erase.
+    async fn found(&self, people: &People, context: &Context) -> Result<Found, Error> {
         // This check comes first, because then every later read is at least as new.
-        accounts.at_least(self.min_version.as_ref()).await?;
-        let alone = BTreeSet::from([self.id]);
-        let (before, left_alone) =
-            tokio::try_join!(erased_together(accounts, self.id), left(accounts, self.id, &alone))?;
-        let left = if before == alone { left_alone } else { left(accounts, self.id, &before).await? };
-        Ok(Found { before, left })
+        people.at_least(self.min_version.as_ref()).await?;
+        let named = Named::find(people, context, &self.selector).await?;
+        let id = named.id;
+        let alone = BTreeSet::from([id]);
+        let (before, left_alone) = tokio::try_join!(erased_together(people, id), left(people, id, &alone))?;
+        let left = if before == alone { left_alone } else { left(people, id, &before).await? };
+        Ok(Found { named, before, left })
+    }
+
+    /// Erases the person if no other company is linked to any of its users. `None` if one is, or if that is not known
+    /// because a part has not arrived. The transaction requires that the users are as they were read, so a company that
+    /// is linked at the same moment keeps its user.
+    pub(crate) async fn unless_shared(
+        &self,
+        people: &People,
+        context: &Context,
+    ) -> Result<Option<api::Receipt>, Error> {
+        let found = self.found(people, context).await?;
+        Box::pin(self.erased(people, context, found, |users| are_only_of(&context.company.id, users))).await
     }
 
     /// Continues until no user is left, so that a user that was merged at the last moment is erased too. A retry
-    /// continues where the last run stopped.
-    async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<api::Receipt, Error> {
+    /// continues where the last run stopped. It stops at users that do not meet the condition, and gives `None` if
+    /// these are all.
+    async fn erased(
+        &self,
+        people: &People,
+        context: &Context,
+        found: Found,
+        may_erase: impl Fn(&Left) -> bool,
+    ) -> Result<Option<api::Receipt>, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
-        let mut written = BTreeSet::new();
-        has_arrived(accounts, self.id, &users).await?;
+        let (mut written, id) = (BTreeSet::new(), found.named.id);
+        has_arrived(people, id, &users).await?;
+        found.named.note(people).await?;
         while !users.is_empty() {
+            if !may_erase(&users) {
+                return if written.is_empty() { Ok(None) } else { receipt(people, id).await.map(Some) };
+            }
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
-            let erasing = Erasing { people: accounts, context, asked: &self, together: &together };
+            let reason = self.reason.as_ref();
+            let erasing = Erasing { people, context, asked: id, reason, together: &together };
             let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
             if erasing.transaction(batch).await?.is_done().await? {
                 done = together;
@@ -74,14 +118,24 @@ impl Rule for Erase {
                     return Err(Error::Contended);
                 }
             }
-            users = left(accounts, self.id, &done).await?;
+            users = left(people, id, &done).await?;
             // No later write makes an erased user live. A table that keeps the users would get rows for ever.
             if users.iter().any(|(id, _)| written.contains(id)) {
                 return Err(StoreError::Rejected("an erasure that changes no part".to_owned()).into());
             }
         }
-        receipt(accounts, self.id).await
+        receipt(people, id).await.map(Some)
     }
+}
+
+/// True if no company but this one is linked to the users.
+fn are_only_of(company: &CompanyId, users: &Left) -> bool {
+    users.iter().all(|(_, parts)| {
+        let profile = parts.profile.as_ref();
+        profile.is_some_and(|profile| {
+            profile.profile_facts().is_none_or(|facts| facts.links.keys().all(|linked| linked == company))
+        })
+    })
 }
 
 /// Fails if no part of the user has arrived. Otherwise only the linked accounts would be erased, and not the user.
@@ -134,7 +188,9 @@ fn pointing<'a>(users: &'a Left, untrusted: &BTreeSet<UserId>) -> Vec<&'a PartRe
 struct Erasing<'a> {
     people: &'a People,
     context: &'a Context,
-    asked: &'a Erase,
+    /// The user that the request names.
+    asked: UserId,
+    reason: Option<&'a Reason>,
     /// All users that are erased after this transaction.
     together: &'a BTreeSet<UserId>,
 }
@@ -143,7 +199,8 @@ impl<'a> Erasing<'a> {
     /// The writes that erase these users. A part that has not arrived yet is erased too: it will find the tombstone.
     async fn transaction(&self, users: &[(UserId, Parts)]) -> Result<Transaction<'a>, Error> {
         let (people, home) = (self.people, &self.people.home);
-        let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == self.asked.id));
+        let asked = self.asked;
+        let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == asked));
         let none = BTreeMap::new();
         let (mut profiles, mut credentials, mut changes, mut rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, parts) in users {
@@ -169,7 +226,7 @@ impl<'a> Erasing<'a> {
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
                 let key = format!("{ERASE}#{version}#{id}");
-                rows.push((Log::Receipts, self.receipt_row(self.asked.id, key, &version)));
+                rows.push((Log::Receipts, self.receipt_row(asked, key, &version)));
             }
         }
         let events: Vec<_> = users.iter().map(|(id, _)| (*id, AuditEvent::Erased)).collect();
@@ -182,15 +239,15 @@ impl<'a> Erasing<'a> {
     }
 
     fn receipt_row(&self, id: UserId, key: String, version: &Version) -> LogRow {
-        let Self { people, context, asked, together } = self;
-        let together: BTreeSet<_> = together.iter().chain([&asked.id]).collect();
+        let Self { people, context, asked, reason, together } = self;
+        let together: BTreeSet<_> = together.iter().chain([asked]).collect();
         let mut row = people.row(id, key, ERASE, version);
         row.fields.extend([company_field(context), (attribute::AT.into(), context.now.0.into())]);
         if together.len() > 1 {
             let ids = together.iter().map(|id| id.to_string().into()).collect();
             row.fields.insert(attribute::TOGETHER.into(), Attribute::L(ids));
         }
-        if let Some(reason) = &asked.reason {
+        if let Some(reason) = reason {
             let sealed = people.secrets.seal_text(&row, reason.as_str(), &*people.home.entropy);
             row.fields.insert(SEALED_REASON.into(), Attribute::B(sealed));
         }

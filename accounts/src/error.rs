@@ -23,8 +23,8 @@ pub enum Error {
     /// The user was erased.
     #[error("the user was erased")]
     Erased,
-    /// The user is disabled.
-    #[error("the user is disabled")]
+    /// The user is disabled, or the company has suspended it.
+    #[error("the user is disabled or suspended")]
     Disabled,
     /// The identifier belongs to another person.
     #[error("the identifier `{}` belongs to another user", .0.as_str())]

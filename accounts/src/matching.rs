@@ -2,7 +2,7 @@
 //! contradicts it ([`crate::evidence`]), they are one person. The rule links the matched user to the company and fills
 //! its blanks, but replaces no value.
 
-use umoja_schema::{BlindIndex, Part, Profile, ProfileFacts, UserId};
+use umoja_schema::{BlindIndex, LinkState, Part, Profile, ProfileFacts, UserId};
 use umoja_store::identifiers::Known;
 
 use crate::evidence::{Evidence, Joins};
@@ -83,6 +83,12 @@ impl People {
         let company = &context.company.id;
         if !person.is_linked_to(company) || identity.external_ids.contains_key(company) {
             context.link(&mut identity, &mut facts);
+        }
+        // A further link to a company that has suspended the person does not end the suspension.
+        if person.is_suspended_at(company)
+            && let Some(link) = facts.links.get_mut(company)
+        {
+            link.state = LinkState::Suspended;
         }
         let is_new = facts != primary.facts || identity != primary.identity;
         Ok(is_new.then(|| Change { id: primary.id(), identity, facts }))

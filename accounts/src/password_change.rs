@@ -7,8 +7,8 @@ use umoja_store::person::PersonParts;
 use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
-use crate::authenticate::is_active;
 use crate::deciding::Deciding;
+use crate::links::may_log_in;
 use crate::lockout::{Entry, Origin, Target};
 use crate::repeat::prove_set;
 use crate::{Accounts, Context, Error, Rule};
@@ -85,7 +85,7 @@ async fn change(
         }
         // The password is compared first, so that every rejection takes the same work.
         let verdict = entry.compare(&asked.current, &deciding.credentials).await?;
-        if verdict == Verdict::Wrong || !is_active(&person) {
+        if verdict == Verdict::Wrong || !may_log_in(&person, &context.company.id) {
             return Ok(Some(None));
         }
         let written =

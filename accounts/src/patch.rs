@@ -199,6 +199,13 @@ impl Patch {
         Self { identifiers, profile: None }
     }
 
+    /// The patch without the identifier of a kind. `None` if it sets none.
+    pub(crate) fn without(&self, kind: IdentifierKind) -> Option<Self> {
+        let mut patch = self.clone();
+        patch.identifiers.retain(|(set, _)| *set != kind);
+        (patch.identifiers.len() < self.identifiers.len()).then_some(patch)
+    }
+
     /// A patch of parsed identifiers, each with its verified flag.
     pub(crate) fn of_parsed(given: impl IntoIterator<Item = (IdentifierKind, Parsed, bool)>) -> Self {
         let set = |(kind, parsed, verified): (_, _, bool)| (kind, Set::Value(parsed, verified.then_some(true)));

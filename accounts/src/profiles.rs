@@ -1,6 +1,6 @@
 //! Writes profile parts of one person, with their ownerships and pointers.
 
-use umoja_schema::{Actor, AuditEvent, Credentials, Facts, Log, LogRow, PartRecord, UserId, Version};
+use umoja_schema::{AccountStatus, Actor, AuditEvent, Credentials, Facts, Log, LogRow, PartRecord, UserId, Version};
 use umoja_store::apply::OwnershipChange;
 use umoja_store::ownerships;
 use umoja_store::ports::MAX_WRITES;
@@ -24,8 +24,19 @@ pub(crate) struct Rules<'a> {
     pub(crate) and_unchanged: Vec<(UserId, Version)>,
     /// The audit events, if they are not those of the changes themselves.
     pub(crate) events: Option<Vec<(UserId, AuditEvent)>>,
-    /// The stored credentials of a user and their new content. They allow at most one change of a profile.
-    pub(crate) credentials: Option<(PartRecord, Credentials)>,
+    /// The credentials of a user. They allow at most one change of a profile.
+    pub(crate) credentials: Option<Box<NewCredentials>>,
+}
+
+/// The new content of a credentials part.
+#[derive(Clone)]
+pub(crate) struct NewCredentials {
+    /// The stored part.
+    pub(crate) stored: PartRecord,
+    /// What replaces its content.
+    pub(crate) content: Credentials,
+    /// Whether the user may log in.
+    pub(crate) status: AccountStatus,
 }
 
 impl<'a> Rules<'a> {
@@ -126,7 +137,7 @@ impl People {
         let events: Vec<_> = rules.events.clone().unwrap_or_else(of_changes);
         let sealed = futures_util::future::try_join_all(changes.iter().map(|change| self.seal(person, change)));
         let recorded = Recorded::events(self.recorder(), rules.actor, &events);
-        let credentials = self.seal_with(rules.credentials.as_ref());
+        let credentials = self.seal_with(rules.credentials.as_deref());
         let (records, credentials, recorded) = tokio::join!(sealed, credentials, recorded);
         let (records, credentials, recorded) = (records?, credentials?, recorded?);
         let over = |record: &PartRecord| Some(Replacement::of(&person.get(record.id)?.profile, record.clone()));
@@ -136,8 +147,8 @@ impl People {
             .profiles(&parts, ownerships, |other| person.holds(other))
             .rows(records.iter().flat_map(rows))
             .unchanged(rules.and_unchanged.iter().cloned());
-        if let (Some((stored, _)), Some(record)) = (&rules.credentials, &credentials) {
-            transaction = transaction.credentials(&Replacement::of(stored, record.clone()));
+        if let (Some(new), Some(record)) = (&rules.credentials, &credentials) {
+            transaction = transaction.credentials(&Replacement::of(&new.stored, record.clone()));
         }
         if as_read {
             let written: Vec<_> = changes.iter().map(|change| change.id).collect();
@@ -157,10 +168,9 @@ impl People {
         }))
     }
 
-    async fn seal_with(&self, credentials: Option<&(PartRecord, Credentials)>) -> Result<Option<PartRecord>, Error> {
-        let Some((stored, credentials)) = credentials else { return Ok(None) };
-        let status = stored.status().ok_or(Error::Broken("a live part has a status"))?;
-        self.seal_credentials(stored, credentials, status).await.map(Some)
+    async fn seal_with(&self, credentials: Option<&NewCredentials>) -> Result<Option<PartRecord>, Error> {
+        let Some(NewCredentials { stored, content, status }) = credentials else { return Ok(None) };
+        self.seal_credentials(stored, content, *status).await.map(Some)
     }
 
     async fn seal(&self, person: &Person, change: &Change) -> Result<PartRecord, Error> {

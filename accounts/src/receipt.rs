@@ -123,7 +123,7 @@ async fn all_rows(people: &People, id: UserId) -> Result<BTreeMap<UserId, Vec<Lo
 }
 
 /// The users that one request erased.
-fn together(erase: &LogRow) -> impl Iterator<Item = UserId> {
+pub(crate) fn together(erase: &LogRow) -> impl Iterator<Item = UserId> {
     let ids = match erase.fields.get(attribute::TOGETHER) {
         Some(Attribute::L(ids)) => &ids[..],
         _ => &[],

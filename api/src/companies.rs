@@ -1,22 +1,12 @@
 //! Companies with their parsed keys, and the cache of the companies that called recently.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use lru::LruCache;
 use umoja_crypto::{Algorithm, VerifyingKey};
 use umoja_schema::{Company, CompanyId, Millis};
 use umoja_store::ports::{Registry, StoreError};
-
-/// How long a company stays in the cache, in milliseconds. It is short, so that disabling a company takes effect within
-/// seconds.
-const REMEMBER_MS: u64 = 5_000;
-
-/// The number of companies in the cache. A company enters it only with a valid signature, so a flood of invented names
-/// costs reads and evicts no company.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+use umoja_store::remembered::{Remembered, Seen};
 
 /// A company with its parsed keys.
 pub(crate) struct KnownCompany {
@@ -46,19 +36,14 @@ impl KnownCompany {
 }
 
 /// A company and the time at which it was read.
-type Read = (Millis, Arc<KnownCompany>);
+type Read = Seen<KnownCompany>;
 
-/// The cache of companies that called recently. The least recently used one is evicted first.
-pub(crate) struct Companies(Mutex<LruCache<CompanyId, Read, BuildHasherDefault<DefaultHasher>>>);
-
-impl Default for Companies {
-    fn default() -> Self {
-        Self(Mutex::new(LruCache::with_hasher(REMEMBERED, BuildHasherDefault::default())))
-    }
-}
+/// The cache of companies that called recently.
+#[derive(Default)]
+pub(crate) struct Companies(Remembered<CompanyId, KnownCompany>);
 
 impl Companies {
-    /// The company as stored, or as stored up to [`REMEMBER_MS`] ago. `None` if no company has this name.
+    /// The company as stored, or as stored some seconds ago. `None` if no company has this name.
     pub(crate) async fn get(
         &self,
         registry: &dyn Registry,
@@ -66,26 +51,15 @@ impl Companies {
         now: Millis,
     ) -> Result<Option<Read>, StoreError> {
         let Ok(id) = name.parse::<CompanyId>() else { return Ok(None) };
-        let remembered = self.remembered().get(&id).cloned();
-        if let Some((since, company)) = remembered
-            && since.is_within(REMEMBER_MS, now)
-        {
-            return Ok(Some((since, company)));
+        if let Some(read) = self.0.get(&id, now) {
+            return Ok(Some(read));
         }
         let company = registry.company(&id).await?;
         Ok(company.map(|company| (now, Arc::new(KnownCompany::new(company)))))
     }
 
     /// Caches a company whose signature was verified.
-    pub(crate) fn remember(&self, (since, company): &Read) {
-        let mut remembered = self.remembered();
-        let is_newer = |(had, _): &Read| had < since;
-        if remembered.peek(&company.company.id).is_none_or(is_newer) {
-            remembered.put(company.company.id.clone(), (*since, Arc::clone(company)));
-        }
-    }
-
-    fn remembered(&self) -> MutexGuard<'_, LruCache<CompanyId, Read, BuildHasherDefault<DefaultHasher>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn remember(&self, read: &Read) {
+        self.0.remember(read.1.company.id.clone(), read);
     }
 }

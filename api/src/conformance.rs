@@ -1,7 +1,12 @@
 //! Exchanges held against the description of the API, for tests: every request that is accepted and every answer is as
 //! `/openapi.json` says. The clients of the tests call [`check`] for each exchange, so no test can leave it out.
+//!
+//! [`check`] appends the bodies of an exchange to the file that the variable `UMOJA_TEST_EXCHANGES` names, if it is set:
+//! `.ci/clients` has generated clients read them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, Method, header};
@@ -47,9 +52,10 @@ pub fn check(exchange: &Exchange<'_>) -> Result<(), String> {
         }
         DOCUMENT.resolved(response)
     };
-    if let Err(what) = headers(response, exchange.headers).and_then(|()| answer(response, exchange)) {
-        return differs(what);
-    }
+    let answered = match headers(response, exchange.headers).and_then(|()| answer(response, exchange)) {
+        Ok(answered) => answered,
+        Err(what) => return differs(what),
+    };
     let requested = &operation["requestBody"]["content"]["application/jwt"]["schema"]["contentSchema"];
     if exchange.status < 400 && !requested.is_null() {
         let request = signed(exchange.request).ok_or("it accepted a request that is no signed message")?;
@@ -57,7 +63,33 @@ pub fn check(exchange: &Exchange<'_>) -> Result<(), String> {
             return differs(format!("it accepted a request that is not as described: {what}"));
         }
     }
+    if !operation.is_null() {
+        record(&method, exchange, &answered);
+    }
     Ok(())
+}
+
+/// Appends the bodies to the file of recorded exchanges, a line of JSON each.
+fn record(method: &str, exchange: &Exchange<'_>, answered: &Value) {
+    static RECORDED: LazyLock<Option<Mutex<File>>> = LazyLock::new(|| {
+        let path = std::env::var_os("UMOJA_TEST_EXCHANGES")?;
+        let file = File::options().create(true).append(true).open(path);
+        Some(Mutex::new(file.unwrap_or_else(|error| panic!("UMOJA_TEST_EXCHANGES: {error}"))))
+    });
+    let Some(file) = &*RECORDED else { return };
+    let request = signed(exchange.request).filter(|_| exchange.status < 400).map(|token| token[1]["body"].clone());
+    let mut line = json!({
+        "method": method,
+        "path": exchange.path,
+        "status": exchange.status,
+        "request": request,
+        "answer": answered,
+    })
+    .to_string();
+    line.push('\n');
+    // One write, because another process may append to the same file.
+    let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+    written.unwrap_or_else(|error| panic!("UMOJA_TEST_EXCHANGES: {error}"));
 }
 
 /// True if a value is a body of the operation at this path, as it is described.
@@ -86,7 +118,8 @@ fn headers(response: &Value, headers: &HeaderMap) -> Result<(), String> {
     Ok(())
 }
 
-fn answer(response: &Value, exchange: &Exchange<'_>) -> Result<(), String> {
+/// Checks an answer, and returns its body.
+fn answer(response: &Value, exchange: &Exchange<'_>) -> Result<Value, String> {
     let media_type = exchange.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or_default();
     let schema = &response["content"][media_type]["schema"];
@@ -99,7 +132,8 @@ fn answer(response: &Value, exchange: &Exchange<'_>) -> Result<(), String> {
         return Err(format!("the media type {media_type:?} is not described: {}", lossy(exchange.answer)));
     }
     let value = value.ok_or_else(|| format!("the answer is no {media_type}: {}", lossy(exchange.answer)))?;
-    DOCUMENT.validate(schema, &value)
+    DOCUMENT.validate(schema, &value)?;
+    Ok(if media_type == "application/jwt" { value[1]["body"].clone() } else { value })
 }
 
 fn lossy(bytes: &[u8]) -> String {

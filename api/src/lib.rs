@@ -28,6 +28,6 @@ pub use app::{ApiConfig, App};
 pub use operation::Described;
 pub use operations::{described, parses};
 pub use problem::{PROBLEMS, ProblemKind};
-pub use request_id::{REQUEST_ID, RequestId, identified};
+pub use request_id::{REQUEST_ID, RequestId, identified, with_request_ids};
 pub use respond::unavailable;
 pub use router::{closed, router};

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use tracing::Instrument as _;
 use umoja_store::ports::Entropy;
@@ -65,7 +66,11 @@ where
 }
 
 /// [`identified`] around a router.
-pub(crate) async fn layer(State(entropy): State<Arc<dyn Entropy>>, request: Request, next: Next) -> Response {
+pub fn with_request_ids(router: Router, entropy: &Arc<dyn Entropy>) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::clone(entropy), layer))
+}
+
+async fn layer(State(entropy): State<Arc<dyn Entropy>>, request: Request, next: Next) -> Response {
     identified(&*entropy, request, |request| next.run(request)).await
 }
 

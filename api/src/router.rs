@@ -14,7 +14,7 @@ use crate::handler::handle;
 use crate::operation::Operation;
 use crate::operations::{Visitor, visit};
 use crate::problem::{METHOD, NO_OPERATION, Problem};
-use crate::request_id;
+use crate::request_id::with_request_ids;
 use crate::respond::unsigned;
 
 struct Routes(Router<Arc<App>>);
@@ -30,7 +30,7 @@ impl Visitor for Routes {
 /// The API of a region.
 pub fn router(app: Arc<App>) -> Router {
     let entropy = Arc::clone(&app.accounts.home.entropy);
-    routes(app).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+    with_request_ids(routes(app), &entropy)
 }
 
 /// The API of a region that does not serve. It answers `/healthz` and the discovery documents, and rejects `/readyz`
@@ -39,12 +39,12 @@ pub fn closed(app: Arc<App>) -> Router {
     let entropy = Arc::clone(&app.accounts.home.entropy);
     let reject = middleware::from_fn(async |request: Request, next: Next| {
         let path = request.uri().path();
-        if path == "/readyz" || path.starts_with("/v1/") {
+        if path == "/readyz" || ["/v1/", "/scim/"].iter().any(|prefix| path.starts_with(prefix)) {
             return unsigned(&Problem::not_serving());
         }
         next.run(request).await
     });
-    routes(app).layer(reject).layer(middleware::from_fn_with_state(entropy, request_id::layer))
+    with_request_ids(routes(app).layer(reject), &entropy)
 }
 
 fn routes(app: Arc<App>) -> Router {

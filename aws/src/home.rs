@@ -66,10 +66,12 @@ impl Deployment {
         let peer = |entry: &RegionEntry| {
             let aws = self.region(entry.name());
             let tables = Arc::new(aws.tables(&self.prefix));
-            Peer { ports: ports(&aws, tables, &entry.infrastructure, &proofs), retry: at(&queue::retry(entry.name())) }
+            let ingest = self.queue(&aws, &entry.infrastructure, queue::INGEST);
+            let ports = ports(&aws, tables, ingest, &entry.infrastructure, &proofs);
+            Peer { ports, retry: at(&queue::retry(entry.name())) }
         };
         Home {
-            own: ports(&aws, Arc::clone(&tables), own, &proofs),
+            own: ports(&aws, Arc::clone(&tables), at(queue::INGEST), own, &proofs),
             peers: others().map(peer).collect(),
             repairs: at(queue::KEYS),
             merges: at(queue::MERGES),
@@ -101,12 +103,20 @@ impl Deployment {
 
 /// The ports of a region, own or peer. They share the region's clients, because creating clients lengthens a cold
 /// start.
-fn ports(aws: &AwsRegion, tables: Arc<DynamoDb>, region: &Infrastructure, proofs: &Arc<Proofs>) -> RegionPorts {
+fn ports(
+    aws: &AwsRegion,
+    tables: Arc<DynamoDb>,
+    ingest: Arc<dyn Queue>,
+    region: &Infrastructure,
+    proofs: &Arc<Proofs>,
+) -> RegionPorts {
     RegionPorts {
         name: region.region.clone(),
         users: proofs.users(Arc::clone(&tables) as _),
         logs: proofs.logs(Arc::clone(&tables) as _, Arc::clone(&tables) as _),
-        items: proofs.items(tables),
+        items: proofs.items(Arc::clone(&tables) as _),
+        inbox: proofs.inbox(tables),
+        ingest,
         tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(aws.keys(&region.data_key)),
         proof_keys: Arc::new(aws.keys(&region.proof_key)),

@@ -1,4 +1,4 @@
-//! The store's ports on AWS: `Users`, `Logs`, `Items`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on
+//! The store's ports on AWS: `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on
 //! DynamoDB, `Keys` on KMS, `Queue` on SQS. The only crate that names the AWS SDK.
 //!
 //! A [`Session`] holds what regions share (credentials, connections). A [`Deployment`] makes from it the ports of a

@@ -9,9 +9,11 @@ pub mod credentials;
 pub mod deployment;
 mod error;
 mod files;
+mod http;
 pub mod links;
 mod output;
 mod server;
+mod shell;
 
 pub use client::{Answer, Client, ClientError, Observer, Raw};
 pub use commands::main;

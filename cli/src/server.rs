@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use umoja_crypto::{Params, Passwords};
+use umoja_crypto::{Params, PasswordKeys, Passwords};
 use umoja_host::{BreachedList, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
@@ -86,6 +87,7 @@ impl Server {
             min_password_score: config.min_password_score,
             explains: config.is_for_trying_out(),
             limits: settings.limits.within_descriptors(),
+            passwords: Arc::new(passwords.with_keys(PasswordKeys::default())),
             hasher: hasher(passwords, PoolSettings::default(), breached),
             lock: Box::new(lock),
         };

@@ -20,9 +20,11 @@
 mod aad;
 mod api_key;
 mod blind_index;
+mod bound;
 #[doc(hidden)]
 pub mod cbc_hmac;
 mod envelope;
+pub mod hpke;
 pub mod jws;
 mod keys;
 pub mod legacy;
@@ -35,6 +37,7 @@ mod wrap;
 pub use aad::Aad;
 pub use api_key::{ApiKey, ApiKeyError};
 pub use blind_index::IndexKey;
+pub use bound::Bound;
 pub use envelope::{Envelope, FMT, SUITE_A256CBC_HS512, commits, open, seal};
 pub use jws::{Algorithm, JwsError, KeyError, SigningKey, VerifyingKey};
 pub use keys::{DataKey, Opaque};

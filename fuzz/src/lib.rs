@@ -3,9 +3,12 @@
 use std::sync::LazyLock;
 
 use serde_json::Value;
+use umoja_accounts::incoming::Change;
 use umoja_crypto::legacy::{ForeignHash, ImportError, cost, runs_argon2};
 use umoja_crypto::password::{EngineChoice, Params, Passwords};
+use umoja_ingest::providers::{self, MAX_EVENTS, Read, Reading};
 use umoja_migrate::formats::{Format, MAX_RECORD, Mapping, Options, keys, read};
+use umoja_schema::{Millis, SourceKind};
 
 /// Keys and a mapping that uses them: every family, every rule.
 pub static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
@@ -40,6 +43,39 @@ pub fn with_options(format: Format, bytes: &[u8], options: &Options) {
             if let Some(hash) = row.hash {
                 stored(&hash);
             }
+        }
+    }
+}
+
+/// The mapping of a source, with every kind of event.
+pub static EVENTS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_slice(include_bytes!("events.json")).expect("a mapping"));
+
+/// A body of a source of this kind: each event has an id, and each of its changes a user and a time that is not ahead.
+pub fn posted(kind: SourceKind, bytes: &[u8]) {
+    posted_by(kind, &EVENTS, bytes);
+}
+
+/// As [`posted`], with another mapping.
+pub fn posted_by(kind: SourceKind, mapping: &Value, bytes: &[u8]) {
+    event(kind, mapping, bytes);
+    let Ok(events) = providers::split(kind, Some(mapping), bytes) else { return };
+    assert!(events.len() <= MAX_EVENTS);
+    for received in events {
+        assert!((1..=256).contains(&received.id.chars().count()));
+        event(kind, mapping, &received.payload);
+    }
+}
+
+fn event(kind: SourceKind, mapping: &Value, payload: &[u8]) {
+    let received_at = Millis(1_764_421_200_000);
+    let reading = Reading { received_at, mapping: Some(mapping) };
+    let Ok(Read::Changes(changes)) = providers::read(kind, payload, &reading) else { return };
+    assert!((1..=MAX_EVENTS).contains(&changes.len()));
+    for change in changes {
+        assert!(!change.subject.is_empty() && change.at <= received_at.plus(300_000));
+        if let Change::State { row, .. } = change.change {
+            assert_eq!(row.external_id, Some(change.subject));
         }
     }
 }

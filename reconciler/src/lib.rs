@@ -18,14 +18,11 @@ mod drop_wrapped_keys;
 pub mod jobs;
 mod keys;
 mod merges;
-mod messages;
 mod proving;
 mod redrive;
 mod reencrypt;
 mod restore;
 mod retries;
-mod runs;
-mod served;
 mod trail;
 
 pub use anti_entropy::{
@@ -41,6 +38,6 @@ pub use proving::{Proving, ProvingReport, prove_documents};
 pub use redrive::{Redriven, redrive_quarantined};
 pub use reencrypt::{Reencryption, ReencryptionReport, Rule};
 pub use retries::{RetryReport, drain_retries};
-pub(crate) use runs::{CHUNKS, CONCURRENT};
-pub use runs::{Ended, VISIBILITY_SECS};
 pub use trail::{Contradicted, Contradiction, TrailCheck};
+pub(crate) use umoja_store::serving::CONCURRENT;
+pub use umoja_store::serving::{Ended, VISIBILITY_SECS};

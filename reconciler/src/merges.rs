@@ -9,7 +9,7 @@ use umoja_store::ports::{KeysError, Queue};
 use umoja_store::seal::{SealError, Sealer};
 
 use crate::Ended;
-use crate::served::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
+use umoja_store::serving::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -3,9 +3,9 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::names::setting;
-use umoja_schema::{Item, Key, Replicated};
+use umoja_schema::{IngestSource, Item, Key, Replicated};
 use umoja_store::Home;
-use umoja_store::ports::{Registry, StoreError};
+use umoja_store::ports::StoreError;
 
 use crate::CONCURRENT;
 
@@ -99,12 +99,13 @@ impl<'a> Proving<'a> {
     }
 }
 
-/// Proves the companies and the settings of a region again. A company that an operator changes meanwhile is proved by
-/// that change.
+/// Proves the companies, the settings and the inbox of a region again. What is changed meanwhile is proved by that
+/// change.
 ///
 /// # Errors
 /// If the region fails.
-pub async fn prove_documents(registry: &dyn Registry) -> Result<(), StoreError> {
+pub async fn prove_documents(home: &Home) -> Result<(), StoreError> {
+    let registry = &*home.registry;
     for company in registry.companies().await? {
         registry.replace_company(Some(&company), &company).await?;
     }
@@ -113,5 +114,26 @@ pub async fn prove_documents(registry: &dyn Registry) -> Result<(), StoreError> 
             registry.replace_setting(name, Some(&value), &value).await?;
         }
     }
-    Ok(())
+    for (name, value) in registry.settings(IngestSource::SETTINGS).await? {
+        registry.replace_setting(&name, Some(&value), &value).await?;
+    }
+    prove_inbox(home).await
+}
+
+/// An event waits for longer than an operator may want to keep an old version of the secret.
+async fn prove_inbox(home: &Home) -> Result<(), StoreError> {
+    let (inbox, mut after) = (&*home.own.inbox, None);
+    loop {
+        let now = home.clock.now();
+        let page = inbox.scan_inbox(after, PAGE, now).await?;
+        let proofs = page.documents.iter().filter_map(|(key, read)| {
+            let members = read.members.as_ref()?;
+            Some(inbox.replace_inbox_document(key, Some(&read.etag), members, now, read.expires_at))
+        });
+        stream::iter(proofs).buffer_unordered(CONCURRENT).try_for_each(|_| async { Ok(()) }).await?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }

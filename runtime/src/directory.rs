@@ -9,7 +9,12 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use umoja_api::{ApiConfig, App, closed, router};
+use umoja_accounts::import::Hashing;
+use umoja_accounts::{Accounts, PasswordRules, People};
+use umoja_api::{ApiConfig, App, closed, router, with_request_ids};
+use umoja_crypto::Passwords;
+use umoja_ingest::scim::{self, Scim};
+use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
@@ -55,6 +60,8 @@ pub struct DirectorySettings {
     pub limits: Limits,
     /// The threads that hash passwords.
     pub hasher: Arc<dyn Hasher>,
+    /// The hasher of the hashes that come with the events of sources.
+    pub passwords: Arc<Passwords>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
 }
@@ -67,17 +74,20 @@ pub struct DirectoryServer {
     listeners: Listeners,
     /// The open ports. Dropping one closes it.
     ports: BTreeMap<Region, watch::Sender<Router>>,
-    /// The APIs that answer requests now.
-    apps: Vec<Weak<App>>,
+    /// What answers requests now.
+    serving: Vec<Serving>,
     pump: Option<Pump>,
     settings: DirectorySettings,
 }
+
+/// What answers requests, for as long as requests use it.
+type Serving = Weak<dyn Any + Send + Sync>;
 
 /// A built region.
 struct Built {
     region: Region,
     listener: Option<TcpListener>,
-    app: Weak<App>,
+    serving: [Serving; 3],
     router: Router,
     pump: Option<RegionPump>,
     home: Home,
@@ -100,7 +110,7 @@ impl DirectoryServer {
             homes: Vec::new(),
             listeners: Listeners::new(settings.limits),
             ports: BTreeMap::new(),
-            apps: Vec::new(),
+            serving: Vec::new(),
             pump: None,
             settings,
         };
@@ -121,9 +131,9 @@ impl DirectoryServer {
         for region in regions {
             all.push(self.build(region, &serving).await?);
         }
-        let (mut ports, mut apps, mut pumps) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let (mut ports, mut answering, mut pumps) = (BTreeMap::new(), Vec::new(), Vec::new());
         self.homes.clear();
-        for Built { region, listener, app, router, pump, home } in all {
+        for Built { region, listener, serving, router, pump, home } in all {
             let port = match (self.ports.remove(&region), listener) {
                 (Some(port), _) => {
                     drop(port.send_replace(router));
@@ -133,15 +143,15 @@ impl DirectoryServer {
                 (None, None) => None,
             };
             ports.extend(port.map(|port| (region, port)));
-            apps.push(app);
+            answering.extend(serving);
             pumps.extend(pump);
             self.homes.push(home);
         }
         self.urls = urls;
         self.ports = ports;
-        let before = std::mem::replace(&mut self.apps, apps);
+        let before = std::mem::replace(&mut self.serving, answering);
         // A port aborts requests that take too long.
-        while before.iter().any(|app| app.strong_count() > 0) {
+        while before.iter().any(|served| served.strong_count() > 0) {
             sleep(LOOK).await;
         }
         if let Some(pump) = self.pump.take() {
@@ -164,7 +174,7 @@ impl DirectoryServer {
         }
         tracing::info!(%region, url, state = state.as_str(), "serving");
         let config = ApiConfig {
-            base_url: url,
+            base_url: url.clone(),
             regions: serving.to_vec(),
             min_password_chars: self.settings.min_password_chars,
             min_password_score: self.settings.min_password_score,
@@ -172,15 +182,40 @@ impl DirectoryServer {
             explains: self.settings.explains,
         };
         let hasher = Arc::clone(&self.settings.hasher);
+        let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));
+        let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
         let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));
+        let sources = Arc::new(Acceptor::new(home.clone()));
+        let directory = Arc::new(self.users_of_scim(&people, &hashing));
         Ok(Built {
             region,
             listener,
-            app: Arc::downgrade(&app),
-            router: if state.serves() { router(app) } else { closed(app) },
-            pump: state.sends().then(|| RegionPump::new(store, home.clone(), sealer)),
+            serving: [Arc::downgrade(&app) as Serving, Arc::downgrade(&sources) as _, Arc::downgrade(&directory) as _],
+            router: if state.serves() {
+                let scim = Scim {
+                    base_url: url,
+                    directory,
+                    sources: Arc::new(Arc::clone(&home.registry)),
+                    clock: Arc::clone(&home.clock),
+                };
+                let feeds = umoja_ingest::router(sources).merge(scim::router(scim));
+                router(app).merge(with_request_ids(feeds, &home.entropy))
+            } else {
+                closed(app)
+            },
+            pump: state
+                .sends()
+                .then(|| RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing))),
             home,
         })
+    }
+
+    /// The users that the SCIM server of a region reads and writes.
+    fn users_of_scim(&self, people: &People, hashing: &Hashing) -> scim::People {
+        let passwords =
+            PasswordRules { min_chars: self.settings.min_password_chars, min_score: self.settings.min_password_score };
+        let hasher = Arc::clone(&self.settings.hasher);
+        scim::People { accounts: Accounts { people: people.clone(), hasher, passwords }, hashing: hashing.clone() }
     }
 
     /// Every region with its base URL.

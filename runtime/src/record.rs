@@ -20,7 +20,7 @@ pub fn replicated(sent: usize, queued: usize) {
 /// Records what completed anti-entropy passes repaired, because streams and queues lost it, and what they could not
 /// compare or repair.
 pub fn anti_entropy(runs: &[AntiEntropyRun]) {
-    counter!(metric::ANTI_ENTROPY_REPAIRS).increment(of_ended(runs, AntiEntropyReport::repaired));
+    counter!(metric::ANTI_ENTROPY_REPAIRS).increment(of_ended(runs, AntiEntropyReport::changes));
     counter!(metric::ANTI_ENTROPY_UNREPAIRED).increment(of_ended(runs, AntiEntropyReport::unhandled));
 }
 

@@ -3,13 +3,13 @@
 //! Each region has its own chain for each user, so that no region has to ask another before it writes. A row's key is
 //! the region and the row's number in that chain, from 1.
 
-use crate::{AccountStatus, Attribute, Attributes, CompanyId, IdentifierKind, Region, UserId};
+use crate::{AccountStatus, Attribute, Attributes, CompanyId, IdentifierKind, Region, SourceId, UserId};
 
 /// The names of the fields of a row.
 pub mod field {
-    /// The actor: `company`, `operator` or `umoja`.
+    /// The actor: `company`, `operator`, `source` or `umoja`.
     pub const BY: &str = "by";
-    /// The company, if it was the actor.
+    /// The company, if it or its source was the actor.
     pub const COMPANY: &str = "company";
     /// The id of the key that signed the company's request.
     pub const KID: &str = "kid";
@@ -17,9 +17,11 @@ pub mod field {
     pub const COMMAND: &str = "command";
     /// The role or account for which the operator ran it.
     pub const OPERATOR: &str = "operator";
+    /// The source, if it was the actor.
+    pub const SOURCE: &str = "source";
     /// Kinds of identifier.
     pub const IDENTIFIERS: &str = "identifiers";
-    /// The company that a user was linked to.
+    /// The company that a user was linked to, or whose link changed.
     pub const LINKED: &str = "linked";
     /// An account status.
     pub const STATUS: &str = "status";
@@ -53,8 +55,14 @@ pub enum AuditEvent {
     ResetStarted,
     /// The password was set with a reset token.
     PasswordReset,
+    /// What a company had stated about the password before it changed at the company's source is no longer accepted.
+    PasswordDropped,
     /// The status was set.
     StatusChanged(AccountStatus),
+    /// The user was suspended at a company.
+    Suspended(CompanyId),
+    /// The suspension of the user at a company ended.
+    Activated(CompanyId),
     /// The user was merged into another one.
     MergedInto(UserId),
     /// Another user was merged into this one.
@@ -71,7 +79,7 @@ pub enum AuditEvent {
 
 impl AuditEvent {
     /// The names of all events.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 17] = [
         "registered",
         "imported",
         "linked",
@@ -79,7 +87,10 @@ impl AuditEvent {
         "password_changed",
         "password_reset_started",
         "password_reset",
+        "password_dropped",
         "status_changed",
+        "suspended",
+        "activated",
         "merged_into",
         "merged",
         "unmerged_from",
@@ -98,7 +109,10 @@ impl AuditEvent {
             Self::PasswordChanged => "password_changed",
             Self::ResetStarted => "password_reset_started",
             Self::PasswordReset => "password_reset",
+            Self::PasswordDropped => "password_dropped",
             Self::StatusChanged(_) => "status_changed",
+            Self::Suspended(_) => "suspended",
+            Self::Activated(_) => "activated",
             Self::MergedInto(_) => "merged_into",
             Self::Merged(_) => "merged",
             Self::UnmergedFrom(_) => "unmerged_from",
@@ -111,7 +125,9 @@ impl AuditEvent {
     /// The additional fields of the row.
     pub fn fields(&self) -> Attributes {
         let (name, value): (&str, Attribute) = match self {
-            Self::Linked(company) => (field::LINKED, company.to_string().into()),
+            Self::Linked(company) | Self::Suspended(company) | Self::Activated(company) => {
+                (field::LINKED, company.to_string().into())
+            }
             Self::IdentifiersChanged(kinds) => {
                 (field::IDENTIFIERS, Attribute::L(kinds.iter().map(|kind| kind.as_str().into()).collect()))
             }
@@ -124,6 +140,7 @@ impl AuditEvent {
             | Self::PasswordChanged
             | Self::ResetStarted
             | Self::PasswordReset
+            | Self::PasswordDropped
             | Self::Exported
             | Self::Erased => return Attributes::new(),
         };
@@ -148,6 +165,13 @@ pub enum Actor {
         /// The role or account for which the command ran, if it asks: never the name of a person.
         by: Option<String>,
     },
+    /// A source, by an event that it sent.
+    Source {
+        /// The source.
+        id: SourceId,
+        /// The company that it feeds.
+        company: CompanyId,
+    },
     /// A rule of Umoja.
     Umoja,
 }
@@ -165,6 +189,11 @@ impl Actor {
                 fields.extend(by.as_ref().map(|by| text(field::OPERATOR, by)));
                 fields
             }
+            Self::Source { id, company } => Attributes::from([
+                text(field::BY, "source"),
+                text(field::SOURCE, id.as_str()),
+                text(field::COMPANY, company.as_str()),
+            ]),
             Self::Umoja => Attributes::from([text(field::BY, "umoja")]),
         }
     }
@@ -213,7 +242,10 @@ mod tests {
             AuditEvent::PasswordChanged,
             AuditEvent::ResetStarted,
             AuditEvent::PasswordReset,
+            AuditEvent::PasswordDropped,
             AuditEvent::StatusChanged(AccountStatus::Active),
+            AuditEvent::Suspended("soko".parse().unwrap()),
+            AuditEvent::Activated("soko".parse().unwrap()),
             AuditEvent::MergedInto(other),
             AuditEvent::Merged(other),
             AuditEvent::UnmergedFrom(other),
@@ -242,12 +274,15 @@ mod tests {
         let all = [
             AuditEvent::Registered,
             AuditEvent::Imported,
-            AuditEvent::Linked(company),
+            AuditEvent::Linked(company.clone()),
             AuditEvent::IdentifiersChanged(vec![IdentifierKind::Email]),
             AuditEvent::PasswordChanged,
             AuditEvent::ResetStarted,
             AuditEvent::PasswordReset,
+            AuditEvent::PasswordDropped,
             AuditEvent::StatusChanged(AccountStatus::Disabled),
+            AuditEvent::Suspended(company.clone()),
+            AuditEvent::Activated(company),
             AuditEvent::MergedInto(user),
             AuditEvent::Merged(user),
             AuditEvent::UnmergedFrom(user),

@@ -62,6 +62,15 @@ pub struct ApiKeyHash {
     pub expires_at: Option<u64>,
 }
 
+impl ApiKeyHash {
+    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of one of these keys, and the key is valid at
+    /// `now_secs`. The comparison of hashes needs no constant time: a caller who can choose the hash's bits can invert
+    /// SHA-256.
+    pub fn is_among(keys: &[Self], akh: &str, now_secs: u64) -> bool {
+        keys.iter().any(|key| key.sha256 == akh && key.expires_at.is_none_or(|at| now_secs < at))
+    }
+}
+
 /// A public key of a company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompanyKey {
@@ -152,8 +161,7 @@ impl Company {
     /// Whether this document replaces another one of the company: it has more changes, or it has as many and is greater
     /// as text. So all regions choose the same one of two documents that were written at once.
     pub fn is_newer_than(&self, other: &Self) -> bool {
-        let text = |company: &Self| serde_json::to_string(company).unwrap_or_default();
-        self.revision.cmp(&other.revision).then_with(|| text(self).cmp(&text(other))).is_gt()
+        is_newer((self.revision, self), (other.revision, other))
     }
 
     /// The most requests in a second, in each region.
@@ -166,11 +174,16 @@ impl Company {
         self.scopes.contains(&scope)
     }
 
-    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that is valid at `now_secs`. The
-    /// comparison of hashes needs no constant time: a caller who can choose the hash's bits can invert SHA-256.
+    /// True if `akh` (unpadded base64url of an API key's SHA-256) is of a key that is valid at `now_secs`.
     pub fn has_api_key(&self, akh: &str, now_secs: u64) -> bool {
-        self.api_keys.iter().any(|key| key.sha256 == akh && key.expires_at.is_none_or(|at| now_secs < at))
+        ApiKeyHash::is_among(&self.api_keys, akh, now_secs)
     }
+}
+
+/// Whether one document of an id replaces another one, each given with its revision.
+pub(crate) fn is_newer<D: Serialize>(one: (u64, &D), other: (u64, &D)) -> bool {
+    let text = |document: &D| serde_json::to_string(document).unwrap_or_default();
+    one.0.cmp(&other.0).then_with(|| text(one.1).cmp(&text(other.1))).is_gt()
 }
 
 #[cfg(test)]

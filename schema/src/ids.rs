@@ -137,6 +137,12 @@ macro_rules! slug {
 }
 
 slug!(
+    /// A source that feeds the store, such as `shop-auth0`. Also the end of the URL to which it posts.
+    SourceId,
+    "a source id"
+);
+
+slug!(
     /// A company that calls the API, such as `jumia-ke`. Also the `iss` of its requests.
     CompanyId,
     "a company id"

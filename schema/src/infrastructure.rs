@@ -24,6 +24,7 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
         (table::SETTINGS, json!({ "keys": id(attribute::ID), "stream": false })),
         (table::REPLAYS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::IDEMPOTENCY, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
+        (table::INBOX, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::ATTEMPTS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::CHECKPOINTS, json!({ "keys": id(attribute::ID), "stream": false })),
     ];
@@ -47,7 +48,13 @@ pub fn document() -> Value {
             "regions": setting::REGIONS,
             "infrastructure": setting::INFRASTRUCTURE,
         },
-        "queues": { "retry": queue::RETRY, "keys": queue::KEYS, "merges": queue::MERGES, "quarantined": queue::QUARANTINED },
+        "queues": {
+            "retry": queue::RETRY,
+            "keys": queue::KEYS,
+            "merges": queue::MERGES,
+            "ingest": queue::INGEST,
+            "quarantined": queue::QUARANTINED,
+        },
         "dead_letters": DEAD_LETTERS,
         "functions": function::ALL.iter().map(|function| function.name).collect::<Vec<_>>(),
         "environment": { "prefix": environment::PREFIX, "endpoint": environment::ENDPOINT },

@@ -23,6 +23,7 @@ pub mod hlc;
 pub mod identifier;
 pub mod ids;
 pub mod infrastructure;
+pub mod ingest;
 pub mod item;
 pub mod log;
 pub mod merge;
@@ -45,15 +46,16 @@ pub use company::{ApiKeyHash, Company, CompanyKey, Scope};
 pub use error::ItemError;
 pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
-pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, UserId};
+pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, SourceId, UserId};
+pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use merge::{Resolution, resolve};
 pub use message::Message;
 pub use ownership::{IdentifierItem, Ownership};
 pub use profile::Profile;
 pub use record::{
-    AccountStatus, Body, Credentials, Facts, Identity, LegacyHash, Link, LinkState, Live, MAX_IDENTIFIERS, PartRecord,
-    ProfileFacts, SealedData, Source,
+    AccountStatus, Body, Credentials, Facts, Feed, Identity, LegacyHash, Link, LinkState, Live, MAX_IDENTIFIERS,
+    PartRecord, ProfileFacts, SealedData, Source,
 };
 pub use replica::{Item, Key};
 pub use replicated::Replicated;

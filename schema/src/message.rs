@@ -37,6 +37,11 @@ pub enum Message {
         /// The other user.
         other: UserId,
     },
+    /// An event of a source waits in the inbox.
+    Ingest {
+        /// Its key in the inbox: 32 bytes, unpadded base64url.
+        key: String,
+    },
     /// A stream record that cannot be handled; kept for an operator.
     Quarantined {
         /// The table.
@@ -67,7 +72,7 @@ struct Head {
 }
 
 /// The kinds of messages of [`MESSAGE_VERSION`].
-const KINDS: [&str; 4] = ["replicate", "wrap_keys", "merge_verified", "quarantined"];
+const KINDS: [&str; 5] = ["replicate", "wrap_keys", "merge_verified", "ingest", "quarantined"];
 
 impl Message {
     /// The text to put into a queue.
@@ -120,6 +125,7 @@ mod tests {
             Message::Replicate { table: text(), id, key: text() },
             Message::WrapKeys { id, part, version },
             Message::MergeVerified { one: id, other: id },
+            Message::Ingest { key: text() },
             Message::Quarantined { table: text(), sequence: text(), key: text(), reason: text(), region },
         ];
         let kinds =

@@ -38,6 +38,8 @@ pub mod table {
         REPLAYS = "replays";
         /// Outcomes by idempotency key. TTL.
         IDEMPOTENCY = "idempotency";
+        /// Events of sources with sealed payloads, and marks of users whom sources deleted. TTL; each region has its own.
+        INBOX = "inbox";
         /// Failed logins, remembered devices, and counts of requests. TTL; each region has its own.
         ATTEMPTS = "attempts";
         /// Conflicts, merges and unmerges. Append-only, replicated.
@@ -117,7 +119,7 @@ pub mod attribute {
     pub const FIELDS: &str = "fields";
     /// The content of a checkpoint; in a link, whether the company serves the user.
     pub const STATE: &str = "state";
-    /// A JSON document (companies, settings, idempotency).
+    /// A JSON document (companies, settings, idempotency, inbox).
     pub const DOCUMENT: &str = "document";
     /// The number of counted attempts.
     pub const COUNT: &str = "count";
@@ -136,6 +138,8 @@ pub mod queue {
         KEYS = "keys";
         /// Pairs of users that may be one person.
         MERGES = "merges";
+        /// Events of sources that wait in the table `inbox`.
+        INGEST = "ingest";
         /// Stream records and messages that no function can process.
         QUARANTINED = "quarantined";
     }
@@ -158,6 +162,8 @@ pub mod setting {
         REGIONS = "regions";
         /// The retention of the audit trail; `umoja audit keep` writes it, the same in every region.
         AUDIT = "audit";
+        /// A source, one document for each, `source/<id>`; `umoja source` writes it, the same in every region.
+        SOURCE = "source";
         /// The infrastructure of this region; Terraform writes it, and it differs in each region.
         INFRASTRUCTURE = "infrastructure";
     }

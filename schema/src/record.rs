@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attribute, Attributes, BlindIndex, CompanyId, Millis, Ownership, Part, Profile, Region, UserId, Version};
+use crate::{
+    Attribute, Attributes, BlindIndex, CompanyId, Millis, Ownership, Part, Profile, Region, SourceId, UserId, Version,
+};
 
 /// One part of one user, as stored and replicated. The envelope's additional data binds every meaningful value to the
 /// ciphertext; unknown attributes are kept and copied.
@@ -91,12 +93,13 @@ impl Link {
 }
 
 /// Whether a company serves a user that is linked to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// The company serves the user.
     Active,
-    /// The company has suspended the user.
+    /// The company has suspended the user: its requests to log in or to reset the password are rejected. Other companies
+    /// are not affected.
     Suspended,
 }
 
@@ -242,6 +245,25 @@ pub struct Identity {
     /// The source of each field: `email`, `profile.given_name`, ...
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<String, Source>,
+    /// The state of the user at each source that feeds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub feeds: BTreeMap<SourceId, Feed>,
+}
+
+/// What was applied last of the events of a source about a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The provider's time of the newest state that was applied. Events of an earlier time change nothing.
+    pub at: Millis,
+    /// The provider's time of the newest suspension, activation or deletion that was applied.
+    pub status_at: Millis,
+    /// True if the provider has deleted the user.
+    #[serde(default)]
+    pub is_deleted: bool,
+    /// A keyed hash of the values of the newest state, unpadded base64url. Of two states of one time the greater one
+    /// counts, and a state that repeats the values changes none, so that it undoes no change that a company made since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// The source and the time of a value.

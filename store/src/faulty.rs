@@ -9,18 +9,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use serde_json::Value;
 use umoja_crypto::DataKey;
-use umoja_schema::{
-    BlindIndex, Company, CompanyId, IdentifierItem, Item, Key, Message, Millis, Part, PartRecord, Region, UserId,
-    Version,
-};
+use umoja_schema::{BlindIndex, IdentifierItem, Item, Key, Message, Millis, Part, PartRecord, Region, UserId, Version};
 
 use crate::RegionPorts;
 use crate::ports::{
-    Begun, Checkpoints, Commit, CompanyRow, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved,
-    Keys, KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Registry, Requests, StoreError,
-    Strays, SuperfluousPointer, Users, Writes,
+    Begun, Checkpoints, Commit, Delivery, EncryptionContext, Etag, IdentifierPage, KeyAdded, KeyRemoved, Keys,
+    KeysError, LinkedAccountPage, Outcome, Page, Parts, Queue, QueueDepth, Requests, StoreError, Strays,
+    SuperfluousPointer, Users, Writes,
 };
 
 /// The fault of one call.
@@ -194,13 +190,15 @@ impl<P: ?Sized> Faulty<P> {
     }
 }
 
-/// The ports of a region, with faults of its tables and of its KMS key.
+/// The ports of a region, with faults of its tables and its queue of events, and of its KMS key.
 pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Faults>) -> RegionPorts {
     RegionPorts {
         name: ports.name.clone(),
         users: Arc::new(Faulty::new(Arc::clone(&ports.users), Arc::clone(tables))),
         logs: Arc::new(Faulty::new(Arc::clone(&ports.logs), Arc::clone(tables))),
         items: Arc::new(Faulty::new(Arc::clone(&ports.items), Arc::clone(tables))),
+        inbox: Arc::new(Faulty::new(Arc::clone(&ports.inbox), Arc::clone(tables))),
+        ingest: Arc::new(Faulty::new(Arc::clone(&ports.ingest), Arc::clone(tables))),
         tables: ports.tables,
         keys: Arc::new(Faulty::new(Arc::clone(&ports.keys), Arc::clone(keys))),
         proof_keys: Arc::clone(&ports.proof_keys),
@@ -290,41 +288,6 @@ impl Users for Faulty<dyn Users> {
 
     async fn probe(&self) -> Result<(), StoreError> {
         self.faults.call("probe", self.inner.probe()).await
-    }
-}
-
-#[async_trait]
-impl Registry for Faulty<dyn Registry> {
-    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError> {
-        self.faults.call("company", self.inner.company(id)).await
-    }
-
-    async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError> {
-        self.faults.call("companies", self.inner.company_rows()).await
-    }
-
-    async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError> {
-        self.faults.call("replace_company_row", self.inner.replace_company_row(row, company)).await
-    }
-
-    async fn put_company(&self, company: &Company) -> Result<(), StoreError> {
-        self.faults.call("put_company", self.inner.put_company(company)).await
-    }
-
-    async fn replace_company(&self, expected: Option<&Company>, company: &Company) -> Result<bool, StoreError> {
-        self.faults.call("replace_company", self.inner.replace_company(expected, company)).await
-    }
-
-    async fn setting(&self, name: &str) -> Result<Option<Value>, StoreError> {
-        self.faults.call("setting", self.inner.setting(name)).await
-    }
-
-    async fn put_setting(&self, name: &str, value: &Value) -> Result<(), StoreError> {
-        self.faults.call("put_setting", self.inner.put_setting(name, value)).await
-    }
-
-    async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
-        self.faults.call("replace_setting", self.inner.replace_setting(name, expected, value)).await
     }
 }
 

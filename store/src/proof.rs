@@ -1,6 +1,6 @@
 //! Proofs of stored items: every item of a replicated table, every company, every setting of an operator, every
-//! remembered outcome of a request and every checkpoint carries a MAC under a secret of the deployment, so that what only the owner of a
-//! table wrote is never used and never spreads.
+//! remembered outcome of a request, every document of the inbox and every checkpoint carries a MAC under a secret of the
+//! deployment, so that what only the owner of a table wrote is never used and never spreads.
 //!
 //! [`Proofs`] wraps the ports of an adapter. The wrapped ports prove what they write and verify what they read, so no
 //! service can forget either. An item that does not verify is reported like one that cannot be read: it wins over no
@@ -10,6 +10,7 @@
 //! no part.
 
 mod checkpoints;
+mod inbox;
 mod items;
 mod logs;
 mod registry;
@@ -22,7 +23,7 @@ use umoja_schema::{Item, Millis, Region};
 
 use crate::deployment::SETTINGS_RELOAD_SECS;
 use crate::keyring::KeyRing;
-use crate::ports::{Checkpoints, Clock, Items, Keys, Registry, Requests, StoreError, Users};
+use crate::ports::{Checkpoints, Clock, Inbox, Items, Keys, Registry, Requests, StoreError, Users};
 use crate::proof_keys::{ProofKeys, version_of};
 use crate::secrets::{SecretsDocument, SecretsError};
 
@@ -73,6 +74,11 @@ impl Proofs {
     /// Checkpoints that are proved when they are written, and count as lost when they do not verify.
     pub fn checkpoints(self: &Arc<Self>, checkpoints: Arc<dyn Checkpoints>) -> Arc<dyn Checkpoints> {
         Arc::new(Proved { inner: checkpoints, proofs: Arc::clone(self) })
+    }
+
+    /// Documents of the inbox that are proved when they are written, and count as damaged when they do not verify.
+    pub fn inbox(self: &Arc<Self>, inbox: Arc<dyn Inbox>) -> Arc<dyn Inbox> {
+        Arc::new(Proved { inner: inbox, proofs: Arc::clone(self) })
     }
 
     /// Outcomes of requests that are proved when they are written and verified when they are read.

@@ -10,8 +10,8 @@ use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
 
 use crate::keyring::KeyRing;
 use crate::ports::{
-    Attempts, Checkpoints, Clock, Entropy, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests, RowPage,
-    StoreError, Users,
+    Attempts, Checkpoints, Clock, Entropy, Inbox, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests,
+    RowPage, StoreError, Users,
 };
 use crate::proof::Proofs;
 
@@ -26,6 +26,11 @@ pub struct RegionPorts {
     pub logs: Arc<dyn Logs>,
     /// Its tables of versioned items.
     pub items: Arc<dyn Items>,
+    /// The events that it accepted from sources. Other regions put there what they accepted for a source whose home it
+    /// is.
+    pub inbox: Arc<dyn Inbox>,
+    /// The queue of the keys of events that wait in its inbox.
+    pub ingest: Arc<dyn Queue>,
     /// The replicated tables: [`umoja_schema::replicated::ALL`], in tests also additional ones.
     pub tables: &'static [&'static Replicated],
     /// Its KMS key that wraps the data keys of parts.
@@ -129,8 +134,12 @@ impl Home {
     /// Every queue of the region with its name: first the retry queues, then the others.
     pub fn queues(&self) -> impl Iterator<Item = (String, &Arc<dyn Queue>)> {
         let retries = self.peers.iter().map(|peer| (queue::retry(&peer.ports.name), &peer.retry));
-        let others =
-            [(queue::KEYS, &self.repairs), (queue::MERGES, &self.merges), (queue::QUARANTINED, &self.quarantined)];
+        let others = [
+            (queue::KEYS, &self.repairs),
+            (queue::MERGES, &self.merges),
+            (queue::INGEST, &self.own.ingest),
+            (queue::QUARANTINED, &self.quarantined),
+        ];
         retries.chain(others.map(|(name, queue)| (name.to_owned(), queue)))
     }
 

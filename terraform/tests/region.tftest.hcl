@@ -20,7 +20,7 @@ run "names" {
     error_message = "The tables must be exactly those of names.json."
   }
   assert {
-    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-quarantined"])
+    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-ingest", "umoja-quarantined"])
     error_message = "There must be a retry queue for each peer and none for the own region."
   }
   assert {
@@ -80,7 +80,7 @@ run "tables" {
     error_message = "Streams carry new images only."
   }
   assert {
-    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "idempotency", "replays"]
+    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "idempotency", "inbox", "replays"]
     error_message = "Exactly the tables with temporary items have an expiry."
   }
   assert {
@@ -308,7 +308,7 @@ run "a_single_region" {
   }
 
   assert {
-    condition     = length(aws_sqs_queue.this) == 3
+    condition     = length(aws_sqs_queue.this) == 4
     error_message = "The first region has no retry queue."
   }
   assert {

@@ -108,7 +108,7 @@ async fn timed(what: &str, mut pass: AntiEntropy<'_>) {
         report.other,
         report.differing,
         report.found,
-        report.repaired(),
+        report.repaired,
         memory()
     );
 }

@@ -113,6 +113,8 @@ fn ports(tables: &DynamoRegion, local: &RegionStore) -> RegionPorts {
         users: proofs.users(Arc::clone(&tables.tables) as _),
         logs: proofs.logs(Arc::clone(&tables.tables) as _, Arc::clone(&tables.tables) as _),
         items: proofs.items(Arc::clone(&tables.tables) as _),
+        inbox: proofs.inbox(Arc::clone(&tables.tables) as _),
+        ingest: Arc::new(local.queue(names::queue::INGEST)),
         tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(local.keys()),
         proof_keys: Arc::new(local.proof_keys()),

@@ -67,6 +67,7 @@ impl DynamoRegion {
             users: Arc::clone(&tables) as _,
             logs: Arc::clone(&tables) as _,
             items: Arc::clone(&tables) as _,
+            inbox: Arc::clone(&tables) as _,
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
             attempts: Arc::clone(&tables) as _,

@@ -40,6 +40,7 @@ pub async fn new_tables() -> Tables {
         users: Arc::clone(&tables) as _,
         logs: Arc::clone(&tables) as _,
         items: Arc::clone(&tables) as _,
+        inbox: Arc::clone(&tables) as _,
         registry: Arc::clone(&tables) as _,
         requests: Arc::clone(&tables) as _,
         attempts: Arc::clone(&tables) as _,

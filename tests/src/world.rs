@@ -157,6 +157,7 @@ impl World {
             let reconciled = region.pump.reconcile().await;
             round.messages += reconciled.keys.received + reconciled.merges.received;
             round.messages += reconciled.retries.iter().map(|(_, report)| report.received).sum::<usize>();
+            round.messages += region.pump.ingest().await.received;
         }
         self.observe().await;
         round.quiet = self.is_quiet().await;

@@ -7,7 +7,7 @@ mod position;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
-use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedLinkedAccount, JournalEntry};
+use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedLinkedAccount, JournalEntry, Selector};
 use umoja_schema::names::attribute;
 use umoja_schema::{AuditEvent, Credentials, Log, LogRow, UserId};
 
@@ -18,8 +18,8 @@ use crate::{Accounts, Context, Error, Field, People, Person, Rule};
 
 /// Reads a page of all data that is held on a person, and records the export.
 pub struct Export {
-    /// The user.
-    pub id: UserId,
+    /// Any user of the person.
+    pub selector: Selector,
     /// Where the page begins. `None` for the first page.
     pub after: Option<Position>,
 }
@@ -37,8 +37,11 @@ impl Rule for Export {
     type Read = Option<Person>;
     type Done = Exported;
 
-    async fn read(&self, accounts: &Accounts, _: &Context) -> Result<Option<Person>, Error> {
-        accounts.reader().load(self.id).await
+    async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Option<Person>, Error> {
+        match accounts.find(context, &self.selector).await? {
+            Some(person) => accounts.reader().open(person).await,
+            None => Ok(None),
+        }
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, person: Option<Person>) -> Result<Exported, Error> {

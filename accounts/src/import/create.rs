@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_schema::{
-    AuditEvent, BlindIndex, Credentials, IdentifierItem, IdentifierKind, Identity, Millis, Ownership, Part, UserId,
+    AuditEvent, BlindIndex, Credentials, IdentifierItem, IdentifierKind, Identity, LinkState, Millis, Ownership, Part,
+    UserId,
 };
 use umoja_store::identifiers::{is_taken, known};
 use umoja_store::ports::{Commit, IdentifierWrite, Parts};
@@ -25,36 +26,37 @@ impl Importer {
     ///
     /// A new user, the most frequent case, costs one read and one write, because the first round assumes that the audit
     /// trail has no row about it yet.
-    pub(super) async fn round(
+    pub(crate) async fn round(
         &self,
         context: &Context,
         user: &NewUser,
         hash: &mut Option<String>,
         is_first: bool,
-    ) -> Result<Option<Outcome>, Failed> {
+    ) -> Result<Option<(Outcome, UserId)>, Failed> {
+        let there = Some((Outcome::AlreadyThere, user.id));
         let plan = OwnershipPlan::of_new(&*self.people.home.own.users, user.id, &user.facts.ownerships).await?;
         let ownerships = plan.writes();
         let has_owned = ownerships.iter().any(|write| write.before.owners.contains_key(&user.id));
         if has_owned || ownerships.len() < user.facts.ownerships.len() {
             // No MAC protects the table of ownerships, so the user may not exist.
             match self.earlier_import(context, user, hash).await? {
-                Earlier::There => return Ok(Some(Outcome::AlreadyThere)),
+                Earlier::There => return Ok(there),
                 Earlier::Overtaken => return Ok(None),
                 Earlier::Absent => {}
             }
         }
         if self.is_registered(user, ownerships).await? {
-            return Ok(Some(Outcome::AlreadyThere));
+            return Ok(there);
         }
         if let Some(known) = known(ownerships, user.id) {
             match self.fill(context, user, &known, hash).await? {
-                Filled::Matched { written: true } => return Ok(Some(Outcome::Matched)),
-                Filled::Matched { written: false } => return Ok(Some(Outcome::AlreadyThere)),
+                Filled::Matched { id, written: true } => return Ok(Some((Outcome::Matched, id))),
+                Filled::Matched { id, written: false } => return Ok(Some((Outcome::AlreadyThere, id))),
                 Filled::Overtaken => return Ok(None),
                 Filled::OtherPeople => {}
             }
         }
-        self.create(context, user, &plan, hash, is_first).await
+        Ok(self.create(context, user, &plan, hash, is_first).await?.map(|outcome| (outcome, user.id)))
     }
 
     /// The stored form of the row's hash, which is made in the first round that needs it.
@@ -161,7 +163,10 @@ impl Importer {
         facts.ownerships = own;
         let (credentials, people) = (user.credentials(context, stored), &self.people);
         let parts = people.seal_new(user.id, (&user.identity, facts), (&credentials, user.status)).await?;
-        let events = [(user.id, AuditEvent::Imported)];
+        let suspended = user.fed.as_ref().is_some_and(|fed| fed.state == LinkState::Suspended);
+        let suspended = suspended.then(|| AuditEvent::Suspended(self.company.id.clone()));
+        let events: Vec<_> =
+            [AuditEvent::Imported].into_iter().chain(suspended).map(|event| (user.id, event)).collect();
         let recorded = Recorded::of_new(people.recorder(), &context.actor, &events, is_first).await?;
         match people.creation(&parts, plan, recorded, |_| false).commit().await? {
             Commit::Done => Ok(Some(outcome)),

@@ -63,9 +63,56 @@ pub enum Reason {
     /// The record's person consists of too many users, or its user has too many identifiers.
     #[error("the person of the record has too many users or identifiers")]
     TooMany,
+    /// Several reasons, each of which rejects the row: every unusable value of it.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
     /// Every attempt to write was overtaken by another write of the same identifiers.
     #[error("other writes of the same identifiers overtook every attempt; import the file again")]
     Busy,
+}
+
+impl Reason {
+    /// The reason as programs know it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Format(_) => "format",
+            Self::Identifier(_) => "identifier",
+            Self::NoIdentifier => "no_identifier",
+            Self::Unreachable => "unreachable",
+            Self::Shared(_) => "shared_identifier",
+            Self::Profile(_) => "profile",
+            Self::TooLargeTogether => "too_large_together",
+            Self::Hash(_) => "password_hash",
+            Self::MissingKey(_) => "hash_key_missing",
+            Self::Erased => "erased",
+            Self::OtherAddress => "other_address",
+            Self::Behind => "behind",
+            Self::Unreadable => "unreadable",
+            Self::Clock => "clock",
+            Self::TooMany => "too_many",
+            Self::Busy => "busy",
+            Self::Several(_) => "several",
+        }
+    }
+
+    /// All of these reasons. `None` if there are none.
+    pub(super) fn all(reasons: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut all = Vec::new();
+        for reason in reasons {
+            if !all.contains(&reason) {
+                all.push(reason);
+            }
+        }
+        if all.len() < 2 { all.pop() } else { Some(Self::Several(all)) }
+    }
+
+    /// Each reason.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Several(reasons) => reasons,
+            one => std::slice::from_ref(one),
+        }
+    }
 }
 
 impl From<IdentifierError> for Reason {
@@ -108,6 +155,16 @@ pub enum Failed {
     /// The import stops.
     #[error(transparent)]
     Stopped(Stopped),
+}
+
+impl Failed {
+    /// True if a retry may succeed without a change of the row.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Rejected(reason) => matches!(reason, Reason::Behind | Reason::Clock | Reason::Busy),
+            Self::Stopped(stopped) => stopped.is_transient(),
+        }
+    }
 }
 
 impl From<Reason> for Failed {

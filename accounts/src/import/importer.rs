@@ -71,7 +71,7 @@ impl Importer {
         // The hash is made once for all rounds, because it may cost an argon2id computation.
         let mut stored_hash = None;
         for round in 0..MAX_ROUNDS {
-            if let Some(outcome) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
+            if let Some((outcome, _)) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
                 let (left_out, not_taken) = (user.left_out, row.not_taken.clone());
                 return Ok(Done { outcome, hash, peppered: false, left_out, not_taken, links: Vec::new() });

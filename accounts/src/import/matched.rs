@@ -1,22 +1,25 @@
 //! Matches a row with a user that other companies know: links the user, fills its blanks, and adds the legacy hash.
 
-use umoja_schema::{AuditEvent, Credentials, PartRecord, UserId};
+use umoja_schema::{AuditEvent, Credentials, UserId};
 use umoja_store::identifiers::Known;
 
 use super::error::Failed;
 use super::importer::Importer;
 use super::user::NewUser;
 use super::user::legacy_hash;
+use crate::audit::standings;
 use crate::evidence::{Evidence, Joins};
 use crate::matching::Match;
 use crate::person::{Change, Person};
-use crate::profiles::Rules;
+use crate::profiles::{NewCredentials, Rules};
 use crate::{Context, Error};
 
 /// The result of a match.
 pub(super) enum Filled {
     /// The user is matched.
     Matched {
+        /// Its user.
+        id: UserId,
         /// True if the row had new data.
         written: bool,
     },
@@ -39,22 +42,29 @@ impl Importer {
             Match::Overtaken => return Ok(Filled::Overtaken),
             Match::OtherPeople => return Ok(Filled::OtherPeople),
         };
-        let change = self.people.filled(context, &person, &user.patch, &user.identity.profile)?;
+        let mut change = self.people.filled(context, &person, &user.patch, &user.identity.profile)?;
+        let id = person.primary.id();
+        if let Some(fed) = &user.fed {
+            let (identity, facts) = (person.primary.identity.clone(), person.primary.facts.clone());
+            let change = change.get_or_insert(Change { id, identity, facts });
+            context.link(&mut change.identity, &mut change.facts);
+            fed.set(&self.company.id, &mut change.identity, &mut change.facts);
+        }
         let credentials = self.added_hash(context, user, &person, hash).await?;
         if change.is_none() && credentials.is_none() || self.dry_run {
-            return Ok(Filled::Matched { written: change.is_some() || credentials.is_some() });
+            return Ok(Filled::Matched { id, written: change.is_some() || credentials.is_some() });
         }
         let rules = Rules {
             reject_taken: true,
             // The match depends on all users of the person.
             all_as_read: true,
-            events: Some(self.events(&person, change.as_ref(), credentials.as_ref())),
+            events: Some(self.events(&person, change.as_ref(), credentials.as_deref())),
             credentials,
             ..Rules::of(&context.actor)
         };
         let changes: Vec<_> = change.into_iter().collect();
         match self.people.write_profiles(&person, &changes, &rules, |_| Vec::new()).await {
-            Ok(Some(_)) => Ok(Filled::Matched { written: true }),
+            Ok(Some(_)) => Ok(Filled::Matched { id, written: true }),
             // Another user took an identifier after it was found free.
             Ok(None) | Err(Error::Taken(_)) => Ok(Filled::Overtaken),
             Err(error) => Err(error.into()),
@@ -66,9 +76,9 @@ impl Importer {
         &self,
         person: &Person,
         change: Option<&Change>,
-        credentials: Option<&(PartRecord, Credentials)>,
+        credentials: Option<&NewCredentials>,
     ) -> Vec<(UserId, AuditEvent)> {
-        let written = change.map(|change| change.id).into_iter().chain(credentials.map(|(record, _)| record.id));
+        let written = change.map(|change| change.id).into_iter().chain(credentials.map(|new| new.stored.id));
         let written: std::collections::BTreeSet<_> = written.collect();
         let mut events: Vec<_> = written.into_iter().map(|id| (id, AuditEvent::Imported)).collect();
         let company = &self.company.id;
@@ -78,6 +88,9 @@ impl Importer {
         };
         if let Some(change) = change.filter(is_linked_now) {
             events.push((change.id, AuditEvent::Linked(company.clone())));
+        }
+        if let Some((change, before)) = change.and_then(|change| Some((change, person.get(change.id)?))) {
+            events.extend(standings(&before.facts, &change.facts).map(|event| (change.id, event)));
         }
         events
     }
@@ -91,7 +104,7 @@ impl Importer {
         user: &NewUser,
         person: &Person,
         hash: &mut Option<String>,
-    ) -> Result<Option<(PartRecord, Credentials)>, Failed> {
+    ) -> Result<Option<Box<NewCredentials>>, Failed> {
         if user.hash.is_none() {
             return Ok(None);
         }
@@ -112,6 +125,7 @@ impl Importer {
             let stored = self.stored_hash(user, hash).await?;
             changed.legacy_hashes.extend(stored.map(|hash| legacy_hash(context, hash)));
         }
-        Ok(Some((record, changed)))
+        let status = record.status().ok_or(Error::Broken("a live part has a status"))?;
+        Ok(Some(Box::new(NewCredentials { stored: record, content: changed, status })))
     }
 }

@@ -11,6 +11,9 @@ use super::error::Reason;
 /// The most fields that a report counts one by one.
 const MAX_FIELDS: usize = 100;
 
+/// The most reasons that a report counts one by one. A reason can name a member of the source.
+const MAX_REASONS: usize = 200;
+
 /// The most members of the source that a report counts one by one.
 const MAX_NOT_TAKEN: usize = 200;
 
@@ -73,7 +76,7 @@ pub struct Report {
     pub already_there: u64,
     /// Rows that were not imported.
     pub rejected: u64,
-    /// Rows that were not imported, by reason.
+    /// Rows that were not imported, by reason. A row with several reasons counts under each.
     pub rejected_by_reason: BTreeMap<String, u64>,
     /// Values that were left out or kept under `custom`, by field, of the rows that were not rejected.
     #[serde(default)]
@@ -120,9 +123,11 @@ impl Report {
             Ok(done) => self.add_done(done),
             Err(reason) => {
                 self.rejected += 1;
-                *self.rejected_by_reason.entry(reason.to_string()).or_default() += 1;
-                if let Reason::MissingKey(id) = reason {
-                    *self.missing_keys.entry(id.clone()).or_default() += 1;
+                for reason in reason.each() {
+                    count(&mut self.rejected_by_reason, &reason.to_string(), MAX_REASONS, "other reasons");
+                    if let Reason::MissingKey(id) = reason {
+                        *self.missing_keys.entry(id.clone()).or_default() += 1;
+                    }
                 }
             }
         }

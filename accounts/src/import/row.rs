@@ -35,6 +35,9 @@ pub struct Row {
     pub status: Option<AccountStatus>,
     /// The password hash, if the user has one.
     pub hash: Option<ForeignHash>,
+    /// What of the source could not be read and without which the user would be another one: the status, the hash. Each
+    /// rejects the row.
+    pub rejections: Vec<Rejected>,
     /// The fields of the source that could not be read.
     pub left_out: Vec<LeftOut>,
     /// The names of the members, columns or attributes of the source that have a value and no place in a user.

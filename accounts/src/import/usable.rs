@@ -28,8 +28,11 @@ pub(super) struct Usable {
 }
 
 impl Usable {
-    /// Sorts the values of a row. If `is_strict`, the first unusable one rejects it.
-    pub(super) fn of(context: &Context, row: &Row, is_strict: bool) -> Result<Self, Reason> {
+    /// Sorts the values of a row.
+    ///
+    /// # Errors
+    /// All reasons if no identifier is usable or, if `is_strict`, any value is not.
+    pub(super) fn of(context: &Context, row: &Row, is_strict: bool) -> Result<Self, Vec<Reason>> {
         let mut left_out = row.left_out.clone();
         let country = country(context, row, &mut left_out);
         let fields = [
@@ -38,30 +41,38 @@ impl Usable {
             (IdentifierKind::Username, &row.username, false),
             (IdentifierKind::ExternalId, &row.external_id, false),
         ];
-        let (mut given, mut first_error) = (Vec::new(), None);
+        let (mut given, mut reasons) = (Vec::new(), Vec::new());
         for (kind, value, verified) in fields {
             let Some(text) = value.as_deref().filter(|text| !text.trim().is_empty()) else { continue };
             match context.parse_new_in(kind, text, country.as_deref()) {
                 Ok(parsed) => given.push(Given { kind, parsed, verified }),
-                Err(error) if is_strict => return Err(error.into()),
                 Err(error) => {
-                    first_error = first_error.or(Some(error));
-                    if !stands_for_address(context, kind, text, &mut given) {
+                    reasons.push(Reason::from(error));
+                    if !is_strict && !stands_for_address(context, kind, text, &mut given) {
                         left_out.push(LeftOut::text(kind.as_str(), text));
                     }
                 }
             }
         }
-        if let Some(first) = left_out.first().filter(|_| is_strict) {
-            return Err(Rejected::Field(first.field.clone()).into());
+        if given.is_empty() && reasons.is_empty() {
+            reasons.push(Reason::NoIdentifier);
+        }
+        if is_strict {
+            reasons.extend(left_out.into_iter().map(|left_out| Rejected::Field(left_out.field).into()));
+            let profile = row.profile.checked();
+            return match profile {
+                Ok(profile) if reasons.is_empty() => Ok(Self { given, profile, left_out: Vec::new() }),
+                Ok(_) => Err(reasons),
+                Err(error) => {
+                    reasons.push(error.into());
+                    Err(reasons)
+                }
+            };
         }
         if given.is_empty() {
-            return Err(first_error.map_or(Reason::NoIdentifier, Reason::from));
+            return Err(reasons);
         }
         let mut profile = row.profile.clone();
-        if is_strict {
-            return Ok(Self { given, profile: profile.checked()?, left_out: Vec::new() });
-        }
         let mut names = Vec::new();
         for LeftOut { field, value } in left_out {
             let is_known = given.iter().any(|given| value == given.parsed.stored.as_str());
@@ -71,7 +82,7 @@ impl Usable {
             }
             names.push(field);
         }
-        let profile = fitting(&profile, &mut names)?;
+        let profile = fitting(&profile, &mut names).map_err(|reason| vec![reason])?;
         Ok(Self { given, profile, left_out: names })
     }
 }

@@ -8,21 +8,25 @@ use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyH
 use super::error::{Failed, Reason};
 use super::row::Row;
 use super::usable::{Given, Usable};
+use crate::fed::Fed;
 use crate::{Context, Patch, People};
 
 /// The user that a validated row would make.
+#[derive(Clone)]
 pub struct NewUser {
     /// Its id, which is derived from the row.
     pub id: UserId,
     /// Its identifiers, with the company as the source.
-    pub(super) patch: Patch,
+    pub(crate) patch: Patch,
     /// Whether the row has an external id by which the user can be found.
     pub(super) has_own_id: bool,
     /// The content of its profile part.
     pub identity: Identity,
     /// The facts beside the envelope of its profile part.
     pub facts: ProfileFacts,
-    pub(super) status: AccountStatus,
+    pub(crate) status: AccountStatus,
+    /// What the source that feeds the user adds to it.
+    pub(crate) fed: Option<Fed>,
     /// The password hash of the row.
     pub hash: Option<ForeignHash>,
     /// The fields of the row that were left out, by name.
@@ -33,7 +37,7 @@ impl NewUser {
     /// Reads a row. If `is_strict`, one unusable value rejects it.
     ///
     /// # Errors
-    /// If the row is invalid.
+    /// If the row is invalid, with every reason.
     pub(super) fn read(
         people: &People,
         keys: &HashKeys,
@@ -41,12 +45,17 @@ impl NewUser {
         row: &Row,
         is_strict: bool,
     ) -> Result<Self, Reason> {
-        if let Some(key) = row.hash.as_ref().and_then(ForeignHash::key_id)
-            && !keys.contains(key)
-        {
-            return Err(Reason::MissingKey(key.to_owned()));
+        let missing_key = row.hash.as_ref().and_then(ForeignHash::key_id).filter(|key| !keys.contains(key));
+        let reasons = row.rejections.iter().cloned().map(Reason::from);
+        let reasons = reasons.chain(missing_key.map(|key| Reason::MissingKey(key.to_owned())));
+        let (usable, unusable) = match Usable::of(context, row, is_strict) {
+            Ok(usable) => (Some(usable), Vec::new()),
+            Err(unusable) => (None, unusable),
+        };
+        if let Some(reason) = Reason::all(reasons.chain(unusable)) {
+            return Err(reason);
         }
-        let Usable { given, profile, left_out } = Usable::of(context, row, is_strict)?;
+        let Usable { given, profile, left_out } = usable.ok_or(Reason::NoIdentifier)?;
         let id = people.secrets.user_id(&context.company.id, &name_of(&given)?);
         let blank = ProfileFacts {
             // The clock of the source may be ahead of ours.
@@ -68,7 +77,7 @@ impl NewUser {
         }
         context.link(&mut identity, &mut facts);
         let (status, hash) = (row.status.unwrap_or(AccountStatus::Active), row.hash.clone());
-        Ok(Self { id, patch, has_own_id, identity, facts, status, hash, left_out })
+        Ok(Self { id, patch, has_own_id, identity, facts, status, fed: None, hash, left_out })
     }
 
     /// The content of its credentials part.

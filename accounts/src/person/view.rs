@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::IdentifierKind;
 use umoja_schema::api::{Account, User};
 use umoja_schema::profile::Filled;
+use umoja_schema::{IdentifierKind, LinkState};
 
 use super::{Person, Stored};
 use crate::identifiers::verified;
@@ -15,7 +15,7 @@ impl Stored {
         let identity = self.identity.clone();
         let accounts = self.facts.links.iter().map(|(company, link)| {
             let external_id = identity.external_ids.get(company).cloned();
-            (company.clone(), Account { external_id, linked_at: link.since.secs() })
+            (company.clone(), Account { external_id, status: link.state, linked_at: link.since.secs() })
         });
         let updated = self.profile.version.hlc.max(self.credentials.version.hlc);
         User {
@@ -78,8 +78,11 @@ fn fill(user: &mut User, profile: &mut Filled, linked: &Stored) {
     for (company, link) in &linked.facts.links {
         let account = user.accounts.entry(company.clone()).or_insert_with(|| {
             taken.push(format!("accounts.{company}"));
-            Account { external_id: None, linked_at: link.since.secs() }
+            Account { external_id: None, status: link.state, linked_at: link.since.secs() }
         });
+        if link.state == LinkState::Active {
+            account.status = LinkState::Active;
+        }
         if account.external_id.is_none()
             && let Some(external_id) = identity.external_ids.get(company)
         {

@@ -7,7 +7,7 @@ use umoja_store::person::PersonParts;
 
 use super::token::ResetToken;
 use crate::accounts::until_written;
-use crate::authenticate::is_active;
+use crate::links::may_log_in;
 use crate::lockout;
 use crate::repeat::prove_set;
 use crate::{Accounts, Context, Error, People, Rule};
@@ -63,7 +63,7 @@ impl Rule for ResetFinish {
             if context.is_done() {
                 return Err(Error::KeyReused);
             }
-            if !is_active(&person) {
+            if !may_log_in(&person, &context.company.id) {
                 return Err(Error::Disabled);
             }
             let is_meant = |record: &PartRecord| (record.id, &record.version) == (wanted.id, &wanted.credentials);

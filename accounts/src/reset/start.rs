@@ -6,7 +6,7 @@ use umoja_schema::{AuditEvent, PersonVersion};
 use umoja_store::person::PersonParts;
 
 use super::token::ResetToken;
-use crate::authenticate::is_active;
+use crate::links::may_log_in;
 use crate::{Accounts, Context, Error, Person, Rule};
 
 /// Starts a reset of a password.
@@ -40,7 +40,7 @@ impl Rule for ResetStart {
 
     async fn act(self, accounts: &Accounts, context: &Context, person: Self::Read) -> Result<Started, Error> {
         let person = person.ok_or(Error::NotFound)?;
-        if !is_active(&person) {
+        if !may_log_in(&person, &context.company.id) {
             return Err(Error::Disabled);
         }
         let reader = accounts.reader();

@@ -29,6 +29,7 @@ impl Bodies {
     pub(super) fn into_schemas(mut self, min_password_chars: usize) -> Map<String, Value> {
         let mut answers = Value::Object(self.answers.take_definitions(true));
         without_null(&mut answers);
+        open(&mut answers);
         let mut schemas = Value::Object(self.requests.take_definitions(true));
         if let (Value::Object(schemas), Value::Object(answers)) = (&mut schemas, answers) {
             schemas.extend(answers);
@@ -44,7 +45,7 @@ impl Bodies {
 }
 
 /// Calls `change` for a schema and all schemas in it, the inner ones first.
-fn each(schema: &mut Value, change: &impl Fn(&mut Map<String, Value>)) {
+pub(super) fn each(schema: &mut Value, change: &impl Fn(&mut Map<String, Value>)) {
     match schema {
         Value::Object(keywords) => {
             keywords.values_mut().for_each(|value| each(value, change));
@@ -76,11 +77,20 @@ fn without_null(schemas: &mut Value) {
     });
 }
 
+/// Lets answers have members that a client does not know: a newer version may send them.
+fn open(schemas: &mut Value) {
+    each(schemas, &|schema| {
+        if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+            schema.remove("additionalProperties");
+        }
+    });
+}
+
 /// Writes schemas as generators of clients understand them.
 fn simplify(schemas: &mut Value) {
     each(schemas, &|schema| {
-        // A generated client would send the default, and null removes a member.
-        if schema.get("default") == Some(&Value::Null) {
+        // A generated client would send the default, and null removes a member; or it would demand a member that has one.
+        if schema.get("default").is_some_and(|default| default.is_null() || default.is_boolean()) {
             schema.remove("default");
         }
         if let Some(Value::Array(constants)) = schema.get("oneOf")
@@ -95,6 +105,15 @@ fn simplify(schemas: &mut Value) {
             schema.insert("type".into(), "string".into());
             schema.insert("enum".into(), values.into());
             schema.insert("description".into(), description.trim().into());
+        }
+        // Generators know the sizes of the OpenAPI specification, and take another one for the smallest.
+        let size = match schema.get("format").and_then(Value::as_str) {
+            Some("uint" | "uint64") => Some("int64"),
+            Some("uint16" | "uint32") => Some("int32"),
+            _ => None,
+        };
+        if let Some(size) = size {
+            schema.insert("format".into(), size.into());
         }
         if let Some(Value::Object(patterns)) = schema.get("patternProperties")
             && let Some((pattern, value)) = patterns.iter().next()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{header, object, problem_description};
+use super::parts::{header, object, problem_description, schema};
 
 /// A document that any client can get.
 pub(super) struct Document {
@@ -14,45 +14,46 @@ pub(super) struct Document {
 
 /// All of them.
 pub(super) fn documents() -> [Document; 5] {
+    let of = |path, id, summary, schema| Document { path, id, summary, schema };
+    [
+        of("/healthz", "healthz", "The process runs.", schema("Health")),
+        of("/readyz", "readyz", "200 when requests can be served.", schema("Readiness")),
+        of("/.well-known/jwks.json", "jwks", "The public keys of answers (RFC 7517).", schema("PublicKeys")),
+        of("/.well-known/umoja.json", "deployment", "The regions and their base URLs.", schema("Deployment")),
+        of("/openapi.json", "openapi", "This document.", json!({ "type": "object" })),
+    ]
+}
+
+/// The schemas of the documents, by name.
+pub(super) fn schemas() -> [(String, Value); 6] {
     let text = |description: &str| json!({ "type": "string", "description": description });
-    let list = |item: Value| json!({ "type": "array", "items": item });
-    let region = object(&json!({ "name": text("Region."), "url": text("Its base URL, the `aud` of requests.") }), &[]);
-    let key = object(
-        &json!({
-            "kty": { "enum": ["OKP"] },
-            "crv": { "enum": ["Ed25519"] },
-            "alg": { "enum": ["EdDSA"] },
-            "use": { "enum": ["sig"] },
-            "kid": text("The `kid` of answers that it verifies."),
-            "x": text("The public key, in unpadded base64url."),
-        }),
-        &[],
-    );
+    let only = |constant: &str| json!({ "type": "string", "enum": [constant] });
+    let list = |name: &str| json!({ "type": "array", "items": schema(name) });
+    let key = json!({
+        "kty": only("OKP"),
+        "crv": only("Ed25519"),
+        "alg": only("EdDSA"),
+        "use": only("sig"),
+        "kid": text("The `kid` of answers that it verifies."),
+        "x": text("The public key, in unpadded base64url."),
+    });
     let deployment = json!({
         "region": text("This region."),
         "issuer": text("The `iss` of its answers."),
         "jwks_uri": text("Where its public keys are."),
         "openapi_uri": text("Where this document is."),
-        "regions": list(region),
+        "regions": list("RegionUrl"),
     });
-    let of = |path, id, summary, schema| Document { path, id, summary, schema };
+    let region = json!({ "name": text("Region."), "url": text("Its base URL, the `aud` of requests.") });
     [
-        of("/healthz", "healthz", "The process runs.", object(&json!({ "status": { "enum": ["ok"] } }), &[])),
-        of(
-            "/readyz",
-            "readyz",
-            "200 when requests can be served.",
-            object(&json!({ "status": { "enum": ["ready"] }, "region": text("This region.") }), &[]),
-        ),
-        of(
-            "/.well-known/jwks.json",
-            "jwks",
-            "The public keys of answers (RFC 7517).",
-            object(&json!({ "keys": list(key) }), &[]),
-        ),
-        of("/.well-known/umoja.json", "deployment", "The regions and their base URLs.", object(&deployment, &[])),
-        of("/openapi.json", "openapi", "This document.", json!({ "type": "object" })),
+        ("Health", json!({ "status": only("ok") })),
+        ("Readiness", json!({ "status": only("ready"), "region": text("This region.") })),
+        ("PublicKeys", json!({ "keys": list("PublicKey") })),
+        ("PublicKey", key),
+        ("Deployment", deployment),
+        ("RegionUrl", region),
     ]
+    .map(|(name, properties)| (name.to_owned(), object(&properties, &[])))
 }
 
 impl Document {
@@ -64,7 +65,7 @@ impl Document {
                 "content": { media_type: { "schema": schema } },
             })
         };
-        let problem = json!({ "$ref": "#/components/schemas/ProblemDetails" });
+        let problem = schema("ProblemDetails");
         let mut unavailable = answer(problem_description(503), "application/problem+json", problem);
         unavailable["headers"]["Retry-After"] = header("Retry-After");
         let responses = json!({

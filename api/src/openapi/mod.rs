@@ -6,6 +6,7 @@
 mod bodies;
 mod discovery;
 mod parts;
+mod plain;
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,9 @@ use crate::operation::Described;
 use crate::operations::described;
 
 use self::bodies::Bodies;
-use self::parts::{header, object, problem_description};
+use self::parts::{header, object, problem_description, schema};
+
+pub use self::plain::plain_document;
 
 /// A signed request as it goes over the wire. It is signed with the Ed25519 key of RFC 8037 appendix A.1, so every
 /// reader can verify it. It has expired long ago.
@@ -39,6 +42,7 @@ pub fn document(base_url: &str, min_password_chars: usize) -> Value {
     }
     let problem = bodies.answers.subschema_for::<api::ProblemDetails>();
     let mut schemas = bodies.into_schemas(min_password_chars);
+    schemas.extend(discovery::schemas());
     schemas.insert("RequestHeader".into(), request_header());
     schemas.insert("RequestClaims".into(), request_claims());
     schemas.insert("ResponseHeader".into(), response_header());
@@ -84,7 +88,7 @@ fn describe(operation: &Described) -> Value {
     for (status, description) in operation.answers {
         responses.insert(status.to_string(), signed_answer(description, &answered));
     }
-    let problem = json!({ "$ref": "#/components/schemas/ProblemDetails" });
+    let problem = schema("ProblemDetails");
     for status in [403, 429, 500, 503].iter().chain(operation.problems) {
         let mut answer = signed_answer(problem_description(*status), &problem);
         if matches!(status, 429 | 503) {
@@ -160,7 +164,7 @@ fn headers() -> Value {
 /// The schema of a compact JWS, with the header and the claims that it decodes to.
 fn signed(header: &str, claims: &str, body: &Value) -> Value {
     let claims = json!({
-        "allOf": [{ "$ref": format!("#/components/schemas/{claims}") }],
+        "allOf": [schema(claims)],
         "properties": { "body": body },
     });
     json!({
@@ -169,16 +173,16 @@ fn signed(header: &str, claims: &str, body: &Value) -> Value {
         "contentSchema": {
             "type": "array",
             "minItems": 2,
-            "prefixItems": [{ "$ref": format!("#/components/schemas/{header}") }, claims],
+            "prefixItems": [schema(header), claims],
         },
     })
 }
 
 fn request_header() -> Value {
     let properties = json!({
-        "alg": { "enum": ["ES256", "EdDSA", "RS256", "PS256"], "description": "The algorithm that the key is registered with." },
+        "alg": { "type": "string", "enum": ["ES256", "EdDSA", "RS256", "PS256"], "description": "The algorithm that the key is registered with." },
         "kid": { "type": "string", "description": "The id of the company's key." },
-        "typ": { "enum": ["umoja-req+jwt"] },
+        "typ": { "type": "string", "enum": ["umoja-req+jwt"] },
     });
     object(&properties, &[])
 }
@@ -190,7 +194,7 @@ fn request_claims() -> Value {
         "iat": { "type": "integer", "description": "Seconds since the Unix epoch." },
         "exp": { "type": "integer", "description": "At most `iat` + 60." },
         "jti": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Unique for each request." },
-        "htm": { "enum": ["POST"] },
+        "htm": { "type": "string", "enum": ["POST"] },
         "htu": { "type": "string", "description": "`aud` and the path." },
         "akh": { "type": "string", "description": "Unpadded base64url of SHA-256(API key)." },
         "idk": { "type": "string", "minLength": 1, "maxLength": 64, "description": "Idempotency key: the same for each retry of a request." },
@@ -201,9 +205,9 @@ fn request_claims() -> Value {
 
 fn response_header() -> Value {
     let properties = json!({
-        "alg": { "enum": ["EdDSA"] },
+        "alg": { "type": "string", "enum": ["EdDSA"] },
         "kid": { "type": "string", "description": "A key of `/.well-known/jwks.json`." },
-        "typ": { "enum": ["umoja-res+jwt"] },
+        "typ": { "type": "string", "enum": ["umoja-res+jwt"] },
     });
     object(&properties, &[])
 }
@@ -246,6 +250,8 @@ mod tests {
     fn every_reference_of_the_document_resolves() {
         let document = document("https://example.com", MIN_PASSWORD_CHARS);
         check_refs(&document, &document);
+        let plain = plain_document("https://example.com", MIN_PASSWORD_CHARS);
+        check_refs(&plain, &plain);
         assert_eq!(document["paths"].as_object().unwrap().len(), 13 + 5);
     }
 
@@ -271,11 +277,19 @@ mod tests {
     }
 
     #[test]
-    fn constants_are_enums_and_no_default_is_null() {
+    fn a_client_may_find_members_that_it_does_not_know() {
+        let document = document("https://example.com", MIN_PASSWORD_CHARS);
+        for (name, closed) in [("Profile", Value::Null), ("User", Value::Null), ("ProfilePatch", false.into())] {
+            assert_eq!(document["components"]["schemas"][name]["additionalProperties"], closed, "{name}");
+        }
+    }
+
+    #[test]
+    fn constants_are_enums_and_no_member_has_a_default() {
         let text = document("https://example.com", MIN_PASSWORD_CHARS);
         assert_eq!(text["components"]["schemas"]["AccountStatus"]["enum"], json!(["active", "disabled"]));
         let text = text.to_string();
-        assert!(!text.contains("\"default\":null"));
+        assert!(!text.contains("\"default\":"));
         assert!(!text.contains("\"const\""));
     }
 
@@ -302,17 +316,31 @@ mod tests {
         }
     }
 
-    /// The committed document is what this code generates. `UPDATE=1 cargo test -p umoja-api openapi` updates it.
     #[test]
-    fn the_committed_document_is_up_to_date() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated/openapi.json");
-        let text = serde_json::to_string_pretty(&document("https://eu-west-1.example.com", MIN_PASSWORD_CHARS))
-            .unwrap()
-            + "\n";
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, &text).unwrap();
+    fn a_constant_has_a_type_and_a_number_a_size_that_generators_know() {
+        let mut document = document("https://example.com", MIN_PASSWORD_CHARS);
+        bodies::each(&mut document, &|schema| {
+            assert!(!schema.contains_key("enum") || schema["type"] == "string", "{schema:?}");
+            let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+            assert!(!format.starts_with("uint"), "{schema:?}");
+        });
+    }
+
+    /// The committed documents are what this code generates. `UPDATE=1 cargo test -p umoja-api openapi` updates them.
+    #[test]
+    fn the_committed_documents_are_up_to_date() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated");
+        let base_url = "https://eu-west-1.example.com";
+        for (file, document) in [
+            ("openapi.json", document(base_url, MIN_PASSWORD_CHARS)),
+            ("openapi-plain.json", plain_document(base_url, MIN_PASSWORD_CHARS)),
+        ] {
+            let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+            if std::env::var_os("UPDATE").is_some() {
+                std::fs::write(folder.join(file), &text).unwrap();
+            }
+            let stored = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+            assert!(stored == text, "{file}: run UPDATE=1 cargo test -p umoja-api openapi");
         }
-        let stored = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(stored == text, "run UPDATE=1 cargo test -p umoja-api openapi");
     }
 }

@@ -9,7 +9,7 @@ pub(super) fn problem_description(status: u16) -> &'static str {
         404 => "There is no such user.",
         409 => {
             "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
-             are merged in another way, the user is disabled, or the token is not valid; see `code`."
+             are merged in another way, the user is disabled or suspended, or the token is not valid; see `code`."
         }
         422 => {
             "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
@@ -27,6 +27,11 @@ pub(super) fn problem_description(status: u16) -> &'static str {
 /// A header that [`super::document`] describes.
 pub(super) fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+/// A schema that [`super::document`] has by name.
+pub(super) fn schema(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 /// The schema of an object whose members are required, except `optional`.

@@ -1,5 +1,5 @@
 //! `authenticate`: checks a password. The answer and the work behind it are the same for an unknown user, a disabled
-//! user and a wrong password. Too many failures lock further attempts out for some time.
+//! user, a user that the company has suspended and a wrong password. Too many failures lock further attempts out for some time.
 
 use umoja_accounts::{self as accounts, Origin};
 use umoja_crypto::Password;
@@ -21,8 +21,10 @@ impl Operation for Authenticate {
     const SCOPE: Scope = Scope::Authenticate;
     const CHANGES: bool = false;
     const HASHES: bool = true;
-    const ANSWERS: &'static [(u16, &'static str)] =
-        &[(200, "Whether it is right. A wrong password, an unknown user and a disabled user get the same answer.")];
+    const ANSWERS: &'static [(u16, &'static str)] = &[(
+        200,
+        "Whether it is right. A wrong password, an unknown user, a disabled user and a user that the company has suspended get the same answer.",
+    )];
     const PROBLEMS: &'static [u16] = &[409, 422, 503];
     type Body = api::Authenticate;
     type Answered = Authenticated;

@@ -4,7 +4,7 @@ use umoja_accounts as accounts;
 use umoja_schema::Scope;
 use umoja_schema::api::{self, Erased};
 
-use super::members::{reason, version};
+use super::members::{known, reason, version};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
@@ -24,10 +24,11 @@ impl Operation for Erase {
     type Rule = accounts::Erase;
     type Asked = ();
 
-    fn parse(_: &App, _: &Caller, body: api::Erase) -> Result<(accounts::Erase, ()), Problem> {
+    fn parse(_: &App, caller: &Caller, body: api::Erase) -> Result<(accounts::Erase, ()), Problem> {
+        let selector = known(caller, body.selector())?;
         let reason = reason(body.reason)?;
         let min_version = version("min_version", body.min_version.as_ref())?;
-        Ok((accounts::Erase { id: body.id, reason, min_version }, ()))
+        Ok((accounts::Erase { selector, reason, min_version }, ()))
     }
 
     /// The answer is not remembered under its idempotency key, because a retry also erases users merged since.

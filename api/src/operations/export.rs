@@ -4,6 +4,7 @@ use umoja_accounts::{self as accounts, Position};
 use umoja_schema::Scope;
 use umoja_schema::api::{self, Exported};
 
+use super::members::known;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
@@ -23,11 +24,11 @@ impl Operation for Export {
     type Rule = accounts::Export;
     type Asked = ();
 
-    fn parse(_: &App, _: &Caller, body: api::Export) -> Result<(accounts::Export, ()), Problem> {
+    fn parse(_: &App, caller: &Caller, body: api::Export) -> Result<(accounts::Export, ()), Problem> {
         let rule = "Send the `next` of the previous answer, or no `after` to begin again.";
         let after = body.after.as_deref().map(str::parse::<Position>).transpose();
         let after = after.map_err(|_| Problem::invalid("after", rule))?;
-        Ok((accounts::Export { id: body.id, after }, ()))
+        Ok((accounts::Export { selector: known(caller, body.selector())?, after }, ()))
     }
 
     fn answer((): (), exported: Done<Self>) -> Result<Answer, Problem> {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use umoja_accounts::Reason;
-use umoja_schema::PersonVersion;
 use umoja_schema::api::Selector;
+use umoja_schema::{PersonVersion, Scope};
 use umoja_store::person::MAX_USERS;
 
+use crate::caller::Caller;
 use crate::problem::Problem;
 
 /// Reads the reason of a request.
@@ -19,6 +20,16 @@ pub(super) fn reason(text: Option<String>) -> Result<Option<Reason>, Problem> {
 pub(super) fn one(selector: Option<Selector>) -> Result<Selector, Problem> {
     let rule = "Give exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.";
     selector.ok_or_else(|| Problem::invalid("body", rule))
+}
+
+/// The selector of a user for an operation that is not a look-up itself. An identifier takes the scope of `lookup` too:
+/// otherwise the answer would say who has it to a company that may not ask that.
+pub(super) fn known(caller: &Caller, selector: Option<Selector>) -> Result<Selector, Problem> {
+    let selector = one(selector)?;
+    if let Selector::Identifier(..) = selector {
+        caller.permit(Scope::Lookup)?;
+    }
+    Ok(selector)
 }
 
 /// Reads a version that the caller sends back.

@@ -5,6 +5,7 @@ mod attempts;
 mod checkpoints;
 mod commit;
 mod etag;
+mod inbox;
 mod items;
 mod logs;
 mod registry;
@@ -45,8 +46,8 @@ impl Placeholders {
     }
 }
 
-/// `Users`, `Logs`, `Items`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on the tables `<prefix>-users` and so
-/// on.
+/// `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on the tables
+/// `<prefix>-users` and so on.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,

@@ -1,7 +1,5 @@
 //! [`Registry`]: JSON documents by id.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -13,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{Attribute, Attributes, Company, CompanyId, ItemError};
-use umoja_store::ports::{CompanyRow, Etag, Registry, StoreError};
+use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
 use super::{DynamoDb, key};
 use crate::error;
@@ -25,35 +23,15 @@ impl Registry for DynamoDb {
     }
 
     async fn company_rows(&self) -> Result<Vec<CompanyRow>, StoreError> {
-        let mut rows: Vec<CompanyRow> = Vec::new();
-        let mut from = None;
-        loop {
-            let table = self.table(table::COMPANIES);
-            let page = self.client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
-            let page = page.send().await.map_err(|e| error::store("Scan on companies", &e))?;
-            rows.extend(page.items.unwrap_or_default().iter().map(row));
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                break;
-            }
-        }
-        rows.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(rows)
+        Ok(self.documents(table::COMPANIES).await?.into_iter().map(company_row).collect())
     }
 
     async fn replace_company_row(&self, row: &CompanyRow, company: Option<&Company>) -> Result<bool, StoreError> {
         let document = company.map(serde_json::to_string).transpose();
         let document = document.map_err(|_| ItemError::new(attribute::DOCUMENT))?;
-        let is_stored = match row.etag.0.split_first() {
-            Some((_, text)) => {
-                let text = String::from_utf8_lossy(text).into_owned();
-                ("#document = :stored", AttributeValue::S(text))
-            }
-            None => ("NOT attribute_type(#document, :stored)", AttributeValue::S("S".to_owned())),
-        };
         match document {
-            Some(document) => self.put_if(table::COMPANIES, &row.key, is_stored, document).await,
-            None => self.delete_if(table::COMPANIES, &row.key, is_stored).await,
+            Some(document) => self.put_if(table::COMPANIES, &row.key, is_stored(&row.etag), document).await,
+            None => self.delete_if(table::COMPANIES, &row.key, is_stored(&row.etag)).await,
         }
     }
 
@@ -87,9 +65,41 @@ impl Registry for DynamoDb {
     async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError> {
         self.replace_document(table::SETTINGS, name, expected.map(Value::to_string), value.to_string()).await
     }
+
+    /// Reads the whole table, which is small: DynamoDB keeps partition keys in no order.
+    async fn setting_rows(&self, prefix: &str) -> Result<Vec<SettingRow>, StoreError> {
+        let rows = self.documents(table::SETTINGS).await?.into_iter();
+        Ok(rows.filter(|(name, _)| name.starts_with(prefix)).map(setting_row).collect())
+    }
+
+    async fn remove_setting(&self, row: &SettingRow) -> Result<bool, StoreError> {
+        self.delete_if(table::SETTINGS, &row.name, is_stored(&row.etag)).await
+    }
 }
 
 impl DynamoDb {
+    /// All rows of a table of documents in the order of their keys, each with its document as it is stored.
+    async fn documents(&self, name: &str) -> Result<Vec<(String, Option<AttributeValue>)>, StoreError> {
+        let mut rows = Vec::new();
+        let mut from = None;
+        loop {
+            let page =
+                self.client.scan().table_name(self.table(name)).consistent_read(true).set_exclusive_start_key(from);
+            let page = page.send().await.map_err(|e| error::store(&format!("Scan on {name}"), &e))?;
+            for mut item in page.items.unwrap_or_default() {
+                if let Some(AttributeValue::S(key)) = item.remove(attribute::ID) {
+                    rows.push((key, item.remove(attribute::DOCUMENT)));
+                }
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(rows)
+    }
+
     async fn document<T: DeserializeOwned>(&self, table: &str, id: &str) -> Result<Option<T>, StoreError> {
         let item = self.get(table, key([(attribute::ID, id.to_owned())])).await?;
         Ok(item.map(read).transpose()?)
@@ -156,7 +166,10 @@ impl DynamoDb {
 }
 
 /// Whether the condition of a put was met.
-fn is_done(table: &str, put: Result<PutItemOutput, SdkError<PutItemError, HttpResponse>>) -> Result<bool, StoreError> {
+pub(super) fn is_done(
+    table: &str,
+    put: Result<PutItemOutput, SdkError<PutItemError, HttpResponse>>,
+) -> Result<bool, StoreError> {
     match put {
         Ok(_) => Ok(true),
         Err(error) => match error.as_service_error() {
@@ -166,14 +179,36 @@ fn is_done(table: &str, put: Result<PutItemOutput, SdkError<PutItemError, HttpRe
     }
 }
 
-/// A row of `companies`. The entity tag of a document that is a text is a byte and the text, and that of any other
-/// document, which is never a company, is empty.
-fn row(item: &HashMap<String, AttributeValue>) -> CompanyRow {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-    let (key, document) = (text(attribute::ID).cloned().unwrap_or_default(), text(attribute::DOCUMENT));
-    let etag = document.map(|text| [b"S", text.as_bytes()].concat()).unwrap_or_default();
-    let company = document.and_then(|text| parsed::<Company>(text).ok()).filter(|company| company.id.as_str() == key);
-    CompanyRow { key, etag: Etag(etag), company }
+/// The entity tag of a document. That of a text is a byte and the text, and that of anything else, which is never a
+/// document, is empty.
+pub(super) fn etag(document: Option<&AttributeValue>) -> Etag {
+    match document {
+        Some(AttributeValue::S(text)) => Etag([b"S", text.as_bytes()].concat()),
+        _ => Etag(Vec::new()),
+    }
+}
+
+/// The condition that the stored document has this tag, with the value of its placeholder.
+pub(super) fn is_stored(etag: &Etag) -> (&'static str, AttributeValue) {
+    match etag.0.split_first() {
+        Some((_, text)) => ("#document = :stored", AttributeValue::S(String::from_utf8_lossy(text).into_owned())),
+        None => ("NOT attribute_type(#document, :stored)", AttributeValue::S("S".to_owned())),
+    }
+}
+
+fn company_row((key, document): (String, Option<AttributeValue>)) -> CompanyRow {
+    let company: Option<Company> = stored(document.as_ref());
+    let company = company.filter(|company| company.id.as_str() == key);
+    CompanyRow { key, etag: etag(document.as_ref()), company }
+}
+
+fn setting_row((name, document): (String, Option<AttributeValue>)) -> SettingRow {
+    SettingRow { name, etag: etag(document.as_ref()), value: stored(document.as_ref()) }
+}
+
+/// The content of a document that can be read.
+pub(super) fn stored<T: DeserializeOwned>(document: Option<&AttributeValue>) -> Option<T> {
+    parsed(document?.as_s().ok()?).ok()
 }
 
 pub(super) fn read<T: DeserializeOwned>(item: Attributes) -> Result<T, ItemError> {

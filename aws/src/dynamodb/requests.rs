@@ -74,14 +74,14 @@ impl Requests for DynamoDb {
 }
 
 impl DynamoDb {
-    fn row(&self, table: &str, hash: &[u8; 32], expires_at: Millis) -> PutItemFluentBuilder {
+    pub(super) fn row(&self, table: &str, hash: &[u8; 32], expires_at: Millis) -> PutItemFluentBuilder {
         let expires_at = AttributeValue::N(expires_at.0.div_ceil(1000).to_string());
         let put = self.client.put_item().table_name(self.table(table));
         put.item(attribute::ID, AttributeValue::S(hex::encode(hash))).item(attribute::EXPIRES_AT, expires_at)
     }
 }
 
-fn unless_live(put: PutItemFluentBuilder, now: Millis) -> PutItemFluentBuilder {
+pub(super) fn unless_live(put: PutItemFluentBuilder, now: Millis) -> PutItemFluentBuilder {
     // An expiry that is no number would never be over.
     put.condition_expression(
         "attribute_not_exists(#id) OR #expires_at <= :now OR NOT attribute_type(#expires_at, :number)",

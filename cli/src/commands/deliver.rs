@@ -96,10 +96,10 @@ async fn deliver(deployment: &Deployment) -> Result<Found, CliError> {
     }
 }
 
-/// How many messages wait in the queues that a pump drains.
+/// How many messages wait in the queues that replication drains. Events of sources wait until the deployment is served.
 async fn messages(home: &Home) -> Result<u64, StoreError> {
     let mut waiting = 0;
-    for (_, port) in home.queues().filter(|(name, _)| name != queue::QUARANTINED) {
+    for (_, port) in home.queues().filter(|(name, _)| ![queue::QUARANTINED, queue::INGEST].contains(&&**name)) {
         let depth = port.depth().await?;
         waiting += depth.waiting + depth.in_flight;
     }

@@ -122,6 +122,16 @@ fn every_example_is_a_command_line_of_this_version() {
     assert!(count > 100, "only {count} examples were found");
 }
 
+/// Help is wrapped at the width of the terminal, and a wrapped example does not paste.
+#[test]
+fn an_example_of_the_help_fits_a_terminal() {
+    let mut texts = Vec::new();
+    of_help(&Cli::command(), &mut texts);
+    let lines = texts.iter().flat_map(|(place, text)| text.lines().map(move |line| format!("{place}: {line}")));
+    let long: Vec<String> = lines.filter(|line| line.split_once(": ").unwrap().1.chars().count() > 80).collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
 #[test]
 fn an_example_is_read_as_a_shell_reads_it() {
     let text =

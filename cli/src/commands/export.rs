@@ -44,8 +44,11 @@ In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in eve
 Scan and GetItem on PREFIX-users; kms:Decrypt with its data key, and with those of the others."
 )]
 #[command(after_help = "Examples:
-  umoja export users.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudy5d4xq8zjefd --dir DIR
-  umoja export users.age --recipient age1... --company shop --prefix PREFIX --region eu-west-1
+  umoja export users.age \\
+    --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p \\
+    --dir DIR
+  umoja export users.age --recipient age1... --company shop --prefix PREFIX \\
+      --region eu-west-1
   umoja export users.ndjson --plain --dir DIR")]
 pub(super) struct Export {
     /// The file to write; it must not exist yet. - is standard output.

@@ -13,7 +13,9 @@ mod examples;
 mod export;
 mod hash_keys;
 mod import;
+mod inbox;
 mod init;
+mod issued;
 mod jobs;
 mod logging;
 mod named;
@@ -25,6 +27,7 @@ mod region;
 mod rotate;
 mod serve;
 mod sign;
+mod source;
 mod status;
 mod target;
 mod user;
@@ -41,12 +44,13 @@ use crate::output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "umoja", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:
-  umoja demo                                      # see it work: two regions, outages, repairs
+  umoja demo                                       # regions, outages, repairs
   umoja init --dir DIR --regions eu-west-1,af-south-1
   umoja company add soko --scopes all --dir DIR --out soko.json
+  umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json
   umoja serve --dir DIR
   umoja status --dir DIR
-  umoja status --prefix PREFIX --region eu-west-1  # the same for a deployment in AWS
+  umoja status --prefix PREFIX --region eu-west-1  # the same in AWS
 
 Exit codes: 0 done, 1 failed or needs attention, 2 an invalid command line (audit show, digest and doctor: not \
 everything could be read), 3 records of an import were rejected, 4 a login of `import --prove` failed.")]
@@ -65,6 +69,7 @@ enum Command {
     Region(region::Command),
     Audit(audit::Command),
     Company(company::Command),
+    Source(source::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -128,6 +133,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Region(region) => region.run(output).await,
         Command::Audit(audit) => audit.run(output).await,
         Command::Company(company) => company.run(output).await,
+        Command::Source(source) => source.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

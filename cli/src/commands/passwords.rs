@@ -36,7 +36,8 @@ of a million passwords that are not in it. Memory does not grow with the list."
 )]
 #[command(after_help = "Examples:
   umoja passwords build --from pwnedpasswords.txt --out breached.umoja
-  umoja passwords build --from - --out breached.umoja --min-count 10 < pwnedpasswords.txt
+  umoja passwords build --from - --out breached.umoja \\
+      --min-count 10 < pwnedpasswords.txt
   umoja serve --dir DIR --breached-passwords breached.umoja")]
 struct Build {
     /// The public list; - reads standard input.

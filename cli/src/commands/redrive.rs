@@ -38,14 +38,15 @@ dynamodb:GetItem on PREFIX-settings, and of SQS ReceiveMessage, ChangeMessageVis
 #[command(after_help = "Examples:
   umoja redrive --dir DIR --dry-run
   umoja redrive --prefix PREFIX --region eu-west-1
-  umoja redrive --prefix PREFIX --region eu-west-1 --only us-east-1 --queue retry-eu-west-1 --rate 20")]
+  umoja redrive --prefix PREFIX --region eu-west-1 --only us-east-1 \\
+      --queue retry-eu-west-1 --rate 20")]
 pub(super) struct Redrive {
     #[command(flatten)]
     target: Target,
     /// Only messages of this region.
     #[arg(long, value_name = "REGION")]
     only: Option<Region>,
-    /// Only messages of this queue: retry-REGION, keys, merges or quarantined.
+    /// Only messages of this queue: retry-REGION, keys, merges, ingest or quarantined.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
     /// List the messages, and move none.
@@ -94,7 +95,7 @@ impl Redrive {
         if sources.is_empty() {
             return Err(CliError::Usage(
                 "--queue: there is no such queue; it is retry-REGION, keys, \
-                 merges or quarantined"
+                 merges, ingest or quarantined"
                     .into(),
             ));
         }

@@ -45,7 +45,8 @@ stopped."
 )]
 #[command(after_help = "Examples:
   umoja re-encrypt af-south-1 --prefix PREFIX --region eu-west-1
-  umoja re-encrypt eu-west-1 --prefix PREFIX --region eu-west-1 --old-key arn:aws:kms:eu-west-1:111122223333:key/...
+  umoja re-encrypt eu-west-1 --prefix PREFIX --region eu-west-1 \\
+      --old-key arn:aws:kms:eu-west-1:111122223333:key/...
   umoja re-encrypt af-south-1 --dir DIR")]
 pub(super) struct Reencrypt {
     /// The region whose key was replaced.

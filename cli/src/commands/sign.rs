@@ -14,6 +14,7 @@ use crate::CliError;
 use crate::client::Client;
 use crate::credentials::{CompanyFile, Signer};
 use crate::output::Output;
+use crate::shell;
 
 /// Sign a request: reads the body from standard input and prints the token to send.
 #[derive(Debug, Args)]
@@ -23,10 +24,12 @@ the token (compact JWS) to send. A token is valid for 60 seconds and for one use
 by the certificate authorities of this machine, or by those of the file that SSL_CERT_FILE names."
 )]
 #[command(after_help = "Examples:
-  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup
+  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json \\
+      --url URL/v1/users/lookup
   eval \"$(echo '{\"email\":\"amina@example.com\"}' |
       umoja sign --company-file soko.json --url URL/v1/users/lookup --curl)\"
-  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json --url URL/v1/users/lookup --send")]
+  echo '{\"email\":\"amina@example.com\"}' | umoja sign --company-file soko.json \\
+      --url URL/v1/users/lookup --send")]
 pub(super) struct Sign {
     /// The company's file, as `umoja company add --json` printed it.
     #[arg(long, value_name = "FILE")]
@@ -107,13 +110,8 @@ fn read_body() -> Result<Value, CliError> {
 }
 
 fn curl(url: &str, api_key: &str, token: &str) -> String {
-    let (url, header) = (quoted(url), quoted(&format!("x-api-key: {api_key}")));
+    let (url, header) = (shell::word(url), shell::word(&format!("x-api-key: {api_key}")));
     format!(
         "curl --silent --show-error --header 'content-type: application/jwt' --header {header} --data {token} {url}"
     )
-}
-
-/// Quotes a text for a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,5 +1,6 @@
 //! The deployment that a command works on: in a directory of this machine, or in AWS.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use umoja_store::ports::Clock;
 
 use super::logging::{self, LogFormat};
 use crate::deployment::{Cloud, Deployment, Regions, locks};
-use crate::{CliError, CloudError, DeploymentError};
+use crate::{CliError, CloudError, DeploymentError, shell};
 
 /// The environment variables that name the deployment.
 const DIR: &str = "UMOJA_DIR";
@@ -51,6 +52,17 @@ pub(super) enum Place {
         /// The region that is asked first, if one was named.
         region: Option<Region>,
     },
+}
+
+/// The options that name the place, for a command to paste.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(dir) => write!(f, "--dir {}", shell::word(&dir.to_string_lossy())),
+            Self::Cloud { prefix, region: None } => write!(f, "--prefix {prefix}"),
+            Self::Cloud { prefix, region: Some(region) } => write!(f, "--prefix {prefix} --region {region}"),
+        }
+    }
 }
 
 /// An open deployment.
@@ -153,11 +165,16 @@ impl Target {
         self.lock(locks::no_change)
     }
 
-    /// The regions of the deployment, to change a company, and the lock that excludes other changes of companies in a
+    /// The regions of the deployment, to change a company or a source, and the lock that excludes other such changes in a
     /// directory. In AWS no lock excludes another operator.
-    pub(super) async fn changing_companies(&self) -> Result<(Regions, Option<File>), CliError> {
-        let held = self.lock(locks::companies)?;
+    pub(super) async fn changing_documents(&self) -> Result<(Regions, Option<File>), CliError> {
+        let held = self.lock(locks::documents)?;
         Ok((self.regions().await?, held))
+    }
+
+    /// The options that name the deployment, for commands that an answer proposes.
+    pub(super) fn arguments(&self) -> String {
+        self.place().map(|place| place.to_string()).unwrap_or_default()
     }
 
     fn lock(&self, take: impl FnOnce(&Path) -> Result<File, DeploymentError>) -> Result<Option<File>, CliError> {

@@ -36,8 +36,10 @@ region that is asked first: dynamodb:BatchGetItem on PREFIX-identifiers; kms:Dec
 #[command(after_help = "Examples:
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
   umoja user show amina@example.com --dir DIR
-  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR --only eu-west-1 --json
-  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1")]
+  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR \\
+      --only eu-west-1 --json
+  umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX \\
+      --region eu-west-1")]
 struct Show {
     /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
     user: Named,

@@ -33,9 +33,9 @@ pub(crate) fn no_change(dir: &Path) -> Result<File, DeploymentError> {
     open(dir, "change.lock", File::try_lock_shared, DeploymentError::Changing)
 }
 
-/// Takes the lock for changing companies, before they are read. Every command holds it only for a moment, so this waits
+/// Takes the lock for changing companies and sources, before they are read. Every command holds it only for a moment, so this waits
 /// for it.
-pub(crate) fn companies(dir: &Path) -> Result<File, DeploymentError> {
+pub(crate) fn documents(dir: &Path) -> Result<File, DeploymentError> {
     exists(dir)?;
     open(dir, "companies.lock", |file| file.lock().map_err(TryLockError::Error), DeploymentError::Changing)
 }

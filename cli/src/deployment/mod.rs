@@ -1,12 +1,12 @@
 //! A deployment, wherever it runs: its regions as operators' commands reach them. [`local`] is one in a directory of
 //! this machine, [`cloud`] one in AWS. Commands use the ports of [`DeployedRegion`], so they work the same on both.
 //!
-//! What operators write (companies, settings) goes to every region.
+//! What operators write (companies, sources, settings) goes to every region.
 
 #[cfg_attr(not(feature = "aws"), path = "no_aws.rs")]
 mod aws;
 pub mod cloud;
-mod companies;
+mod documents;
 pub mod local;
 pub(crate) mod locks;
 pub(crate) mod secrets;
@@ -19,7 +19,7 @@ use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, RegionState};
 
 pub use cloud::Cloud;
-pub(crate) use companies::{Answered, Changed, Held, newest_companies};
+pub(crate) use documents::{Answered, Changed, Document, Held, Row, newest_of};
 pub use local::Deployment;
 
 use crate::CliError;

@@ -8,11 +8,13 @@ use umoja_schema::Region;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::ports::StoreError;
 
+use crate::shell;
+
 /// Why a deployment cannot be opened or made.
 #[derive(Debug, thiserror::Error)]
 pub enum DeploymentError {
     /// There is no deployment.
-    #[error("{0} holds no deployment; make one with `umoja init --dir {0}`")]
+    #[error("{0} holds no deployment; make one with `umoja init --dir {word}`", word = shell::word(&.0.to_string_lossy()))]
     Absent(PathBuf),
     /// A file cannot be read or written.
     #[error("{path}: {source}")]

@@ -71,15 +71,17 @@ pub enum CliError {
         /// Why.
         source: SecretsError,
     },
-    /// No region stored the company.
+    /// No region stored a document.
     #[error("no region stored the change: {0}; run the command again")]
     NotStored(String),
-    /// Some regions did not store a company.
+    /// Some regions did not store a document.
     #[error(
-        "the company was not stored in {regions}; once they answer, `umoja doctor --repair` brings it there, and so \
-         does the next `umoja company` command that changes it"
+        "the {what} was not stored in {regions}; once they answer, `umoja doctor --repair` brings it there, and so \
+         does the next `umoja {what}` command that changes it"
     )]
     PartlyStored {
+        /// What people call the document, which is also the command that writes it.
+        what: &'static str,
         /// The regions, and why.
         regions: String,
     },

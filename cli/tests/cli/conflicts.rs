@@ -54,6 +54,8 @@ async fn conflicts_are_listed_shown_and_resolved() {
     let winner = contested[0]["winner"].as_str().unwrap().to_owned();
     assert!(winner == one || winner == two);
     let loser = if winner == one { &two } else { &one };
+    let named = ask(&["conflicts", "show", "amina@example.com", "--dir", &dir]);
+    assert_eq!((&named["id"], &named["conflicts"][0]["rival"]), (&json!(winner), &json!(loser)), "as look-ups find it");
     let said = done(&["conflicts", "list", "--dir", &dir]);
     let line = format!("email: {winner} wins over {loser}, since ");
     assert!(said.contains(&line) && said.contains("1 pair of users is in conflict"), "{said}");

@@ -31,6 +31,14 @@ fn the_demo_succeeds_and_its_directory_can_be_reused() {
     for linked in ["id", "api_key", "kid", "alg", "private_key_pem"] {
         assert!(companies.iter().all(|company| company[linked].is_string()), "{linked}");
     }
+    let sources = first["sources"].as_array().unwrap();
+    assert_eq!(sources.iter().map(|source| source["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["auth0", "generic"]);
+    for member in ["id", "url", "api_key"] {
+        assert!(sources.iter().all(|source| source[member].is_string()), "{member}");
+    }
+    let scim = &first["scim"][0];
+    assert_eq!(scim["company"], "soko");
+    assert!(scim["url"].as_str().unwrap().ends_with("/scim/v2/soko") && scim["token"].is_string(), "{scim}");
 
     let again = json(&["demo", "--exit", "--dir", path(&dir)]);
     assert_eq!(again["ok"], true, "{again}");

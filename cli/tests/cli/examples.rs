@@ -18,15 +18,18 @@ impl Demo {
         let dir = tempfile::tempdir().unwrap();
         let said = std::fs::File::create(dir.path().join("said")).unwrap();
         let mut command = umoja();
-        let child =
-            command.args(["demo", "--dir", path(&dir.path().join("d"))]).stdout(said).stderr(Stdio::inherit()).spawn();
+        let child = command
+            .args(["demo", "--dir", path(&dir.path().join("the demo"))])
+            .stdout(said)
+            .stderr(Stdio::inherit())
+            .spawn();
         let demo = Self { child: child.unwrap(), dir };
         until("demo.json", || demo.file().exists().then_some(()));
         demo
     }
 
     fn file(&self) -> PathBuf {
-        self.dir.path().join("d/demo.json")
+        self.dir.path().join("the demo/demo.json")
     }
 
     fn said(&self) -> String {
@@ -63,7 +66,7 @@ fn try_out(program: &str, script: &str, demo: &Demo) {
     };
     let id = &claims["body"]["user"]["id"];
     // A company's own file, and the URL of a region.
-    let company = demo.dir.path().join("d/soko.json");
+    let company = demo.dir.path().join("the demo/soko.json");
     let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let url = written["regions"][1]["url"].as_str().unwrap();
     let body = json!({ "username": "unknown" }).to_string();
@@ -106,7 +109,7 @@ fn the_python_example_signs_requests_and_verifies_answers() {
 fn a_second_demo_in_the_same_directory_is_rejected() {
     let demo = Demo::start();
     let before = std::fs::read(demo.file()).unwrap();
-    let second = umoja().args(["demo", "--exit", "--dir", path(&demo.dir.path().join("d"))]).output().unwrap();
+    let second = umoja().args(["demo", "--exit", "--dir", path(&demo.dir.path().join("the demo"))]).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("being served by another process"));
     assert_eq!(std::fs::read(demo.file()).unwrap(), before);

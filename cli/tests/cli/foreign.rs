@@ -233,3 +233,28 @@ fn a_source_without_end_is_named() {
         assert!(stderr.contains(said), "{stderr}");
     }
 }
+
+#[test]
+fn an_import_takes_no_empty_file_for_its_own_and_no_path_twice() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let input = world.file("users.ndjson");
+    std::fs::write(&input, "{\"user_id\": \"1\", \"email\": \"a@example.com\"}\nno JSON\n").unwrap();
+    let words = ["import", path(&input), "--format", "auth0", "--company", "soko", "--dir", &dir];
+    let empty = world.file("empty");
+    std::fs::write(&empty, "").unwrap();
+    for option in ["--rejected", "--state"] {
+        let output = run(&[&words[..], &[option, path(&empty)]].concat());
+        assert_eq!(output.status.code(), Some(1), "{option}");
+        assert!(text(&output.stderr).contains("a file that no import wrote"), "{option}");
+        assert_eq!(std::fs::read(&empty).unwrap(), b"", "{option}");
+    }
+    let [one, same, beside] = ["one", "d/../one", "one.new"].map(|name| path(&world.file(name)).to_owned());
+    for rejected in [&one, &same, &beside] {
+        let output = run(&[&words[..], &["--state", &one, "--rejected", rejected]].concat());
+        assert_eq!(output.status.code(), Some(2), "{rejected}");
+        assert!(text(&output.stderr).contains("overwrite each other"), "{rejected}");
+        assert!(!world.file("one").exists());
+    }
+}

@@ -84,6 +84,39 @@ async fn a_pepper_among_the_deployment_s_keys_logs_in_over_the_api() {
     }
 }
 
+/// The quoted fields of a file of logins.
+fn logins(case: &Path) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(case.join("logins.csv")).unwrap();
+    let unquoted = |field: &str| field.trim_matches('"').replace("\"\"", "\"");
+    text.lines()
+        .map(|line| line.split_once("\",\"").unwrap())
+        .map(|(user, password)| (unquoted(user), unquoted(password)))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_of_whole_installations_log_in_over_the_api() {
+    for name in ["wordpress-6.1", "wordpress-7.1", "drupal-9.5", "drupal-11.4"] {
+        let world = World::new();
+        let company = world.company("acme");
+        let case = case(name);
+        import(&case, &world, &[]);
+        let served = world.serve();
+        let caller = client(&served.urls[0], &company);
+        for (user, password) in logins(&case) {
+            for (typed, logs_in) in [(format!("~{password}"), false), (password, true)] {
+                let body = json!({ "email": user, "password": typed });
+                let answer = caller.call("authenticate", body).await.unwrap();
+                assert_eq!((answer.status, &answer.body["authenticated"]), (200, &json!(logs_in)), "{name} {user}");
+            }
+        }
+        if name.starts_with("wordpress") {
+            let found = caller.call("lookup", json!({ "email": "entity@example.com" })).await.unwrap();
+            assert_eq!(found.body["user"]["profile"]["name"], "A & B", "as WordPress shows it");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_with_quotes_logs_in_as_it_did_at_wordpress() {
     let world = World::new();

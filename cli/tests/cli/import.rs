@@ -229,6 +229,35 @@ fn what_is_not_taken_is_shown_by_name_and_count() {
 }
 
 #[test]
+fn a_strict_import_lists_every_reason_of_a_record() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let mut odd = user(0);
+    odd["username"] = json!("Ada Obi");
+    odd["phone_number"] = json!(CANARY);
+    odd["created_at"] = json!(CANARY);
+    odd["password_hash"] = json!(format!("$2b$20${}", "C".repeat(53)));
+    let file = file(&world, [user(1), odd]);
+    for options in [&["--strict", "--json", "--dry-run"][..], &["--strict", "--json"]] {
+        let output = run(&[&words(path(&file), &dir)[..], options].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let by_reason = said["rejected_by_reason"].as_object().unwrap();
+        assert_eq!((&said["rejected"], by_reason.len()), (&json!(1), 4), "{said}");
+        let list = std::fs::read_to_string(said["rejected_file"].as_str().unwrap()).unwrap();
+        let line: Value = serde_json::from_str(list.lines().nth(1).unwrap()).unwrap();
+        let reasons: Vec<_> = line["reasons"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        for part in ["(bcrypt) has a cost above 15", "`phone_number`", "`username`", "`created_at`"] {
+            assert_eq!(reasons.iter().filter(|reason| reason.contains(part)).count(), 1, "{part}: {reasons:?}");
+            assert!(by_reason.keys().any(|reason| reason.contains(part)), "{part}: {said}");
+        }
+        assert_eq!(line["reason"], reasons.join("; "));
+        assert!(!list.contains(CANARY) && !text(&output.stdout).contains(CANARY));
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named_with_its_format() {
     let world = World::new();
     world.company("soko");

@@ -8,6 +8,26 @@ use umoja_store::ports::Queue as _;
 use crate::support::{World, client, done, json as ask, run, text};
 
 #[tokio::test]
+async fn a_dead_letter_of_an_event_is_shown_and_redriven() {
+    let world = World::new();
+    let dir = world.deployment();
+    {
+        let deployment = Deployment::open(dir.as_ref()).unwrap();
+        let ingest = deployment.stores()[0].queue("ingest");
+        ingest.send(&Message::Ingest { key: "a-keyed-hash".into() }, 0).await.unwrap();
+        loop {
+            let Some(delivery) = ingest.receive(1, 60).await.unwrap().pop() else { break };
+            ingest.release(&delivery.receipt, 0).await.unwrap();
+        }
+    }
+    let shown = text(&run(&["redrive", "--dir", &dir, "--dry-run"]).stdout);
+    assert!(shown.contains("ingest") && shown.contains("a-keyed-hash"), "{shown}");
+    assert_eq!(ask(&["redrive", "--dir", &dir, "--queue", "ingest"])["moved"], 1);
+    let depth = Deployment::open(dir.as_ref()).unwrap().stores()[0].queue("ingest").depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.dead), (1, 0));
+}
+
+#[tokio::test]
 async fn dead_letters_and_quarantined_records_are_shown_and_redriven() {
     let world = World::new();
     let (company, dir) = (world.company("soko"), world.deployment());

@@ -28,7 +28,8 @@ pub(crate) fn limited(limit: &str) -> Command {
     prepared(command)
 }
 
-fn prepared(mut command: Command) -> Command {
+/// A command without the settings of this machine's user.
+pub(crate) fn prepared(mut command: Command) -> Command {
     for name in ["UMOJA_DIR", "UMOJA_PREFIX", "UMOJA_LOG", "AWS_REGION", "AWS_DEFAULT_REGION"] {
         command.env_remove(name);
     }

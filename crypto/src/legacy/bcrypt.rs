@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 
 use super::codec::bcrypt64;
 use super::error::ImportError;
+use crate::bound::Bound;
 
 /// Cost 15 is about two seconds; each step doubles it.
 const MAX_COST: u32 = 15;
+const MIN_COST: u32 = 4;
 const READ: usize = 72;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +33,14 @@ impl Bcrypt {
             "2x" => return Err(ImportError::Broken),
             _ => return Err(ImportError::Unsupported),
         };
+        let bound = |limit: u32| Bound { family: "bcrypt", parameter: "a cost", limit: limit.into() };
         match cost.parse() {
+            // A mapping may have more digits than bcrypt writes.
+            Ok(cost) if cost > MAX_COST => Err(ImportError::TooCostly(bound(MAX_COST))),
             _ if cost.len() != 2 => Err(ImportError::Unsupported),
-            Ok(cost @ 4..=MAX_COST) => Ok(Self { variant, cost }),
-            Ok(16..) => Err(ImportError::TooCostly),
-            Ok(_) | Err(_) => Err(ImportError::Unsupported),
+            Ok(cost @ MIN_COST..) => Ok(Self { variant, cost }),
+            Ok(_) => Err(ImportError::BelowMinimum(bound(MIN_COST))),
+            Err(_) => Err(ImportError::Unsupported),
         }
     }
 

@@ -10,6 +10,7 @@ use super::digest::Digest;
 use super::error::ImportError;
 use super::keys::{HashKeys, valid_id};
 use super::step::{Again, Output, Place, Step, around};
+use crate::bound::Bound;
 
 /// 2^18 digests over the longest password are about two seconds, 2^22 over a digest alone are half a second.
 const MAX_ROUNDS: u64 = 1 << 18;
@@ -27,6 +28,10 @@ pub(super) struct Chain {
 
 impl Chain {
     pub(super) fn new(steps: Vec<Step>, key: Option<String>, salt: &[u8], hex: bool) -> Result<Self, ImportError> {
+        let rounds = |parameter, limit| Bound { family: "chain", parameter, limit };
+        if steps.iter().any(|step| step.rounds == 0) {
+            return Err(ImportError::BelowMinimum(rounds("rounds", 1)));
+        }
         let surrounds = steps.iter().any(|step| step.salt == Some(Place::Around));
         let fits = (1..=4).contains(&steps.len())
             && steps.iter().all(|step| step.fits())
@@ -38,7 +43,11 @@ impl Chain {
             return Err(ImportError::Unsupported);
         }
         let chain = Self { steps, key, hex };
-        if chain.long_rounds() > MAX_ROUNDS { Err(ImportError::TooCostly) } else { Ok(chain) }
+        if chain.long_rounds() > MAX_ROUNDS {
+            let counted = "rounds, of which 16 over a digest alone count as one,";
+            return Err(ImportError::TooCostly(rounds(counted, MAX_ROUNDS)));
+        }
+        Ok(chain)
     }
 
     /// The length of the last digest in bytes; `None` if the last step has none, or writes its output in another form.

@@ -87,7 +87,7 @@ impl ForeignHash {
         if !valid_id(key_id) {
             return Err(ImportError::Unsupported);
         }
-        let scrypt = Scrypt::new(memory_cost, rounds, 1)?;
+        let scrypt = Scrypt::new(memory_cost, rounds, 1).map_err(|error| error.of("firebase"))?;
         Self::bare(Recipe::new(Family::Firebase(scrypt, key_id.to_owned()), salt.to_vec()), hash.to_vec())
     }
 

@@ -3,6 +3,7 @@
 use super::codec::{ab64, base64, enough};
 use super::digest::Digest;
 use super::error::ImportError;
+use crate::bound::Bound;
 
 /// Iterations times blocks of output: about two seconds of SHA-256, five of SHA-512.
 const MAX_WORK: u64 = 10_000_000;
@@ -19,10 +20,12 @@ pub(super) type Parsed = (Pbkdf2, Vec<u8>, Vec<u8>);
 impl Pbkdf2 {
     pub(super) fn new(digest: Digest, iterations: u32, length: usize) -> Result<Self, ImportError> {
         let pbkdf2 = Self { digest, iterations };
+        let bound = |parameter, limit| Bound { family: "pbkdf2", parameter, limit };
         match pbkdf2.work(length) {
+            _ if iterations == 0 => Err(ImportError::BelowMinimum(bound("iterations", 1))),
             0 => Err(ImportError::Unsupported),
             1..=MAX_WORK => Ok(pbkdf2),
-            _ => Err(ImportError::TooCostly),
+            _ => Err(ImportError::TooCostly(bound("iterations times blocks of the output", MAX_WORK))),
         }
     }
 
@@ -63,11 +66,8 @@ impl Pbkdf2 {
         let digest = Digest::of(digest).ok_or(ImportError::Unsupported)?;
         let (Some(salt), Some(hash)) = (salt, hash) else { return Err(ImportError::Unsupported) };
         let hash = enough(&hash).ok_or(ImportError::Unsupported)?.to_vec();
-        let iterations = match iterations.parse::<u64>() {
-            Ok(iterations) => u32::try_from(iterations).map_err(|_| ImportError::TooCostly)?,
-            Err(_) => return Err(ImportError::Unsupported),
-        };
-        Ok((Self::new(digest, iterations, hash.len())?, salt, hash))
+        let iterations = iterations.parse::<u64>().map_err(|_| ImportError::Unsupported)?;
+        Ok((Self::new(digest, u32::try_from(iterations).unwrap_or(u32::MAX), hash.len())?, salt, hash))
     }
 
     /// Base64 of ASP.NET Identity: a format byte 0 (version 2) or 1 (version 3), then what `PasswordHasher.cs` writes.

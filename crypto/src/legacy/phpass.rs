@@ -7,10 +7,12 @@ use zeroize::Zeroizing;
 use super::codec::{crypt64, crypt64_value};
 use super::digest::Digest;
 use super::error::ImportError;
+use crate::bound::Bound;
 
 /// 2^18 rounds over the longest password are about two seconds.
 const MAX_PHPASS: u8 = 18;
 const MAX_DRUPAL: u8 = 20;
+const MIN_LOG2: u8 = 7;
 const SALT: usize = 8;
 /// Drupal truncates the text of the hash: 32 bytes and two bits remain.
 const DRUPAL_HASH_TEXT: usize = 43;
@@ -32,14 +34,17 @@ pub(super) struct Stretched {
 
 impl Stretched {
     pub(super) fn new(kind: Kind, log2: u8) -> Result<Self, ImportError> {
-        let most = match kind {
-            Kind::Phpass => MAX_PHPASS,
-            Kind::Drupal7 => MAX_DRUPAL,
+        let (family, most) = match kind {
+            Kind::Phpass => ("phpass", MAX_PHPASS),
+            Kind::Drupal7 => ("drupal7", MAX_DRUPAL),
         };
+        let rounds = |log2| Bound { family, parameter: "rounds", limit: 1u64 << log2 };
         match log2 {
-            7..=30 if log2 <= most => Ok(Self { kind, log2 }),
-            7..=30 => Err(ImportError::TooCostly),
-            _ => Err(ImportError::Unsupported),
+            ..MIN_LOG2 => Err(ImportError::BelowMinimum(rounds(MIN_LOG2))),
+            // phpass has no more.
+            31.. => Err(ImportError::Unsupported),
+            _ if log2 > most => Err(ImportError::TooCostly(rounds(most))),
+            _ => Ok(Self { kind, log2 }),
         }
     }
 

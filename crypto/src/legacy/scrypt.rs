@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::codec::base64;
 use super::error::ImportError;
 use super::keys::HashKeys;
+use crate::bound::Bound;
 
 /// 128-byte blocks in memory at once: 136 MiB. N of 2^17 with r of 8 needs 128 MiB.
 const MAX_MEMORY: u64 = (1 << 20) + (1 << 16);
@@ -29,21 +30,28 @@ pub(super) struct Scrypt {
 
 impl Scrypt {
     pub(super) fn new(log2_n: u32, r: u32, p: u32) -> Result<Self, ImportError> {
-        match (log2_n, r, p) {
-            (0 | 64.., _, _) | (_, 0, _) | (_, _, 0) => Err(ImportError::Unsupported),
-            // More than these alone is too much, and less can be multiplied.
-            _ if log2_n > 24 || r > 1 << 21 || p > 1 << 21 => Err(ImportError::TooCostly),
-            _ => {
-                let scrypt = Self { log2_n, r, p };
-                let affordable = scrypt.memory() <= MAX_MEMORY && scrypt.work() <= MAX_WORK;
-                if affordable { Ok(scrypt) } else { Err(ImportError::TooCostly) }
-            }
+        let bound = |parameter, limit| Bound { family: "scrypt", parameter, limit };
+        let least = [("N", 2, u64::from(log2_n) + 1), ("r", 1, r.into()), ("p", 1, p.into())];
+        if let Some((parameter, limit, _)) = least.into_iter().find(|(_, least, given)| given < least) {
+            return Err(ImportError::BelowMinimum(bound(parameter, limit)));
         }
+        let scrypt = Self { log2_n, r, p };
+        if scrypt.memory() > MAX_MEMORY {
+            return Err(ImportError::TooCostly(bound("bytes of memory (128 r (N + p))", MAX_MEMORY * 128)));
+        }
+        if scrypt.work() > MAX_WORK {
+            return Err(ImportError::TooCostly(bound("N r p", MAX_WORK)));
+        }
+        Ok(scrypt)
+    }
+
+    fn n(self) -> u64 {
+        1u64.checked_shl(self.log2_n).unwrap_or(u64::MAX)
     }
 
     /// The number of 128-byte blocks in memory at once: the table of N r, and the p r that are mixed one after another.
     fn memory(self) -> u64 {
-        u64::from(self.r) * ((1 << self.log2_n) + u64::from(self.p))
+        self.n().saturating_add(self.p.into()).saturating_mul(self.r.into())
     }
 
     /// With N itself, which is a power of two.
@@ -93,7 +101,7 @@ impl Scrypt {
 
     /// The number of 128-byte blocks that are filled.
     pub(super) fn work(self) -> u64 {
-        (u64::from(self.r) * u64::from(self.p)).saturating_mul(1 << self.log2_n)
+        (u64::from(self.r) * u64::from(self.p)).saturating_mul(self.n())
     }
 
     /// The memory that a guess needs.

@@ -8,9 +8,11 @@ use zeroize::Zeroizing;
 use super::codec::crypt64;
 use super::digest::Digest;
 use super::error::ImportError;
+use crate::bound::Bound;
 
 /// A million rounds over the longest password are about two seconds.
 const MAX_ROUNDS: u32 = 1_000_000;
+const MIN_ROUNDS: u32 = 1000;
 const DEFAULT_ROUNDS: u32 = 5000;
 /// libxcrypt rejects longer passwords.
 const LONGEST: usize = 512;
@@ -27,17 +29,18 @@ pub(super) enum Crypt {
 
 impl Crypt {
     pub(super) fn new(name: &str, rounds: Option<u32>) -> Result<Self, ImportError> {
-        match rounds {
-            Some(..1000 | 1_000_000_000..) => return Err(ImportError::Unsupported),
-            Some(rounds) if rounds > MAX_ROUNDS => return Err(ImportError::TooCostly),
-            Some(_) | None => {}
-        }
-        match (name, rounds) {
-            ("md5-crypt", None) => Ok(Self::Md5),
-            ("apr1", None) => Ok(Self::Apr1),
-            ("sha256-crypt", _) => Ok(Self::Sha256(rounds)),
-            ("sha512-crypt", _) => Ok(Self::Sha512(rounds)),
-            _ => Err(ImportError::Unsupported),
+        let crypt = match (name, rounds) {
+            ("md5-crypt", None) => Self::Md5,
+            ("apr1", None) => Self::Apr1,
+            ("sha256-crypt", _) => Self::Sha256(rounds),
+            ("sha512-crypt", _) => Self::Sha512(rounds),
+            _ => return Err(ImportError::Unsupported),
+        };
+        let bound = |limit: u32| Bound { family: crypt.name(), parameter: "rounds", limit: limit.into() };
+        match crypt.rounds() {
+            ..MIN_ROUNDS => Err(ImportError::BelowMinimum(bound(MIN_ROUNDS))),
+            MIN_ROUNDS..=MAX_ROUNDS => Ok(crypt),
+            _ => Err(ImportError::TooCostly(bound(MAX_ROUNDS))),
         }
     }
 
@@ -58,7 +61,8 @@ impl Crypt {
             .ok_or(ImportError::Unsupported)?;
         let (rounds, rest) = match rest.strip_prefix("rounds=").and_then(|rest| rest.split_once('$')) {
             Some((rounds, rest)) if !rounds.starts_with(['0', '+']) => {
-                (Some(rounds.parse().map_err(|_| ImportError::Unsupported)?), rest)
+                let rounds = rounds.parse::<u64>().map_err(|_| ImportError::Unsupported)?;
+                (Some(u32::try_from(rounds).unwrap_or(u32::MAX)), rest)
             }
             Some(_) => return Err(ImportError::Unsupported),
             None => (None, rest),

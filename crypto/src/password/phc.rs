@@ -10,12 +10,15 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::variant::Variant;
+use crate::bound::Bound;
 
 /// Longest stored string read, in bytes: the longest one that Umoja writes has about 170.
 const MAX_STORED: usize = 512;
 const MAX_M_KIB: u32 = 1024 * 1024;
 const MAX_T: u32 = 10;
 const MAX_P: u32 = 16;
+/// argon2 needs as many KiB for each lane.
+const MIN_LANE_KIB: u64 = 8;
 /// Most memory times passes, in KiB: four gibibytes written once, about two seconds of one core.
 const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
 
@@ -38,28 +41,41 @@ impl Params {
     /// memory times passes.
     ///
     /// # Errors
-    /// [`CostError::Invalid`] or [`CostError::TooCostly`].
+    /// [`CostError::BelowMinimum`] or [`CostError::TooCostly`].
     pub fn check(self) -> Result<(), CostError> {
-        if self.t < 1 || self.p < 1 || u64::from(self.m_kib) < 8 * u64::from(self.p) {
-            return Err(CostError::Invalid);
+        let (m_kib, t, p) = (u64::from(self.m_kib), u64::from(self.t), u64::from(self.p));
+        let bound = |parameter, limit| Bound { family: "argon2", parameter, limit };
+        // More lanes than the ceiling are named as such, and not as too little memory for each.
+        let lanes = p.clamp(1, MAX_P.into());
+        let least = [("passes", 1, t), ("lanes", 1, p), ("KiB of memory for each lane", MIN_LANE_KIB, m_kib / lanes)];
+        if let Some((parameter, limit, _)) = least.into_iter().find(|(_, least, given)| given < least) {
+            return Err(CostError::BelowMinimum(bound(parameter, limit)));
         }
-        let work = u64::from(self.m_kib) * u64::from(self.t);
-        if self.m_kib > MAX_M_KIB || self.t > MAX_T || self.p > MAX_P || work > MAX_WORK_KIB {
-            return Err(CostError::TooCostly);
+        let most = [
+            ("KiB of memory", MAX_M_KIB.into(), m_kib),
+            ("passes", MAX_T.into(), t),
+            ("lanes", MAX_P.into(), p),
+            ("KiB of memory times passes", MAX_WORK_KIB, m_kib * t),
+        ];
+        match most.into_iter().find(|(_, most, given)| given > most) {
+            Some((parameter, limit, _)) => Err(CostError::TooCostly(bound(parameter, limit))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 /// Why a stored argon2 string or a parameter set is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CostError {
-    /// Not a PHC string of argon2, or parameters argon2 does not have.
-    #[error("not a valid argon2 string or parameter set")]
+    /// Not a PHC string of argon2.
+    #[error("not a valid argon2 string")]
     Invalid,
+    /// Parameters that argon2 does not have.
+    #[error("argon2 with {} below {}", .0.parameter, .0.limit)]
+    BelowMinimum(Bound),
     /// Valid, but above a ceiling.
-    #[error("the argon2 parameters cost more than the ceilings allow")]
-    TooCostly,
+    #[error("argon2 with {} above the ceiling of {}", .0.parameter, .0.limit)]
+    TooCostly(Bound),
 }
 
 /// Checks that a stored argon2 string would be verified. An import calls this to report the reason if not.
@@ -128,6 +144,11 @@ impl Stored {
         }
         let read = PasswordHash::new(phc).map_err(|_| CostError::Invalid)?;
         let variant = Variant::of(read.algorithm.as_str(), read.version).ok_or(CostError::Invalid)?;
+        // Before the crate reads them: its error does not say which one is out of its range.
+        let given = |name| read.params.get_decimal(name);
+        if let (Some(m_kib), Some(t), Some(p)) = (given("m"), given("t"), given("p")) {
+            Params { m_kib, t, p }.check()?;
+        }
         let costs = argon2::Params::try_from(&read).map_err(|_| CostError::Invalid)?;
         let params = Params { m_kib: costs.m_cost(), t: costs.t_cost(), p: costs.p_cost() };
         params.check()?;
@@ -163,17 +184,32 @@ mod tests {
 
     #[test]
     fn hostile_costs_are_rejected_before_they_are_spent() {
-        for costs in [
-            "m=1048577,t=1,p=1",
-            "m=4294967295,t=1,p=1",
-            "m=65536,t=11,p=1",
-            "m=65536,t=4294967295,p=1",
-            "m=65536,t=1,p=17",
-            "m=1048576,t=5,p=1",
+        for (costs, parameter, limit) in [
+            ("m=1048577,t=1,p=1", "KiB of memory", 1_048_576),
+            ("m=4294967295,t=1,p=1", "KiB of memory", 1_048_576),
+            ("m=65536,t=11,p=1", "passes", 10),
+            ("m=65536,t=4294967295,p=1", "passes", 10),
+            ("m=65536,t=1,p=17", "lanes", 16),
+            ("m=65536,t=1,p=4294967295", "lanes", 16),
+            ("m=1048576,t=5,p=1", "KiB of memory times passes", 4_194_304),
         ] {
-            assert_eq!(check_stored(&string(costs)), Err(CostError::TooCostly), "{costs}");
+            let bound = Bound { family: "argon2", parameter, limit };
+            assert_eq!(check_stored(&string(costs)), Err(CostError::TooCostly(bound)), "{costs}");
         }
         assert_eq!(check_stored(&string("m=1048576,t=4,p=16")), Ok(Params { m_kib: 1 << 20, t: 4, p: 16 }));
+    }
+
+    #[test]
+    fn parameters_that_argon2_does_not_have_are_named() {
+        for (costs, parameter, limit) in [
+            ("m=7,t=1,p=1", "KiB of memory for each lane", 8),
+            ("m=64,t=1,p=9", "KiB of memory for each lane", 8),
+            ("m=64,t=0,p=1", "passes", 1),
+            ("m=64,t=1,p=0", "lanes", 1),
+        ] {
+            let bound = Bound { family: "argon2", parameter, limit };
+            assert_eq!(check_stored(&string(costs)), Err(CostError::BelowMinimum(bound)), "{costs}");
+        }
     }
 
     #[test]
@@ -186,10 +222,6 @@ mod tests {
             "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA",
             "$argon2x$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
             "$argon2id$v=20$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-            &string("m=7,t=1,p=1"),
-            &string("m=64,t=0,p=1"),
-            &string("m=64,t=1,p=0"),
-            &string("m=64,t=1,p=9"),
             &string("m=64,t=1,p=1,x=1"),
             &string("m=99999999999,t=1,p=1"),
             &long,

@@ -4,6 +4,7 @@ mod attempts;
 mod changes;
 mod checkpoints;
 mod commit;
+mod inbox;
 mod items;
 mod json;
 mod logs;
@@ -286,6 +287,8 @@ impl RegionStore {
             users: proofs.users(Arc::new(self.clone())),
             logs: proofs.logs(Arc::new(self.clone()), Arc::new(self.clone())),
             items: proofs.items(Arc::new(self.clone())),
+            inbox: proofs.inbox(Arc::new(self.clone())),
+            ingest: Arc::new(self.queue(queue::INGEST)),
             tables: &umoja_schema::replicated::ALL,
             keys: Arc::new(self.keys()),
             proof_keys: Arc::new(self.proof_keys()),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 use umoja_schema::names::table;
 use umoja_schema::{Company, CompanyId, ItemError};
-use umoja_store::ports::{CompanyRow, Etag, Registry, StoreError};
+use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
 use super::json::{from_json, json};
 use crate::engine::{Engine, Fault};
@@ -32,6 +32,11 @@ fn stored(connection: &Connection, id: &CompanyId) -> Result<Option<Company>, Fa
     let found = select.query_row([id.as_str()], |row| Ok(company(id.as_str(), row.get_ref(0)?))).optional()?;
     let unreadable = || Fault::from(StoreError::from(ItemError::new("document")));
     found.map(|company| company.ok_or_else(unreadable)).transpose()
+}
+
+/// The end of the names with a prefix: no name contains this character.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
 }
 
 /// The documents of operators in the tables of one region, as they are stored.
@@ -122,6 +127,30 @@ impl Registry for Documents {
             let put = "INSERT OR REPLACE INTO settings (name, document) VALUES (?1, ?2)";
             tx.change_one(put, params![name, document])?;
             Ok(true)
+        };
+        self.0.write(table::SETTINGS, work).await
+    }
+
+    async fn setting_rows(&self, prefix: &str) -> Result<Vec<SettingRow>, StoreError> {
+        self.0.read(table::SETTINGS, |connection| {
+            let rows =
+                format!("SELECT name, {ETAG}, document FROM settings WHERE name >= ?1 AND name < ?2 ORDER BY name");
+            let mut select = connection.prepare_cached(&rows)?;
+            let row = |row: &rusqlite::Row<'_>| {
+                let etag: String = row.get(1)?;
+                let value = row.get_ref(2)?.as_str().ok().and_then(|text| from_json(text).ok());
+                let name = String::from_utf8_lossy(row.get_ref(0)?.as_bytes()?).into_owned();
+                Ok(SettingRow { name, etag: Etag(etag.into_bytes()), value })
+            };
+            Ok(select.query_map([prefix, &end_of(prefix)], row)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    async fn remove_setting(&self, row: &SettingRow) -> Result<bool, StoreError> {
+        let (name, etag) = (row.name.clone(), String::from_utf8_lossy(&row.etag.0).into_owned());
+        let work = move |tx: &crate::engine::Tx<'_>| {
+            let delete = format!("DELETE FROM settings WHERE name = ?1 AND {ETAG} = ?2");
+            Ok(tx.prepare_cached(&delete)?.execute(params![name, etag])? == 1)
         };
         self.0.write(table::SETTINGS, work).await
     }

@@ -68,6 +68,8 @@ fn put(tx: &Tx<'_>, key: &[u8; 32], document: &str, expires_at: i64) -> Result<(
 pub struct Housekept {
     /// Expired idempotency keys.
     pub idempotency: usize,
+    /// Expired documents of the inbox.
+    pub inbox: usize,
     /// Expired counts of attempts.
     pub attempts: usize,
     /// Changes that all cursors have passed.
@@ -77,7 +79,7 @@ pub struct Housekept {
 impl Housekept {
     /// True if one call may have left rows of some kind because of its limit.
     pub const fn may_have_more(&self, limit: usize) -> bool {
-        self.idempotency >= limit || self.attempts >= limit || self.changes >= limit
+        self.idempotency >= limit || self.inbox >= limit || self.attempts >= limit || self.changes >= limit
     }
 }
 
@@ -87,9 +89,11 @@ impl RegionStore {
     pub async fn housekeep(&self, limit: usize) -> Result<Housekept, StoreError> {
         let (now, most) = (self.0.clock.now(), int(limit as u64));
         let idempotency = move |tx: &Tx<'_>| expired(tx, table::IDEMPOTENCY, now, most);
+        let inbox = move |tx: &Tx<'_>| expired(tx, table::INBOX, now, most);
         let attempts = move |tx: &Tx<'_>| expired(tx, table::ATTEMPTS, now, most);
         Ok(Housekept {
             idempotency: self.0.main.write(table::IDEMPOTENCY, idempotency).await?,
+            inbox: self.0.main.write(table::INBOX, inbox).await?,
             attempts: self.0.short.write(table::ATTEMPTS, attempts).await?,
             changes: self.trim_changes(limit).await?,
         })

@@ -51,6 +51,9 @@ const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS idempotency (
         key BLOB NOT NULL PRIMARY KEY, document TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS idempotency_expiry ON idempotency (expires_at);
+    CREATE TABLE IF NOT EXISTS inbox (
+        key BLOB NOT NULL PRIMARY KEY, document TEXT NOT NULL, expires_at INTEGER NOT NULL);
+    CREATE INDEX IF NOT EXISTS inbox_expiry ON inbox (expires_at);
     CREATE TABLE IF NOT EXISTS checkpoints (name TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes (
         sequence INTEGER PRIMARY KEY, table_name TEXT NOT NULL, image BLOB NOT NULL);

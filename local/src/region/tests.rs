@@ -11,7 +11,7 @@ use umoja_store::contract::sample::{
     credentials, identifier_write, index, owned, ownership, part_write, profile, put_identifiers, row, unowned, user,
     version,
 };
-use umoja_store::ports::{Commit, Condition, Logs as _, Outcome, Requests as _, Users as _, Writes};
+use umoja_store::ports::{Commit, Condition, Inbox as _, Logs as _, Outcome, Requests as _, Users as _, Writes};
 
 use super::*;
 use umoja_host::OsEntropy;
@@ -151,6 +151,23 @@ async fn housekeeping_removes_expired_rows_in_bounded_steps() {
     let removed = store.housekeep(3).await.unwrap();
     assert_eq!(removed.idempotency, 1);
     assert!(!removed.may_have_more(3));
+}
+
+#[tokio::test]
+async fn housekeeping_removes_expired_documents_of_the_inbox() {
+    let (store, clock) = in_memory();
+    let (now, year) = (clock.now(), 366 * 24 * 3_600_000);
+    for (n, expires_at) in [(1, now), (2, now.plus(999)), (3, now.plus(1000)), (4, now.plus(1001)), (5, now.plus(year))]
+    {
+        store.replace_inbox_document(&[n; 32], None, &serde_json::Map::new(), now, expires_at).await.unwrap();
+    }
+    clock.0.fetch_add(1000, Ordering::Relaxed);
+    for (removed, may_have_more) in [(2, true), (1, false), (0, false)] {
+        let kept = store.housekeep(2).await.unwrap();
+        assert_eq!((kept.inbox, kept.may_have_more(2)), (removed, may_have_more));
+    }
+    let left = store.scan_inbox(None, 10, Millis(0)).await.unwrap().documents;
+    assert_eq!(left.iter().map(|(key, _)| key[0]).collect::<Vec<_>>(), [4, 5]);
 }
 
 #[tokio::test]

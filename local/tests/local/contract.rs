@@ -56,6 +56,7 @@ fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
         users: Arc::clone(&store) as _,
         logs: Arc::clone(&store) as _,
         items: Arc::clone(&store) as _,
+        inbox: Arc::clone(&store) as _,
         registry: documents,
         requests: Arc::clone(&store) as _,
         attempts: Arc::clone(&store) as _,
@@ -108,6 +109,7 @@ mod on_disk {
     umoja_store::items_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::inbox_contract!(tables);
     umoja_store::attempts_contract!(tables);
     umoja_store::checkpoints_contract!(tables);
     umoja_store::streams_contract!(streamed);
@@ -142,6 +144,7 @@ mod in_memory {
     umoja_store::items_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::inbox_contract!(tables);
     umoja_store::attempts_contract!(tables);
     umoja_store::checkpoints_contract!(tables);
     umoja_store::streams_contract!(streamed);
@@ -166,6 +169,7 @@ mod proved {
             users: home.own.users,
             logs: home.own.logs,
             items: home.own.items,
+            inbox: home.own.inbox,
             registry: home.registry,
             requests: home.requests,
             attempts: home.attempts,
@@ -179,5 +183,6 @@ mod proved {
     umoja_store::items_contract!(tables);
     umoja_store::registry_contract!(tables);
     umoja_store::requests_contract!(tables);
+    umoja_store::inbox_contract!(tables);
     umoja_store::checkpoints_contract!(tables);
 }

@@ -88,8 +88,8 @@ pub(super) fn row(mut object: Map<String, Value>, keys: &Keys) -> Result<Row, Re
         username: user.text("username"),
         profile,
         created_at: user.time("created_at"),
-        status: user.disabled("blocked")?,
-        hash: hash(&user, keys)?,
+        status: user.required(user.disabled("blocked")),
+        hash: user.required(hash(&user, keys)),
         ..Row::default()
     };
     Ok(user.finish(row))

@@ -20,7 +20,9 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Rejected> {
         return Ok(None);
     }
     // Packages that only mark rows as deleted, such as django-safedelete, add one of these fields.
-    if user.switch("is_deleted")? == Some(true) || ["deleted_at", "deleted"].iter().any(|name| has_time(&user, name)) {
+    if user.required(user.switch("is_deleted")) == Some(true)
+        || ["deleted_at", "deleted"].iter().any(|name| has_time(&user, name))
+    {
         return Err(Rejected::Deleted);
     }
     let profile = Profile {
@@ -37,14 +39,15 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Option<Row>, Rejected> {
         username: user.text("username"),
         profile,
         created_at: user.time("date_joined"),
-        status: user.active("is_active")?,
-        hash: hash(&user)?,
+        status: user.required(user.active("is_active")),
+        hash: user.required(hash(&user)),
         ..Row::default()
     };
     // What was left out of the object around the fields.
     let mut row = user.finish(row);
     let around = record.finish(Row::default());
     row.left_out.extend(around.left_out);
+    row.rejections.extend(around.rejections);
     row.not_taken.extend(around.not_taken);
     Ok(Some(row))
 }

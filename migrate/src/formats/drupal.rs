@@ -17,7 +17,7 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     if external_id.as_deref() == Some("0") {
         return Err(Rejected::Form("the account of anonymous visitors"));
     }
-    if user.switch("default_langcode")? == Some(false) {
+    if user.required(user.switch("default_langcode")) == Some(false) {
         return Err(Rejected::Form("the translation of another row"));
     }
     let language = user.text("preferred_langcode").or_else(|| user.text("language"));
@@ -32,8 +32,8 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
             ..Profile::default()
         },
         created_at: user.since_epoch("created", 1000),
-        status: user.switch("status")?.map(status),
-        hash: hash(&user)?,
+        status: user.required(user.switch("status")).map(status),
+        hash: user.required(hash(&user)),
         ..Row::default()
     };
     Ok(user.finish(row))

@@ -30,8 +30,8 @@ pub(super) fn row(object: Map<String, Value>, keys: &Keys) -> Result<Row, Reject
         phone_number: user.text("phoneNumber"),
         profile,
         created_at: user.since_epoch("createdAt", 1),
-        status: user.switch("disabled")?.map(|disabled| super::members::status(!disabled)),
-        hash: hash(&user, keys)?,
+        status: user.required(user.switch("disabled")).map(|disabled| super::members::status(!disabled)),
+        hash: user.required(hash(&user, keys)),
         ..Row::default()
     };
     Ok(user.finish(row))

@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use serde_json::{Map, Value};
 
-use super::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
+use super::source::{Cut, Cutter, Source, SourceError};
 use crate::Rejected;
 
 /// The columns; a blank one ends each line. Older versions wrote fewer.
@@ -58,27 +58,25 @@ impl<R: BufRead> Lines<R> {
     pub(super) fn new(source: Source<R>) -> Self {
         Self { source, line: Vec::new(), columns: None }
     }
+}
 
-    fn object(&mut self) -> Result<Map<String, Value>, Rejected> {
-        if self.line.len() > MAX_RECORD {
-            return Err(Rejected::TooLarge);
-        }
-        let line = std::str::from_utf8(&self.line).map_err(|_| Rejected::Form("not UTF-8"))?;
-        let pieces: Vec<&str> = line.split(',').collect();
-        let mut ways = Ways { pieces: &pieces, counts: self.columns, tried: 0, found: Vec::new() };
-        ways.find(0, &mut Vec::new());
-        // Of several, the one with the columns of the present version, or with as many commas inside of values as fit.
-        let counts = || ways.found.iter().map(Vec::len);
-        let count = counts().find(|count| *count == COLUMNS.len()).or_else(|| counts().min());
-        let mut fitting = ways.found.iter().filter(|cells| Some(cells.len()) == count);
-        let (Some(cells), None) = (fitting.next(), fitting.next()) else {
-            return Err(Rejected::Form("the columns are not those of the format, or cannot be distinguished"));
-        };
-        self.columns = count;
-        let values = COLUMNS.iter().zip(cells).filter(|(_, text)| !text.is_empty());
-        let value = |name: &str, text: &str| if name == CLAIMS { claims(text) } else { text.to_owned() };
-        Ok(values.map(|(name, text)| ((*name).to_owned(), Value::String(value(name, text)))).collect())
-    }
+/// Reads a line. `columns` is the number of columns of the line before, and becomes that of this line.
+fn object(line: &[u8], columns: &mut Option<usize>) -> Result<Map<String, Value>, Rejected> {
+    let line = std::str::from_utf8(line).map_err(|_| Rejected::Form("not UTF-8"))?;
+    let pieces: Vec<&str> = line.split(',').collect();
+    let mut ways = Ways { pieces: &pieces, counts: *columns, tried: 0, found: Vec::new() };
+    ways.find(0, &mut Vec::new());
+    // Of several, the one with the columns of the present version, or with as many commas inside of values as fit.
+    let counts = || ways.found.iter().map(Vec::len);
+    let count = counts().find(|count| *count == COLUMNS.len()).or_else(|| counts().min());
+    let mut fitting = ways.found.iter().filter(|cells| Some(cells.len()) == count);
+    let (Some(cells), None) = (fitting.next(), fitting.next()) else {
+        return Err(Rejected::Form("the columns are not those of the format, or cannot be distinguished"));
+    };
+    *columns = count;
+    let values = COLUMNS.iter().zip(cells).filter(|(_, text)| !text.is_empty());
+    let value = |name: &str, text: &str| if name == CLAIMS { claims(text) } else { text.to_owned() };
+    Ok(values.map(|(name, text)| ((*name).to_owned(), Value::String(value(name, text)))).collect())
 }
 
 /// The one column that newer versions put in quotes whatever it is, with its quotes doubled.
@@ -145,15 +143,7 @@ impl<R: BufRead> Cutter for Lines<R> {
     type Record = Map<String, Value>;
 
     fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
-        loop {
-            let line = self.source.line();
-            if !self.source.next_line(&mut self.line, MAX_RECORD)? {
-                return Ok(None);
-            }
-            if !self.line.trim_ascii().is_empty() {
-                let record = self.object();
-                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record }));
-            }
-        }
+        let Self { source, line, columns } = self;
+        source.cut_line(line, |line| object(line, columns))
     }
 }

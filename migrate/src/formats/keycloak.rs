@@ -70,8 +70,8 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         username: user.text("username"),
         profile,
         created_at: user.since_epoch("createdTimestamp", 1),
-        status: user.active("enabled")?,
-        hash: hash(&user)?,
+        status: user.required(user.active("enabled")),
+        hash: user.required(hash(&user)),
         ..Row::default()
     };
     Ok(user.finish(row))

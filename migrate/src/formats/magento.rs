@@ -1,7 +1,7 @@
 //! Magento 2 and Adobe Commerce: the table `customer_entity` as CSV (`Magento_Customer`, `etc/db_schema.xml`).
 
 use serde_json::{Map, Value};
-use umoja_crypto::legacy::Digest;
+use umoja_crypto::legacy::{Digest, ForeignHash};
 use umoja_schema::Profile;
 
 use super::members::{Members, parsed_or_bare, status};
@@ -10,7 +10,7 @@ use crate::{Rejected, Row};
 /// Columns that identify the table.
 pub(super) const NEEDED: [&str; 3] = ["entity_id", "email", "password_hash"];
 
-pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
+pub(super) fn row(object: Map<String, Value>) -> Row {
     let user = Members::new(object);
     let mut profile = Profile {
         given_name: user.text("firstname"),
@@ -32,19 +32,22 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     for name in ["prefix", "suffix", "taxvat"] {
         user.put(&mut profile.custom, name, user.text(name).map_or(Value::Null, Value::String));
     }
-    let hash = match user.exact_text("password_hash")? {
-        // MD5 alone: Magento 1 without salt.
-        Some(hash) => parsed_or_bare(Digest::Md5, &hash)?,
-        None => None,
-    };
     let row = Row {
         external_id: user.id("entity_id"),
         email: user.text("email"),
         profile,
         created_at: user.time("created_at"),
-        status: user.switch("is_active")?.map(status),
-        hash,
+        status: user.required(user.switch("is_active")).map(status),
+        hash: user.required(hash(&user)),
         ..Row::default()
     };
-    Ok(user.finish(row))
+    user.finish(row)
+}
+
+fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
+    match user.exact_text("password_hash")? {
+        // MD5 alone: Magento 1 without salt.
+        Some(hash) => parsed_or_bare(Digest::Md5, &hash),
+        None => Ok(None),
+    }
 }

@@ -17,6 +17,7 @@ use crate::{LeftOut, Rejected, Row};
 /// It knows which members were read. [`finish`](Self::finish) notes the others, so no format can drop one in silence.
 pub(super) struct Members {
     object: Map<String, Value>,
+    rejections: RefCell<Vec<Rejected>>,
     left_out: RefCell<Vec<LeftOut>>,
     read: RefCell<BTreeSet<String>>,
     not_taken: RefCell<Vec<String>>,
@@ -28,7 +29,13 @@ pub(super) fn field(name: &str) -> Rejected {
 
 impl Members {
     pub(super) fn new(object: Map<String, Value>) -> Self {
-        Self { object, left_out: RefCell::default(), read: RefCell::default(), not_taken: RefCell::default() }
+        Self {
+            object,
+            rejections: RefCell::default(),
+            left_out: RefCell::default(),
+            read: RefCell::default(),
+            not_taken: RefCell::default(),
+        }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -50,7 +57,17 @@ impl Members {
         let (read, mut not_taken) = (self.read.into_inner(), self.not_taken.into_inner());
         let others = self.object.into_iter().filter(|(name, value)| !read.contains(name) && !claims::is_empty(value));
         not_taken.extend(others.map(|(name, _)| name));
-        Row { left_out: self.left_out.into_inner(), not_taken, ..row }
+        let (rejections, left_out) = (self.rejections.into_inner(), self.left_out.into_inner());
+        Row { rejections, left_out, not_taken, ..row }
+    }
+
+    /// The value of what a user cannot be without, or a note that the row is rejected. The other members are still read,
+    /// so that the row has every reason.
+    pub(super) fn required<T>(&self, read: Result<Option<T>, Rejected>) -> Option<T> {
+        read.unwrap_or_else(|rejected| {
+            self.rejections.borrow_mut().push(rejected);
+            None
+        })
     }
 
     /// Notes something that has no place in a user.

@@ -20,6 +20,7 @@ mod auth0;
 mod claims;
 mod django;
 mod drupal;
+mod events;
 mod firebase;
 mod firebase_csv;
 mod json;
@@ -39,10 +40,12 @@ use std::io::BufRead;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
+use umoja_schema::Millis;
 
+pub use self::events::Events;
 use self::json::{Elements, Lines, Look, Objects, Segment};
 use self::keys::Keys;
-pub use self::mapping::{Mapping, MappingError};
+pub use self::mapping::{EventKind, Mapping, MappingError};
 use self::source::{Cut, Source, cuts, held};
 pub use self::source::{MAX_RECORD, SourceError};
 use self::table::{Dialect, Table};
@@ -159,7 +162,7 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         _ => None,
     };
     let table = |source, needed: &[&str]| table(source, needed, is_of_spreadsheet);
-    let keys = &options.keys;
+    let row = move |object| record(format, object, options);
     let rows = Rows { most: options.most_records };
     Ok(match format {
         Format::Auth0 if first.is_some_and(|first| !b"[{".contains(&first)) => {
@@ -167,24 +170,18 @@ pub fn read<'a, R: BufRead + Send + 'a>(
             if !auth0::NEEDED.iter().any(|name| table.has(name)) {
                 return Err(SourceError::Column(auth0::NEEDED[0].to_owned()));
             }
-            rows.of(cuts(table), |object| auth0::row(object, keys).map(Some))
+            rows.of(cuts(table), row)
         }
-        Format::Auth0 => rows.of(json(source, first, Users::Listed), |object| auth0::row(object, keys).map(Some)),
+        Format::Auth0 => rows.of(json(source, first, Users::Listed), row),
         Format::Firebase if first.is_some_and(|first| b"[{".contains(&first)) => {
-            rows.of(json(source, first, Users::Inside("localId")), |object| firebase::row(object, keys).map(Some))
+            rows.of(json(source, first, Users::Inside("localId")), row)
         }
-        Format::Firebase => {
-            rows.of(cuts(firebase_csv::Lines::new(source)), |object| firebase::row(object, keys).map(Some))
-        }
-        Format::Keycloak => {
-            rows.of(json(source, first, Users::Inside("username")), |object| keycloak::row(object).map(Some))
-        }
-        Format::Django => rows.of(json(source, first, Users::Inside("model")), django::row),
-        Format::WordPress => {
-            rows.of(cuts(table(source, &wordpress::NEEDED)?), |object| wordpress::row(object).map(Some))
-        }
-        Format::Magento => rows.of(cuts(table(source, &magento::NEEDED)?), |object| magento::row(object).map(Some)),
-        Format::Drupal => rows.of(cuts(table(source, &drupal::NEEDED)?), |object| drupal::row(object).map(Some)),
+        Format::Firebase => rows.of(cuts(firebase_csv::Lines::new(source)), row),
+        Format::Keycloak => rows.of(json(source, first, Users::Inside("username")), row),
+        Format::Django => rows.of(json(source, first, Users::Inside("model")), row),
+        Format::WordPress => rows.of(cuts(table(source, &wordpress::NEEDED)?), row),
+        Format::Magento => rows.of(cuts(table(source, &magento::NEEDED)?), row),
+        Format::Drupal => rows.of(cuts(table(source, &drupal::NEEDED)?), row),
         Format::Ldif => rows.of(cuts(ldif::Records::new(source)), ldif::row),
         Format::Csv => {
             let mapping = mapping(options)?;
@@ -192,11 +189,10 @@ pub fn read<'a, R: BufRead + Send + 'a>(
             if let Some(name) = mapping.missing_column(|name| table.has(name)) {
                 return Err(SourceError::Column(name.to_owned()));
             }
-            rows.of(cuts(table), |object| mapping.row(&object, keys).map(Some))
+            rows.of(cuts(table), row)
         }
         Format::Ndjson => {
             let mapping = mapping(options)?;
-            let row = |object| mapping.row(&object, keys).map(Some);
             if let Some(path) = mapping.records() {
                 rows.of(held(Elements::new(source, path)), row)
             } else {
@@ -211,6 +207,46 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         }
     })
 }
+
+/// One record of a format, already cut out of its source, as [`read`] reads it; `None` if it is not a user. An event of
+/// a provider has the same object, so it gives the same row.
+///
+/// # Errors
+/// [`Rejected`], also if the format has no records of JSON, or a mapping is missing.
+pub fn record(format: Format, object: Map<String, Value>, options: &Options) -> Result<Option<Row>, Rejected> {
+    let keys = &options.keys;
+    match format {
+        Format::Auth0 => auth0::row(object, keys).map(Some),
+        Format::Firebase => firebase::row(object, keys).map(Some),
+        Format::Keycloak => keycloak::row(object).map(Some),
+        Format::Django => django::row(object),
+        Format::WordPress => wordpress::row(object).map(Some),
+        Format::Magento => Ok(Some(magento::row(object))),
+        Format::Drupal => drupal::row(object).map(Some),
+        Format::Ldif => Err(Rejected::Form("LDIF has no records of JSON")),
+        Format::Csv | Format::Ndjson => {
+            let mapping = options.mapping.as_ref().ok_or(Rejected::Form("this format needs a mapping"))?;
+            mapping.row(&object, keys).map(Some)
+        }
+    }
+}
+
+/// A JSON object as the records of all formats are read: a name that occurs twice rejects it, half a character becomes
+/// U+FFFD, a number that would lose digits becomes a text, and nesting is limited to 128.
+///
+/// # Errors
+/// [`Rejected::Form`].
+pub fn object(json: &[u8]) -> Result<Map<String, Value>, Rejected> {
+    json::object(json)
+}
+
+/// An instant in the forms in which other systems write it: RFC 3339, and those of databases.
+pub fn instant(text: &str) -> Option<Millis> {
+    times::written(text).ok().flatten()
+}
+
+/// The mapping of what Amazon Cognito lists of its users.
+pub const COGNITO: &str = include_str!("../../examples/cognito.json");
 
 /// Where the users of a JSON source are, if it is not an array of them.
 #[derive(Clone, Copy)]

@@ -230,4 +230,24 @@ impl<R: BufRead> Source<R> {
             }
         }
     }
+
+    /// Cuts a record of a format that has one a line: reads the next line that is not blank. An error affects its line
+    /// only. `line` is a buffer.
+    pub(super) fn cut_line<T>(
+        &mut self,
+        line: &mut Vec<u8>,
+        read: impl FnOnce(&[u8]) -> Result<T, Rejected>,
+    ) -> Result<Option<Cut<T>>, SourceError> {
+        loop {
+            let number = self.line;
+            if !self.next_line(line, MAX_RECORD)? {
+                return Ok(None);
+            }
+            let is_large = line.len() > MAX_RECORD;
+            if is_large || !line.trim_ascii().is_empty() {
+                let record = if is_large { Err(Rejected::TooLarge) } else { read(line) };
+                return Ok(Some(Cut { line: number, bytes_read: self.end_record(), record }));
+            }
+        }
+    }
 }

@@ -5,10 +5,14 @@ use umoja_crypto::password::{EngineChoice, Params, Password, PasswordKeys, Passw
 use umoja_migrate::formats::{Entry, Format, Options, SourceError, read};
 use umoja_migrate::{Rejected, Row};
 
-/// All items.
+/// All items. A row with rejections, which no import takes, is its first one.
 pub(crate) fn all(format: Format, source: &[u8], options: &Options) -> Vec<Result<Entry, SourceError>> {
+    let whole = |row: Result<Row, Rejected>| {
+        let row = row?;
+        row.rejections.first().cloned().map_or(Ok(row), Err)
+    };
     match read(format, source, options) {
-        Ok(entries) => entries.collect(),
+        Ok(entries) => entries.map(|entry| entry.map(|entry| Entry { row: whole(entry.row), ..entry })).collect(),
         Err(error) => vec![Err(error)],
     }
 }

@@ -1,8 +1,9 @@
 //! Every family and rule of a mapping.
 
 use serde_json::{Value, json};
+use umoja_crypto::Bound;
 use umoja_crypto::legacy::ImportError;
-use umoja_migrate::formats::{Format, Mapping, MappingError, Options, SourceError, keys};
+use umoja_migrate::formats::{self, Format, Mapping, MappingError, Options, SourceError, keys};
 use umoja_migrate::{Rejected, Row};
 use umoja_schema::{AccountStatus, Millis};
 
@@ -124,6 +125,8 @@ fn a_hash_that_does_not_match_the_mapping_is_rejected() {
     let scheme = json!({"when": {"from": "scheme", "is": ["a"]}, "family": "parse", "from": "h"});
     let pbkdf2 = json!({"family": "pbkdf2", "from": "h", "salt": {"from": "s"}, "digest": "sha256", "iterations": "i"});
     let hash = "bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=";
+    let bound = Bound { family: "pbkdf2", parameter: "iterations times blocks of the output", limit: 10_000_000 };
+    let too_costly = Rejected::Hash(ImportError::TooCostly(bound));
     for (hash, record, rejected) in [
         (&md5, json!({"h": "8743b520"}), unsupported.clone()),
         (&md5, json!({"h": "not hex"}), unsupported.clone()),
@@ -135,8 +138,8 @@ fn a_hash_that_does_not_match_the_mapping_is_rejected() {
             json!({"h": "{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr"}),
             unsupported,
         ),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999}), Rejected::Hash(ImportError::TooCostly)),
-        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999_999_u64}), Rejected::Hash(ImportError::TooCostly)),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999}), too_costly.clone()),
+        (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": 99_999_999_999_u64}), too_costly),
         (&pbkdf2, json!({"h": hash, "s": "YWJj"}), Rejected::Field("i".into())),
         (&pbkdf2, json!({"h": hash, "s": "YWJj", "i": "many"}), Rejected::Field("i".into())),
     ] {
@@ -373,4 +376,15 @@ fn digits_that_are_no_number_are_left_out_as_the_source_has_them() {
     let mapping = json!({"external_id": "id", "phone_number": {"from": "p", "digits": "international"}});
     let row = read(mapping, json!({"id": "1", "p": "12"})).unwrap();
     assert!(row.phone_number.is_none() && row.left_out[0].value == "12");
+}
+
+#[test]
+fn a_record_alone_needs_its_mapping_and_is_of_json() {
+    let record = || json!({"id": "1"}).as_object().cloned().unwrap();
+    let mapped = options(json!({"external_id": "id"}));
+    let row = formats::record(Format::Ndjson, record(), &mapped).unwrap().unwrap();
+    assert_eq!(row.external_id.as_deref(), Some("1"));
+    for format in [Format::Ndjson, Format::Csv, Format::Ldif] {
+        assert!(matches!(formats::record(format, record(), &Options::default()), Err(Rejected::Form(_))));
+    }
 }

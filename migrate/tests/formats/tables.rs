@@ -2,7 +2,7 @@
 
 use umoja_crypto::legacy::ImportError;
 use umoja_migrate::Rejected;
-use umoja_migrate::formats::{Format, Options, SourceError};
+use umoja_migrate::formats::{Format, Options, SourceError, read};
 use umoja_schema::{AccountStatus, Millis};
 
 use crate::login::{all, assert_logs_in, entries, rejections};
@@ -124,6 +124,16 @@ fn a_cell_that_is_not_utf_8_is_left_out_unless_it_is_the_hash() {
     assert_eq!((half.username, half.email.as_deref()), (None, Some("a@example.com")));
     assert!(half.left_out[0].field == "name" && half.left_out[0].value.is_null());
     assert_eq!(row(table(b"Ada", b"\xff")).err(), Some(Rejected::Field("pass".into())));
+}
+
+#[test]
+fn a_row_has_every_reason_that_rejects_it() {
+    let source = b"ID,user_login,user_pass,user_email,spam,deleted\n1,ada,$Q$x,ada@example.com,often,maybe\n";
+    let options = Options::default();
+    let row = read(Format::WordPress, &source[..], &options).unwrap().next().unwrap().unwrap().row.unwrap();
+    let field = |name: &str| Rejected::Field(name.to_owned());
+    assert_eq!(row.rejections, [field("deleted"), field("spam"), UNSUPPORTED]);
+    assert_eq!((row.username.as_deref(), row.hash.is_none()), (Some("ada"), true));
 }
 
 #[test]

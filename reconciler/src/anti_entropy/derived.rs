@@ -94,6 +94,7 @@ impl AntiEntropy<'_> {
         }
         let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
         report.linked_accounts_added += u64::from(self.repairs && derive_pointer(users, seen).await?);
+        report.repaired = report.linked_accounts_added;
         let difference = Difference::LinkedAccount { id: seen.id, primary, since: seen.version.hlc.millis() };
         Ok(Examined { report, difference: Some(difference) })
     }
@@ -109,6 +110,7 @@ impl AntiEntropy<'_> {
         if self.repairs && !found.is_empty() {
             let dropped = or_failed(None, self.home.own.users.drop_pointers(&found).await)?;
             self.progress.report.linked_accounts_removed += dropped.unwrap_or_default();
+            self.progress.report.repaired += dropped.unwrap_or_default();
             self.progress.report.failed += if dropped.is_none() { found.len() as u64 } else { 0 };
         }
         let difference = |one: SuperfluousPointer| {
@@ -170,6 +172,7 @@ impl AntiEntropy<'_> {
         }
         let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
         report.confirmed += u64::from(self.repairs && own.logs.append(Log::Receipts, &row).await?);
+        report.repaired = report.confirmed;
         let since = tombstone.version.hlc.millis();
         let (log, lacking) = (Log::Receipts.table(), own.name.clone());
         Ok(Examined { report, difference: Some(Difference::Row { log, user: row.user, lacking, since }) })
@@ -203,6 +206,7 @@ impl AntiEntropy<'_> {
         let mut report = AntiEntropyReport { found: found.count() as u64, ..AntiEntropyReport::default() };
         if self.repairs {
             report.ownerships_removed += found.drop(users).await?;
+            report.repaired = report.ownerships_removed;
         }
         let difference = found.first().map(|(id, version)| {
             let (id, version, superfluous) = (*id, version.clone(), 1);
@@ -230,6 +234,7 @@ impl AntiEntropy<'_> {
             if derive(users, &found, &self.home.own.name).await? {
                 report.ownerships_added += found.missing() as u64;
                 report.ownerships_removed += found.superfluous() as u64;
+                report.repaired = 1;
                 break;
             }
         }

@@ -44,14 +44,16 @@ impl AntiEntropy<'_> {
         let mut report = AntiEntropyReport { found: 1, ..AntiEntropyReport::default() };
         if self.repairs {
             let is_part = newest.part().is_some();
+            let (mut pushed, mut pulled) = (false, false);
             if let Some(own) = push {
-                let pushed = replicate(self.home, peer, own).await? != Applied::Current;
+                pushed = replicate(self.home, peer, own).await? != Applied::Current;
                 *(if is_part { &mut report.pushed } else { &mut report.rows_pushed }) += u64::from(pushed);
             }
             if let Some(other) = pull {
-                let pulled = replicate(self.home, &self.home.own, other).await? != Applied::Current;
+                pulled = replicate(self.home, &self.home.own, other).await? != Applied::Current;
                 *(if is_part { &mut report.pulled } else { &mut report.rows_pulled }) += u64::from(pulled);
             }
+            report.repaired = u64::from(pushed || pulled);
         }
         Ok(Examined { report, difference: Some(difference) })
     }

@@ -12,7 +12,7 @@ use umoja_store::{Home, RegionPorts};
 
 use super::item::{Examined, Held, LeftOut, Read, Side, entries, examined, item_entries};
 use super::state::{AntiEntropyReport, Cursor, Difference, Kept, LastPass, Phase, Progress, settled};
-use crate::runs::CONCURRENT;
+use crate::CONCURRENT;
 
 /// How many items of each side one step examines.
 const PAGE: usize = 500;

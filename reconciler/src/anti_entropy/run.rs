@@ -100,14 +100,14 @@ pub async fn anti_entropy(
         let (ended, report, last) = one(home, peer, pass, kept, settings, until).await;
         let last_began = last.map(|last| last.began);
         if !matches!(ended, AntiEntropyEnd::NotDue) {
-            let AntiEntropyReport { own, other, found, young, unreadable, failed, .. } = report;
+            let AntiEntropyReport { own, other, found, repaired, young, unreadable, failed, .. } = report;
             tracing::info!(
                 peer = peer.map_or("derived tables", Region::as_str),
                 ?ended,
                 own,
                 other,
                 found,
-                repaired = report.repaired(),
+                repaired,
                 young,
                 unreadable,
                 failed,

@@ -23,6 +23,9 @@ pub struct AntiEntropyReport {
     pub differing: u64,
     /// Differences found in those buckets.
     pub found: u64,
+    /// Of those, differences that were repaired. A difference may take more than one change.
+    #[serde(default)]
+    pub repaired: u64,
     /// Differences younger than a minute, which were left alone.
     pub young: u64,
     /// Items that were too young to be compared, whether they differ or not.
@@ -72,6 +75,7 @@ impl AntiEntropyReport {
         self.buckets += other.buckets;
         self.differing += other.differing;
         self.found += other.found;
+        self.repaired += other.repaired;
         self.young += other.young;
         self.passed_over += other.passed_over;
         self.unreadable += other.unreadable;
@@ -90,8 +94,8 @@ impl AntiEntropyReport {
         self.unlisted += other.unlisted;
     }
 
-    /// How many items were repaired.
-    pub const fn repaired(&self) -> u64 {
+    /// How many parts, rows, ownerships and other derived items the repairs wrote or removed.
+    pub const fn changes(&self) -> u64 {
         let exchanged = self.pushed + self.pulled + self.rows_pushed + self.rows_pulled;
         let derived = self.ownerships_added + self.ownerships_removed;
         let linked_accounts = self.linked_accounts_added + self.linked_accounts_removed;

@@ -9,12 +9,12 @@ use umoja_schema::names::queue;
 use umoja_schema::{Message, Millis, Region};
 use umoja_store::Home;
 use umoja_store::ports::{Delivery, Queue, StoreError};
+use umoja_store::serving::Unfit;
 
 use super::Worker;
 use super::pass::REPORT_MS;
 use super::sight::{Sight, fingerprint};
 use super::watch::Event;
-use crate::messages::Unfit;
 use crate::redrive::{Redriven, redrive_quarantined};
 
 /// How long a received message stays hidden, in seconds.
@@ -75,7 +75,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The queues of a region, or only the one of this name: retry-REGION, keys, merges or quarantined.
+    /// The queues of a region, or only the one of this name: retry-REGION, keys, merges, ingest or quarantined.
     pub fn all(home: &'a Home, only: Option<&str>) -> Vec<Self> {
         let wanted = home.queues().filter(|(name, _)| only.is_none_or(|only| only == name));
         wanted.map(|(name, queue)| Self { home, name, queue: Arc::clone(queue) }).collect()
@@ -300,6 +300,7 @@ fn dead_letter(source: &Source<'_>, letter: &Delivery) -> Line {
     let key = match Message::from_text(&letter.text) {
         Ok(Message::WrapKeys { id, part, .. }) => format!("{id}/{part}"),
         Ok(Message::Replicate { table, id, key }) => format!("{table} {id}/{key}"),
+        Ok(Message::Ingest { key }) => key,
         Ok(Message::Quarantined { table, key, .. }) => format!("{table} {key}"),
         #[allow(unreachable_patterns, reason = "messages of other kinds come with other versions")]
         Ok(_) | Err(_) => "?".to_owned(),

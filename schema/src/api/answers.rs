@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::constraints::{E164, EMAIL, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION};
 use crate::audit::field;
-use crate::{AccountStatus, Attribute, CompanyId, LogRow, Profile, Region, Source, UserId};
+use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, UserId};
 
 never_printed!(User, ResetStarted, Exported, ExportedLinkedAccount);
 
@@ -20,7 +20,7 @@ pub struct User {
     /// User id: the same in every region and for every company. Of merged users it is the primary account's id,
     /// whichever id was requested.
     pub id: UserId,
-    /// Whether the user may log in.
+    /// Whether the user may log in. A company may have suspended an active user: see `accounts`.
     pub status: AccountStatus,
     /// Opaque; for `min_version` and `if_version`. Of merged users, it covers all of them.
     #[schemars(regex(pattern = VERSION))]
@@ -66,6 +66,10 @@ pub struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = MAX_EXTERNAL_ID))]
     pub external_id: Option<String>,
+    /// Whether the company serves the user. `suspended` if a source of the company suspended or deleted the user: the
+    /// company's requests to log in or to reset the password are then rejected. If several merged users are linked to
+    /// the company, one active link is enough.
+    pub status: LinkState,
     /// When the company was linked.
     pub linked_at: u64,
 }
@@ -278,13 +282,17 @@ pub struct AuditEntry {
     pub at: u64,
     /// The region that recorded it.
     pub region: Region,
-    /// The actor: `company`, `operator` or `umoja` (a rule).
+    /// The actor: `company`, `operator`, `source` (an identity provider that feeds the company's users) or `umoja` (a
+    /// rule).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// The company, if it was the actor.
+    /// The company, if it or its source was the actor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
-    /// The company that was linked.
+    /// The source, if it was the actor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The company that was linked, or at which the user was suspended or activated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<String>,
     /// The kinds of identifier that were changed.
@@ -314,6 +322,7 @@ impl From<&LogRow> for AuditEntry {
             region: row.origin.clone(),
             by: text(field::BY),
             company: text(field::COMPANY),
+            source: text(field::SOURCE),
             linked: text(field::LINKED),
             identifiers: identifiers.collect(),
             status: text(field::STATUS),

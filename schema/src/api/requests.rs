@@ -106,6 +106,8 @@ macro_rules! selector {
 selector!(Lookup);
 selector!(Authenticate);
 selector!(ResetStart);
+selector!(Erase);
+selector!(Export);
 
 /// Body of `lookup`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
@@ -285,12 +287,27 @@ pub struct SetStatus {
     pub reason: Option<String>,
 }
 
-/// Body of `erase`.
-#[derive(Clone, Deserialize, JsonSchema)]
+/// Body of `erase`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier erases the
+/// person who has it now, and needs the scope `users:lookup` too. A retry with the same `idk` is about the same person,
+/// also after another one has got the identifier.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one)]
 pub struct Erase {
-    /// The user.
-    pub id: UserId,
+    /// User id.
+    pub id: Option<UserId>,
+    /// E-mail address.
+    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
+    pub email: Option<String>,
+    /// Phone number.
+    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
+    pub phone_number: Option<String>,
+    /// User name.
+    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
+    pub username: Option<String>,
+    /// The company's own id of the user.
+    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
+    pub external_id: Option<String>,
     /// The reason, in up to 256 characters. Kept sealed in the receipt.
     #[schemars(length(max = MAX_REASON))]
     pub reason: Option<String>,
@@ -309,12 +326,26 @@ pub struct Erasure {
     pub id: UserId,
 }
 
-/// Body of `export`.
-#[derive(Clone, Deserialize, JsonSchema)]
+/// Body of `export`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the scope
+/// `users:lookup` too.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = exactly_one)]
 pub struct Export {
-    /// The user.
-    pub id: UserId,
+    /// User id.
+    pub id: Option<UserId>,
+    /// E-mail address.
+    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
+    pub email: Option<String>,
+    /// Phone number.
+    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
+    pub phone_number: Option<String>,
+    /// User name.
+    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
+    pub username: Option<String>,
+    /// The company's own id of the user.
+    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
+    pub external_id: Option<String>,
     /// The `next` of the previous answer, for the next page; absent for the first page.
     pub after: Option<String>,
 }

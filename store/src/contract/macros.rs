@@ -183,6 +183,8 @@ macro_rules! registry_contract {
             a_large_setting_is_stored_completely,
             a_setting_is_replaced_only_over_the_expected_value,
             one_of_many_concurrent_replacements_of_a_setting_succeeds,
+            settings_with_a_prefix_are_listed_in_name_order,
+            a_setting_is_removed_only_as_it_was_read,
         }
     };
 }
@@ -204,6 +206,25 @@ macro_rules! requests_contract {
             replays_and_outcomes_of_one_hash_are_separate,
             a_withdrawn_outcome_is_absent,
             only_the_stored_outcome_can_be_withdrawn,
+        }
+    };
+}
+
+/// The tests of an adapter's inbox. Takes a function that returns new [`Tables`](crate::contract::Tables), after any
+/// attributes for the tests.
+#[macro_export]
+macro_rules! inbox_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, inbox:
+            a_document_that_was_never_stored_is_absent,
+            a_stored_document_is_read_as_it_was_with_its_expiry,
+            a_document_of_200_kilobytes_is_stored_completely,
+            a_document_is_replaced_only_over_the_one_that_was_read,
+            a_document_counts_as_absent_once_it_has_expired,
+            one_of_fifty_concurrent_writers_over_one_document_succeeds,
+            a_page_of_an_empty_inbox_is_the_last,
+            pages_return_every_live_document_once_with_any_page_size,
+            documents_and_outcomes_of_one_hash_are_separate,
         }
     };
 }
@@ -320,6 +341,7 @@ mod tests {
             ("items", include_str!("items.rs")),
             ("registry", include_str!("registry.rs")),
             ("requests", include_str!("requests.rs")),
+            ("inbox", include_str!("inbox.rs")),
             ("attempts", include_str!("attempts.rs")),
             ("checkpoints", include_str!("checkpoints.rs")),
             ("streams", include_str!("streams.rs")),

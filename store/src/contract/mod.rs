@@ -27,12 +27,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Change;
-use crate::ports::{Attempts, Checkpoints, Items, Keys, Logs, Queue, Registry, Requests, Users};
+use crate::ports::{Attempts, Checkpoints, Inbox, Items, Keys, Logs, Queue, Registry, Requests, Users};
 
 pub mod attempts;
 pub mod checkpoints;
 pub mod conditions;
 pub mod derived;
+pub mod inbox;
 pub mod items;
 pub mod keys;
 pub mod linked_accounts;
@@ -58,6 +59,8 @@ pub struct Tables {
     pub logs: Arc<dyn Logs>,
     /// Tables of versioned items, of the same region as `users`; [`sample::SAMPLE`] is one.
     pub items: Arc<dyn Items>,
+    /// Events of sources.
+    pub inbox: Arc<dyn Inbox>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
     /// Request ids and idempotency keys.

@@ -160,3 +160,36 @@ pub async fn one_of_many_concurrent_replacements_of_a_setting_succeeds(t: Tables
         assert_eq!(done.iter().filter(|done| **done == Ok(false)).count(), 11, "{done:?}");
     }
 }
+
+pub async fn settings_with_a_prefix_are_listed_in_name_order(t: Tables) {
+    assert_eq!(t.registry.settings("source/").await, Ok(vec![]));
+    let mut names = ["source/b", "source/a-2", "source/", "source/a", "source/zz", "source/a/b"];
+    for name in ["source", "source.x", "source0", "Source/a", "a", "zz"].iter().chain(&names) {
+        t.registry.put_setting(name, &json!({ "name": name })).await.unwrap();
+    }
+    t.registry.put_company(&company("source")).await.unwrap();
+    names.sort_unstable();
+    let expected: Vec<_> = names.iter().map(|name| ((*name).to_owned(), json!({ "name": name }))).collect();
+    assert_eq!(t.registry.settings("source/").await, Ok(expected.clone()));
+    let rows = t.registry.setting_rows("source/").await.unwrap().into_iter();
+    assert_eq!(rows.map(|row| (row.name, row.value.unwrap())).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        t.registry.settings("source/a/").await,
+        Ok(vec![("source/a/b".into(), json!({ "name": "source/a/b" }))])
+    );
+}
+
+pub async fn a_setting_is_removed_only_as_it_was_read(t: Tables) {
+    for (name, n) in [("source/a", 1), ("source/b", 2)] {
+        t.registry.put_setting(name, &json!({ "n": n })).await.unwrap();
+    }
+    let read = t.registry.setting_rows("source/").await.unwrap();
+    t.registry.put_setting("source/a", &json!({ "n": 3 })).await.unwrap();
+    assert_eq!(t.registry.remove_setting(&read[0]).await, Ok(false), "it holds another value");
+    assert_eq!(t.registry.setting("source/a").await, Ok(Some(json!({ "n": 3 }))));
+    let now = t.registry.setting_rows("source/a").await.unwrap().remove(0);
+    for is_first in [true, false] {
+        assert_eq!(t.registry.remove_setting(&now).await, Ok(is_first));
+    }
+    assert_eq!(t.registry.settings("source/").await, Ok(vec![("source/b".into(), json!({ "n": 2 }))]));
+}

@@ -5,6 +5,7 @@ mod attempts;
 mod checkpoints;
 mod clock;
 mod hasher;
+mod inbox;
 mod items;
 mod keys;
 mod logs;
@@ -18,12 +19,13 @@ pub use attempts::{Attempts, Counted, Limit, Tally};
 pub use checkpoints::Checkpoints;
 pub use clock::{Clock, Entropy};
 pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
+pub use inbox::{Inbox, InboxDocument, InboxPage};
 pub use items::{ItemPage, Items};
 pub use keys::{EncryptionContext, Keys, KeysError};
 pub use logs::{Logs, RowPage};
 pub use permit::{Permit, Permitted};
 pub use queue::{Delivery, Queue, QueueDepth};
-pub use registry::{CompanyRow, Registry};
+pub use registry::{CompanyRow, Registry, SettingRow};
 pub use requests::{Begun, Outcome, Requests};
 pub use users::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountPage,

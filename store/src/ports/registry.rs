@@ -46,6 +46,32 @@ pub trait Registry: Send + Sync {
     ///
     /// [`StoreError::Unavailable`] means that the value may have been stored. The caller has to read the setting again.
     async fn replace_setting(&self, name: &str, expected: Option<&Value>, value: &Value) -> Result<bool, StoreError>;
+
+    /// The settings whose names begin with a prefix, in the order of their names.
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, Value)>, StoreError> {
+        let rows = self.setting_rows(prefix).await?.into_iter();
+        Ok(rows.filter_map(|row| row.value.map(|value| (row.name, value))).collect())
+    }
+
+    /// All rows of `settings` whose names begin with a prefix, in the order of their names, with those that hold no
+    /// setting.
+    async fn setting_rows(&self, prefix: &str) -> Result<Vec<SettingRow>, StoreError>;
+
+    /// Removes a row of `settings` if it is still the one that was read, and returns whether it did.
+    ///
+    /// [`StoreError::Unavailable`] means that it may have been done.
+    async fn remove_setting(&self, row: &SettingRow) -> Result<bool, StoreError>;
+}
+
+/// A row of `settings`, whatever it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingRow {
+    /// The name.
+    pub name: String,
+    /// What the row held when it was read.
+    pub etag: Etag,
+    /// The setting; `None` if the document is damaged, or does not verify.
+    pub value: Option<Value>,
 }
 
 /// A row of `companies`, whatever it holds.

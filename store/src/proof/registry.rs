@@ -12,7 +12,7 @@ use umoja_schema::names::{setting, table};
 use umoja_schema::{Company, CompanyId, ItemError, proof};
 
 use super::Proved;
-use crate::ports::{CompanyRow, Registry, StoreError};
+use crate::ports::{CompanyRow, Registry, SettingRow, StoreError};
 use crate::proof_keys::{ProofKeys, unproved};
 
 /// Documents: JSON objects with a member for the proof.
@@ -167,5 +167,22 @@ impl Registry for Proved<dyn Registry> {
         }
         let proved = self.proved(table::SETTINGS, name, value).await?;
         self.inner.replace_setting(name, stored.as_ref(), &proved).await
+    }
+
+    async fn setting_rows(&self, prefix: &str) -> Result<Vec<SettingRow>, StoreError> {
+        let mut rows = self.inner.setting_rows(prefix).await?;
+        for row in rows.iter_mut().filter(|row| is_proved(&row.name)) {
+            let Some(stored) = row.value.take() else { continue };
+            row.value = match self.verified(table::SETTINGS, &row.name, stored).await {
+                Ok(value) => Some(value),
+                Err(StoreError::Unreadable(_)) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(rows)
+    }
+
+    async fn remove_setting(&self, row: &SettingRow) -> Result<bool, StoreError> {
+        self.inner.remove_setting(row).await
     }
 }

@@ -24,8 +24,8 @@ fn outcome(members: Map<String, Value>) -> Result<Outcome, StoreError> {
     Ok(serde_json::from_value(members.into()).map_err(|_| unproved())?)
 }
 
-/// The key as the proof covers it, so that an outcome does not verify under another key.
-fn id(key: &[u8; 32]) -> String {
+/// The key as the proof covers it, so that a document does not verify under another key.
+pub(super) fn id(key: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(key)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::{try_join_all, try_join4};
+use umoja_crypto::hpke::PrivateKey;
 use umoja_crypto::jws::SigningKey;
 use umoja_crypto::legacy::HashKey;
 use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WrappingKey};
@@ -25,6 +26,7 @@ pub struct Secrets {
     resets: MacKey,
     audit: AuditKey,
     rows: WrappingKey,
+    inbox: MacKey,
     hash_keys: WrappingKey,
     passwords: Arc<PasswordKeys>,
 }
@@ -72,6 +74,7 @@ impl Secrets {
             resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
             audit: AuditKey::derive(derivation.expose()),
             rows: wrapping_key(&derivation, "umoja/1/rows"),
+            inbox: MacKey::derive(derivation.expose(), "umoja/1/inbox"),
             hash_keys,
             passwords,
         })
@@ -125,6 +128,11 @@ impl Secrets {
     /// The record of a request: a keyed hash, so that the table reveals neither ids nor keys of requests.
     pub fn request_hash(&self, parts: &[&str]) -> [u8; 32] {
         self.requests.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// The private key that opens the events of sources sealed to this version of its public key.
+    pub fn inbox_key(&self, version: u32) -> PrivateKey {
+        PrivateKey::derive(&self.inbox.tag(&[&version.to_be_bytes()]))
     }
 
     /// The tag of a password reset token. It is the same in every region, and no rotation of other secrets changes it.

@@ -1,10 +1,11 @@
 # A retry queue for each peer, so that a day's outage of one peer does not fill the queue of another; a queue for key
-# repairs; one for pairs of users that may be one person; and one for records and messages that no function can process.
-# Each has a dead-letter queue. Messages contain keys of items, never values, so the encryption by SQS is enough.
+# repairs; one for pairs of users that may be one person; one for events of sources that wait in the inbox; and one for
+# records and messages that no function can process. Each has a dead-letter queue. Messages contain keys of items, never
+# values, so the encryption by SQS is enough.
 
 locals {
   retry_queues = { for peer in local.peers : peer => "${local.names.queues.retry}-${peer}" }
-  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.quarantined])
+  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.ingest, local.names.queues.quarantined])
 
   # The longest retention of SQS. Messages for an unavailable peer are not received, so they never become dead letters
   # by too many receives: SQS deletes them after the retention time.

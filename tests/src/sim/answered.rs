@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{PersonVersion, UserId};
+use umoja_schema::{CompanyId, Millis, PersonVersion, UserId, Version};
 
 use super::plan::Call;
 use crate::caller::Reply;
@@ -11,6 +11,8 @@ use crate::caller::Reply;
 pub(super) struct Answered {
     /// The region.
     pub(super) at: usize,
+    /// The caller.
+    pub(super) company: CompanyId,
     /// The call. A repeated call is the one of the first time if it was rejected each time before, because it is then
     /// evaluated like a first one.
     pub(super) call: Call,
@@ -33,4 +35,17 @@ pub(super) struct Answered {
     pub(super) min_version: Option<PersonVersion>,
     /// The answer.
     pub(super) reply: Reply,
+}
+
+/// A request that was answered that it set a password.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    /// The region.
+    pub(super) at: usize,
+    /// The user with the password.
+    pub(super) id: UserId,
+    /// The version of the user's credentials that has it.
+    pub(super) credentials: Version,
+    /// The time of the answer.
+    pub(super) when: Millis,
 }

@@ -10,7 +10,7 @@ use umoja_store::ports::Clock as _;
 use super::answered::Answered;
 use super::fleet::{Fleet, Repeatable};
 use super::history::{Attempt, Passwords, Secret};
-use super::names::{email, phone, username};
+use super::names::{self, email, phone, username};
 use super::plan::{By, Call, Set};
 use super::rules::Rule;
 use crate::caller::Reply;
@@ -28,6 +28,8 @@ struct Request {
     call: Call,
     /// False if an earlier request under the idempotency key may have been done.
     is_unused: bool,
+    /// The user that the request is about, if its body does not name the user.
+    about: Option<UserId>,
 }
 
 impl Fleet {
@@ -45,7 +47,8 @@ impl Fleet {
         // A repeated call is about the same user as the first time.
         let id = named(&request.body, "id").or_else(|| named(&request.body, "duplicate"));
         let id = id.or_else(|| request.body["token"].as_str().and_then(read_token).map(|(version, _)| version.id));
-        let id = id.unwrap_or_else(|| self.id_of(user));
+        let id = request.about.or(id).unwrap_or_else(|| self.id_of(user));
+        let is_named = request.operation == "erase" && named(&request.body, "id").is_none();
         let points = match request.operation {
             "merge" if request.body["preview"] == json!(false) => Some((id, named(&request.body, "survivor"))),
             "unmerge" => Some((id, None)),
@@ -57,7 +60,9 @@ impl Fleet {
         let id_known = (!new).then_some(id);
         let (writes, made) = (request.secret.clone(), BTreeMap::new());
         self.attempts.borrow_mut().push(Attempt { at, id: id_known, writes, points, made });
-        if request.operation == "erase" {
+        if is_named {
+            self.unnamed.set(self.unnamed.get() + 1);
+        } else if request.operation == "erase" {
             self.erasing.borrow_mut().insert(id);
         }
         self.set_open(user, request.idk.as_ref(), true);
@@ -70,9 +75,19 @@ impl Fleet {
         let reply = caller.verify(&self.published(endpoint), &claims, &token, &raw, now());
         assert_ne!(reply.status, 500, "answer: {} failed inside: {}", request.operation, reply.body["code"]);
         self.believe(user, id, attempt, &request, &reply);
+        if is_named && reply.status < 500 {
+            self.unnamed.set(self.unnamed.get() - 1);
+            self.believe_named(at, request.idk.as_ref(), &reply);
+        }
+        if request.call != Call::Guess {
+            self.note_done(at, user, (id, request.idk.as_ref()), &reply);
+        }
         self.guesses.borrow_mut().answer(at, request.operation);
+        let request_company = request.company;
         let Request { call, idk, is_unused, right, min_version, .. } = request;
-        let answered = Answered { at, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
+        let company = names::company(request_company);
+        let answered =
+            Answered { at, company, call, user, idk, is_unused, id, person, reach, right, min_version, reply };
         self.answers.borrow_mut().push(answered);
     }
 
@@ -121,7 +136,9 @@ impl Fleet {
             person.token = Some((request.company, token.to_owned()));
         }
         if request.operation == "erase" && reply.status == 202 {
-            self.erased.borrow_mut().insert(asked);
+            let named = named(&reply.body["receipt"], "id").expect("a receipt names its user");
+            self.erased.borrow_mut().insert(named);
+            self.erasing.borrow_mut().insert(named);
         }
         // A user that is erased immediately after the write is answered as unknown.
         let rejected = (400..500).contains(&reply.status) && reply.status != 404;
@@ -153,7 +170,8 @@ impl Fleet {
         let operation = call.operation().unwrap_or_default();
         let plain = |body| {
             let (idk, secret, right, min_version, call) = (None, None, None, None, call.clone());
-            Request { company, operation, idk, body, secret, right, min_version, call, is_unused: true }
+            let (is_unused, about) = (true, None);
+            Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about }
         };
         let given = |right: bool| match known.first() {
             Some(Some(password)) if right => (password.clone(), Some(true)),
@@ -202,7 +220,7 @@ impl Fleet {
                 let issued = self.people.borrow()[user].token.clone();
                 let (owner, token) = issued.unwrap_or_else(|| (company, "never issued".to_owned()));
                 let company = if *right { owner } else { owner + 1 };
-                let right = if *right { self.is_good(at, &token) } else { Some(false) };
+                let right = if *right { self.is_good(at, owner, &token) } else { Some(false) };
                 // No company can change a user with another company's token.
                 let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
                 let request = plain(json!({ "token": token, "new_password": new_password }));
@@ -214,21 +232,20 @@ impl Fleet {
                 (Request { secret: Some(Secret::Kept), ..request }, *idk)
             }
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
-            Call::Erase { idk } => (plain(json!({ "id": id, "reason": "asked" })), *idk),
+            Call::Erase { by, idk } => {
+                let mut body = selector(*by, id);
+                body["reason"] = json!("asked");
+                let about = (*by != By::Id).then(|| self.named_by(at, *by));
+                (Request { about, ..plain(body) }, *idk)
+            }
             Call::Merge { other, preview, idk } => {
                 let survivor = self.id_of(usize::from(*other) % self.people.borrow().len());
                 let body = json!({ "survivor": survivor, "duplicate": id, "preview": preview });
                 (plain(body), *idk && !*preview)
             }
             Call::Unmerge { idk } => (plain(json!({ "id": id })), *idk),
-            Call::Repeat => {
-                let repeatable = self.people.borrow()[user].repeatable.clone()?;
-                let right = self.is_right(at, &repeatable);
-                let Repeatable { company, call, is_open, operation, idk, body, secret } = repeatable;
-                let call = if is_open { Call::Repeat } else { call };
-                let (idk, is_unused) = (Some(idk), !is_open);
-                return Some(Request { company, operation, idk, secret, right, call, is_unused, ..plain(body) });
-            }
+            Call::Repeat => return self.repeated(at, user),
+            Call::Guess => return self.guessed(at, user, number),
             Call::Corrected => {
                 let rejected = self.people.borrow()[user].repeatable.clone().filter(|last| !last.is_open)?;
                 let request = self.request(at, rejected.company, user, &rejected.call)?;
@@ -243,10 +260,37 @@ impl Fleet {
             let idk = format!("key-{number}");
             request.idk = Some(idk.clone());
             let (call, is_open) = (call.clone(), true);
-            let repeatable = Repeatable { company, call, is_open, operation, idk, body, secret };
+            let repeatable = Repeatable { company, call, is_open, operation, idk, body, secret, done: None };
             self.people.borrow_mut()[user].repeatable = Some(repeatable);
         }
         Some(request)
+    }
+
+    /// The user's last call with an idempotency key again.
+    fn repeated(&self, at: usize, user: usize) -> Option<Request> {
+        let repeatable = self.people.borrow()[user].repeatable.clone()?;
+        let right = self.is_right(at, &repeatable);
+        let Repeatable { company, call, is_open, operation, idk, body, secret, .. } = repeatable;
+        let about = match &call {
+            Call::Erase { by, .. } if *by != By::Id => Some(self.named_by(at, *by)),
+            _ => None,
+        };
+        let call = if is_open { Call::Repeat } else { call };
+        let (idk, is_unused, min_version) = (Some(idk), !is_open, None);
+        Some(Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about })
+    }
+
+    /// The same with another password, if it has set one.
+    fn guessed(&self, at: usize, user: usize, number: u64) -> Option<Request> {
+        let (Repeatable { company, operation, idk, mut body, .. }, done) = self.done(at, user)?;
+        for name in ["password", "new_password"] {
+            if body[name].is_string() {
+                body[name] = json!(format!("another number {number}"));
+            }
+        }
+        let (idk, about, secret, right, min_version) = (Some(idk), Some(done.id), None, None, None);
+        let (call, is_unused) = (Call::Guess, false);
+        Some(Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about })
     }
 
     /// Whether the password or the token of an earlier call is right now, if that is known.
@@ -258,18 +302,18 @@ impl Fleet {
                 let current = known.into_iter().next()??;
                 Some(earlier.body["current_password"] == json!(current))
             }
-            Call::ResetFinish { right: true, .. } => self.is_good(at, earlier.body["token"].as_str()?),
+            Call::ResetFinish { right: true, .. } => self.is_good(at, earlier.company, earlier.body["token"].as_str()?),
             Call::ResetFinish { right: false, .. } => Some(false),
             _ => None,
         }
     }
 
     /// Whether a token sets a password in a region now. `None` if another user of the person may decide.
-    fn is_good(&self, at: usize, text: &str) -> Option<bool> {
+    fn is_good(&self, at: usize, company: usize, text: &str) -> Option<bool> {
         let Some((version, expires_at)) = read_token(text) else { return Some(false) };
         let (id, history) = (version.id, self.history.borrow());
         let stored = history.stored(at, id, Part::Credentials).map(|record| &record.version);
-        let active = history.primary(at, id).is_some_and(|primary| history.is_active(at, primary));
+        let active = history.may_log_in(at, id, &names::company(company));
         let is_live = self.region(at).clock.now().secs() < expires_at;
         let good = is_live && active && stored == Some(&version.credentials);
         (!good || history.person(at, id) == [id]).then_some(good)

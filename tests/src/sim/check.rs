@@ -7,7 +7,7 @@ use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
 use super::fleet::Fleet;
-use super::names::email;
+use super::names::{company, email};
 use super::plan::{By, Call, IDENTIFIERS};
 use crate::caller::Reply;
 
@@ -27,6 +27,10 @@ impl Fleet {
         self.guesses.borrow_mut().forget_unanswered();
         for answer in self.answers.take() {
             check_read_your_writes(&answer);
+            self.check_forged(&answer);
+            if answer.call == Call::Guess {
+                Self::check_other_password(&answer);
+            }
             self.check_guess(&answer, alone);
             self.check_key(&answer, alone && unharmed);
             if answer.right == Some(false) && matches!(answer.call, Call::Authenticate { .. }) {
@@ -36,7 +40,8 @@ impl Fleet {
             if alone && answer.right == Some(false) && matches!(answer.call, Call::ResetFinish { .. }) {
                 assert_ne!(answer.reply.status, 200, "answer: an invalid token set a password");
             }
-            if alone && matches!(answer.call, Call::Erase { .. }) && answer.reply.status == 202 {
+            let named = &answer.reply.body["receipt"]["id"];
+            if alone && matches!(answer.call, Call::Erase { .. }) && *named == json!(answer.id) {
                 self.check_covered(&answer);
             }
             if alone && unharmed {
@@ -52,7 +57,10 @@ impl Fleet {
         let by_id = match call {
             Call::Authenticate { by, .. } => *by == By::Id,
             Call::Password { .. } => true,
-            Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
+            Call::Guess if alone && self.was_compared(answer) => {
+                return guesses.fail(*at, *id, self.region(*at).clock.now());
+            }
+            Call::Register { .. } | Call::Guess | Call::ResetFinish { .. } | Call::Repeat | Call::Corrected => false,
             _ => return,
         };
         let failed = ["authenticated", "changed"].iter().any(|name| reply.body.get(name) == Some(&json!(false)));
@@ -80,7 +88,10 @@ impl Fleet {
         let live = self.is_live(*at, *id);
         if reply.status == 503 {
             let behind = code == "behind" && !matches!(call, Call::Authenticate { .. } | Call::Status { .. });
-            assert!(behind || self.is_captured(*at), "answer: {call:?} was rejected ({code}) without a fault");
+            assert!(
+                behind || self.is_captured(*at) || self.is_forged(answer),
+                "answer: {call:?} was rejected ({code}) without a fault"
+            );
         }
         match call {
             Call::Lookup { by, .. } => self.check_lookup(answer, *by, code),
@@ -90,7 +101,7 @@ impl Fleet {
                 let found = || self.owner(*at, *by).and_then(|owner| history.primary(*at, owner));
                 let means_user = *by == By::Id || primary.is_some() && found() == primary;
                 if let Some(right) = answer.right.filter(|_| means_user) {
-                    let expected = right && primary.is_some_and(|primary| history.is_active(*at, primary));
+                    let expected = right && history.may_log_in(*at, *id, &answer.company);
                     let accepted = reply.body["authenticated"] == json!(true);
                     assert_eq!(accepted, expected, "answer: the right password ({right}) was answered {accepted}");
                 }
@@ -111,6 +122,11 @@ impl Fleet {
                 assert!(set || answer.right != Some(true), "answer: a token was answered {} ({code})", reply.status);
             }
             Call::Merge { .. } | Call::Unmerge { .. } => self.check_merging(answer, code),
+            Call::Erase { by, .. } if *by != By::Id => match reply.status {
+                202 => assert_eq!(reply.body["receipt"]["id"], json!(id), "5: {by:?} erased another person"),
+                404 => assert!(answer.person.is_empty(), "5: {by:?} did not find the person to erase"),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -120,7 +136,7 @@ impl Fleet {
         let Answered { at, id, right, reply, .. } = answer;
         if let Some((changed, right)) = reply.body.get("changed").zip(*right) {
             let history = self.history.borrow();
-            let active = history.primary(*at, *id).is_some_and(|primary| history.is_active(*at, primary));
+            let active = history.may_log_in(*at, *id, &answer.company);
             assert_eq!(*changed, json!(right && active), "answer: the right password ({right}) was answered {changed}");
         }
     }
@@ -131,7 +147,7 @@ impl Fleet {
         let meant = if by == By::Id { Some(*id) } else { self.owner(*at, by) };
         let history = self.history.borrow();
         let primary = meant.and_then(|id| history.primary(*at, id));
-        let active = primary.is_some_and(|primary| history.is_active(*at, primary));
+        let active = meant.is_some_and(|id| history.may_log_in(*at, id, &answer.company));
         match reply.status {
             200 => assert_eq!((active, &reply.body["id"]), (true, &json!(primary)), "answer: a token for another user"),
             503 => {}
@@ -182,7 +198,7 @@ impl Fleet {
 
     /// The owners of an identifier in a region, computed again from its users. Look-ups find the primary account of
     /// that person, whatever the index keys of the ownerships, because a rotation of keys must not hide a user.
-    fn owner(&self, at: usize, by: By) -> Option<UserId> {
+    pub(super) fn owner(&self, at: usize, by: By) -> Option<UserId> {
         let index = self.instances.name(by)?;
         let mut item = IdentifierItem::unowned(index);
         let history = self.history.borrow();
@@ -196,6 +212,7 @@ impl Fleet {
 
     /// Checks all invariants once messages have stopped.
     pub(super) async fn check(&self) {
+        self.note_erasures();
         self.erase_again().await;
         self.world().note_owned(self.history.borrow().owned.iter().copied());
         self.world().check_invariants().await;
@@ -222,6 +239,7 @@ impl Fleet {
             let owner = owner.map_or(Value::Null, |id| json!(id));
             assert_eq!(ids[0], owner, "4: {} has another owner than its users imply", email(number));
         }
+        self.check_feeds().await;
         let users = self.history.borrow().users();
         for id in users {
             if self.is_live(0, id) {
@@ -258,8 +276,7 @@ impl Fleet {
 
     /// Links the company to the primary account, so no comparison may follow it.
     async fn check_passwords(&self, id: UserId) {
-        let primary = self.history.borrow().primary(0, id).expect("the user is live");
-        let active = self.history.borrow().is_active(0, primary);
+        let active = self.history.borrow().may_log_in(0, id, &company(0));
         let passwords = self.history.borrow().passwords_of_person(0, id).unwrap_or_default();
         let mut accepted = 0;
         for password in passwords.iter().flatten() {

@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 26] = [
+pub const OPERATIONS: [&str; 29] = [
     "register",
     "lookup",
     "authenticate",
@@ -22,6 +22,7 @@ pub const OPERATIONS: [&str; 26] = [
     "merge",
     "unmerge",
     "repeat",
+    "guess",
     "corrected",
     "replicate",
     "drain",
@@ -34,6 +35,8 @@ pub const OPERATIONS: [&str; 26] = [
     "reencrypt",
     "proof key",
     "item",
+    "post",
+    "ingest",
 ];
 
 /// The number of times that each operation met each fault.
@@ -60,6 +63,7 @@ const fn faults_of(service: Service) -> [&'static str; 4] {
         Service::ProofKms => {
             ["proof KMS down", "proof KMS: request lost", "proof KMS: answer lost", "proof KMS throttled"]
         }
+        Service::Ingest => ["events down", "events: request lost", "events: answer lost", "events throttled"],
         Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
     }
 }
@@ -91,6 +95,7 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Merge { .. } => "merge",
             Call::Unmerge { .. } => "unmerge",
             Call::Repeat => "repeat",
+            Call::Guess => "guess",
             Call::Corrected => "corrected",
         },
         Job::Replicate { .. } => "replicate",
@@ -104,6 +109,8 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Operate { work: Work::Reencrypt, .. } => "reencrypt",
         Job::Operate { work: Work::ProofKey, .. } => "proof key",
         Job::Item { .. } => "item",
+        Job::Post { .. } => "post",
+        Job::Ingest { .. } => "ingest",
     }
 }
 
@@ -113,7 +120,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
     let Some(service) = service else {
         return match fault {
             "killed" | "raced" | "clock wrong" | "newer version" => true,
-            "tampered" => operation == "anti-entropy",
+            "tampered" => matches!(operation, "anti-entropy" | "repeat"),
             _ => operation == "replicate",
         };
     };
@@ -137,6 +144,10 @@ pub fn possible(operation: &str, fault: &str) -> bool {
         }
         "proof key" => matches!(service, Service::Tables | Service::Kms | Service::KmsLinks | Service::ProofKms),
         "item" => matches!(service, Service::Tables),
+        "post" => matches!(service, Service::Tables | Service::Ingest),
+        "ingest" => {
+            matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Ingest)
+        }
         // These operations do not encrypt or decrypt.
         "erasure" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use umoja_local::LocalQueue;
 use umoja_replicator::Replicator;
-use umoja_schema::{Message, UserId, names};
+use umoja_schema::{Message, Millis, UserId, names};
 use umoja_store::RegionPorts;
 use umoja_store::faulty::{Fault, Faults};
 use umoja_store::ports::{Queue as _, Users};
 
 use super::coverage::Coverage;
+use super::feeds::Feeds;
 use super::guesses::Guesses;
 use super::harm::Harm;
 use super::history::{Attempt, History};
 use super::instance::Instances;
-use super::plan::{Call, Plan, Service, Step, Trouble, USERS};
+use super::plan::{Call, Forgery, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
 use crate::caller::Caller;
@@ -41,6 +42,12 @@ pub(super) struct Fleet {
     pub(super) history: RefCell<History>,
     /// The users whose erasure was requested.
     pub(super) erasing: RefCell<BTreeSet<UserId>>,
+    /// The number of erasures by an identifier of which it is not known whom they named.
+    pub(super) unnamed: Cell<usize>,
+    /// The users that the erasures by an identifier named, by region and idempotency key.
+    pub(super) named: RefCell<BTreeMap<(usize, String), UserId>>,
+    /// The remembered outcomes that an attacker changed, by region and idempotency key, and since when.
+    pub(super) forged: RefCell<BTreeMap<(usize, String), Millis>>,
     /// The users whose erasure was acknowledged.
     pub(super) erased: RefCell<BTreeSet<UserId>>,
     /// The users that may have been registered under each idempotency key.
@@ -60,6 +67,8 @@ pub(super) struct Fleet {
     pub(super) harmed: RefCell<Vec<Harm>>,
     /// True if changes were lost that only anti-entropy can repair.
     pub(super) lost: Cell<bool>,
+    /// The providers, and what they have posted.
+    pub(super) feeds: Feeds,
     pub(super) without: Option<Rule>,
 }
 
@@ -88,6 +97,8 @@ pub(super) struct Repeatable {
     pub(super) idk: String,
     pub(super) body: Value,
     pub(super) secret: Option<super::history::Secret>,
+    /// That a region has answered that a password was set.
+    pub(super) done: Option<super::answered::Done>,
 }
 
 impl Fleet {
@@ -112,6 +123,7 @@ impl Fleet {
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
         Self {
             instances: Instances::new(&deployment),
+            feeds: Feeds::new(plan, &deployment, without).await,
             deployment,
             software,
             replicators,
@@ -119,6 +131,9 @@ impl Fleet {
             people: RefCell::new((0..USERS).map(|_| Person::default()).collect()),
             history: RefCell::new(History::new(names)),
             erasing: RefCell::default(),
+            unnamed: Cell::default(),
+            named: RefCell::default(),
+            forged: RefCell::default(),
             erased: RefCell::default(),
             made: RefCell::default(),
             attempts: RefCell::default(),
@@ -174,6 +189,7 @@ impl Fleet {
             Service::Retries => faults.retries.values().collect(),
             Service::Checkpoints => vec![&faults.checkpoints],
             Service::ProofKms => vec![&faults.proof_kms],
+            Service::Ingest => vec![&faults.ingest],
             Service::Links => faults.links.values().collect(),
             Service::KmsLinks => faults.kms_links.values().collect(),
         }
@@ -213,7 +229,9 @@ impl Fleet {
             Step::Wait { ms } => self.world().clock.advance(u64::from(*ms)),
             Step::Purge { at, service } => {
                 for queue in self.queues(self.at(*at), *service) {
-                    self.purge(&queue).await;
+                    let lost = self.purge(&queue).await;
+                    // The inbox still has the events of lost messages.
+                    self.lost.set(self.lost.get() || lost && *service != Service::Ingest);
                 }
             }
             Step::Twice { at, service } => {
@@ -233,6 +251,9 @@ impl Fleet {
             Step::Replace { at } => self.replace_key(self.at(*at)),
             Step::Tamper { at, user, forgery } => {
                 let user = usize::from(*user) % self.people.borrow().len();
+                if *forgery == Forgery::Outcome {
+                    return self.forge_outcome(self.at(*at), user).await;
+                }
                 self.tamper(self.at(*at), self.id_of(user), *forgery).await;
             }
             Step::Newer { at, newer } => self.software[self.at(*at)].set_newer(*newer),
@@ -248,19 +269,21 @@ impl Fleet {
             }
             Service::Repairs => [names::queue::KEYS, names::queue::MERGES].map(str::to_owned).to_vec(),
             Service::Quarantined => vec![names::queue::QUARANTINED.to_owned()],
+            Service::Ingest => vec![names::queue::INGEST.to_owned()],
             _ => Vec::new(),
         };
         names.iter().map(|name| region.store.queue(name)).collect()
     }
 
-    /// Deletes all messages that a queue can deliver.
-    pub(super) async fn purge(&self, queue: &LocalQueue) {
+    /// Deletes all messages that a queue can deliver. True if there were any.
+    pub(super) async fn purge(&self, queue: &LocalQueue) -> bool {
+        let mut any = false;
         loop {
             let received = queue.receive(10, 60).await.expect("a queue can be read");
             if received.is_empty() {
-                return;
+                return any;
             }
-            self.lost.set(true);
+            any = true;
             for delivery in received {
                 queue.delete(&delivery.receipt).await.expect("a queue can be written");
             }

@@ -69,5 +69,5 @@ impl Guesses {
 
 /// True if an operation may reset counts.
 fn is_about_passwords(operation: &str) -> bool {
-    matches!(operation, "authenticate" | "password/change" | "password/reset/finish")
+    matches!(operation, "authenticate" | "register" | "password/change" | "password/reset/finish")
 }

@@ -21,6 +21,7 @@ impl Fleet {
         if self.is_harmed().await {
             self.repair_harm().await;
         }
+        self.post_again().await;
         // Dead letters that wait for a user whose record was lost with a stream are redriven only after an anti-entropy
         // pass brought the user, and those that wait for a quarantined record after that record was redriven.
         let lost = self.lost.get();
@@ -44,6 +45,7 @@ impl Fleet {
         if lost {
             self.anti_entropy().await;
         }
+        self.ring_again_in_all().await;
         self.finish_operations().await;
     }
 
@@ -100,6 +102,8 @@ impl Fleet {
             }
             self.repair(at).await;
             self.note_changes();
+            self.ingest(at).await;
+            self.note_changes();
         }
         delivered
     }
@@ -131,7 +135,8 @@ impl Fleet {
     async fn is_quiet(&self, redrive: bool) -> bool {
         let mut quiet = self.streams.iter().all(super::stream::Stream::is_empty);
         for at in 0..self.world().regions.len() {
-            for queue in [Service::Retries, Service::Repairs].into_iter().flat_map(|service| self.queues(at, service)) {
+            let services = [Service::Retries, Service::Repairs, Service::Ingest];
+            for queue in services.into_iter().flat_map(|service| self.queues(at, service)) {
                 let depth = queue.depth().await.expect("a queue can be counted");
                 quiet &= depth.waiting + depth.in_flight == 0;
                 if !redrive {

@@ -25,11 +25,20 @@ pub(super) struct Attempt {
     pub(super) made: BTreeMap<UserId, Version>,
 }
 
+impl Attempt {
+    /// True if a source is the caller.
+    fn is_fed(&self) -> bool {
+        self.writes == Some(Secret::Fed) || self.id.is_none() && self.writes == Some(Secret::Kept)
+    }
+}
+
 /// The change of the credentials that a call writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Secret {
     /// The credentials of a new user.
     New(Option<String>),
+    /// The credentials of a new user that a source has described.
+    Fed,
     /// Another password.
     Changed(String),
     /// The same password under another status.
@@ -55,6 +64,8 @@ pub(super) struct History {
     made: BTreeMap<(UserId, Part, Version), Made>,
     /// Every identifier that was ever owned.
     pub(super) owned: BTreeSet<BlindIndex>,
+    /// The users that ever owned each identifier, and whether a source gave it to them.
+    owners: BTreeMap<BlindIndex, BTreeMap<UserId, bool>>,
     /// Every e-mail address that each user ever owned.
     emails: BTreeMap<UserId, BTreeSet<BlindIndex>>,
     /// The names of the identifiers of a run, by their indexes under every index key that existed.
@@ -127,6 +138,11 @@ impl History {
         emails.collect::<BTreeSet<_>>().len() > 1
     }
 
+    /// The users that ever owned an identifier, and whether a source gave it to them.
+    pub(super) fn owners(&self, index: &BlindIndex) -> impl Iterator<Item = (UserId, bool)> {
+        self.owners.get(index).into_iter().flatten().map(|(id, is_fed)| (*id, *is_fed))
+    }
+
     /// The profile part of a live user.
     pub(super) fn profile(&self, at: usize, id: UserId) -> Option<&PartRecord> {
         self.stored(at, id, Part::Profile).filter(|profile| profile.live().is_some())
@@ -178,6 +194,11 @@ impl History {
         let base = self.stored[at].get(&(id, part)).cloned();
         let base = base.as_ref();
         self.owned.extend(record.ownerships().keys());
+        let mut own = attempts.iter().filter(|attempt| attempt.at == at).peekable();
+        let is_fed = own.peek().is_some() && own.all(Attempt::is_fed);
+        for index in self.ownerships(record).into_keys() {
+            self.owners.entry(index).or_default().entry(id).or_insert(is_fed);
+        }
         let emails = self.ownerships(record).into_iter().filter(|(_, own)| own.kind == IdentifierKind::Email);
         self.emails.entry(id).or_default().extend(emails.map(|(index, _)| index));
         self.pointers.extend(pointer(record).map(|target| (id, target)));
@@ -196,7 +217,10 @@ impl History {
         }
         if is_new && record.version.origin == *name {
             if part == Part::Profile {
-                self.check_unique(at, record);
+                // A source makes the user of its provider even if others own its identifiers.
+                if base.is_some() || !attempts.iter().any(|attempt| attempt.at == at && attempt.is_fed()) {
+                    self.check_unique(at, record);
+                }
                 self.check_pointer(at, record, attempts);
             }
             if record.version.erased {
@@ -227,6 +251,7 @@ impl History {
         let effect = |secret: &Secret| match secret {
             Secret::New(password) if base.is_none() => Passwords::from([password.clone()]),
             Secret::New(_) => Passwords::new(),
+            Secret::Fed => base.map_or_else(|| Passwords::from([None]), |_| Passwords::new()),
             Secret::Changed(password) => Passwords::from([Some(password.clone())]),
             Secret::Reencrypted if base.is_none_or(|base| base.version.hlc.successor() != record.version.hlc) => {
                 Passwords::new()

@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use umoja_schema::{BlindIndex, CompanyId, Email, ExternalId, IdentifierKind, PhoneNumber, Username};
 use umoja_store::secrets::Secrets;
 
-use super::names::{email, phone, username};
+use super::names::{COMPANIES, email, phone, subject, username};
 use super::plan::{By, IDENTIFIERS, USERS};
 use crate::caller::Endpoint;
 use crate::deployment::Deployment;
@@ -16,6 +17,8 @@ use crate::deployment::Deployment;
 pub(super) struct Slot {
     /// `None` while the instance is closed. Each holder of a reference has a request in progress.
     pub(super) endpoint: Option<Rc<Endpoint>>,
+    /// The secrets that the instance has read.
+    pub(super) secrets: Option<Arc<Secrets>>,
     /// The number of the reading of the settings that the instance has, or lacked when it was closed.
     pub(super) reading: u64,
 }
@@ -37,8 +40,9 @@ impl Instances {
         let endpoints = deployment.endpoints.iter().map(|endpoint| Rc::new(endpoint.clone()));
         let endpoints: Vec<Rc<Endpoint>> = endpoints.collect();
         let used = RefCell::new(endpoints.iter().map(|endpoint| (0, Rc::downgrade(endpoint))).collect());
-        let slot = |endpoint| RefCell::new(Slot { endpoint: Some(endpoint), reading: 0 });
         let secrets = deployment.world.regions[0].secrets();
+        let slot =
+            |endpoint| RefCell::new(Slot { endpoint: Some(endpoint), secrets: Some(Arc::clone(secrets)), reading: 0 });
         let names = identifiers(secrets).into_iter().map(|indexes| indexes[0]).collect();
         Self { slots: endpoints.into_iter().map(slot).collect(), readings: Cell::default(), used, names }
     }
@@ -54,6 +58,11 @@ impl Instances {
             By::Name(number) => (number, 2),
         };
         self.names.get(usize::from(number) * 3 + kind).copied()
+    }
+
+    /// The name of the external id that a company's provider has for a user.
+    pub(super) fn subject(&self, user: u8, company: usize) -> BlindIndex {
+        self.names[usize::from(IDENTIFIERS) * 3 + usize::from(user) * COMPANIES.len() + company]
     }
 }
 
@@ -71,10 +80,10 @@ pub(super) fn identifiers(secrets: &Secrets) -> Vec<Vec<BlindIndex>> {
         let parsed = Username::parse(&username(number)).expect("a user name");
         add(IdentifierKind::Username, None, parsed.normalised());
     }
-    let own = (0..USERS).map(|user| format!("user {user}")).chain((0..IDENTIFIERS).map(|to| format!("number {to}")));
+    let own = (0..USERS).map(subject).chain((0..IDENTIFIERS).map(|to| format!("number {to}")));
     for text in own {
         let parsed = ExternalId::parse(&text).expect("an external id");
-        for company in ["shop", "food", "blog"] {
+        for company in COMPANIES {
             let company: CompanyId = company.parse().expect("a company");
             add(IdentifierKind::ExternalId, Some(&company), parsed.normalised());
         }

@@ -7,8 +7,9 @@ use umoja_schema::{Part, PartRecord, UserId};
 
 use super::answered::Answered;
 use super::fleet::Fleet;
-use super::plan::Call;
+use super::plan::{By, Call};
 use super::pointers::{pointer, verified_winner};
+use crate::caller::Reply;
 
 impl Fleet {
     /// An acknowledged erasure covers all users of the person.
@@ -47,16 +48,33 @@ impl Fleet {
         }
     }
 
+    /// The primary account of the person who has an identifier in a region, or an id of no user.
+    pub(super) fn named_by(&self, at: usize, by: By) -> UserId {
+        let primary = self.owner(at, by).and_then(|owner| self.history.borrow().primary(at, owner));
+        primary.unwrap_or_else(|| UserId::v8([0xee; 16]))
+    }
+
+    /// A repeated erasure is about the user that the first one named, whichever user has the identifier now.
+    pub(super) fn believe_named(&self, at: usize, idk: Option<&String>, reply: &Reply) {
+        let Some((idk, id)) = idk.zip(reply.body["receipt"]["id"].as_str()) else { return };
+        let id: UserId = id.parse().expect("ids are valid");
+        let first = *self.named.borrow_mut().entry((at, idk.clone())).or_insert(id);
+        assert_eq!(first, id, "5: a repeated erasure was about another user");
+    }
+
     /// True if an erasure was requested of the user, or of a user that was merged with it at some time in some region.
     pub(super) fn was_asked_to_erase(&self, id: UserId) -> bool {
         let history = self.history.borrow();
-        self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id))
+        self.unnamed.get() > 0 || self.erasing.borrow().iter().any(|asked| history.were_ever_one(*asked, id))
     }
 
     /// The operator repeats every erasure, because another region may have merged a user with an erased one before it
     /// received the erasure. Afterwards no pointer of a live user leads to an erased one.
     pub(super) async fn erase_again(&self) {
-        let asked: Vec<UserId> = self.erasing.borrow().iter().copied().collect();
+        let mut asked: Vec<UserId> = self.erasing.borrow().iter().copied().collect();
+        if self.unnamed.get() > 0 {
+            asked = self.history.borrow().users().into_iter().collect();
+        }
         for id in asked {
             let erased = self.history.borrow().stored(0, id, Part::Profile).is_some_and(|part| part.version.erased);
             if erased {

@@ -1,5 +1,15 @@
 //! The identifiers of a run, by number.
 
+use umoja_schema::CompanyId;
+
+/// The companies.
+pub(super) const COMPANIES: [&str; 3] = ["shop", "food", "blog"];
+
+/// The id of the company of a number.
+pub(super) fn company(number: usize) -> CompanyId {
+    COMPANIES[number % COMPANIES.len()].parse().expect("a company")
+}
+
 pub(super) fn email(number: u8) -> String {
     format!("person{number}@example.com")
 }
@@ -10,4 +20,9 @@ pub(super) fn phone(number: u8) -> String {
 
 pub(super) fn username(number: u8) -> String {
     format!("person{number}")
+}
+
+/// The external id of a user at a provider.
+pub(super) fn subject(user: u8) -> String {
+    format!("user {user}")
 }

@@ -187,7 +187,7 @@ impl Fleet {
             let mut proving = Proving::new(home);
             while proving.step().await? {}
             left += proving.report().unreadable + proving.report().overtaken;
-            prove_documents(&*home.registry).await?;
+            prove_documents(home).await?;
         }
         // What other tasks write meanwhile may still be proved by an older version.
         if command.alone && left == 0 {

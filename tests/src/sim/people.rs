@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{AccountStatus, Part, PartRecord, ProfileFacts, UserId};
+use umoja_schema::{AccountStatus, CompanyId, LinkState, Part, PartRecord, ProfileFacts, UserId};
 
 use super::history::{History, Passwords};
 use super::pointers::pointer;
@@ -17,6 +17,15 @@ impl History {
     pub(super) fn is_active(&self, at: usize, id: UserId) -> bool {
         let status = self.stored(at, id, Part::Credentials).and_then(PartRecord::status);
         status == Some(AccountStatus::Active)
+    }
+
+    /// True if a user's person may log in at a company: its primary account is active, and not all of its links to the
+    /// company are suspended.
+    pub(super) fn may_log_in(&self, at: usize, id: UserId, company: &CompanyId) -> bool {
+        let links = self.person(at, id).into_iter().filter_map(|id| self.facts(at, id)?.links.get(company));
+        let states: Vec<LinkState> = links.map(|link| link.state).collect();
+        let is_suspended = !states.is_empty() && states.iter().all(|state| *state == LinkState::Suspended);
+        !is_suspended && self.primary(at, id).is_some_and(|primary| self.is_active(at, primary))
     }
 
     fn facts(&self, at: usize, id: UserId) -> Option<&ProfileFacts> {

@@ -1,9 +1,12 @@
 //! The steps of a run as plain data: generated from a seed, kept in files, and shrunk by leaving out steps. Every
 //! number is taken modulo the number of its objects, so that every list of steps is valid.
 
+mod event;
 mod made;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::event::{Event, SOURCES, Says};
 
 /// The number of users of a run.
 pub const USERS: u8 = 4;
@@ -77,6 +80,8 @@ pub enum Forgery {
     Receipt,
     /// The last row of the audit trail is changed.
     Audit,
+    /// What the region remembers of the user's last request with an idempotency key names another user.
+    Outcome,
 }
 
 /// A task of a region.
@@ -120,6 +125,10 @@ pub enum Job {
     Operate { at: u8, work: Work },
     /// A region writes the next version of one of a user's items, in the table that exists only in tests.
     Item { at: u8, user: u8, key: u8 },
+    /// A provider posts an event about a user to a region.
+    Post { at: u8, source: u8, user: u8, event: Event },
+    /// A region applies the events in its queue.
+    Ingest { at: u8 },
 }
 
 impl Job {
@@ -133,7 +142,9 @@ impl Job {
         | Self::AntiEntropy { at }
         | Self::Reload { at }
         | Self::Operate { at, .. }
-        | Self::Item { at, .. }) = self;
+        | Self::Item { at, .. }
+        | Self::Post { at, .. }
+        | Self::Ingest { at }) = self;
         *at
     }
 
@@ -148,7 +159,9 @@ impl Job {
         | Self::AntiEntropy { at }
         | Self::Reload { at }
         | Self::Operate { at, .. }
-        | Self::Item { at, .. }) = &mut self;
+        | Self::Item { at, .. }
+        | Self::Post { at, .. }
+        | Self::Ingest { at }) = &mut self;
         *at = region;
         self
     }
@@ -211,7 +224,10 @@ pub enum Call {
         idk: bool,
     },
     Export,
+    /// The person who has the identifier is erased, or the user.
     Erase {
+        #[serde(default, skip_serializing_if = "By::is_id")]
+        by: By,
         idk: bool,
     },
     Erasure,
@@ -226,6 +242,8 @@ pub enum Call {
     },
     /// The user's last call with an idempotency key is repeated.
     Repeat,
+    /// The user's last call with an idempotency key, which has set a password, is repeated with another password.
+    Guess,
     /// The same with other values under the same key, if the call was rejected each time.
     Corrected,
 }
@@ -247,19 +265,27 @@ impl Call {
             Self::Erasure => "erasure",
             Self::Merge { .. } => "merge",
             Self::Unmerge { .. } => "unmerge",
-            Self::Repeat | Self::Corrected => return None,
+            Self::Repeat | Self::Guess | Self::Corrected => return None,
         })
     }
 }
 
 /// The value by which a user is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
+    #[default]
     Id,
     Email(u8),
     Phone(u8),
     Name(u8),
+}
+
+impl By {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
+    fn is_id(&self) -> bool {
+        *self == Self::Id
+    }
 }
 
 /// The values that an update changes.
@@ -296,11 +322,13 @@ pub enum Service {
     Checkpoints,
     /// A region's KMS key of the secret of proofs, for all regions.
     ProofKms,
+    /// A region's queue of events, for all regions.
+    Ingest,
 }
 
 impl Service {
     /// All services.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tables,
         Self::Kms,
         Self::Requests,
@@ -311,6 +339,7 @@ impl Service {
         Self::KmsLinks,
         Self::Checkpoints,
         Self::ProofKms,
+        Self::Ingest,
     ];
 }
 

@@ -61,9 +61,9 @@ impl Fleet {
             let names: Vec<_> = self.world().regions.iter().map(|region| region.name.clone()).collect();
             let (home, sealer) = (region.home.clone(), Arc::clone(&region.sealer));
             let hasher = Arc::clone(&self.deployment.hasher);
-            let endpoint = Rc::new(endpoint(home, sealer, secrets, hasher, &names));
+            let endpoint = Rc::new(endpoint(home, sealer, Arc::clone(&secrets), hasher, &names));
             self.instances.used.borrow_mut().push((reading, Rc::downgrade(&endpoint)));
-            *slot = Slot { endpoint: Some(endpoint), reading };
+            *slot = Slot { endpoint: Some(endpoint), secrets: Some(secrets), reading };
         }
         true
     }
@@ -76,7 +76,7 @@ impl Fleet {
             self.reload(at).await;
             let slot = &mut *self.instances.slots[at].borrow_mut();
             if slot.reading <= begun {
-                *slot = Slot { endpoint: None, reading: begun };
+                *slot = Slot { endpoint: None, secrets: None, reading: begun };
             }
         }
         let is_busy = |(reading, used): &(u64, Weak<Endpoint>)| *reading <= begun && used.strong_count() > 0;

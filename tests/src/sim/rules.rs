@@ -58,11 +58,19 @@ pub enum Rule {
     Withdrawn,
     /// An item without a proof is not used.
     Proved,
+    /// What is remembered of a request is not used without a proof.
+    Outcomes,
+    /// Of two events, the one with the provider's newer time counts.
+    EventOrder,
+    /// The home of a source applies all its events.
+    SourceHome,
+    /// Events that wait without a message are rung again.
+    RungAgain,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -80,6 +88,10 @@ impl Rule {
         Self::Counted,
         Self::Withdrawn,
         Self::Proved,
+        Self::Outcomes,
+        Self::EventOrder,
+        Self::SourceHome,
+        Self::RungAgain,
     ];
 
     /// The name of the rule.
@@ -102,6 +114,10 @@ impl Rule {
             Self::Counted => "counted-attempts",
             Self::Withdrawn => "withdrawn-keys",
             Self::Proved => "proved-items",
+            Self::Outcomes => "proved-outcomes",
+            Self::EventOrder => "event-order",
+            Self::SourceHome => "source-home",
+            Self::RungAgain => "rung-again",
         }
     }
 }

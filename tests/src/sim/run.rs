@@ -115,7 +115,7 @@ impl Fleet {
         self.check_answers(!pausing, before == after && !harmed);
     }
 
-    fn met(&self) -> [Met; 10] {
+    fn met(&self) -> [Met; Service::ALL.len()] {
         Service::ALL.map(|service| {
             self.all_faults(service).fold(Met::default(), |sum, faults| {
                 let met = faults.met();
@@ -129,7 +129,7 @@ impl Fleet {
         })
     }
 
-    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: &[Met; 10], after: &[Met; 10]) {
+    fn note_coverage(&self, tasks: &[Task], ended: &[bool], before: &[Met], after: &[Met]) {
         let coverage = &mut *self.coverage.borrow_mut();
         for (task, ended) in tasks.iter().zip(ended) {
             let operation = operation(&task.job);
@@ -176,6 +176,8 @@ impl Fleet {
                 // A task without an answer may have written the item, so the write is not acknowledged.
                 let _ = self.world().put_item(self.at(*at), user, &format!("item-{key}")).await;
             }
+            Job::Post { at, source, user, event } => self.post(self.at(*at), *source, *user, *event).await,
+            Job::Ingest { at } => self.ingest(self.at(*at)).await,
         }
     }
 

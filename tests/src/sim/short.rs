@@ -11,11 +11,11 @@ use crate::world::Short;
 
 /// The short-lived rows of a region that lacks a rule.
 pub(super) fn without(rule: Option<Rule>, short: Short) -> Short {
-    let Short { requests, attempts } = short;
     match rule {
-        Some(Rule::Counted) => Short { requests, attempts: Arc::new(Uncounted(attempts)) },
-        Some(Rule::Withdrawn) => Short { requests: Arc::new(Kept(requests)), attempts },
-        _ => Short { requests, attempts },
+        Some(Rule::Counted) => Short { attempts: Arc::new(Uncounted(Arc::clone(&short.attempts))), ..short },
+        Some(Rule::Withdrawn) => Short { requests: Arc::new(Kept(Arc::clone(&short.requests))), ..short },
+        Some(Rule::Outcomes) => Short { requests: Arc::clone(&short.raw_requests), ..short },
+        _ => short,
     }
 }
 

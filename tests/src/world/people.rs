@@ -9,6 +9,7 @@ use umoja_accounts::{
     Said, SetStatus, Unmerge, Update,
 };
 use umoja_crypto::{Password, Weakness};
+use umoja_schema::api::Selector;
 use umoja_schema::{
     AccountStatus, Actor, BlindIndex, Company, IdentifierItem, IdentifierKind, Part, PartRecord, PersonVersion, UserId,
     Version,
@@ -90,7 +91,7 @@ impl World {
 
     /// Erases the user's person.
     pub async fn erase(&self, at: usize, id: UserId) -> Result<(), Error> {
-        let receipt = self.rule(at, Erase { id, reason: None, min_version: None }).await?;
+        let receipt = self.rule(at, Erase { selector: Selector::Id(id), reason: None, min_version: None }).await?;
         for id in receipt.erased_with.into_iter().chain([id]) {
             let parts = self.regions[at].tables.users.parts(id).await?;
             parts

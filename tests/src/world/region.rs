@@ -1,9 +1,12 @@
 //! One region of a world: its store and its ports with faults.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use umoja_accounts::People;
+use umoja_accounts::import::Hashing;
+use umoja_crypto::{EngineChoice, Params, Passwords};
+use umoja_ingest::Worker;
 use umoja_local::RegionStore;
 use umoja_runtime::RegionPump;
 use umoja_schema::{Region, names};
@@ -17,6 +20,12 @@ use umoja_store::{Home, Peer, RegionPorts};
 use super::setup::{Setup, Short};
 use super::tables::Tables;
 use super::{RegionClock, SeededEntropy, WorldClock};
+
+/// The hasher of the hashes that come with events. Checking its engine takes longer than a short run.
+static HASHER: LazyLock<Passwords> = LazyLock::new(|| {
+    let params = Params { m_kib: 8, t: 1, p: 1 };
+    Passwords::new(params, EngineChoice::Reference, None).expect("the reference engine works")
+});
 
 /// One region.
 pub struct WorldRegion {
@@ -63,6 +72,8 @@ pub struct RegionFaults {
     pub requests: Arc<Faults>,
     /// Its table of failed logins.
     pub attempts: Arc<Faults>,
+    /// Its queue of events, for all regions. It also meets the faults of the tables.
+    pub ingest: Arc<Faults>,
 }
 
 impl RegionFaults {
@@ -80,6 +91,7 @@ impl RegionFaults {
             checkpoints: Arc::default(),
             requests: Arc::default(),
             attempts: Arc::default(),
+            ingest: Arc::default(),
         }
     }
 
@@ -95,6 +107,7 @@ impl RegionFaults {
             &self.checkpoints,
             &self.requests,
             &self.attempts,
+            &self.ingest,
         ];
         by_peer.chain(own)
     }
@@ -116,6 +129,7 @@ impl WorldRegion {
     pub async fn load_secrets(&mut self) {
         let secrets = Secrets::load(&*self.home.registry, self.sealer.ring()).await;
         self.secrets = Some(Arc::new(secrets.expect("every KMS answers")));
+        self.pump = self.new_pump(&self.home);
     }
 
     /// Switches to other secrets, like an instance that has read the settings at another time. Returns the previous
@@ -128,14 +142,27 @@ impl WorldRegion {
     pub fn run_with(&mut self, home: Home) {
         let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
         self.sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
-        self.pump = RegionPump::new(self.store.clone(), home.clone(), Arc::clone(&self.sealer));
+        self.pump = self.new_pump(&home);
         self.home = home;
+    }
+
+    /// The streams and schedules of the region on these ports.
+    fn new_pump(&self, home: &Home) -> RegionPump {
+        let pump = RegionPump::new(self.store.clone(), home.clone(), Arc::clone(&self.sealer));
+        let Some(secrets) = self.secrets.clone() else { return pump };
+        pump.with_ingest(self.worker(home, secrets))
+    }
+
+    /// What applies events in the region with these secrets.
+    pub fn worker(&self, home: &Home, secrets: Arc<Secrets>) -> Worker {
+        let hashing = Hashing::Inline(Arc::new(HASHER.with_keys(secrets.password_keys())));
+        Worker::new(People { home: home.clone(), sealer: Arc::clone(&self.sealer), secrets }, hashing)
     }
 
     /// The names of the queues that must be empty when no work is left.
     pub fn working_queues(&self) -> impl Iterator<Item = String> {
         let retries = self.home.peers.iter().map(|peer| names::queue::retry(&peer.ports.name));
-        retries.chain([names::queue::KEYS, names::queue::MERGES].map(str::to_owned))
+        retries.chain([names::queue::KEYS, names::queue::MERGES, names::queue::INGEST].map(str::to_owned))
     }
 }
 
@@ -162,6 +189,8 @@ pub(super) async fn build(
         .map(|(store, tables, _, faults)| {
             let ports = tables.ports(store);
             let around = (setup.around)(ports, Arc::clone(&tables.raw_users));
+            let ingest: Arc<dyn Queue> = Arc::new(Faulty::new(around.ingest, Arc::clone(&faults.ingest)));
+            let around = RegionPorts { ingest, ..around };
             faulty_region(&around, &faults.tables, &faults.kms)
         })
         .collect();
@@ -177,8 +206,12 @@ pub(super) async fn build(
                 let ports = faulty_region(peer, &faults.links[name], &faults.kms_links[name]);
                 Peer { ports, retry: queue(&names::queue::retry(name), &faults.retries[name]) }
             });
-            let short = Short { requests: Arc::clone(&tables.requests), attempts: Arc::clone(&tables.attempts) };
-            let Short { requests, attempts } = (setup.around_short)(short);
+            let short = Short {
+                requests: Arc::clone(&tables.requests),
+                raw_requests: Arc::clone(&tables.raw_requests),
+                attempts: Arc::clone(&tables.attempts),
+            };
+            let Short { requests, attempts, .. } = (setup.around_short)(short);
             let requests: Arc<dyn Requests> = Arc::new(Faulty::new(requests, Arc::clone(&faults.requests)));
             let attempts: Arc<dyn Attempts> = Arc::new(Faulty::new(attempts, Arc::clone(&faults.attempts)));
             let home = Home {

@@ -24,6 +24,8 @@ pub struct Setup<'a> {
 pub struct Short {
     /// Replays and idempotency keys of requests.
     pub requests: Arc<dyn Requests>,
+    /// The same as they are stored: neither proved nor verified.
+    pub raw_requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.
     pub attempts: Arc<dyn Attempts>,
 }

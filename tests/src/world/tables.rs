@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use umoja_local::RegionStore;
+use umoja_schema::names::queue;
 use umoja_store::contract::sample;
 use umoja_store::faulty::{Faults, Faulty};
-use umoja_store::ports::{Attempts, Checkpoints, Items, Keys, Logs, Registry, Requests, Users};
+use umoja_store::ports::{Attempts, Checkpoints, Inbox, Items, Keys, Logs, Registry, Requests, Users};
 use umoja_store::proof::Proofs;
 use umoja_store::{Change, RegionPorts};
 
@@ -34,10 +35,14 @@ pub struct Tables {
     pub logs: Arc<dyn Logs>,
     /// Versioned items.
     pub items: Arc<dyn Items>,
+    /// Events of sources.
+    pub inbox: Arc<dyn Inbox>,
     /// Companies and settings.
     pub registry: Arc<dyn Registry>,
     /// Replays and idempotency keys of requests.
     pub requests: Arc<dyn Requests>,
+    /// The same as they are stored: neither proved nor verified.
+    pub raw_requests: Arc<dyn Requests>,
     /// Failed logins and remembered devices.
     pub attempts: Arc<dyn Attempts>,
     /// The checkpoints of anti-entropy passes.
@@ -79,7 +84,7 @@ impl Tables {
         stream: Stream,
     ) -> Self
     where
-        T: Users + Logs + Items + Requests + Attempts + Checkpoints + 'static,
+        T: Users + Logs + Items + Inbox + Requests + Attempts + Checkpoints + 'static,
     {
         let region = store.region();
         let keys = [(region.clone(), Arc::clone(&proof_keys))];
@@ -89,8 +94,10 @@ impl Tables {
             users: proofs.users(Arc::clone(raw) as _),
             logs: proofs.logs(Arc::clone(raw) as _, Arc::clone(raw) as _),
             items: proofs.items(Arc::clone(raw) as _),
+            inbox: proofs.inbox(Arc::clone(raw) as _),
             registry: proofs.registry(documents),
             requests: proofs.requests(Arc::clone(raw) as _),
+            raw_requests: Arc::clone(raw) as _,
             attempts: Arc::clone(raw) as _,
             checkpoints: proofs.checkpoints(Arc::clone(raw) as _),
             proofs,
@@ -106,6 +113,8 @@ impl Tables {
             users: Arc::clone(&self.users),
             logs: Arc::clone(&self.logs),
             items: Arc::clone(&self.items),
+            inbox: Arc::clone(&self.inbox),
+            ingest: Arc::new(store.queue(queue::INGEST)),
             tables: &sample::TABLES,
             keys: Arc::new(store.keys()),
             proof_keys: Arc::clone(&self.proof_keys),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 34] = [
+const ROWS: [[&str; 3]; 42] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -70,6 +70,42 @@ const ROWS: [[&str; 3]; 34] = [
         "an attacker writes into a region's tables",
         "every item has a proof; what does not verify is not used",
         "found, repaired from a peer, and no other region is harmed",
+    ],
+    [
+        "events of a source out of order, or repeated",
+        "the newest values and the newest standing count, by the provider's time",
+        "same end in any order, at two workers, killed at any await; no replay sets a user back",
+    ],
+    [
+        "a source deletes or suspends a user whom other companies know",
+        "the link to the company of the source is suspended",
+        "no login at that company; every login at another",
+    ],
+    [
+        "a source deletes a user at the moment of its creation",
+        "each looks for what the other writes first",
+        "the user does not outlive the deletion",
+    ],
+    [
+        "event accepted twice",
+        "an event is stored once under its id, at the home of its source",
+        "killed at any await and posted again, also to another region: one event, one user, no message left",
+    ],
+    [
+        "worker of events killed",
+        "an event is done after its change; a second application changes nothing",
+        "killed at any await of the application and of the way to the home: one user, no message left",
+    ],
+    [
+        "event id replayed with another body",
+        "the first body counts; the second is answered 409, or parked if another region accepted it",
+        "the user stays as the first body says",
+    ],
+    ["inbox poison", "park the event with a reason, quarantine the message", "neighbours progress; no dead letters"],
+    [
+        "source's home out",
+        "any region accepts; the home applies",
+        "acknowledged events wait and take effect when the home is back; no dead letters",
     ],
     [
         "secret of proofs rotated",

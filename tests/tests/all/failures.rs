@@ -14,6 +14,7 @@ mod redrive;
 mod reencrypt;
 mod removal;
 mod rotation;
+mod sources;
 mod stream;
 mod tables;
 mod trail;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_tests::operations;
-use umoja_tests::sim::plan::{By, Call, Job, Set, Step, Task, Work};
+use umoja_tests::sim::plan::{By, Call, Event, Forgery, Job, Says, Service, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
@@ -131,6 +131,78 @@ fn an_uncounted_comparison_is_detected() {
 fn an_idempotency_key_that_is_not_withdrawn_is_detected() {
     // Another password would not make it another request, so the reason differs.
     let of_erased = Call::Status { active: true, idk: true };
-    let plan = about_a_user([Call::Erase { idk: false }, of_erased, Call::Repeat, Call::Corrected]);
+    let plan = about_a_user([Call::Erase { by: By::Id, idk: false }, of_erased, Call::Repeat, Call::Corrected]);
     assert!(fails_only_without(Rule::Withdrawn, &plan).contains("a rejected request kept its key"));
+}
+
+fn set_under_a_key() -> Call {
+    Call::Password { right: true, idk: true }
+}
+
+#[test]
+fn an_uncounted_comparison_by_a_repeated_request_is_detected() {
+    let plan = about_a_user([set_under_a_key()].into_iter().chain(std::iter::repeat_n(Call::Guess, 6)));
+    assert!(fails_only_without(Rule::Counted, &plan).starts_with("attempts: a password was compared"));
+}
+
+#[test]
+fn an_answer_from_a_forged_outcome_is_detected() {
+    let mut plan = about_a_user([set_under_a_key()]);
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let other = Call::Register { email: Some(1), phone, name, verified, password, idk };
+    plan.steps.push(alone(Job::Call { at: 0, company: 0, user: 1, call: other }));
+    plan.steps.push(Step::Tamper { at: 0, user: 0, forgery: Forgery::Outcome });
+    plan.steps.push(called(Call::Repeat));
+    assert!(fails_only_without(Rule::Outcomes, &plan).starts_with("13: a request was answered"));
+}
+
+#[test]
+fn erasures_by_an_identifier_and_their_repeats_hold() {
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let register = Call::Register { email: Some(0), phone, name, verified, password, idk };
+    let erase = Call::Erase { by: By::Email(0), idk: true };
+    let plan = about_a_user([
+        erase,
+        Call::Repeat,
+        register,
+        Call::Repeat,
+        Call::Lookup { by: By::Email(0), min_version: false },
+    ]);
+    let held = Runner::new(TablesOn::Local, None).run(&plan);
+    assert!(held.is_ok(), "{held:?}");
+}
+
+/// A provider posts the state of a user at a time to a region.
+fn posted(at: u8, time: u8) -> Step {
+    let says = Says::State { email: Some(0), phone: None, verified: true, active: None };
+    alone(Job::Post { at, source: 0, user: 0, event: Event { time, says } })
+}
+
+fn fed(steps: impl Into<Vec<Step>>) -> Plan {
+    Plan { seed: 1, regions: 2, steps: steps.into() }
+}
+
+#[test]
+fn an_event_that_counts_when_it_comes_is_detected() {
+    let plan = fed([posted(0, 5), Step::Round, posted(0, 3), Step::Round]);
+    assert!(fails_only_without(Rule::EventOrder, &plan).contains("has the values of"));
+}
+
+#[test]
+fn an_event_that_another_region_applies_is_detected() {
+    let plan = fed([posted(1, 5)]);
+    assert!(fails_only_without(Rule::SourceHome, &plan).contains("0 of 1 acknowledged events are at their home"));
+}
+
+#[test]
+fn an_event_whose_message_is_lost_for_good_is_detected() {
+    let plan = fed([posted(0, 5), Step::Purge { at: 0, service: Service::Ingest }]);
+    assert!(fails_only_without(Rule::RungAgain, &plan).contains("was not applied"));
+}
+
+#[test]
+fn a_run_with_events_is_read_as_it_was_written() {
+    let plan = fed([posted(0, 5), alone(Job::Ingest { at: 1 })]);
+    let read = regressions::read(&regressions::line(&plan, "an example")).unwrap();
+    assert_eq!(read.into_iter().map(|kept| kept.plan).collect::<Vec<_>>(), [plan]);
 }

@@ -35,8 +35,10 @@ region.")]
 #[command(after_help = "Examples:
   umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
   umoja audit show amina@example.com --dir DIR
-  umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --since 2026-01-31 --dir DIR --json
-  umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1")]
+  umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --since 2026-01-31 \\
+      --dir DIR --json
+  umoja audit show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX \\
+      --region eu-west-1")]
 pub(super) struct Show {
     /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
     user: Named,

@@ -64,7 +64,7 @@ pub(super) fn cells(row: &LogRow) -> Vec<String> {
 }
 
 /// Parses a time of the command line: RFC 3339, or a day, which begins at midnight UTC.
-pub(super) fn since(text: &str) -> Result<Millis, String> {
+pub(in crate::commands) fn since(text: &str) -> Result<Millis, String> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(|| {
         let day = format_description::parse_borrowed::<2>("[year]-[month]-[day]").ok()?;
         Some(Date::parse(text, &day).ok()?.midnight().assume_utc())

@@ -7,8 +7,9 @@ use serde_json::json;
 use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyId};
 
-use super::known::{change_known, new_api_key};
+use super::known::change_known;
 use crate::CliError;
+use crate::commands::issued::{new_api_key, rotate_api_keys};
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;
 use crate::deployment::Regions;
@@ -19,8 +20,10 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company rotate-key soko --dir DIR
-  umoja company rotate-key soko --dir DIR --overlap-secs 0 --company-file soko.json
-  umoja company rotate-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
+  umoja company rotate-key soko --dir DIR --overlap-secs 0 \\
+      --company-file soko.json
+  umoja company rotate-key soko --prefix PREFIX --region eu-west-1 \\
+      --company-file soko.json")]
 pub(super) struct RotateKey {
     /// The company's id.
     id: CompanyId,
@@ -52,21 +55,16 @@ pub(super) struct RetireKey {
 
 impl RotateKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
         }
         let (api_key, hash) = new_api_key(&deployment)?;
         let now = deployment.clock.now().secs();
-        let end = now.saturating_add(self.overlap_secs);
         let name = hash.id.clone();
         let changed = change_known(&deployment, &self.id, |company| {
-            company.api_keys.retain(|old| old.expires_at.is_none_or(|at| now < at));
-            for old in &mut company.api_keys {
-                old.expires_at = Some(old.expires_at.map_or(end, |at| at.min(end)));
-            }
-            company.api_keys.push(hash.clone());
+            rotate_api_keys(&mut company.api_keys, &hash, now, self.overlap_secs);
             Ok(())
         });
         let stored = changed.await?.everywhere;
@@ -93,7 +91,7 @@ impl RotateKey {
 
 impl RetireKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let now = deployment.clock.now().secs();
         let is_live = |key: &ApiKeyHash| key.expires_at.is_none_or(|at| now < at);
         let mut was_live = false;

@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Set how many requests a second a company may make; takes effect within 5 seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  umoja company limit soko 50 --dir DIR             # 50 requests a second, in each region
+  umoja company limit soko 50 --dir DIR    # requests a second, in each region
   umoja company limit soko --default --dir DIR
   umoja company limit soko 50 --prefix PREFIX --region eu-west-1")]
 pub(super) struct Limit {
@@ -33,12 +33,12 @@ pub(super) struct Limit {
 
 impl Limit {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |company| {
             company.rate_limit = self.per_sec;
             Ok(())
         });
-        let Changed { company, everywhere } = changed.await?;
+        let Changed { document: company, everywhere } = changed.await?;
         everywhere?;
         output.answer(&json!({ "id": self.id, "rate_limit": company.requests_per_second() }), || {
             format!(

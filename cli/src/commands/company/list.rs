@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_schema::company::ApiKeyHash;
 use umoja_schema::{Company, CompanyKey, Region};
 
 use super::limit;
 use super::options::settings;
 use crate::CliError;
+use crate::commands::issued::described;
 use crate::commands::target::Target;
-use crate::deployment::{Answered, Regions, names, newest_companies};
+use crate::deployment::{Answered, Regions, names, newest_of};
 use crate::output::{Output, note, table};
 
 /// List the companies.
@@ -32,17 +32,17 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment: Regions = self.target.regions().await?;
-        let Answered { regions, failed } = deployment.company_rows().await;
+        let Answered { regions, failed } = deployment.rows::<Company>().await;
         for (position, (region, error)) in failed.into_iter().enumerate() {
             if regions.is_empty() && position == 0 {
                 return Err(region.failed(error));
             }
             note(&format!("{} cannot be read: {error}", region.name()));
         }
-        let companies = newest_companies(regions.iter().flat_map(|(_, rows)| rows));
+        let companies = newest_of(regions.iter().flat_map(|(_, rows)| rows));
         let mut unreadable: BTreeMap<&str, BTreeSet<&Region>> = BTreeMap::new();
         for (region, row) in regions.iter().flat_map(|(region, rows)| rows.iter().map(move |row| (region, row))) {
-            if row.company.is_none() {
+            if row.document.is_none() {
                 unreadable.entry(&row.key).or_default().insert(region.name());
             }
         }
@@ -91,13 +91,4 @@ fn row(company: &Company, now_secs: u64) -> Vec<String> {
 fn unreadable_row(key: &str, regions: &BTreeSet<&Region>) -> Vec<String> {
     let regions = names(regions.iter().copied());
     vec![key.escape_debug().to_string(), format!("UNREADABLE in {regions}; see `umoja doctor`")]
-}
-
-/// A live API key for people: its id, and how long it still works.
-fn described(key: &ApiKeyHash, now_secs: u64) -> Option<String> {
-    match key.expires_at {
-        None => Some(key.id.clone()),
-        Some(at) if now_secs < at => Some(format!("{}({} s)", key.id, at - now_secs)),
-        Some(_) => None,
-    }
 }

@@ -8,28 +8,25 @@ mod options;
 mod set;
 mod signing;
 
-use std::fs::File;
-use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use umoja_crypto::SigningKey;
 use umoja_schema::{Company, CompanyId, CompanyKey, RestrictionLevel, Scope};
 
 use self::keys::{RetireKey, RotateKey};
-use self::known::{change_known, new_api_key, random_name};
+use self::known::change_known;
 use self::limit::Limit;
 use self::list::List;
 use self::options::{Scopes, chosen, country, restriction, scopes};
 use self::set::Set;
-use self::signing::{AddKey, own_key};
+use self::signing::AddKey;
+use super::issued::{Out, new_api_key, new_key_pair, own_key, random_name};
 use super::target::Target;
 use crate::CliError;
 use crate::credentials::CompanyFile;
 use crate::deployment::Regions;
-use crate::files;
 use crate::output::Output;
 
 /// The default scopes of a company: none that concerns other companies' users.
@@ -67,7 +64,8 @@ PREFIX-settings; GetItem, PutItem and Scan on PREFIX-companies."
 )]
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json
-  umoja company add soko --dir DIR --scopes all --trusted --phone-country KE --json > soko.json
+  umoja company add soko --dir DIR --scopes all --trusted --phone-country KE \\
+      --json > soko.json
   umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256
   umoja company add soko --prefix PREFIX --region eu-west-1 --out soko.json")]
 struct Add {
@@ -153,10 +151,8 @@ pub(crate) fn new_company(
     scopes: Vec<Scope>,
     trusted: bool,
 ) -> Result<(Company, CompanyFile), CliError> {
-    let kid = random_name(deployment);
-    let key = SigningKey::from_seed(&kid, deployment.entropy.array());
-    let alg = key.algorithm().name().to_owned();
-    let pair = CompanyKey { kid: kid.clone(), alg: alg.clone(), public_key_pem: key.public_key_pem() };
+    let (pair, private) = new_key_pair(deployment, random_name(deployment));
+    let CompanyKey { kid, alg, .. } = pair.clone();
     let (api_key, hash) = new_api_key(deployment)?;
     let company = Company {
         id: id.clone(),
@@ -172,13 +168,13 @@ pub(crate) fn new_company(
         keys: vec![pair],
         unknown: serde_json::Map::new(),
     };
-    let private_key_pem = Some(key.private_key_pem().to_string());
+    let private_key_pem = Some(private);
     Ok((company, CompanyFile { id: id.clone(), api_key, kid, alg, private_key_pem }))
 }
 
 impl Add {
     async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let exists = || {
             CliError::Failed(format!(
                 "the company {0} exists already; give it a new API key with `umoja company rotate-key {0}`",
@@ -199,9 +195,8 @@ impl Add {
             file.private_key_pem = None;
             company.keys = vec![own];
         }
-        // The file is made before the company, so that the keys are not lost if the path cannot be written.
-        let out = self.out.as_deref().map(|path| new_file(path).map(|file| (path, file))).transpose()?;
-        let adding = deployment.change_company(&self.id, |stored| match stored {
+        let out = Out::new(self.out.as_deref())?;
+        let adding = deployment.change(&self.id, |stored: Option<Company>| match stored {
             // A write whose answer was lost may have stored it already.
             Some(stored) if stored != (Company { revision: stored.revision, ..company.clone() }) => Err(exists()),
             _ => Ok(company.clone()),
@@ -209,17 +204,15 @@ impl Add {
         let stored = match adding.await {
             Ok(changed) => changed.everywhere,
             Err(error) => {
-                // No region has these keys. The next run needs the path to be free.
-                if let Some(path) = &self.out {
-                    std::fs::remove_file(path).map_err(|source| CliError::File { path: path.clone(), source })?;
-                }
+                out.map_or(Ok(()), Out::remove)?;
                 return Err(error);
             }
         };
         // If at least one region has stored it, its keys are issued.
         match out {
-            Some((path, out)) => {
-                write(path, out, &file)?;
+            Some(mut out) => {
+                out.write(&file)?;
+                let path = out.path();
                 let answer = json!({ "id": file.id, "kid": file.kid, "alg": file.alg, "file": path });
                 output.answer(&answer, || format!("{}\nIts keys are in {}.", added(&company), path.display()));
             }
@@ -232,17 +225,6 @@ impl Add {
         let (Some(path), Some(alg)) = (&self.public_key, &self.alg) else { return Ok(None) };
         own_key(path, alg, format!("{}-1", self.id)).map(Some)
     }
-}
-
-fn new_file(path: &Path) -> Result<File, CliError> {
-    files::new_private(path).map_err(|source| CliError::File { path: path.to_owned(), source })
-}
-
-fn write(path: &Path, mut out: File, file: &CompanyFile) -> Result<(), CliError> {
-    let mut text = serde_json::to_vec_pretty(file).unwrap_or_default();
-    text.push(b'\n');
-    let written = out.write_all(&text).and_then(|()| out.sync_all());
-    written.map_err(|source| CliError::File { path: path.to_owned(), source })
 }
 
 fn added(company: &Company) -> String {
@@ -260,7 +242,7 @@ fn shown_once(file: &CompanyFile) -> String {
 }
 
 async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
-    let (deployment, _alone) = target.changing_companies().await?;
+    let (deployment, _alone) = target.changing_documents().await?;
     let changed = change_known(&deployment, &id, |company| {
         company.enabled = enabled;
         Ok(())

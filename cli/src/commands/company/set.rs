@@ -20,8 +20,10 @@ const CHANGES: [&str; 7] =
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
-  umoja company set soko --scopes users:lookup,users:authenticate --rate-limit 50 --dir DIR
-  umoja company set soko --name 'Soko Ltd' --phone-country none --prefix PREFIX --region eu-west-1")]
+  umoja company set soko --scopes users:lookup,users:authenticate \\
+      --rate-limit 50 --dir DIR
+  umoja company set soko --name 'Soko Ltd' --phone-country none \\
+      --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja company set [OPTIONS] <ID>")]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(CHANGES)))]
 pub(super) struct Set {
@@ -55,14 +57,14 @@ pub(super) struct Set {
 
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |company| {
             self.change(company);
             Ok(())
         });
         let changed = changed.await?;
         changed.everywhere?;
-        output.answer(&settings(&changed.company), || {
+        output.answer(&settings(&changed.document), || {
             format!(
                 "The company {} is changed; this takes effect within 5 seconds in regions that are being served.",
                 self.id

@@ -1,14 +1,14 @@
 //! Gives a company another signing key.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use umoja_crypto::{Algorithm, SigningKey, VerifyingKey};
 use umoja_schema::{CompanyId, CompanyKey};
 
-use super::known::{change_known, random_name};
+use super::known::change_known;
 use crate::CliError;
+use crate::commands::issued::{new_key_pair, own_key, random_name};
 use crate::commands::target::Target;
 use crate::credentials::CompanyFile;
 use crate::files;
@@ -25,7 +25,8 @@ the new key once every region has it (5 seconds); then `umoja company retire-key
   umoja company add-key soko --dir DIR --company-file soko.json
   umoja company add-key old-shop --dir DIR --public-key new.pem --alg ES256
   umoja company retire-key soko OLD-KID --dir DIR
-  umoja company add-key soko --prefix PREFIX --region eu-west-1 --company-file soko.json")]
+  umoja company add-key soko --prefix PREFIX --region eu-west-1 \\
+      --company-file soko.json")]
 pub(super) struct AddKey {
     /// The company's id.
     id: CompanyId,
@@ -42,17 +43,9 @@ pub(super) struct AddKey {
     company_file: Option<PathBuf>,
 }
 
-/// Reads a company's own public key.
-pub(super) fn own_key(path: &Path, alg: &str, kid: String) -> Result<CompanyKey, CliError> {
-    let pem = std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
-    let algorithm = Algorithm::from_name(alg).ok_or_else(|| CliError::Usage("--alg is not known".into()))?;
-    VerifyingKey::from_public_pem(algorithm, &pem).map_err(|source| CliError::Key { path: path.to_owned(), source })?;
-    Ok(CompanyKey { kid, alg: alg.to_owned(), public_key_pem: pem })
-}
-
 impl AddKey {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_companies().await?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
         let file = self.company_file.as_deref().map(CompanyFile::read).transpose()?;
         if file.as_ref().is_some_and(|file| file.id != self.id) {
             return Err(CliError::Usage(format!("--company-file is not of the company {}", self.id)));
@@ -61,10 +54,8 @@ impl AddKey {
         let (key, private) = if let (Some(path), Some(alg)) = (&self.public_key, &self.alg) {
             (own_key(path, alg, format!("{}-{name}", self.id))?, None)
         } else {
-            let key = SigningKey::from_seed(&name, deployment.entropy.array());
-            let alg = key.algorithm().name().to_owned();
-            let pair = CompanyKey { kid: name, alg, public_key_pem: key.public_key_pem() };
-            (pair, Some(key.private_key_pem().to_string()))
+            let (pair, private) = new_key_pair(&deployment, name);
+            (pair, Some(private))
         };
         let CompanyKey { kid, alg, .. } = key.clone();
         let changed = change_known(&deployment, &self.id, |company| {

@@ -59,9 +59,12 @@ others, for users' data keys too (with --dismiss only Decrypt)."
 #[command(after_help = "Examples:
   umoja conflicts resolve WINNER LOSER --merge --by support --dry-run --dir DIR
   umoja conflicts resolve WINNER LOSER --merge --by support --dir DIR
-  umoja conflicts resolve WINNER LOSER --merge --despite email --by support --dir DIR
-  umoja conflicts resolve WINNER LOSER --give-up --by support --reason 'ticket 4711' --prefix PREFIX --region eu-west-1
-  umoja conflicts resolve WINNER LOSER --dismiss --by support --prefix PREFIX --region eu-west-1")]
+  umoja conflicts resolve WINNER LOSER --merge --despite email --by support \\
+      --dir DIR
+  umoja conflicts resolve WINNER LOSER --give-up --by support \\
+      --reason 'ticket 4711' --prefix PREFIX --region eu-west-1
+  umoja conflicts resolve WINNER LOSER --dismiss --by support --prefix PREFIX \\
+      --region eu-west-1")]
 pub(super) struct Resolve {
     /// The id of the user who keeps what both own.
     winner: UserId,

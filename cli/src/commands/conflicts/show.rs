@@ -8,6 +8,7 @@ use umoja_schema::names::attribute;
 use umoja_schema::{CompanyId, LogRow, Millis, PartRecord, UserId};
 use umoja_store::ports::Parts;
 
+use super::super::named::Named;
 use super::super::target::Target;
 use super::shown::{differ, line, serving, state};
 use crate::CliError;
@@ -23,14 +24,18 @@ whether it was dismissed, given up or merged. Ids only, no personal data; the co
 The exit code is 1 if the journal has no conflict of this user.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is \
-asked, Query on PREFIX-journal, Query and GetItem on PREFIX-users.")]
+asked, Query on PREFIX-journal, Query and GetItem on PREFIX-users. A user that is named by an identifier also needs, in \
+the region that is asked first: dynamodb:BatchGetItem on PREFIX-identifiers; kms:Decrypt with the data key.")]
 #[command(after_help = "Examples:
   umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
-  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX --region eu-west-1
-  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f 0197a5f2-7000-7abc-8def-3f6f1c2d4e5f --dir DIR --json")]
+  umoja conflicts show amina@example.com --dir DIR
+  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX \\
+      --region eu-west-1
+  umoja conflicts show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f \\
+      0197a5f2-7000-7abc-8def-3f6f1c2d4e5f --dir DIR --json")]
 pub(super) struct Show {
-    /// The user's id.
-    id: UserId,
+    /// The user: an id, or the e-mail address, phone number such as +254712123456, or user name that look-ups find it by.
+    user: Named,
     /// Only the conflict with this other user.
     rival: Option<UserId>,
     #[command(flatten)]
@@ -78,14 +83,15 @@ impl Show {
         let region = serving(&regions)?;
         let own = &region.home.own;
         let failed = |source| region.failed(source);
-        let mut found = rivals(own, self.id).await.map_err(failed)?;
+        let id = self.user.id(&regions).await?;
+        let mut found = rivals(own, id).await.map_err(failed)?;
         found.retain(|rival, _| self.rival.is_none_or(|wanted| wanted == *rival));
         if found.is_empty() {
             return Err(CliError::Failed(format!("the journal of {} has no such conflict", region.name())));
         }
         let (mut values, mut text) = (Vec::new(), String::new());
         for (rival, rows) in &found {
-            let conflict = look(own, self.id, *rival).await.map_err(failed)?;
+            let conflict = look(own, id, *rival).await.map_err(failed)?;
             let events: Vec<Event> = rows.iter().map(Event::of).collect();
             let users: Vec<Value> =
                 conflict.users.iter().zip(&conflict.parts).map(|(id, parts)| user(*id, parts)).collect();
@@ -99,7 +105,7 @@ impl Show {
                 "events": events,
             }));
         }
-        output.answer(&json!({ "id": self.id, "region": region.name(), "conflicts": values }), || text);
+        output.answer(&json!({ "id": id, "region": region.name(), "conflicts": values }), || text);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
 mod narrator;
+mod sources;
 mod stage;
 mod story;
 
@@ -17,13 +18,16 @@ use super::company::new_company;
 use super::init::default_regions;
 use super::logging::{self, LogFormat};
 use super::serve::stop_signal;
+use super::target::Place;
 use crate::config::Config;
 use crate::credentials::CompanyFile;
 use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::server::ServeLock;
+use crate::shell;
 use crate::{CliError, files};
 use narrator::Narrator;
+use sources::{Posting, Scim, Sources};
 use stage::Stage;
 
 /// The name of the file from which programs learn how to call the demo.
@@ -40,10 +44,10 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 #[command(
     long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
-away, keep writing, see the repair; one person known to two companies; a disabled user; an erasure with receipts.
+away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider that feeds the store; an erasure with receipts.
 
-After a story without a failure, the command writes DIR/demo.json with the regions' URLs and the companies' keys, so \
-that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
+After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys and those \
+of the sources, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
 )]
 #[command(after_help = "Examples:
   umoja demo
@@ -66,6 +70,8 @@ pub(crate) struct Demo {
 struct DemoFile<'a> {
     regions: Vec<DemoRegion<'a>>,
     companies: &'a [CompanyFile],
+    sources: Vec<Posting>,
+    scim: Vec<Scim>,
 }
 
 #[derive(Serialize)]
@@ -86,12 +92,14 @@ impl Demo {
         // The file of an earlier demo is out of date, and a program may be waiting for the new one.
         remove(&dir.join(FILE))?;
         let companies = register(&deployment).await?;
+        let soko = &companies.first().ok_or_else(|| CliError::Failed("the story has two companies".into()))?.id;
+        let sources = Sources::add(&deployment, soko).await?;
         let mut stopped = stop_signal()?;
         let mut stage = Stage::set(&deployment, &companies, lock).await?;
         narrator.begin(&dir, stage.urls());
 
         let played = tokio::select! {
-            played = story::play(&stage, &narrator) => played,
+            played = story::play(&stage, &sources, &narrator) => played,
             () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),
         };
         if let Err(error) = played {
@@ -99,7 +107,9 @@ impl Demo {
             return Err(error);
         }
         let regions = stage.urls().iter().map(|(name, url)| DemoRegion { name, url }).collect();
-        write(&dir.join(FILE), &DemoFile { regions, companies: &companies })?;
+        let first = stage.urls().first().map_or("", |(_, url)| url);
+        let (sources, scim) = (sources.posting(first), sources.scim(first));
+        write(&dir.join(FILE), &DemoFile { regions, companies: &companies, sources, scim })?;
         narrator.end(&dir.join(FILE));
         if !self.exit {
             output.say(&commands_to_try(&dir, stage.urls()));
@@ -183,8 +193,9 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), CliError> {
 }
 
 fn commands_to_try(dir: &Path, urls: &[(Region, String)]) -> String {
-    let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| path.display().to_string());
-    let dir = dir.display();
+    let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| shell::word(&path.to_string_lossy()));
+    let [soko, safari] = COMPANIES.map(|(id, _)| shell::word(&dir.join(format!("{id}.json")).to_string_lossy()));
+    let place = Place::Directory(dir.to_owned());
     let (Some((_, here)), Some((_, there))) = (urls.first(), urls.get(1)) else { return String::new() };
     let register =
         json!({ "email": "you@example.com", "password": "choose a long one", "profile": { "given_name": "You" } });
@@ -198,21 +209,21 @@ Try, in another terminal:
 
   # register in one region, and check that the answer is signed
   echo '{register}' |
-    {umoja} sign --send --company-file {dir}/soko.json --url {here}/v1/users/register
+    {umoja} sign --send --company-file {soko} --url {here}/v1/users/register
 
   # a moment later, log in in the other, as the other company
   sleep 1; echo '{authenticate}' |
-    {umoja} sign --send --company-file {dir}/safari.json --url {there}/v1/users/authenticate
+    {umoja} sign --send --company-file {safari} --url {there}/v1/users/authenticate
 
   # the same with curl: the answer is a signed token
   echo '{authenticate}' |
-    {umoja} sign --company-file {dir}/soko.json --url {there}/v1/users/authenticate |
+    {umoja} sign --company-file {soko} --url {there}/v1/users/authenticate |
     curl --silent --header 'content-type: application/jwt' \\
-      --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {dir}/soko.json)\" \\
+      --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {soko})\" \\
       --data @- {there}/v1/users/authenticate
 
   # the state and health of the regions
-  {umoja} status --dir {dir}
+  {umoja} status {place}
   curl --silent {here}/.well-known/umoja.json",
         table(&rows)
     )

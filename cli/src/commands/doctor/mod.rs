@@ -1,7 +1,7 @@
 //! `umoja doctor`: finds and repairs differences between regions.
 
-mod companies;
 pub(super) mod compare;
+mod documents;
 pub(super) mod settings;
 mod trail;
 mod users;
@@ -30,14 +30,14 @@ use crate::output::{Output, counted, note};
 
 Compares every pair of regions (users, journal, receipts, audit), and in every region the users with the identifier \
 ownerships that are derived from them: first by digests, then item by item where the digests differ. Checks that each \
-region's audit trail is whole and genuine: no row forged, changed, moved or missing. Items, companies and settings whose \
+region's audit trail is whole and genuine: no row forged, changed, moved or missing. Items, companies, sources and settings whose \
 proof does not verify count as unreadable: something else than Umoja wrote them. Compares each user with the audit \
 trail: credentials that are older than their last recorded change, users of the trail without parts or tombstone, users \
 with one part, and erased users with a live part, in all regions. Opens the deployment's secrets and a sample of each \
 region's parts with the region's own key. Reports for each difference which user it is about (by id, never by personal \
 data), where, and since when. A write of the last minute may be on its way, and is not a difference. Also reports how \
 many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or quarantined records, and \
-whether lists of regions, secrets, audit retention and companies differ between regions: the one that was changed most \
+whether lists of regions, secrets, audit retention, companies and sources differ between regions: the one that was changed most \
 often is the newest. In a directory that is served, also whether every region's stream advances.
 
 --repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, what \
@@ -45,19 +45,19 @@ does not verify is replaced by another region's copy, \
 identifiers are derived again from the users, and missing wrapped keys are listed for the key repair. Then it compares \
 again. It can be interrupted and run again at any time. Dead letters and quarantined records are left to `umoja \
 redrive`. A row of the audit trail that one region lacks is replicated from another; a forged row, and a user who \
-contradicts the audit trail, are left for the operator. Companies and settings are replaced by the newest document of any \
-region. A row of companies that cannot be read is removed if no region has such a company, and left for the operator if it \
-may be one that every region has lost. What else cannot be read, and no other region holds, stays.
+contradicts the audit trail, are left for the operator. Companies, sources and settings are replaced by the newest document of any \
+region. A row of companies or sources that cannot be read is removed if no region has such a document, and left for the \
+operator if it may be one that every region has lost. What else cannot be read, and no other region holds, stays.
 
 The exit code is 0 if there is no problem, 1 if there is one, and 2 if not everything could be read.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies; \
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and Scan on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
 PREFIX-identifiers; Scan on PREFIX-linked_accounts; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; \
 sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
-DeleteItem on PREFIX-identifiers, PREFIX-linked_accounts and PREFIX-companies; GetItem on PREFIX-companies; PutItem on \
-PREFIX-settings; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
+DeleteItem on PREFIX-identifiers, PREFIX-linked_accounts and PREFIX-companies; GetItem on PREFIX-companies; PutItem and \
+DeleteItem on PREFIX-settings; sqs:SendMessage on PREFIX-keys and PREFIX-merges.")]
 #[command(after_help = "Examples:
   umoja doctor --dir DIR
   umoja doctor --dir DIR --repair
@@ -106,14 +106,14 @@ impl Doctor {
         if self.repair {
             note("repairing the differences");
             settings::repair(&regions).await.iter().for_each(|replaced| note(replaced));
-            companies::repair(&regions).await.iter().for_each(|replaced| note(replaced));
+            documents::repair(&regions).await.iter().for_each(|replaced| note(replaced));
             repaired = compare(&regions, How { repairs: true, ..how }).await;
             note("comparing again");
         }
         let (unseen, mut attention) = look_at_queues(&regions).await;
         attention.extend(regions.list.iter().filter_map(|region| status::unserved(region.name(), region.state)));
         attention.extend(settings::differences(&regions).await);
-        attention.extend(companies::attention(&regions).await);
+        attention.extend(documents::attention(&regions).await);
         attention.extend(unopened(&regions).await);
         if let Opened::Local(deployment) = &opened {
             attention.extend(streams(deployment).await?);
@@ -240,7 +240,7 @@ impl Answer {
             lines.push(format!(
                 "{}: {} of {} differences repaired",
                 one.title(),
-                one.report.repaired(),
+                one.report.repaired,
                 one.report.found
             ));
         }

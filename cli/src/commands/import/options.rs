@@ -44,10 +44,13 @@ others."
 )]
 #[command(after_help = "Examples:
   umoja import users.ndjson --format auth0 --company shop --dir DIR --dry-run
-  umoja import users.json --format firebase --keys keys.json --company shop --dir DIR --prove logins.csv
-  umoja import customers.csv --format csv --mapping shop.json --company shop --dir DIR
+  umoja import users.json --format firebase --keys keys.json --company shop \\
+      --dir DIR --prove logins.csv
+  umoja import customers.csv --format csv --mapping shop.json --company shop \\
+      --dir DIR
   umoja import users.age --format umoja --identity key.txt --dir DIR
-  umoja import wp_users.csv --format wordpress --company shop --prefix PREFIX --region eu-west-1")]
+  umoja import wp_users.csv --format wordpress --company shop --prefix PREFIX \\
+      --region eu-west-1")]
 pub(in crate::commands) struct Import {
     /// The file that the other system exported; - reads standard input.
     #[arg(value_name = "FILE")]

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::CliError;
+use crate::files;
 
 /// The beginning of a list of rejected records: its first line.
 pub(super) const LIST: &str = "{\"umoja_import_rejected\":1}\n";
@@ -13,8 +14,15 @@ pub(super) const LIST: &str = "{\"umoja_import_rejected\":1}\n";
 /// The beginning of a stored position.
 pub(super) const STATE: &str = "{\n  \"umoja_import_state\":";
 
-/// Checks that nothing is at a path, or an empty file, or a file of an earlier import.
+/// Checks that an import may write and remove a file, and the one that is renamed to it: nothing is there, or what an
+/// earlier import wrote. A file of an import is never empty.
 pub(super) fn check(path: &Path, beginning: &str) -> Result<(), CliError> {
+    is_own(path, beginning, |found| found == beginning.as_bytes())?;
+    // A killed import leaves any part of it.
+    is_own(&files::beside(path), beginning, |found| beginning.as_bytes().starts_with(found))
+}
+
+fn is_own(path: &Path, beginning: &str, fits: impl FnOnce(&[u8]) -> bool) -> Result<(), CliError> {
     let foreign = |what: &str| {
         CliError::Failed(format!(
             "{}: {what}, which no import changes; name another path with --rejected or --state",
@@ -38,7 +46,7 @@ pub(super) fn check(path: &Path, beginning: &str) -> Result<(), CliError> {
     }
     let mut found = Vec::new();
     file.take(beginning.len() as u64).read_to_end(&mut found).map_err(failed)?;
-    if found.is_empty() || found == beginning.as_bytes() { Ok(()) } else { Err(foreign("a file that no import wrote")) }
+    if fits(&found) { Ok(()) } else { Err(foreign("a file that no import wrote")) }
 }
 
 /// Whether a path still led to the file that it was looked at as.
@@ -63,7 +71,7 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         assert!(check(&at("none"), LIST).is_ok());
         for (name, content, is_own) in [
-            ("empty", String::new(), true),
+            ("empty", String::new(), false),
             ("list", format!("{LIST}{{\"line\":1}}\n"), true),
             ("users", "{\"umoja_import\":1}\n".to_owned(), false),
             ("short", LIST[..9].to_owned(), false),
@@ -72,6 +80,11 @@ mod tests {
             assert_eq!(check(&at(name), LIST).is_ok(), is_own, "{name}");
         }
         assert!(check(&at("list"), STATE).is_err());
+        for (left, is_own) in [("", true), (&LIST[..9], true), (LIST, true), ("precious", false)] {
+            std::fs::write(at("list.new"), left).unwrap();
+            assert_eq!(check(&at("list"), LIST).is_ok(), is_own, "{left}");
+        }
+        std::fs::remove_file(at("list.new")).unwrap();
         assert!(check(dir.path(), LIST).is_err());
         #[cfg(unix)]
         {

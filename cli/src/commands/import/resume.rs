@@ -65,8 +65,7 @@ impl Resume {
         own::check(&rejected, own::LIST)?;
         if let Some(state) = &state {
             own::check(state, own::STATE)?;
-            // The new state is written beside the old one.
-            own::check(&files::beside(state), own::STATE)?;
+            reject_one_path(state, &rejected)?;
         }
         let key = key(import, identity).map_err(|source| CliError::File { path: import.file.clone(), source })?;
         let mut resume =
@@ -95,7 +94,8 @@ impl Resume {
     pub(super) fn seen(&mut self, seen: &Seen, now: Millis) -> Result<(), CliError> {
         self.report.add(&seen.outcome);
         if let Err(reason) = &seen.outcome {
-            let mut line = json!({ "line": seen.line, "reason": reason.to_string() }).to_string();
+            let each: Vec<String> = reason.each().iter().map(ToString::to_string).collect();
+            let mut line = json!({ "line": seen.line, "reason": reason.to_string(), "reasons": each }).to_string();
             line.push('\n');
             let written = self.list().and_then(|list| list.write_all(line.as_bytes()));
             written.map_err(|source| CliError::File { path: self.rejected.clone(), source })?;
@@ -111,14 +111,14 @@ impl Resume {
     /// The list, cut to the length in the state: rows that a killed run listed after that are listed again.
     fn list(&mut self) -> io::Result<&mut io::BufWriter<File>> {
         if self.list.is_none() {
-            let mut file = files::private(&self.rejected)?;
-            let is_listed = self.rejected_bytes >= own::LIST.len() as u64;
-            file.set_len(if is_listed { file.metadata()?.len().min(self.rejected_bytes) } else { 0 })?;
-            self.rejected_bytes = file.seek(io::SeekFrom::End(0))?;
-            if self.rejected_bytes == 0 {
-                file.write_all(own::LIST.as_bytes())?;
+            if self.rejected_bytes < own::LIST.len() as u64 || !self.rejected.exists() {
+                // As a whole: a killed import leaves no empty file, which the next one would not take for its own.
+                files::replace_private(&self.rejected, own::LIST.as_bytes())?;
                 self.rejected_bytes = own::LIST.len() as u64;
             }
+            let mut file = files::private(&self.rejected)?;
+            file.set_len(file.metadata()?.len().min(self.rejected_bytes))?;
+            self.rejected_bytes = file.seek(io::SeekFrom::End(0))?;
             self.list = Some(io::BufWriter::new(file));
         }
         self.list.as_mut().ok_or_else(|| io::Error::other("no list"))
@@ -156,6 +156,24 @@ impl Resume {
         }
         self.state.as_deref().map_or(Ok(()), gone)
     }
+}
+
+/// Rejects a state and a list of rejected rows that would overwrite each other.
+fn reject_one_path(state: &Path, rejected: &Path) -> Result<(), CliError> {
+    let real = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        path.file_name().map_or_else(|| path.to_owned(), |name| folder.join(name))
+    };
+    let [state, rejected] = [state, rejected].map(real);
+    if state == rejected || files::beside(&state) == rejected || state == files::beside(&rejected) {
+        return Err(CliError::Usage(format!(
+            "--state {} and --rejected {} overwrite each other; give them different names",
+            state.display(),
+            rejected.display()
+        )));
+    }
+    Ok(())
 }
 
 fn key(import: &Import, identity: &Identity<'_>) -> io::Result<String> {

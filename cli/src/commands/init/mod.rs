@@ -46,7 +46,7 @@ need more than keys or a role (single sign-on) have to be exported first: eval \
   umoja init --dir DIR --regions eu-west-1,af-south-1,us-east-1 --port-base 7300
   umoja init --dir DIR --env test --min-password-chars 15
   umoja init --prefix PREFIX --regions eu-west-1,af-south-1
-  umoja init --prefix PREFIX --region eu-west-1      # after Terraform has changed something")]
+  umoja init --prefix PREFIX --region eu-west-1    # after a change by Terraform")]
 pub(super) struct Init {
     #[command(flatten)]
     target: Target,
@@ -133,8 +133,9 @@ impl Init {
         let shown = dir.display();
         output.answer(&Answer { dir, created, restored: &restored, regions }, || {
             let what = if created { "is ready".to_owned() } else { again(&restored) };
-            let add = format!("umoja company add soko --scopes all --dir {shown} --out soko.json");
-            let next = format!("Next: {add}\n      umoja serve --dir {shown}");
+            let place = Place::Directory(dir.to_owned());
+            let add = format!("umoja company add soko --scopes all {place} --out soko.json");
+            let next = format!("Next: {add}\n      umoja serve {place}");
             format!("The deployment in {shown} {what}.\n{}{next}", table(&rows))
         });
         Ok(())

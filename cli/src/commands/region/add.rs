@@ -15,7 +15,7 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, find, newest_list, note_unreadable, on_its_way, replicate_companies, serving};
+use super::change::{Pace, find, newest_list, note_unreadable, on_its_way, replicate_documents, serving};
 use crate::CliError;
 use crate::commands::deliver::Delivery;
 use crate::commands::jobs::Listed;
@@ -121,13 +121,13 @@ impl Add {
         let others = || regions.list.iter().filter(|region| region.name() != name);
         // Those that serve first: the new region may rely on them from the moment at which it is listed itself.
         cloud.store(&document, others().chain([new])).await?;
-        replicate_companies(&regions, new).await?;
+        replicate_documents(&regions, new).await?;
         self.pace.wait_for_settings(name).await;
 
         let copied = self.backfill(&regions, regions.clock.now(), Repairs::Scheduled).await?;
         self.reencrypt(&regions, None).await?;
 
-        replicate_companies(&regions, new).await?;
+        replicate_documents(&regions, new).await?;
         // The backfill may take hours: keep the changes that other commands made meanwhile.
         let mut document = newest_list(cloud, first, &self.name, false).await?;
         for entry in &mut document.regions {
@@ -181,11 +181,11 @@ impl Add {
         deployment.ensure_secrets().await?;
         regions.wrap_unopened_secrets(None).await?;
         let new = find(&regions, name)?;
-        replicate_companies(&regions, new).await?;
+        replicate_documents(&regions, new).await?;
         let since = on_its_way(&deployment, || regions.clock.now()).await?;
         let copied = self.backfill(&regions, since, deployment.repairs()).await?;
         self.reencrypt(&regions, Some(&deployment)).await?;
-        replicate_companies(&regions, new).await?;
+        replicate_documents(&regions, new).await?;
         deployment.set_state(name, RegionState::Serving)?;
         let is_served = settings_are_read(&deployment).await?;
         let answer = json!({ "region": name, "state": "serving", "added": true,

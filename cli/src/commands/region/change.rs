@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use umoja_reconciler::jobs::Worker;
-use umoja_schema::{Company, Millis, Region};
+use umoja_schema::{Company, IngestSource, Millis, Region};
 use umoja_store::audit::Retention;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::{Home, RegionsDocument};
@@ -12,7 +12,7 @@ use umoja_store::{Home, RegionsDocument};
 use crate::commands::audit;
 use crate::commands::jobs::worker;
 use crate::deployment::served::settings_are_read;
-use crate::deployment::{Cloud, DeployedRegion, Deployment, Regions, newest_companies};
+use crate::deployment::{Cloud, DeployedRegion, Deployment, Document, Regions, newest_of};
 use crate::output::note;
 use crate::{CliError, CloudError};
 
@@ -101,33 +101,40 @@ pub(super) fn deadline(regions: &Regions, timeout_secs: u64) -> Millis {
     Millis(regions.clock.now().0.saturating_add(timeout_secs.saturating_mul(1000)))
 }
 
-/// The newest companies of the regions that serve and answer, except those of `new`.
-async fn newest_of_serving(regions: &Regions, new: &DeployedRegion) -> Result<Vec<Company>, CliError> {
-    let answered = regions.company_rows().await;
+/// The newest documents of the regions that serve and answer, except those of `new`.
+async fn newest_of_serving<D: Document>(regions: &Regions, new: &DeployedRegion) -> Result<Vec<D>, CliError> {
+    let answered = regions.rows::<D>().await;
     let serves = |region: &DeployedRegion| region.state.serves() && region.name() != new.name();
     let serving: Vec<_> = answered.regions.into_iter().filter(|(region, _)| serves(region)).collect();
     if let ([], Some((region, error))) = (&*serving, answered.failed.into_iter().find(|(region, _)| serves(region))) {
         return Err(region.failed(error));
     }
     let rows = serving.iter().flat_map(|(_, rows)| rows);
-    Ok(newest_companies(rows).into_values().cloned().collect())
+    Ok(newest_of(rows).into_values().cloned().collect())
 }
 
-/// Replicates the companies of the regions that serve to another one, with the changes made meanwhile. A later change of
-/// a company is written there too.
-pub(super) async fn replicate_companies(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+/// Replicates what operators write in the regions that serve to another one: companies, sources and the audit retention.
+pub(super) async fn replicate_documents(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    replicate::<Company>(regions, new).await?;
+    replicate::<IngestSource>(regions, new).await?;
+    replicate_retention(regions, new).await
+}
+
+/// Replicates the documents of a kind, with the changes made meanwhile. A later change of a document is written there
+/// too.
+async fn replicate<D: Document>(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
     let failed = |source| new.failed(source);
-    let mut brought: Vec<Company> = Vec::new();
+    let mut brought: Vec<D> = Vec::new();
     loop {
-        let companies = newest_of_serving(regions, new).await?;
-        if companies == brought {
-            return replicate_retention(regions, new).await;
+        let documents = newest_of_serving::<D>(regions, new).await?;
+        if documents == brought {
+            return Ok(());
         }
-        for company in &companies {
-            let before = new.held(&company.id).await.map_err(failed)?;
-            new.bring_company(before, company).await.map_err(failed)?;
+        for document in &documents {
+            let before = new.held(document.id()).await.map_err(failed)?;
+            new.bring(before, document).await.map_err(failed)?;
         }
-        brought = companies;
+        brought = documents;
     }
 }
 

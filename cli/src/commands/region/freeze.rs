@@ -12,7 +12,7 @@ use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
 use super::change::{
-    Pace, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_companies, serving,
+    Pace, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_documents, serving,
 };
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
@@ -40,7 +40,8 @@ for that.
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and PutItem on PREFIX-settings."
 )]
 #[command(after_help = "Examples:
-  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 --timeout-secs 86400
+  umoja region freeze us-east-1 --prefix PREFIX --region eu-west-1 \\
+      --timeout-secs 86400
   umoja region freeze us-east-1 --dir DIR")]
 pub(super) struct Freeze {
     /// The region.
@@ -80,16 +81,17 @@ pub(super) struct Thaw {
 
 impl Freeze {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        match self.target.place()? {
-            Place::Directory(dir) => self.local(&dir).await?,
+        let place = self.target.place()?;
+        match &place {
+            Place::Directory(dir) => self.local(dir).await?,
             Place::Cloud { prefix, region } => {
-                let first = region.ok_or_else(no_region)?;
-                self.cloud(&connect(&prefix).await?, &first).await?;
+                let first = region.as_ref().ok_or_else(no_region)?;
+                self.cloud(&connect(prefix).await?, first).await?;
             }
         }
         let name = &self.name;
         output.answer(&json!({ "region": name, "state": "frozen" }), || {
-            format!("{name} is frozen: it does not serve and sends no changes. Next: umoja region thaw {name} ...")
+            format!("{name} is frozen: it does not serve and sends no changes.\nNext: umoja region thaw {name} {place}")
         });
         Ok(())
     }
@@ -170,7 +172,7 @@ impl Thaw {
             return Ok(None);
         }
         deployment.ensure_secrets().await?;
-        replicate_companies(&regions, region).await?;
+        replicate_documents(&regions, region).await?;
         // It was on the list all the time.
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let came = self.receive(&regions, since, deployment.repairs()).await?;
@@ -179,7 +181,7 @@ impl Thaw {
         deployment.set_state(&self.name, RegionState::Thawing)?;
         let since = on_its_way(&deployment, || Millis(0)).await?;
         let went = self.send(&regions, since, deployment.repairs()).await?;
-        replicate_companies(&regions, region).await?;
+        replicate_documents(&regions, region).await?;
         deployment.set_state(&self.name, RegionState::Serving)?;
         settings_are_read(&deployment).await?;
         Ok(Some((came, went)))
@@ -198,7 +200,7 @@ impl Thaw {
         }
         cloud.check_queues(&regions).await?;
         regions.newest_secrets().await?;
-        replicate_companies(&regions, region).await?;
+        replicate_documents(&regions, region).await?;
         // It was on the list all the time.
         let came = self.receive(&regions, Millis(0), Repairs::Scheduled).await?;
 
@@ -209,7 +211,7 @@ impl Thaw {
         self.pace.wait_for_settings(name).await;
         let went = self.send(&regions, Millis(0), Repairs::Scheduled).await?;
 
-        replicate_companies(&regions, find(&regions, name)?).await?;
+        replicate_documents(&regions, find(&regions, name)?).await?;
         // The comparison may take hours: keep the changes that other commands made meanwhile.
         let mut list = newest_list(cloud, first, name, false).await?;
         set_state(&mut list, name, RegionState::Serving);

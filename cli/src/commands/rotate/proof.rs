@@ -17,18 +17,18 @@ use crate::output::{Output, note};
 /// Rotate the secret by which regions recognise stored items as their own.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Rotate the secret that proves stored items: every item of a replicated table, every company and the \
-list of regions carry a MAC under it, and what does not verify is neither used nor replicated.
+    long_about = "Rotate the secret that proves stored items: every item of a replicated table, every company, the \
+list of regions, every source and every event in the inbox carry a MAC under it, and what does not verify is neither used nor replicated.
 
 The command publishes a new version of the secret, waits until every instance proves with it, and proves every stored \
-item, company and setting again. Items keep their versions, so callers notice nothing. Proofs of older versions still \
+item, company, setting and event again. Items keep their versions, so callers notice nothing. Proofs of older versions still \
 verify after that, because a backup may hold them. `--retire` ends that: afterwards only the newest version verifies. \
 Use it when an old version may have leaked, and restore no backup from before.
 
 To complete a rotation that was interrupted, run the command again.
 
-In AWS it needs, in every region: dynamodb:GetItem and PutItem on PREFIX-settings; Scan, GetItem and PutItem on \
-PREFIX-users, PREFIX-journal, PREFIX-receipts, PREFIX-audit and PREFIX-companies; kms:GenerateDataKey, Encrypt and \
+In AWS it needs, in every region: dynamodb:Scan, GetItem and PutItem on PREFIX-settings, \
+PREFIX-users, PREFIX-journal, PREFIX-receipts, PREFIX-audit and PREFIX-companies; Scan and PutItem on PREFIX-inbox; kms:GenerateDataKey, Encrypt and \
 Decrypt with the proof key, and Decrypt with the data key. With dynamodb:GetItem and PutItem on PREFIX-checkpoints it \
 continues where it was stopped."
 )]
@@ -91,7 +91,7 @@ impl ProofKey {
             all.proved += report.proved;
             all.overtaken += report.overtaken;
             all.unreadable += report.unreadable;
-            prove_documents(&*region.home.registry).await.map_err(|source| CliError::Failed(source.to_string()))?;
+            prove_documents(&region.home).await.map_err(|source| CliError::Failed(source.to_string()))?;
         }
         if self.retire && all.unreadable == 0 {
             rotate::proof_key(&rotating, &mut secrets).await?;

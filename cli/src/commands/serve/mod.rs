@@ -40,10 +40,13 @@ lines of a request have its request id, which is in the answer's header `Request
 (info, debug, umoja_api=debug, ...).")]
 #[command(after_help = "Examples:
   umoja serve --dir DIR
-  umoja serve --dir DIR --port-base 8400 --log-format json --metrics 127.0.0.1:9464
+  umoja serve --dir DIR --port-base 8400 --log-format json \\
+      --metrics 127.0.0.1:9464
   umoja serve --dir DIR --listen 0.0.0.0 --behind-tls \\
-      --public-url eu-west-1=https://eu.id.example.com --public-url af-south-1=https://af.id.example.com
-  umoja serve --prefix umoja --region eu-west-1 --listen 0.0.0.0 --behind-tls --log-format json")]
+      --public-url eu-west-1=https://eu.id.example.com \\
+      --public-url af-south-1=https://af.id.example.com
+  umoja serve --prefix umoja --region eu-west-1 --listen 0.0.0.0 --behind-tls \\
+      --log-format json")]
 pub(super) struct Serve {
     #[command(flatten)]
     target: Target,

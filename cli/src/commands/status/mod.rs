@@ -3,37 +3,41 @@
 mod room;
 mod scan;
 pub(super) mod stream;
+mod written;
 
 use clap::Args;
 use serde::Serialize;
 use umoja_runtime::backlog::LagThresholds;
+use umoja_schema::Region;
 use umoja_schema::names::queue;
-use umoja_schema::{Company, Region};
 use umoja_store::RegionState;
 use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 
 use self::scan::Scan;
 use self::stream::Replication;
+use self::written::Written;
+use super::inbox::{self, Counted};
 use super::opens::{Opens, Sample};
 use super::target::{Opened, Target};
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions, locks};
-use crate::output::{Output, counted, table};
+use crate::output::{Output, table};
 
 /// Show whether all is well: queues, replication, wrapped keys, key services.
 #[derive(Debug, Args)]
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
-Reads every part once to count users and missing wrapped keys; --fast leaves that out. Opens the deployment's secrets \
+Reads every part once to count users and missing wrapped keys, and every event of the inboxes; --fast leaves that out. Opens the deployment's secrets \
 and a sample of each region's parts, the newest and the first ones, with the region's own key: another region's key \
 hides the loss of that key only until the other region is gone. The exit code is 0 if all is \
 well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
 full, is not well. A region is not well either if more changes than --max-waiting, or a change for longer than --max-wait, \
-wait to be replicated to its peers. Digests differ for a moment while users change. In AWS \
+wait to be replicated to its peers, if events of a source are parked, or if an event of a source that is not paused has \
+waited for longer than a minute. Digests differ for a moment while users change. In AWS \
 that counts as a difference only if there was no write for a minute.
 
-In AWS it needs credentials that may, in every region: dynamodb:GetItem on PREFIX-settings, Scan on PREFIX-companies \
-and PREFIX-users; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm \
+In AWS it needs credentials that may, in every region: dynamodb:GetItem and Scan on PREFIX-settings, Scan on \
+PREFIX-companies, PREFIX-users and PREFIX-inbox; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm \
 PREFIX-iterator-age shows whether the streams are behind.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
@@ -87,11 +91,11 @@ struct RegionStatus {
     opens: Opens,
     #[serde(skip)]
     unopened: Vec<String>,
-    companies: usize,
-    /// Rows of the table of companies that hold no company.
-    unreadable_companies: u64,
-    #[serde(skip)]
-    known: Vec<Company>,
+    #[serde(flatten)]
+    written: Written,
+    /// The events of sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbox: Option<Counted>,
     replication: Replication,
     queues: Vec<QueueStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,13 +144,8 @@ impl Status {
         let mut attention: Vec<String> =
             regions.iter().flat_map(|region| region.attention(&thresholds, &names)).collect();
         let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
-        if seen.windows(2).any(|pair| pair[0].known != pair[1].known) {
-            attention.push(
-                "the regions know different companies; `umoja doctor` names them, and `umoja doctor --repair` brings \
-                 the newest to every region"
-                    .into(),
-            );
-        }
+        let written: Vec<&Written> = seen.iter().map(|status| &status.written).collect();
+        attention.extend(written::differences(&written));
         // A region that is being backfilled differs until the backfill ends.
         let serving_now = |status: &&&RegionStatus| status.state.serves();
         let scans: Vec<&Scan> = seen.iter().filter(serving_now).filter_map(|status| status.scan.as_ref()).collect();
@@ -203,9 +202,8 @@ async fn region_status(
 ) -> Result<RegionStatus, StoreError> {
     let home = &region.home;
     let queues = queues(region).await?;
-    let rows = home.registry.company_rows().await?;
-    let unreadable_companies = rows.iter().filter(|row| row.company.is_none()).count() as u64;
-    let known: Vec<Company> = rows.into_iter().filter_map(|row| row.company).collect();
+    let written = Written::read(region).await?;
+    let inbox = if fast { None } else { Some(inbox::count(region, deployment.clock.now()).await?) };
     let scan = if fast { None } else { Some(scan::scan(region, deployment.list.len()).await?) };
     let opens = match &scan {
         Some(scan) => scan.sample.open(region).await,
@@ -219,9 +217,8 @@ async fn region_status(
         // A region that is being backfilled may lack them.
         unopened: if region.state == RegionState::Joining { Vec::new() } else { opens.attention(region) },
         opens,
-        companies: known.len(),
-        unreadable_companies,
-        known,
+        written,
+        inbox,
         replication,
         queues,
         scan,
@@ -301,9 +298,9 @@ impl RegionStatus {
                 attention.push(format!("{region}: {waiting} changes wait in {name}"));
             }
         }
-        if self.unreadable_companies > 0 {
-            let rows = counted(self.unreadable_companies, "row");
-            attention.push(format!("{region}: {rows} of `companies` cannot be read; see `umoja doctor`"));
+        attention.extend(self.written.attention().map(|what| format!("{region}: {what}")));
+        if let Some(inbox) = &self.inbox {
+            attention.extend(inbox::attention(inbox, |id| self.written.is_paused(id), region.as_str()));
         }
         let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
         let lagging = self.replication.attention(thresholds);
@@ -339,7 +336,11 @@ impl RegionStatus {
         for QueueStatus { queue, waiting, in_flight, dead } in &self.queues {
             rows.push(vec![format!("queue {queue}"), format!("{waiting} waiting, {in_flight} in flight, {dead} dead")]);
         }
-        rows.push(vec!["companies".into(), self.companies.to_string()]);
+        rows.push(vec!["companies".into(), self.written.companies.to_string()]);
+        rows.push(vec!["sources".into(), self.written.sources.to_string()]);
+        for (id, counts) in self.inbox.iter().flat_map(|inbox| &inbox.sources) {
+            rows.push(vec![format!("events of {id}"), counts.text()]);
+        }
         format!("{}\n{}", self.region, table(&rows))
     }
 }

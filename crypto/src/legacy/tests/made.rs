@@ -34,7 +34,7 @@ fn werkzeug_s_hashes_verify() {
         assert!(ForeignHash::werkzeug(native).is_err(), "{native}");
     }
     let costly = format!("scrypt:1048576:8:1$salt${}", "00".repeat(64));
-    assert_eq!(ForeignHash::parse(&costly).map(|_| ()), Err(ImportError::TooCostly));
+    assert!(matches!(ForeignHash::parse(&costly).map(|_| ()), Err(ImportError::TooCostly(_))));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn the_documentation_s_hashes_of_spring_verify() {
         assert_eq!(ForeignHash::parse(native).map(|_| ()), Err(ImportError::Unsupported), "{native}");
     }
     let costly = "{scrypt}$180801$8bWJaSu2IKSn9Z9kM+TPXQ==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=";
-    assert_eq!(ForeignHash::parse(costly).map(|_| ()), Err(ImportError::TooCostly));
+    assert!(matches!(ForeignHash::parse(costly).map(|_| ()), Err(ImportError::TooCostly(_))));
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn steps_that_do_not_fit_a_hash_are_rejected() {
     for (rounds, again) in [((1 << 22) + 1, Again::Nothing), ((1 << 18) + 1, Again::Message), (u32::MAX, Again::Input)]
     {
         let costly = Step { rounds, again, ..plain };
-        assert_eq!(bcrypt().with_before(&[costly], None).map(|_| ()), Err(ImportError::TooCostly));
+        assert!(matches!(bcrypt().with_before(&[costly], None).map(|_| ()), Err(ImportError::TooCostly(_))));
     }
     assert!(bcrypt().with_before(&[Step { rounds: 1 << 22, ..plain }], None).is_ok());
     let twice = bcrypt().with_before(&[plain], None).unwrap();
@@ -307,7 +307,7 @@ fn symfony_s_and_long_hashes_verify() {
     let hash = base64("ocdPOEcyXHz28+Aq2Dookn3aIr+5uxOlqahnY2CqSUsnBuzzYlM+Hw==");
     assert_only(&ForeignHash::pbkdf2(Digest::Sha512, 1000, b"s4ltofu1", &hash).unwrap(), PASSWORD);
     let costly = ForeignHash::chain(&[symfony(Digest::Sha512, 1 << 19)], None, around, &[0; 64]).map(|_| ());
-    assert_eq!(costly, Err(ImportError::TooCostly));
+    assert!(matches!(costly, Err(ImportError::TooCostly(_))));
     let braceless = ForeignHash::chain(&[symfony(Digest::Sha512, 5000)], None, b"s4ltofu1", &[0; 64]).map(|_| ());
     assert_eq!(braceless, Err(ImportError::Unsupported));
     // passport-local-mongoose 9.2.0: 512 bytes of PBKDF2, of which the first are enough.

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::bound::Bound;
 use crate::password::PasswordKeys;
 
 fn with_secret(id: &str, secret: &[u8]) -> Passwords {
@@ -158,7 +159,7 @@ fn firebase_verifies_with_the_projects_parameters_only() {
     assert_eq!(firebase.key_id(), Some("project"));
     for (memory, rounds) in [(18, 8), (14, 81), (63, 8)] {
         let rejected = ForeignHash::firebase("project", memory, rounds, &salt, &hash).map(|_| ());
-        assert_eq!(rejected, Err(ImportError::TooCostly));
+        assert!(matches!(rejected, Err(ImportError::TooCostly(Bound { family: "firebase", .. }))), "{rejected:?}");
     }
 }
 
@@ -186,13 +187,15 @@ fn keycloak_verifies() {
     let secret = r#"{"value":"nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4=","salt":"c29tZXNhbHQ="}"#;
     let credential = r#"{"hashIterations":2,"algorithm":"argon2","additionalParameters":{"hashLength":["32"],"memory":["256"],"type":["id"],"version":["1.3"],"parallelism":["1"]}}"#;
     assert_only(&ForeignHash::keycloak(credential, secret).unwrap(), "password");
-    for credential in
-        ["", "{}", r#"{"hashIterations":1,"algorithm":"pbkdf2-md5"}"#, r#"{"hashIterations":0,"algorithm":"pbkdf2"}"#]
-    {
+    for credential in ["", "{}", r#"{"hashIterations":1,"algorithm":"pbkdf2-md5"}"#] {
         assert_eq!(ForeignHash::keycloak(credential, secret).map(|_| ()), Err(ImportError::Unsupported));
     }
     let credential = r#"{"hashIterations":10000001,"algorithm":"pbkdf2-sha256"}"#;
-    assert_eq!(ForeignHash::keycloak(credential, secret).map(|_| ()), Err(ImportError::TooCostly));
+    let bound = Bound { family: "pbkdf2", parameter: "iterations times blocks of the output", limit: 10_000_000 };
+    assert_eq!(ForeignHash::keycloak(credential, secret).map(|_| ()), Err(ImportError::TooCostly(bound)));
+    let credential = r#"{"hashIterations":0,"algorithm":"pbkdf2"}"#;
+    let bound = Bound { family: "pbkdf2", parameter: "iterations", limit: 1 };
+    assert_eq!(ForeignHash::keycloak(credential, secret).map(|_| ()), Err(ImportError::BelowMinimum(bound)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rules of single families: bcrypt's 72 bytes, rounds, chains that end in argon2id, ceilings.
 
 use super::*;
+use crate::bound::Bound;
 use crate::password::Verification;
 
 fn rejected(native: &str) -> ImportError {
@@ -8,6 +9,24 @@ fn rejected(native: &str) -> ImportError {
     assert_eq!(import(&small(), native, [0; 16]), Err(rejected));
     assert_eq!(verify(&small(), &Password::attempt("x"), native), LegacyOutcome::Unsupported);
     rejected
+}
+
+fn costly(family: &'static str, parameter: &'static str, limit: u64) -> ImportError {
+    ImportError::TooCostly(Bound { family, parameter, limit })
+}
+
+fn low(family: &'static str, parameter: &'static str, limit: u64) -> ImportError {
+    ImportError::BelowMinimum(Bound { family, parameter, limit })
+}
+
+#[test]
+fn a_hash_outside_of_its_bounds_is_rejected_with_the_bound_and_what_to_do() {
+    let tail = "$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    let [costly, low] = ["$2b$17", "$2b$03"].map(|head| rejected(&format!("{head}{tail}")).to_string());
+    assert!(costly.contains("(bcrypt) has a cost above 15"), "{costly}");
+    assert!(costly.contains("remove the hash from the record"), "{costly}");
+    assert!(low.contains("(bcrypt) has a cost below 4"), "{low}");
+    assert!(!costly.contains("17") && !low.contains("CCCCC"), "no part of the hash: {costly} {low}");
 }
 
 #[test]
@@ -54,10 +73,11 @@ fn broken_bcrypt_and_hostile_costs_are_rejected() {
     let tail = "$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     for (head, reason) in [
         ("$2x$05", ImportError::Broken),
-        ("$2b$16", ImportError::TooCostly),
-        ("$wp$2y$31", ImportError::TooCostly),
-        ("$2b$99", ImportError::TooCostly),
-        ("$2b$03", ImportError::Unsupported),
+        ("$2b$16", costly("bcrypt", "a cost", 15)),
+        ("$wp$2y$31", costly("bcrypt", "a cost", 15)),
+        ("$2b$99", costly("bcrypt", "a cost", 15)),
+        ("$2b$100", costly("bcrypt", "a cost", 15)),
+        ("$2b$03", low("bcrypt", "a cost", 4)),
         ("$2b$5", ImportError::Unsupported),
         ("$2c$05", ImportError::Unsupported),
         ("$2$05", ImportError::Unsupported),
@@ -103,12 +123,18 @@ fn rounds_and_digest_stay_as_written() {
         assert_eq!(kept, named, "{stored}");
         assert_only(&hash, password);
     }
-    for rejection in ["$5$rounds=999$salt$", "$5$rounds=05000$salt$", "$5$rounds=x$salt$", "$5$rounds=$salt$"] {
+    for rejection in ["$5$rounds=05000$salt$", "$5$rounds=x$salt$", "$5$rounds=$salt$"] {
         let native = format!("{rejection}5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
         assert_eq!(rejected(&native), ImportError::Unsupported, "{native}");
     }
-    let costly = "$5$rounds=1000001$salt$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
-    assert_eq!(rejected(costly), ImportError::TooCostly);
+    for (rounds, reason) in [
+        ("999", low("sha256-crypt", "rounds", 1000)),
+        ("1000001", costly("sha256-crypt", "rounds", 1_000_000)),
+        ("99999999999", costly("sha256-crypt", "rounds", 1_000_000)),
+    ] {
+        let native = format!("$5$rounds={rounds}$salt$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
+        assert_eq!(rejected(&native), reason, "{rounds}");
+    }
     let long = parse("$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5");
     assert_eq!(compare(&long, &"\u{20ac}".repeat(200)), LegacyOutcome::Wrong, "longer than libxcrypt accepts");
 }
@@ -135,8 +161,10 @@ fn magento_chains_verify_even_if_they_end_in_argon2id() {
     {
         assert_eq!(rejected(&format!("{hash}{tail}")), ImportError::Unsupported, "{tail}");
     }
-    for tail in [":short:3_32_1_2147483648", ":short:0:3_32_11_8388608"] {
-        assert_eq!(rejected(&format!("{hash}{tail}")), ImportError::TooCostly, "{tail}");
+    for (tail, parameter, limit) in
+        [(":short:3_32_1_2147483648", "KiB of memory", 1_048_576), (":short:0:3_32_11_8388608", "passes", 10)]
+    {
+        assert_eq!(rejected(&format!("{hash}{tail}")), costly("argon2", parameter, limit), "{tail}");
     }
 }
 
@@ -153,9 +181,14 @@ fn scrypt_reads_n_and_its_logarithm() {
         assert_only(&parse(&format!("$scrypt$p=1,r=8,ln={n}$U29kaXVtQ2hsb3JpZGU${b64}")), password);
     }
     assert_only(&ForeignHash::scrypt(16384, 8, 1, b"SodiumChloride", &rfc).unwrap(), password);
-    for n in [0, 1, 14, 16383] {
+    for (n, reason) in [
+        (0, ImportError::Unsupported),
+        (1, low("scrypt", "N", 2)),
+        (14, ImportError::Unsupported),
+        (16383, ImportError::Unsupported),
+    ] {
         let rejected = ForeignHash::scrypt(n, 8, 1, b"SodiumChloride", &rfc).map(|_| ());
-        assert_eq!(rejected, Err(ImportError::Unsupported));
+        assert_eq!(rejected, Err(reason));
     }
     // RFC 7914 section 12, its first: an N that could be taken for a logarithm.
     let rfc = hex(
@@ -165,17 +198,18 @@ fn scrypt_reads_n_and_its_logarithm() {
     let django = "scrypt$16384$seasalt$8$5$ECMIUp+LMxMSK8xB/IVyba+KYGTI7FTnet025q/1f/vBAVnnP3hdYqJuRi+mJn6ji6ze3Fbb7JEFPKGpuEf5vw==";
     assert_only(&parse(django), "l\u{e8}tmein");
     let tail = "$U29kaXVtQ2hsb3JpZGU$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI";
+    let too_much_memory = costly("scrypt", "bytes of memory (128 r (N + p))", 136 << 20);
     for (params, reason) in [
-        ("ln=18,r=8,p=1", ImportError::TooCostly),
-        ("ln=262144,r=8,p=1", ImportError::TooCostly),
-        ("ln=63,r=8,p=1", ImportError::TooCostly),
-        ("ln=14,r=8,p=81", ImportError::TooCostly),     // more work
-        ("ln=15,r=64,p=1", ImportError::TooCostly),     // more memory
-        ("ln=1,r=1,p=2097152", ImportError::TooCostly), // more memory beside the table
-        ("ln=1,r=4294967295,p=4294967295", ImportError::TooCostly),
-        ("ln=0,r=8,p=1", ImportError::Unsupported),
+        ("ln=18,r=8,p=1", too_much_memory),
+        ("ln=262144,r=8,p=1", too_much_memory),
+        ("ln=63,r=8,p=1", too_much_memory),
+        ("ln=14,r=8,p=81", costly("scrypt", "N r p", 10 << 20)),
+        ("ln=15,r=64,p=1", too_much_memory),
+        ("ln=1,r=1,p=2097152", too_much_memory), // beside the table
+        ("ln=1,r=4294967295,p=4294967295", too_much_memory),
+        ("ln=0,r=8,p=1", low("scrypt", "N", 2)),
         ("ln=100,r=8,p=1", ImportError::Unsupported),
-        ("ln=14,r=0,p=1", ImportError::Unsupported),
+        ("ln=14,r=0,p=1", low("scrypt", "r", 1)),
         ("ln=14,r=8", ImportError::Unsupported),
         ("ln=14,r=8,p=1,p=1", ImportError::Unsupported),
     ] {
@@ -190,7 +224,7 @@ fn scrypt_is_bounded_by_memory_and_work_and_not_by_each_number() {
     }
     for (n, r, p) in [(262_144, 8, 1), (131_072, 9, 1), (131_072, 8, 11), (2, 1, 1 << 21), (1 << 40, 1, 1)] {
         let rejected = ForeignHash::scrypt(n, r, p, b"salt", &[0; 64]).map(|_| ());
-        assert_eq!(rejected, Err(ImportError::TooCostly), "{n} {r} {p}");
+        assert!(matches!(rejected, Err(ImportError::TooCostly(Bound { family: "scrypt", .. }))), "{n} {r} {p}");
         let stored = format!("$umoja-old$scrypt$ln={},r={r},p={p}$c2FsdA${}", n.ilog2(), "A".repeat(43));
         assert_eq!(verify(&small(), &Password::attempt("x"), &stored), LegacyOutcome::Unsupported);
     }
@@ -206,22 +240,20 @@ fn hashes_imported_by_drupal_7_use_md5_first() {
 
 #[test]
 fn rounds_and_iterations_above_the_ceilings_are_rejected() {
+    let too_many = costly("pbkdf2", "iterations times blocks of the output", 10_000_000);
     for (native, reason) in [
-        ("$P$IIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::TooCostly), // 2^20
-        ("$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::Unsupported), // 2^6
+        ("$P$IIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", costly("phpass", "rounds", 1 << 18)), // 2^20
+        ("$P$4IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", low("phpass", "rounds", 1 << 7)),     // 2^6
         ("$P$zIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", ImportError::Unsupported),
-        ("$S$J20340258nzjDWpoQthrdNTR02f0pmev0K/5/Nx80WSkOQcPEQRh", ImportError::TooCostly), // 2^21
-        ("pbkdf2_sha256$10000001$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::TooCostly),
-        ("pbkdf2_sha1$5000001$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::TooCostly), // two blocks
-        ("pbkdf2_sha256$99999999999$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::TooCostly),
-        ("pbkdf2_sha256$0$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", ImportError::Unsupported),
-        (
-            "AQAAAAH/////AAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==",
-            ImportError::TooCostly,
-        ),
+        ("$S$J20340258nzjDWpoQthrdNTR02f0pmev0K/5/Nx80WSkOQcPEQRh", costly("drupal7", "rounds", 1 << 20)), // 2^21
+        ("pbkdf2_sha256$10000001$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", too_many),
+        ("pbkdf2_sha1$5000001$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", too_many), // two blocks
+        ("pbkdf2_sha256$99999999999$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", too_many),
+        ("pbkdf2_sha256$0$salt$bFYX62rfJobJ07VwrUMXfuffLfj2RDM2G6/BrTrUWkE=", low("pbkdf2", "iterations", 1)),
+        ("AQAAAAH/////AAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==", too_many),
         (
             "$argon2id$v=19$m=2097152,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-            ImportError::TooCostly,
+            costly("argon2", "KiB of memory", 1_048_576),
         ),
     ] {
         assert_eq!(rejected(native), reason, "{native}");

@@ -47,6 +47,11 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.finish(&[1; 32], &outcome, now).await.unwrap();
     store.documents().setting("a").await.unwrap();
     store.documents().put_setting("a", &serde_json::json!(1)).await.unwrap();
+    let settings = store.documents().setting_rows("").await.unwrap();
+    assert_eq!(store.documents().remove_setting(&settings[0]).await, Ok(true));
+    store.replace_inbox_document(&[1; 32], None, &serde_json::Map::new(), now, now.plus(1)).await.unwrap();
+    store.inbox_document(&[1; 32], now).await.unwrap();
+    store.scan_inbox(None, 10, now).await.unwrap();
     store.documents().company(&"acme".parse().unwrap()).await.unwrap();
     store.cursor("a").await.unwrap();
     store.advance_cursor("a", 3).await.unwrap();

@@ -276,6 +276,71 @@ async fn damaged_checkpoints_and_documents_hide_no_others() {
     assert!(matches!(documents.setting("a").await, Err(StoreError::Unreadable(_))));
     assert_eq!(documents.setting("b").await, Ok(Some(serde_json::json!(2))));
     assert_eq!(documents.companies().await, Ok(vec![]));
+    let rows = documents.setting_rows("").await.unwrap();
+    let held: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.value.clone())).collect();
+    assert_eq!(held, [("a", None), ("b", Some(serde_json::json!(2)))]);
     documents.put_setting("a", &serde_json::json!(3)).await.unwrap();
     assert_eq!(documents.setting("a").await, Ok(Some(serde_json::json!(3))));
+    assert_eq!(documents.remove_setting(&rows[0]).await, Ok(false), "it has been replaced");
+}
+
+#[tokio::test]
+async fn damaged_settings_hide_no_others_and_can_be_removed() {
+    let (store, _) = in_memory();
+    let documents = store.documents();
+    documents.put_setting("source/b", &serde_json::json!({ "n": 1 })).await.unwrap();
+    for (name, document) in [
+        ("'source/a'", "x'00'"),
+        ("'source/c'", "'{'"),
+        ("CAST(x'736f757263652fc328' AS TEXT)", "''"),
+        ("x'736f757263652f61'", "'{}'"),
+    ] {
+        sql(&store, &format!("INSERT INTO settings VALUES ({name}, {document})")).await;
+    }
+    let rows = documents.setting_rows("source/").await.unwrap();
+    let held: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.value.is_some())).collect();
+    assert_eq!(held, [("source/a", false), ("source/b", true), ("source/c", false), ("source/\u{fffd}(", false)]);
+    for row in [&rows[0], &rows[2]] {
+        assert_eq!(documents.remove_setting(row).await, Ok(true));
+    }
+    assert_eq!(documents.settings("source/").await, Ok(vec![("source/b".into(), serde_json::json!({ "n": 1 }))]));
+}
+
+#[tokio::test]
+async fn damaged_documents_of_the_inbox_hide_no_others_and_can_be_replaced() {
+    let (store, clock) = in_memory();
+    let (now, document) = (clock.now(), serde_json::Map::from_iter([("n".to_owned(), 1.into())]));
+    let put = async |key: u8, stored: Option<&umoja_store::ports::Etag>| {
+        store.replace_inbox_document(&[key; 32], stored, &document, now, now.plus(1_000)).await.unwrap()
+    };
+    for wrong in ["x'00'", "7", "''", "'{'", "'[]'"] {
+        for key in [1, 2, 3] {
+            put(key, None).await;
+        }
+        sql(&store, &format!("UPDATE inbox SET document = {wrong} WHERE key = {}", hex(&[2; 32]))).await;
+        sql(&store, "INSERT OR REPLACE INTO inbox SELECT 'no key', document, expires_at FROM inbox LIMIT 1").await;
+        let (mut found, mut strays, mut after) = (Vec::new(), 0, None);
+        loop {
+            let page = store.scan_inbox(after, 1, now).await.unwrap();
+            found.extend(page.documents.into_iter().map(|(key, document)| (key[0], document.members.is_some())));
+            strays += page.strays;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((found, strays), (vec![(1, true), (2, false), (3, true)], 1), "{wrong}");
+        let damaged = store.inbox_document(&[2; 32], now).await.unwrap().unwrap();
+        assert!(!put(2, None).await, "{wrong}");
+        assert!(put(2, Some(&damaged.etag)).await, "{wrong}");
+        assert_eq!(store.inbox_document(&[2; 32], now).await.unwrap().unwrap().members.as_ref(), Some(&document));
+    }
+    for never in ["'x'", "x'00'", "1e300"] {
+        sql(&store, &format!("UPDATE inbox SET expires_at = {never}")).await;
+        assert_eq!(store.inbox_document(&[1; 32], now).await, Ok(None), "{never}");
+        assert_eq!(store.housekeep(10).await.unwrap().inbox, 4, "{never}");
+        for key in [1, 2, 3, 4] {
+            assert!(put(key, None).await, "{never}");
+        }
+    }
 }

@@ -5,8 +5,7 @@ use std::io::BufRead;
 use serde_json::{Map, Value};
 
 use super::object;
-use crate::Rejected;
-use crate::formats::source::{Cut, Cutter, MAX_RECORD, Source, SourceError};
+use crate::formats::source::{Cut, Cutter, Source, SourceError};
 
 pub(in crate::formats) struct Lines<R> {
     source: Source<R>,
@@ -23,17 +22,6 @@ impl<R: BufRead> Cutter for Lines<R> {
     type Record = Map<String, Value>;
 
     fn cut(&mut self) -> Result<Option<Cut<Map<String, Value>>>, SourceError> {
-        loop {
-            let line = self.source.line();
-            if !self.source.next_line(&mut self.line, MAX_RECORD)? {
-                return Ok(None);
-            }
-            if self.line.len() > MAX_RECORD {
-                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record: Err(Rejected::TooLarge) }));
-            }
-            if !self.line.trim_ascii().is_empty() {
-                return Ok(Some(Cut { line, bytes_read: self.source.end_record(), record: object(&self.line) }));
-            }
-        }
+        self.source.cut_line(&mut self.line, object)
     }
 }

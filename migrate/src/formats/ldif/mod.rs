@@ -59,6 +59,7 @@ pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
     if is("nsTombstone") || is_deleted || entry.is_below_deleted() {
         return Err(Rejected::Deleted);
     }
+    let (status, hash) = (entry.status(), entry.hash());
     let mut row = Row {
         external_id: entry.id(),
         email: entry.email(),
@@ -66,10 +67,16 @@ pub(super) fn row(attributes: Attributes) -> Result<Option<Row>, Rejected> {
         username: entry.first(["uid", "sAMAccountName"]),
         profile: entry.profile(),
         created_at: entry.created_at(),
-        status: entry.status()?,
-        hash: entry.hash()?,
         ..Row::default()
     };
+    match status {
+        Ok(status) => row.status = status,
+        Err(rejected) => row.rejections.push(rejected),
+    }
+    match hash {
+        Ok(hash) => row.hash = hash,
+        Err(rejected) => row.rejections.push(rejected),
+    }
     row.not_taken = entry.not_taken();
     row.left_out = entry.left_out.into_inner();
     Ok(Some(row))

@@ -14,6 +14,7 @@
 //! `docs/migrate.md` explains each member, and `migrate/examples` has files for several systems.
 
 mod error;
+mod events;
 mod hash;
 mod place;
 mod record;
@@ -28,6 +29,8 @@ use umoja_schema::Profile;
 use umoja_schema::profile::Address;
 
 pub use self::error::MappingError;
+pub use self::events::EventKind;
+pub(super) use self::events::EventRules;
 use self::hash::{HashRule, hash};
 use self::place::Place;
 use self::record::Reader;
@@ -72,6 +75,8 @@ struct File {
     /// The first rule that applies counts.
     #[serde(default, deserialize_with = "one_or_several")]
     hash: Vec<HashRule>,
+    /// For a source that posts events. An import does not read it.
+    events: Option<EventRules>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -140,11 +145,23 @@ impl Mapping {
         for rule in &mapping.file.hash {
             rule.check()?;
         }
+        if let Some(events) = &mapping.file.events {
+            events.check()?;
+        }
         Ok(mapping)
     }
 
     pub(super) fn records(&self) -> Option<&[Segment]> {
         self.records.as_deref()
+    }
+
+    pub(super) fn event_rules(&self) -> Option<&EventRules> {
+        self.file.events.as_ref()
+    }
+
+    /// The id of a user.
+    pub(super) fn id(&self, record: &Map<String, Value>) -> Result<String, Rejected> {
+        self.file.external_id.needed(record)
     }
 
     pub(super) fn dialect(&self) -> &Dialect {
@@ -171,11 +188,11 @@ impl Mapping {
     /// A record as a user.
     pub(super) fn row(&self, record: &Map<String, Value>, keys: &Keys) -> Result<Row, Rejected> {
         let file = &self.file;
-        let switch = |rule: &Option<Switch>| rule.as_ref().map_or(Ok(false), |rule| rule.is_on(record));
-        if switch(&file.deleted)? {
+        let reader = Reader::new(record);
+        let is_deleted = file.deleted.as_ref().and_then(|rule| reader.required(rule.is_on(record).map(Some)));
+        if is_deleted == Some(true) {
             return Err(Rejected::Deleted);
         }
-        let reader = Reader::new(record);
         let verified = |rule: &Option<Switch>| match rule.as_ref().map(|rule| (rule, rule.place())) {
             None => false,
             Some((rule, None)) => rule.is_on(record).unwrap_or_default(),
@@ -191,8 +208,8 @@ impl Mapping {
             username: reader.text(file.username.as_ref()),
             profile: file.profile.read(&reader),
             created_at: file.created_at.as_ref().and_then(|rule| reader.usable(rule.place(), rule.read(record))),
-            status: file.status.as_ref().map_or(Ok(None), |rule| rule.read(record))?,
-            hash: hash(&file.hash, record, keys)?,
+            status: file.status.as_ref().and_then(|rule| reader.required(rule.read(record))),
+            hash: reader.required(hash(&file.hash, record, keys)),
             ..Row::default()
         };
         Ok(reader.finish(row, &self.members))

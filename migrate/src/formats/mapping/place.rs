@@ -128,6 +128,11 @@ impl Place {
         }
     }
 
+    /// A text that the record must have.
+    pub(super) fn needed(&self, record: &Map<String, Value>) -> Result<String, Rejected> {
+        self.text(record)?.ok_or_else(|| self.rejected())
+    }
+
     /// A text, number or flag as it is written.
     pub(super) fn word(&self, record: &Map<String, Value>) -> Result<Option<String>, Rejected> {
         match self.value(record)?.as_deref() {

@@ -11,13 +11,22 @@ use crate::{LeftOut, Rejected, Row};
 
 pub(super) struct Reader<'a> {
     record: &'a Map<String, Value>,
+    rejections: RefCell<Vec<Rejected>>,
     left_out: RefCell<Vec<LeftOut>>,
     not_taken: RefCell<Vec<String>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(record: &'a Map<String, Value>) -> Self {
-        Self { record, left_out: RefCell::default(), not_taken: RefCell::default() }
+        Self { record, rejections: RefCell::default(), left_out: RefCell::default(), not_taken: RefCell::default() }
+    }
+
+    /// The value of what a user cannot be without, or a note that the row is rejected.
+    pub(super) fn required<T>(&self, read: Result<Option<T>, Rejected>) -> Option<T> {
+        read.unwrap_or_else(|rejected| {
+            self.rejections.borrow_mut().push(rejected);
+            None
+        })
     }
 
     /// The value, or a note that it is left out.
@@ -47,6 +56,7 @@ impl<'a> Reader<'a> {
         let mut not_taken = self.not_taken.into_inner();
         let others = self.record.iter().filter(|(name, value)| !members.contains(*name) && !claims::is_empty(value));
         not_taken.extend(others.map(|(name, _)| name.clone()));
-        Row { left_out: self.left_out.into_inner(), not_taken, ..row }
+        let (rejections, left_out) = (self.rejections.into_inner(), self.left_out.into_inner());
+        Row { rejections, left_out, not_taken, ..row }
     }
 }

@@ -1,5 +1,6 @@
 //! Generates runs from seeds.
 
+mod fed;
 mod operated;
 mod parts;
 
@@ -8,8 +9,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::parts::{
-    again, by, call, called, finish, forgery, guess, identifier, maybe, met, register, rejected, replicated, trouble,
-    user, write,
+    again, by, call, called, finish, forgery, guess, identifier, maybe, met, register, rejected, remembered,
+    replicated, trouble, user, write,
 };
 use super::{By, COMPANIES, Call, Job, Plan, Service, Step, Task, Trouble};
 
@@ -29,6 +30,7 @@ fn job() -> impl Strategy<Value = Job> {
         1 => (at(), 0..3u8).prop_map(|(at, peer)| Job::Backfill { at, peer }),
         1 => at().prop_map(|at| Job::AntiEntropy { at }),
         1 => operated::job(),
+        3 => fed::job(),
         1 => (at(), user(), 0..2u8).prop_map(|(at, user, key)| Job::Item { at, user, key }),
     ]
 }
@@ -64,11 +66,12 @@ fn service() -> impl Strategy<Value = Service> {
         1 => Just(Service::KmsLinks),
         1 => Just(Service::Checkpoints),
         1 => Just(Service::ProofKms),
+        1 => Just(Service::Ingest),
     ]
 }
 
 fn queue() -> impl Strategy<Value = Service> {
-    prop_oneof![Just(Service::Retries), Just(Service::Repairs)]
+    prop_oneof![Just(Service::Retries), Just(Service::Repairs), Just(Service::Ingest)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -99,7 +102,9 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         40 => step().prop_map(|step| vec![step]),
         3 => operated::scene(),
+        3 => fed::scene(),
         2 => tampered(),
+        2 => (at(), user()).prop_flat_map(|(at, user)| remembered(at, user)),
         // Two regions write one user before either receives the other's write.
         4 => (user(), writes(), writes()).prop_map(|(user, (at, company, call), (other, another, second))| {
             vec![Step::Round, called(at, company, user, call), called(other, another, user, second)]
@@ -118,7 +123,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
             vec![Step::Round, called(at, 0, one, merged(two)), called(other, 1, two, merged(one))]
         }),
         // Two users are merged while one of them is written or erased, in the same region or in another.
-        4 => (at(), (at(), 0..COMPANIES, prop_oneof![2 => write(), 1 => Just(Call::Erase { idk: false })]), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
+        4 => (at(), (at(), 0..COMPANIES, prop_oneof![2 => write(), 1 => Just(Call::Erase { by: By::Id, idk: false })]), (user(), user()), any::<bool>(), any::<bool>(), 0..12u8).prop_map(
             |(at, (other, company, call), (one, two), both, at_once, late)| {
                 let written = if both { two } else { one };
                 // Both run at the same time in one region, so that they interleave.

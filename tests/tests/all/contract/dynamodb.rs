@@ -7,7 +7,7 @@ use umoja_schema::{Company, Millis, Part};
 use umoja_store::contract::sample::*;
 use umoja_store::contract::{Streamed, Tables};
 use umoja_store::ports::{
-    Attempts as _, Commit, Condition, Limit, LinkedAccountPage, Registry, StoreError, Strays, Users as _, Writes,
+    Attempts as _, Commit, Condition, Inbox, Limit, LinkedAccountPage, Registry, StoreError, Strays, Users as _, Writes,
 };
 use umoja_tests::dynamodb::DynamoRegion;
 
@@ -24,6 +24,7 @@ umoja_store::logs_contract!(tables);
 umoja_store::items_contract!(tables);
 umoja_store::registry_contract!(tables);
 umoja_store::requests_contract!(tables);
+umoja_store::inbox_contract!(tables);
 umoja_store::attempts_contract!(tables);
 umoja_store::checkpoints_contract!(tables);
 umoja_store::streams_contract!(streamed);
@@ -118,6 +119,67 @@ async fn a_row_of_companies_that_holds_no_company_is_listed_replaced_and_removed
         assert_eq!(registry.companies().await, Ok(vec![acme.clone()]));
         assert_eq!(registry.replace_company_row(&rows[0], None).await, Ok(false), "it has been replaced");
     }
+}
+
+#[tokio::test]
+async fn a_row_of_settings_that_holds_no_setting_is_listed_and_removed() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let registry: &dyn Registry = &*region.tables;
+    registry.put_setting("source/b", &json!({ "n": 1 })).await.unwrap();
+    for document in [json!({ "S": "{" }), json!({ "S": "" }), json!({ "B": "AAA=" }), json!({ "L": [] })] {
+        region.put_item("settings", json!({ "id": { "S": "source/a" }, "document": document }));
+        region.put_item("settings", json!({ "id": { "S": "source/c" } }));
+        let rows = registry.setting_rows("source/").await.unwrap();
+        let held: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.value.is_some())).collect();
+        assert_eq!(held, [("source/a", false), ("source/b", true), ("source/c", false)], "{document}");
+        for row in [&rows[0], &rows[2]] {
+            assert_eq!(registry.remove_setting(row).await, Ok(true), "{document}");
+        }
+        assert_eq!(registry.settings("source/").await, Ok(vec![("source/b".into(), json!({ "n": 1 }))]));
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_document_of_the_inbox_hides_no_others_and_is_replaced() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let inbox: &dyn Inbox = &*region.tables;
+    let (now, until) = (Millis(1_000_000), Millis(2_000_000));
+    let id = |n: u8| json!({ "S": format!("{n:02x}").repeat(32) });
+    let document = serde_json::Map::from_iter([("n".to_owned(), json!(1))]);
+    region.put_item("inbox", json!({ "id": id(1), "document": { "S": "{}" }, "expires_at": { "N": "2000" } }));
+    for stranger in ["no key".to_owned(), "0A".repeat(32)] {
+        region.put_item(
+            "inbox",
+            json!({ "id": { "S": stranger }, "document": {"S": "{}"}, "expires_at": {"N": "2000"} }),
+        );
+    }
+    for damaged in [json!({ "S": "{" }), json!({ "S": "[]" }), json!({ "B": "AAA=" }), json!({ "N": "7" })] {
+        region.put_item("inbox", json!({ "id": id(2), "document": damaged, "expires_at": { "N": "2000" } }));
+        let page = inbox.scan_inbox(None, 100, now).await.unwrap();
+        let mut held: Vec<_> = page.documents.iter().map(|(key, one)| (key[0], one.members.is_some())).collect();
+        held.sort_unstable();
+        assert_eq!((held, page.strays, page.next), (vec![(1, true), (2, false)], 2, None), "{damaged}");
+        let read = inbox.inbox_document(&[2; 32], now).await.unwrap().unwrap();
+        assert_eq!(inbox.replace_inbox_document(&[2; 32], None, &document, now, until).await, Ok(false), "{damaged}");
+        let replaced = inbox.replace_inbox_document(&[2; 32], Some(&read.etag), &document, now, until).await;
+        assert_eq!(replaced, Ok(true), "{damaged}");
+        assert_eq!(inbox.inbox_document(&[2; 32], now).await.unwrap().unwrap().members.as_ref(), Some(&document));
+    }
+    for never in [json!({ "S": "2000" }), json!({ "NULL": true })] {
+        region.put_item("inbox", json!({ "id": id(3), "document": { "S": "{}" }, "expires_at": never }));
+        assert_eq!(inbox.inbox_document(&[3; 32], now).await, Ok(None), "{never}");
+        assert_eq!(inbox.replace_inbox_document(&[3; 32], None, &document, now, until).await, Ok(true), "{never}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_accepted_by_one_request_and_read_by_one() {
+    let region = DynamoRegion::new(&region(HERE)).await;
+    let (inbox, document): (&dyn Inbox, _) = (&*region.tables, serde_json::Map::new());
+    inbox.replace_inbox_document(&[1; 32], None, &document, Millis(1_000), Millis(9_000)).await.unwrap();
+    assert_eq!(region.calls.all(), calls(&[("PutItem", 1)]));
+    inbox.inbox_document(&[1; 32], Millis(1_000)).await.unwrap();
+    assert_eq!(region.calls.all(), calls(&[("GetItem", 1), ("PutItem", 1)]));
 }
 
 #[tokio::test]

@@ -31,6 +31,10 @@ umoja_store::requests_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables
 );
+umoja_store::inbox_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);
 umoja_store::attempts_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables

@@ -192,6 +192,7 @@ async fn people(
         registered_by: Some("a keyed hash".into()),
         updated_by: Some("a mark".into()),
         sources: [("email".to_owned(), source(1)), ("profile.name".to_owned(), source(2))].into(),
+        feeds: [].into(),
     };
     let of_eve = Identity { email: Some("ada@example.com".into()), ..Identity::default() };
     let of_bob = Identity { username: Some("bob".into()), ..Identity::default() };

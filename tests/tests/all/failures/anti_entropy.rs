@@ -165,7 +165,7 @@ fn a_pass_writes_differences_and_reads_at_most_twice() {
         while !pass.is_done() {
             found.extend(pass.step().await.unwrap());
         }
-        assert_eq!((found.len(), pass.report().pushed, pass.report().repaired()), (7, 7, 7));
+        assert_eq!((found.len(), pass.report().pushed, pass.report().repaired), (7, 7, 7));
         assert_eq!(writes(&world), 2 * 7, "the counters of the table and of the link agree");
         assert_eq!((scans(&world, 0), scans(&world, 1)), (2, 2));
         // Only items of buckets that differ are read one by one.

@@ -46,7 +46,7 @@ async fn perform(world: &World, act: &Act, polls: usize, ids: &[UserId]) {
     match act {
         Act::Register(at) => {
             let email = format!("user{}@example.com", polls % 5);
-            drop(killed_after(polls, world.register(*at, &email, "phc")).await);
+            drop(killed_after(polls, Box::pin(world.register(*at, &email, "phc"))).await);
         }
         Act::Edit(at) => drop(killed_after(polls, world.edit(*at, user(*at), "edited")).await),
         Act::Password(at) => {

@@ -1,5 +1,6 @@
 //! The secret of proofs is rotated: beside an older backup, after the removal of a region, and without a KMS.
 
+use serde_json::{Map, json};
 use umoja_reconciler::{Proving, ProvingReport, prove_documents};
 use umoja_schema::{Item, Part, PartRecord, UserId};
 use umoja_store::ports::{Begun, Clock as _, Outcome, StoreError};
@@ -21,7 +22,7 @@ async fn prove(world: &World) -> ProvingReport {
     for region in &world.regions {
         let mut proving = Proving::new(&region.home);
         while proving.step().await.unwrap() {}
-        prove_documents(&*region.home.registry).await.unwrap();
+        prove_documents(&region.home).await.unwrap();
         all.proved += proving.report().proved;
         all.unreadable += proving.report().unreadable;
     }
@@ -174,5 +175,26 @@ fn outcomes_of_requests_stay_usable_across_a_rotation() {
         world.regions[0].tables.proofs.reload().await.unwrap();
         let Begun::Earlier(finished) = begin(2).await else { panic!("a used key") };
         assert_eq!(finished, Outcome { status: Some(200), ..new.clone() });
+    });
+}
+
+/// Failure: secret of proofs rotated
+#[test]
+fn events_and_sources_outlast_a_rotation() {
+    run(async {
+        let world = World::new(36, 2).await;
+        let (home, now) = (&world.regions[0].home, world.clock.now());
+        let (inbox, until) = (&home.own.inbox, now.plus(60_000));
+        let document = Map::from_iter([("n".to_owned(), 1.into())]);
+        for n in 0..150 {
+            assert_eq!(inbox.replace_inbox_document(&[n; 32], None, &document, now, until).await, Ok(true));
+        }
+        home.registry.put_setting("source/shop", &json!({ "n": 1 })).await.unwrap();
+        rotate_and_retire(&world).await;
+        for n in 0..150 {
+            let read = inbox.inbox_document(&[n; 32], now).await.unwrap().unwrap();
+            assert_eq!((read.members.as_ref(), read.expires_at), (Some(&document), until));
+        }
+        assert_eq!(home.registry.settings("source/").await, Ok(vec![("source/shop".into(), json!({ "n": 1 }))]));
     });
 }

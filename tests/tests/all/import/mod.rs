@@ -23,7 +23,7 @@ use umoja_tests::world::run;
 
 /// From the test of crypt_blowfish: the password is `U*U`.
 const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-const BCRYPT_PASSWORD: &str = "U*U";
+pub(crate) const BCRYPT_PASSWORD: &str = "U*U";
 
 /// Runs a story over a deployment of two regions.
 fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
@@ -53,11 +53,11 @@ pub(crate) fn row(external_id: &str, email: &str) -> Row {
     row
 }
 
-fn with_hash(row: Row, hash: ForeignHash) -> Row {
+pub(crate) fn with_hash(row: Row, hash: ForeignHash) -> Row {
     Row { hash: Some(hash), ..row }
 }
 
-fn bcrypt() -> ForeignHash {
+pub(crate) fn bcrypt() -> ForeignHash {
     ForeignHash::parse(BCRYPT).unwrap()
 }
 
@@ -71,24 +71,24 @@ pub(crate) fn outcome(done: Result<Done, Failed>) -> Outcome {
 }
 
 /// The user with the company's external id, as a region stores it.
-async fn found(d: &Deployment, at: usize, company: &Caller, external_id: &str) -> UserId {
+pub(crate) async fn found(d: &Deployment, at: usize, company: &Caller, external_id: &str) -> UserId {
     let body = serde_json::json!({ "external_id": external_id });
     d.call_as(company, at, "lookup", body).await.ok(200).id().parse().unwrap()
 }
 
-async fn part(d: &Deployment, at: usize, id: UserId, part: Part) -> PartRecord {
+pub(crate) async fn part(d: &Deployment, at: usize, id: UserId, part: Part) -> PartRecord {
     d.world.regions[at].tables.users.part(id, part).await.unwrap().unwrap()
 }
 
-async fn credentials(d: &Deployment, at: usize, id: UserId) -> Credentials {
+pub(crate) async fn credentials(d: &Deployment, at: usize, id: UserId) -> Credentials {
     d.world.regions[at].sealer.open(&part(d, at, id, Part::Credentials).await).await.unwrap()
 }
 
-async fn identity(d: &Deployment, at: usize, id: UserId) -> Identity {
+pub(crate) async fn identity(d: &Deployment, at: usize, id: UserId) -> Identity {
     d.world.regions[at].sealer.open(&part(d, at, id, Part::Profile).await).await.unwrap()
 }
 
 /// Everything that a region stores about users.
-async fn everything(d: &Deployment, at: usize) -> Vec<PartRecord> {
+pub(crate) async fn everything(d: &Deployment, at: usize) -> Vec<PartRecord> {
     d.world.regions[at].tables.users.scan(None, 10_000).await.unwrap().whole().unwrap().records
 }

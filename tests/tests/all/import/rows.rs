@@ -57,7 +57,10 @@ fn an_imported_row_keeps_its_values_and_source() {
         assert_eq!((&user["email_verified"], &user["phone_number"]), (&json!(true), &json!("+254712123456")));
         assert_eq!((&user["phone_number_verified"], &user["created_at"]), (&json!(false), &json!(1)));
         assert_eq!((&user["status"], &user["username"]), (&json!("disabled"), &json!("ada")));
-        assert_eq!(user["accounts"]["shop"], json!({ "external_id": "7", "linked_at": now.secs() }));
+        assert_eq!(
+            user["accounts"]["shop"],
+            json!({ "external_id": "7", "status": "active", "linked_at": now.secs() })
+        );
         let id = found(&d, 0, &d.shop, "7").await;
         let sources = identity(&d, 0, id).await.sources;
         let names = ["accounts.shop", "email", "external_id.shop", "phone_number", "profile.given_name", "username"];

@@ -1,11 +1,12 @@
 //! Values that a user cannot have are left out, and the person is imported.
 
 use serde_json::{Value, json};
-use umoja_migrate::Row;
-use umoja_migrate::import::{Failed, Importer, LeftOut, Report};
+use umoja_crypto::legacy::ImportError;
+use umoja_migrate::import::{Failed, Importer, LeftOut, Reason, Report};
+use umoja_migrate::{Rejected, Row};
 use umoja_schema::profile::MAX_PROFILE_BYTES;
 
-use super::{importer, row, story};
+use super::{everything, importer, row, story};
 
 #[test]
 fn a_value_that_a_user_cannot_have_is_kept_under_custom() {
@@ -66,6 +67,48 @@ fn a_record_is_rejected_if_no_identifier_is_left() {
         let Err(Failed::Rejected(reason)) = strict.row(&left).await else { panic!("one value rejects it") };
         assert!(reason.to_string().contains("`created`"), "{reason}");
     });
+}
+
+#[test]
+fn every_reason_of_a_rejected_record_is_named() {
+    story(25, async |d| {
+        let importer = importer(&d, 0, &d.shop).await;
+        let odd = Row {
+            phone_number: Some("N/A".into()),
+            username: Some("Ada Obi".into()),
+            rejections: vec![Rejected::Status("state".into()), Rejected::Hash(ImportError::Broken)],
+            left_out: vec![LeftOut::text("created", "yesterday"), LeftOut::text("created", "today")],
+            ..row("1", "ada@example.com")
+        };
+        let named = |reason: &Reason, expected: &[&str]| {
+            let reasons: Vec<_> = reason.each().iter().map(ToString::to_string).collect();
+            assert_eq!(reasons.len(), expected.len(), "{reasons:?}");
+            for (reason, part) in reasons.iter().zip(expected) {
+                assert!(reason.contains(part), "{reason}: {part}");
+            }
+        };
+        named(&rejection(&importer, &odd).await, &["value of `state`", "known to be broken"]);
+        // Values that are only left out are no reasons, unless no identifier remains.
+        let none = Row { email: Some("none".into()), external_id: None, rejections: Vec::new(), ..odd.clone() };
+        named(&rejection(&importer, &none).await, &["`email`", "`phone_number`", "`username`"]);
+        for dry_run in [false, true] {
+            let strict = Importer { is_strict: true, dry_run, ..self::importer(&d, 0, &d.shop).await };
+            let reason = rejection(&strict, &odd).await;
+            let all = ["value of `state`", "known to be broken", "`phone_number`", "`username`", "`created`"];
+            named(&reason, &all);
+            let mut report = Report::default();
+            report.add(&Err(reason));
+            assert_eq!((report.rejected, report.rejected_by_reason.len()), (1, 5));
+        }
+        assert_eq!(everything(&d, 0).await, []);
+    });
+}
+
+async fn rejection(importer: &Importer, row: &Row) -> Reason {
+    match importer.row(row).await {
+        Err(Failed::Rejected(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -49,9 +49,9 @@ fn bodies(id: &str, version: &str) -> Vec<(&'static str, Value)> {
         ("password/change", json!({ "id": id, "current_password": "x", "new_password": PASSWORD })),
         ("password/reset/start", json!({ "username": "ada", "lifetime_secs": 60, "min_version": version })),
         ("password/reset/finish", json!({ "token": "a.b", "new_password": PASSWORD })),
-        ("erase", json!({ "id": id, "reason": "asked", "min_version": version })),
+        ("erase", json!({ "username": "countess", "reason": "asked", "min_version": version })),
         ("erasure", json!({ "id": id })),
-        ("export", json!({ "id": id, "after": null })),
+        ("export", json!({ "email": "ada@example.com", "id": null, "after": null })),
         ("merge", json!({ "survivor": id, "duplicate": NOT_A_USER, "preview": true, "min_version": version })),
         ("unmerge", json!({ "id": id, "min_version": version })),
     ]

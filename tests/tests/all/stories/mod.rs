@@ -27,6 +27,7 @@ mod reset;
 mod rotation;
 mod sample;
 mod secrets;
+mod sources;
 mod status;
 mod two_people;
 mod update;

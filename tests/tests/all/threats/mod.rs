@@ -5,5 +5,6 @@ mod canary;
 mod fuzzed;
 mod outcomes;
 mod requests;
+mod sources;
 mod tables;
 mod tampered;

@@ -1,9 +1,11 @@
-//! An attacker writes the tables `idempotency` and `checkpoints` without the deployment's secrets.
+//! An attacker writes the tables `idempotency`, `inbox` and `checkpoints`, or the setting of a source, without the
+//! deployment's secrets.
 
-use serde_json::json;
-use umoja_schema::UserId;
+use serde_json::{Map, Value, json};
 use umoja_schema::names::metric;
-use umoja_store::ports::{Begun, Checkpoints as _, Clock as _, Outcome, Requests as _};
+use umoja_schema::{InboxEvent, InboxState, UserId};
+use umoja_store::inbox::{Accepted, accept, page};
+use umoja_store::ports::{Begun, Checkpoints as _, Clock as _, Inbox as _, Outcome, Requests as _, StoreError};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::recorder::Recorded;
 use umoja_tests::world::{World, run};
@@ -76,6 +78,79 @@ fn a_changed_outcome_does_not_repeat_a_change_of_a_password() {
         overwrite(&d, "k", &begun).await;
         d.call_idk(0, "password/change", "k", first).await.rejected(503, "unreadable");
         assert!(d.accepts(0, "ada@example.com", "correct horse").await);
+    });
+}
+
+#[test]
+fn a_forged_event_is_damaged_and_gives_way_to_a_genuine_one() {
+    run(async {
+        let world = World::new(1503, 2).await;
+        let (store, inbox, now) = (&world.regions[0].store, &*world.regions[0].tables.inbox, world.clock.now());
+        let until = now.plus(60_000);
+        let event = |payload: &str| InboxEvent {
+            source: "shop-auth0".parse().unwrap(),
+            received_at: now,
+            content: "a keyed hash".into(),
+            state: InboxState::Waiting,
+            reason: None,
+            key_version: 1,
+            payload: payload.into(),
+            unknown: Map::new(),
+        };
+        for key in [[1; 32], [2; 32]] {
+            assert_eq!(accept(inbox, &key, &event("genuine"), now, until).await, Ok(Accepted::New));
+        }
+        let stored = async |key: &[u8; 32]| store.inbox_document(key, now).await.unwrap().unwrap();
+        let genuine = stored(&[1; 32]).await.members.unwrap();
+        let changed = |name: &str, value: Value| {
+            let mut document = genuine.clone();
+            document.insert(name.to_owned(), value);
+            document
+        };
+        let mut unproved = genuine.clone();
+        unproved.remove("proof");
+        let forged = [
+            changed("payload", json!("forged")),
+            changed("source", json!("other")),
+            changed("state", json!("done")),
+            changed("novelty", json!(1)),
+            unproved,
+            stored(&[2; 32]).await.members.unwrap(),
+        ];
+        for (n, document) in forged.into_iter().enumerate() {
+            let key = if n == 5 { [3; 32] } else { [1; 32] };
+            let etag = store.inbox_document(&key, now).await.unwrap().map(|stored| stored.etag);
+            assert_eq!(store.replace_inbox_document(&key, etag.as_ref(), &document, now, until).await, Ok(true), "{n}");
+            let read = umoja_store::inbox::event(inbox, &key, now).await;
+            assert!(matches!(read, Err(StoreError::Unreadable(_))), "{n}");
+            let page = page(inbox, None, 100, now).await.unwrap();
+            assert_eq!(page.unreadable, 1, "{n}");
+            assert_eq!(accept(inbox, &key, &event("posted again"), now, until).await, Ok(Accepted::New), "{n}");
+            let read = umoja_store::inbox::event(inbox, &key, now).await.unwrap().unwrap();
+            assert_eq!(read.event, event("posted again"), "{n}");
+        }
+        let read = umoja_store::inbox::event(inbox, &[2; 32], now).await.unwrap().unwrap();
+        assert_eq!(read.event, event("genuine"));
+    });
+}
+
+#[test]
+fn a_source_that_something_else_wrote_is_left_out_and_hides_no_others() {
+    run(async {
+        let world = World::new(1504, 2).await;
+        let (documents, registry) = (world.regions[0].store.documents(), &world.regions[0].home.registry);
+        registry.put_setting("source/b", &json!({ "n": 1 })).await.unwrap();
+        let genuine = documents.setting("source/b").await.unwrap().unwrap();
+        documents.put_setting("source/a", &genuine).await.unwrap();
+        documents.put_setting("source/c", &json!({ "n": 1 })).await.unwrap();
+        assert_eq!(registry.settings("source/").await, Ok(vec![("source/b".into(), json!({ "n": 1 }))]));
+        let rows = registry.setting_rows("source/").await.unwrap();
+        let held: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.value.is_some())).collect();
+        assert_eq!(held, [("source/a", false), ("source/b", true), ("source/c", false)]);
+        for row in [&rows[0], &rows[2]] {
+            assert_eq!(registry.remove_setting(row).await, Ok(true));
+        }
+        assert_eq!(documents.settings("").await.unwrap().iter().filter(|(name, _)| name.contains('/')).count(), 1);
     });
 }
 

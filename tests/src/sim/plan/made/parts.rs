@@ -15,6 +15,7 @@ pub(super) fn forgery() -> impl Strategy<Value = Forgery> {
         1 => Just(Forgery::Journal),
         1 => Just(Forgery::Receipt),
         1 => Just(Forgery::Audit),
+        1 => Just(Forgery::Outcome),
     ]
 }
 
@@ -61,10 +62,28 @@ pub(super) fn write() -> impl Strategy<Value = Call> {
         4 => (maybe(0.9), maybe(0.3)).prop_map(|(right, idk)| Call::Password { right, idk }),
         2 => finish(),
         2 => (maybe(0.5), maybe(0.3)).prop_map(|(active, idk)| Call::Status { active, idk }),
-        2 => maybe(0.3).prop_map(|idk| Call::Erase { idk }),
+        2 => (erased_by(), maybe(0.3)).prop_map(|(by, idk)| Call::Erase { by, idk }),
         3 => merge(),
         2 => maybe(0.3).prop_map(|idk| Call::Unmerge { idk }),
     ]
+}
+
+fn erased_by() -> impl Strategy<Value = By> {
+    prop_oneof![2 => Just(By::Id), 1 => by()]
+}
+
+/// A password is set under an idempotency key, and the request is repeated with others, or after an attacker has
+/// changed what the region remembers of it.
+pub(super) fn remembered(at: u8, user: u8) -> impl Strategy<Value = Vec<Step>> {
+    let set = move |call| called(at, 0, user, call);
+    let password = Call::Password { right: true, idk: true };
+    let forged = Step::Tamper { at, user, forgery: Forgery::Outcome };
+    let first = prop_oneof![Just(password), register()];
+    (first, any::<bool>(), prop::collection::vec(prop_oneof![3 => Just(Call::Guess), 1 => Just(Call::Repeat)], 1..8))
+        .prop_map(move |(first, is_forged, calls)| {
+            let forged = is_forged.then(|| forged.clone());
+            std::iter::once(set(first)).chain(forged).chain(calls.into_iter().map(set)).collect()
+        })
 }
 
 /// A token is used.
@@ -94,6 +113,7 @@ pub(super) fn guess() -> impl Strategy<Value = Call> {
         4 => Just(Call::Authenticate { by: By::Id, right: false }),
         2 => Just(Call::Password { right: false, idk: true }),
         1 => Just(Call::Repeat),
+        1 => Just(Call::Guess),
     ]
 }
 
@@ -127,6 +147,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
         1 => Just(Call::Export),
         1 => Just(Call::Erasure),
         2 => Just(Call::Repeat),
+        1 => Just(Call::Guess),
         1 => Just(Call::Corrected),
     ]
 }

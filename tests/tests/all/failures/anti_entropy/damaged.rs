@@ -71,7 +71,7 @@ fn unreadable_items_are_counted_and_all_others_repaired() {
         // The peer's pass meets the damaged row, which no region holds whole, and ends too. Neither reports that the two
         // regions are equal.
         let report = passed(&cloud, 1).await;
-        assert_eq!((report.unreadable, report.failed, report.repaired()), (1, 0, 0), "{report:?}");
+        assert_eq!((report.unreadable, report.failed, report.repaired), (1, 0, 0), "{report:?}");
         for at in 0..2 {
             let peer = cloud.regions[1 - at].home.own.name.clone();
             let last = umoja_reconciler::last_passes(&cloud.regions[at].home, &[peer]).await.unwrap();

@@ -160,7 +160,7 @@ proptest! {
                 world.set_pausing(true);
                 match act {
                     Act::Register(at) => {
-                        if let Some(Ok(id)) = killed_after(*polls, world.register(*at, &email, "phc")).await {
+                        if let Some(Ok(id)) = killed_after(*polls, Box::pin(world.register(*at, &email, "phc"))).await {
                             ids.push(id);
                         }
                     }

@@ -1,0 +1,65 @@
+//! What a source says about one of its users.
+
+use std::fmt;
+
+use umoja_schema::{Millis, UserId};
+
+use crate::import::Row;
+
+/// One change of a user at a source, as its event says it.
+#[derive(Clone)]
+pub struct IncomingChange {
+    /// The id of the user at the source: the external id of the company.
+    pub subject: String,
+    /// The provider's own time of the change, at most five minutes after the receipt of the event.
+    pub at: Millis,
+    /// What has changed.
+    pub change: Change,
+}
+
+/// What has changed.
+#[derive(Clone)]
+pub enum Change {
+    /// The user is now as the row has it. Values that the row does not have stay as they are. The status of the row is
+    /// that of the user at the company; without it, a deleted or suspended user stays so.
+    State {
+        /// The user at the provider. Its external id is the subject.
+        row: Box<Row>,
+        /// True if the user has just logged in.
+        logged_in: bool,
+    },
+    /// The user may not log in at the company.
+    Suspended,
+    /// The user may log in at the company again.
+    Activated,
+    /// The user no longer exists at the provider.
+    Deleted,
+    /// The user has another password at the provider, so what the company has stated about the password before is over.
+    PasswordChanged,
+}
+
+/// What a change has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It made a user.
+    Created(UserId),
+    /// It linked a user whom another company had registered.
+    Matched(UserId),
+    /// It changed a user.
+    Changed(UserId),
+    /// The user was so already.
+    Unchanged(UserId),
+    /// A newer state was applied before.
+    Older(UserId),
+    /// It erased a person whom no other company knows.
+    Erased(UserId),
+    /// The user is unknown or was erased, and stays so.
+    Absent,
+}
+
+/// A change has personal data, so `Debug` shows its time only.
+impl fmt::Debug for IncomingChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingChange").field("at", &self.at).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! The sources of the demo: what posts to them, and what programs need to post themselves.
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::{Value, json};
+use umoja_schema::{CompanyId, IngestSource, Region, SourceId, SourceKind};
+
+use crate::CliError;
+use crate::commands::issued::new_api_key;
+use crate::commands::source::new_source;
+use crate::deployment::Deployment;
+use crate::http::Http;
+
+/// A source that posts events, in `demo.json`.
+#[derive(Serialize)]
+pub(super) struct Posting {
+    id: SourceId,
+    kind: SourceKind,
+    url: String,
+    api_key: String,
+}
+
+/// A company's SCIM server, in `demo.json`.
+#[derive(Serialize)]
+pub(super) struct Scim {
+    company: CompanyId,
+    url: String,
+    token: String,
+}
+
+/// The sources of the company soko, with new keys.
+pub(super) struct Sources {
+    auth0: (SourceId, String),
+    crm: (SourceId, String),
+    scim: (SourceId, String),
+    company: CompanyId,
+}
+
+impl Sources {
+    /// Adds the sources, or gives new keys to those of an earlier demo.
+    pub(super) async fn add(deployment: &Deployment, company: &CompanyId) -> Result<Self, CliError> {
+        let mapping = json!({
+            "external_id": "id", "email": "mail",
+            "events": { "type": "what", "state": ["created", "changed"], "deleted": ["removed"] },
+        });
+        Ok(Self {
+            auth0: add(deployment, company, SourceKind::Auth0, None).await?,
+            crm: add(deployment, company, SourceKind::Generic, Some(mapping)).await?,
+            scim: add(deployment, company, SourceKind::Scim, None).await?,
+            company: company.clone(),
+        })
+    }
+
+    /// What programs need to post events to the region at `base_url`.
+    pub(super) fn posting(&self, base_url: &str) -> Vec<Posting> {
+        let of = |kind, (id, key): &(SourceId, String)| Posting {
+            id: id.clone(),
+            kind,
+            url: events_url(base_url, id),
+            api_key: key.clone(),
+        };
+        vec![of(SourceKind::Auth0, &self.auth0), of(SourceKind::Generic, &self.crm)]
+    }
+
+    /// What a SCIM client needs to call the region at `base_url`.
+    pub(super) fn scim(&self, base_url: &str) -> Vec<Scim> {
+        let url = format!("{base_url}/scim/v2/{}", self.company);
+        vec![Scim { company: self.company.clone(), url, token: self.scim.1.clone() }]
+    }
+
+    /// Posts an event of the Auth0 tenant to the region at `base_url`. Returns the status.
+    pub(super) async fn post(&self, base_url: &str, event: &Value) -> Result<u16, CliError> {
+        let (id, key) = &self.auth0;
+        let request = Request::builder().method(Method::POST).uri(events_url(base_url, id));
+        let request = request.header("x-api-key", key).header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Full::new(Bytes::from(event.to_string())));
+        let request = request.map_err(|error| CliError::Failed(error.to_string()))?;
+        Ok(Http::new(base_url)?.send(request).await?.status)
+    }
+}
+
+fn events_url(base_url: &str, id: &SourceId) -> String {
+    format!("{base_url}/v1/sources/{id}/events")
+}
+
+/// A source of a company with its API key.
+async fn add(
+    deployment: &Deployment,
+    company: &CompanyId,
+    kind: SourceKind,
+    mapping: Option<Value>,
+) -> Result<(SourceId, String), CliError> {
+    let regions = deployment.regions();
+    let id = format!("{company}-{}", kind.as_str());
+    let id: SourceId = id.parse().map_err(|error| CliError::Failed(format!("{error}")))?;
+    let home: Region = regions.first()?.name().clone();
+    let (api_key, hash) = new_api_key(&regions)?;
+    let new = new_source(&regions, (&id, kind), company, &home, hash.clone()).await?;
+    let changed = regions.change(&id, |stored: Option<IngestSource>| {
+        let source = stored.unwrap_or_else(|| new.clone());
+        Ok(IngestSource { api_keys: vec![hash.clone()], mapping: mapping.clone(), ..source })
+    });
+    changed.await?.everywhere?;
+    Ok((id, api_key))
+}

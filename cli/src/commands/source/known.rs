@@ -1,0 +1,90 @@
+//! Changes an existing source, and checks what it may have.
+
+use std::path::Path;
+
+use serde_json::Value;
+use umoja_migrate::formats::{Events, Mapping};
+use umoja_schema::ingest::Allowed;
+use umoja_schema::{Company, CompanyId, IngestSource, Region, Scope, SourceId, SourceKind};
+
+use crate::deployment::{Changed, Regions};
+use crate::{CliError, files};
+
+/// Changes an existing source in every region.
+pub(super) async fn change_known(
+    deployment: &Regions,
+    id: &SourceId,
+    mut change: impl FnMut(&mut IngestSource) -> Result<(), CliError>,
+) -> Result<Changed<IngestSource>, CliError> {
+    deployment
+        .change(id, |stored: Option<IngestSource>| {
+            let mut source = stored.filter(|source| !source.is_ended()).ok_or_else(|| unknown(id))?;
+            change(&mut source)?;
+            Ok(source)
+        })
+        .await
+}
+
+/// The newest document of a source.
+pub(super) async fn known(deployment: &Regions, id: &SourceId) -> Result<IngestSource, CliError> {
+    let stored: Option<IngestSource> = deployment.document(id).await?;
+    stored.filter(|source| !source.is_ended()).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &SourceId) -> CliError {
+    CliError::Failed(format!(
+        "there is no source {id}, or no region can read it; `umoja source list` shows all sources"
+    ))
+}
+
+/// The company of a source.
+pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
+    let unknown = || {
+        CliError::Failed(format!(
+            "there is no company {id}, or no region can read it; `umoja company list` shows all companies"
+        ))
+    };
+    deployment.company(id).await?.ok_or_else(unknown)
+}
+
+/// Rejects what the company of the source may not do itself.
+pub(super) fn check_allowed(company: &Company, allowed: Allowed) -> Result<(), CliError> {
+    let needed = [(allowed.disable, "--may-disable", Scope::Status), (allowed.erase, "--may-erase", Scope::Erase)];
+    for (is_asked, option, scope) in needed {
+        if is_asked && !company.may(scope) {
+            return Err(CliError::Failed(format!(
+                "{option}: the company {0} has no scope {1}; a source may do no more than its company, whose scopes \
+                 `umoja company set {0} --scopes` sets",
+                company.id,
+                scope.as_str()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Rejects a home that is no region of the deployment.
+pub(super) fn check_home(deployment: &Regions, home: &Region) -> Result<(), CliError> {
+    deployment.get(home).map(drop)
+}
+
+/// Reads the mapping of a source, which a source of the kind `generic` has, and no other.
+pub(super) fn mapping(kind: SourceKind, path: Option<&Path>) -> Result<Option<Value>, CliError> {
+    let Some(path) = path else {
+        return match kind {
+            SourceKind::Generic => Err(CliError::Usage("a source of the kind generic needs --mapping FILE".into())),
+            _ => Ok(None),
+        };
+    };
+    if kind != SourceKind::Generic {
+        return Err(CliError::Usage(format!(
+            "--mapping goes with the kind generic; Umoja reads what a source of the kind {} posts without one",
+            kind.as_str()
+        )));
+    }
+    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let bytes = files::small(path).map_err(|error| failed(&error))?;
+    let mapping = Mapping::parse(&bytes).map_err(|error| failed(&error))?;
+    Events::of(&mapping).map_err(|error| failed(&error))?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(&error))
+}

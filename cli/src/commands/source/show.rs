@@ -1,0 +1,80 @@
+//! `umoja source show`: one source, what its inboxes hold, and which events are parked.
+
+use clap::Args;
+use serde_json::{Value, json};
+use umoja_schema::SourceId;
+
+use super::known::known;
+use super::shown::{settings, state, url_lines, urls};
+use crate::CliError;
+use crate::commands::inbox::{self, Parked};
+use crate::commands::target::Target;
+use crate::output::{Output, table, time};
+
+/// Show a source: its settings, its events in each region, and why events are parked.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Show a source: its settings, its events in each region, and the oldest parked events, each with \
+its key in the inbox (a keyed hash), the time at which it was accepted, and the code of the reason. Nothing of an \
+event's content is shown.
+
+In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region."
+)]
+#[command(after_help = "Examples:
+  umoja source show soko-auth0 --dir DIR
+  umoja source show soko-auth0 --prefix PREFIX --region eu-west-1 --json")]
+pub(super) struct Show {
+    /// The source's id.
+    id: SourceId,
+    #[command(flatten)]
+    target: Target,
+    /// How many parked events of a region are listed; all are counted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    most: usize,
+}
+
+impl Show {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let deployment = self.target.regions().await?;
+        let source = known(&deployment, &self.id).await?;
+        let now = deployment.clock.now();
+        let (mut regions, mut lines, mut is_blind) = (Vec::<Value>::new(), Vec::new(), false);
+        for region in &deployment.list {
+            let name = region.name();
+            match inbox::parked(region, &self.id, self.most, now).await {
+                Ok((counts, parked)) => {
+                    lines.push(format!("{name}: {}\n{}", counts.text(), table(&rows(&parked))));
+                    let more = counts.parked.saturating_sub(parked.len() as u64);
+                    lines.extend((more > 0).then(|| format!("  and {more} more (--most)\n")));
+                    regions.push(json!({ "region": name, "events": counts, "parked": parked }));
+                }
+                Err(error) => {
+                    is_blind = true;
+                    lines.push(format!("{name}: its inbox cannot be read: {error}\n"));
+                    regions.push(json!({ "region": name, "error": error.to_string() }));
+                }
+            }
+        }
+        let mut answer = settings(&source, now.secs());
+        answer["urls"] = urls(&source, &deployment).into();
+        answer["regions"] = regions.into();
+        output.answer(&answer, || {
+            format!(
+                "{} ({}, company {}, home {}): {}\n{}{}",
+                source.id,
+                source.kind.as_str(),
+                source.company,
+                source.home,
+                state(&source),
+                url_lines(&source, &deployment),
+                lines.concat()
+            )
+        });
+        if is_blind { Err(CliError::Unseen) } else { Ok(()) }
+    }
+}
+
+fn rows(parked: &[Parked]) -> Vec<Vec<String>> {
+    let row = |one: &Parked| vec![time(one.received_at), one.reason.clone(), one.key.clone()];
+    parked.iter().map(row).collect()
+}

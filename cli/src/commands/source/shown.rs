@@ -1,0 +1,80 @@
+//! How a source is shown, without its keys.
+
+use serde_json::{Value, json};
+use umoja_schema::{IngestSource, SourceKind};
+
+use crate::deployment::{DeployedRegion, Regions};
+
+/// What a source is called in text, by its kind.
+pub(super) const fn system(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Auth0 => "Auth0",
+        SourceKind::Cognito => "Amazon Cognito",
+        SourceKind::Okta => "Okta",
+        SourceKind::Keycloak => "Keycloak",
+        SourceKind::Scim => "the SCIM client",
+        SourceKind::Generic => "the other system",
+    }
+}
+
+/// The path to which a source posts.
+pub(super) fn path(source: &IngestSource) -> String {
+    match source.kind {
+        SourceKind::Scim => format!("/scim/v2/{}", source.company),
+        _ => format!("/v1/sources/{}/events", source.id),
+    }
+}
+
+/// The URL in one region; `None` if the region has not been served yet on a fixed port.
+pub(super) fn url(source: &IngestSource, region: &DeployedRegion) -> Option<String> {
+    region.url.as_ref().map(|base| format!("{base}{}", path(source)))
+}
+
+/// The URL of each region for programs, the home first: events that it accepts need not be handed over.
+pub(super) fn urls(source: &IngestSource, deployment: &Regions) -> Vec<Value> {
+    ordered(source, deployment)
+        .into_iter()
+        .map(|region| json!({ "region": region.name(), "url": url(source, region) }))
+        .collect()
+}
+
+/// The URLs for people.
+pub(super) fn url_lines(source: &IngestSource, deployment: &Regions) -> String {
+    let line = |region: &DeployedRegion| {
+        let url =
+            url(source, region).unwrap_or_else(|| format!("BASE_URL{} (`umoja serve` shows BASE_URL)", path(source)));
+        let home = if *region.name() == source.home { " (home)" } else { "" };
+        format!("  {}{home}  {url}\n", region.name())
+    };
+    ordered(source, deployment).into_iter().map(line).collect()
+}
+
+fn ordered<'a>(source: &IngestSource, deployment: &'a Regions) -> Vec<&'a DeployedRegion> {
+    let mut regions: Vec<_> = deployment.list.iter().collect();
+    regions.sort_by_key(|region| *region.name() != source.home);
+    regions
+}
+
+/// A source for programs, without secrets.
+pub(super) fn settings(source: &IngestSource, now_secs: u64) -> Value {
+    let live = source.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now_secs < at));
+    json!({
+        "id": source.id,
+        "revision": source.revision,
+        "company": source.company,
+        "kind": source.kind,
+        "home": source.home,
+        "enabled": source.enabled,
+        "may_disable": source.allowed.disable,
+        "may_erase": source.allowed.erase,
+        "mapping": source.mapping,
+        "api_keys": live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
+        "keys": source.signing_keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
+        "inbox_key_version": source.inbox_key.version,
+    })
+}
+
+/// The state of a source.
+pub(super) fn state(source: &IngestSource) -> &'static str {
+    if source.enabled { "enabled" } else { "PAUSED" }
+}

@@ -1,0 +1,142 @@
+//! Every example of the help texts and the documents, run as it is pasted into a shell. Each has a directory of its own
+//! with a deployment, companies, users and files. [`PARSED`] lists what is not run, and why; the unit tests of the command
+//! line parse these too.
+
+mod found;
+mod place;
+
+use std::process::Command;
+
+use self::found::{Example, documents, is_of_umoja, of_document, of_help};
+use self::place::{Place, Serving};
+
+/// What is only parsed, by a part of its text, and why.
+const PARSED: [(&str, &str); 5] = [
+    ("--prefix ", "it needs AWS; .ci/emulator runs these commands, and tests/cloud the procedures of docs/operate.md"),
+    ("--url BASE_URL/", "BASE_URL is one of AWS; the same command is an example of `umoja sign --help`"),
+    ("--otlp ", "the binary of this test sends no OTLP; the test `otlp` starts a collector and looks at what arrives"),
+    ("sh docs/requests/", "the tests of `examples` run these programs, as far as openssl and curl are on the machine"),
+    ("python3 docs/requests/", "the same, as far as Python has the package `cryptography`"),
+];
+
+/// What an example needs to have happened, by its beginning.
+const BEFORE: [(&str, &str); 15] = [
+    ("umoja init --dir DIR", "rm -r DIR"),
+    ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR"),
+    ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
+    ("umoja company retire-key", "umoja company add-key soko --dir DIR --company-file soko.json"),
+    ("umoja demo --dir DIR", "rm -r DIR"),
+    ("umoja hash-keys list", "umoja hash-keys add keys.json --dir DIR"),
+    ("umoja import users.json", "umoja hash-keys add keys.json --dir DIR"),
+    ("umoja import users.age", "rm -f users.age; umoja export users.age --recipient age1... --dir DIR"),
+    ("umoja region thaw", "umoja region freeze us-east-1 --dir DIR"),
+    ("umoja region remove", "umoja region add ap-south-1 --dir DIR"),
+    ("umoja region add af-south-1 --again", "rm -r DIR/af-south-1"),
+    ("umoja serve --dir DIR --listen", "rm -r DIR; umoja init --dir DIR --port-base 0"),
+    ("umoja serve --dir DIR --breached", "umoja passwords build --from pwnedpasswords.txt --out breached.umoja"),
+    ("umoja export users.ndjson", "rm users.ndjson"),
+    ("umoja audit drop", "umoja audit keep --days 400 --dir DIR"),
+];
+
+/// The examples of help that are about a deployment that is served.
+const SERVED: [&str; 3] = ["umoja status", "echo ", "eval "];
+
+/// Programs that an example needs beside `umoja`, by a part of its text. Without them it is only parsed.
+const PROGRAMS: [(&str, &str); 2] = [("users.age", "age"), ("--curl", "curl")];
+
+fn is_parsed_only(example: &Example) -> bool {
+    let has = |part: &str| example.text.contains(part);
+    let is_there = |program| Command::new(program).arg("--version").output().is_ok();
+    PARSED.iter().any(|(part, _)| has(part)) || PROGRAMS.iter().any(|(part, name)| has(part) && !is_there(name))
+}
+
+/// True if the command serves until it is stopped.
+fn stays(example: &Example) -> bool {
+    let is_demo = example.text.starts_with("umoja demo") || example.text.contains("umoja -- demo");
+    example.text.starts_with("umoja serve") || is_demo && !example.text.contains("--exit")
+}
+
+/// Runs an example, with what has to be there before. A process that stays is returned.
+fn paste(example: &Example, place: &Place) -> Result<Option<Serving>, String> {
+    if let Some((_, before)) = BEFORE.iter().find(|(start, _)| example.text.starts_with(start)) {
+        let before = Example { place: String::new(), text: (*before).to_owned() };
+        place.run(&place.filled(&before))?;
+    }
+    let command = place.filled(example);
+    if stays(example) {
+        return place.start(&command).map(Some);
+    }
+    let said = place.run(&command)?;
+    // `eval` succeeds if the command that it evaluates prints nothing.
+    if said.is_empty() && !command.contains('>') { Err("it says nothing".to_owned()) } else { Ok(None) }
+}
+
+fn report(wrong: &[String], count: usize, least: usize) {
+    assert!(wrong.is_empty(), "{} of {count} examples do not work as pasted:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= least, "only {count} examples were run");
+}
+
+#[test]
+fn the_examples_of_the_help_work_as_pasted() {
+    let made = Place::make();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for example in of_help().into_iter().filter(|example| !is_parsed_only(example)) {
+        count += 1;
+        let mut place = made.copy();
+        let run = |place: &mut Place| {
+            let mut serving = Vec::new();
+            if SERVED.iter().any(|start| example.text.starts_with(start)) {
+                serving.push(place.start("umoja serve --dir DIR")?);
+                place.fill("URL/", &format!("{}/", serving[0].url));
+            }
+            serving.extend(paste(&example, place)?);
+            serving.into_iter().try_for_each(Serving::stop)
+        };
+        if let Err(what) = run(&mut place) {
+            wrong.push(format!("{}: {}\n    {what}", example.place, example.text));
+        }
+    }
+    report(&wrong, count, 70);
+}
+
+#[test]
+fn the_commands_of_the_documents_work_as_pasted() {
+    let made = Place::make();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for document in documents() {
+        let mut place = made.copy();
+        for block in of_document(&document) {
+            let mut serving: Option<Serving> = None;
+            for example in block.iter().filter(|example| is_of_umoja(example) && !is_parsed_only(example)) {
+                count += 1;
+                let pasted = paste(example, &place).and_then(|stayed| {
+                    let Some(stayed) = stayed else { return Ok(()) };
+                    place.fill("http://127.0.0.1:7300", &stayed.url);
+                    serving.replace(stayed).map_or(Ok(()), Serving::stop)
+                });
+                wrong.extend(pasted.err().map(|what| format!("{}: {}\n    {what}", example.place, example.text)));
+            }
+            wrong.extend(serving.map(Serving::stop).and_then(Result::err));
+        }
+    }
+    report(&wrong, count, 14);
+}
+
+/// The commands after `Next:`, one a line.
+fn next(said: &str) -> Vec<Example> {
+    let (_, commands) = said.split_once("Next: ").unwrap_or_else(|| panic!("no next step: {said}"));
+    let example = |line: &str| Example { place: "Next".to_owned(), text: line.trim().to_owned() };
+    commands.lines().map(example).collect()
+}
+
+#[test]
+fn the_next_steps_that_commands_name_work_as_pasted() {
+    let place = Place::make();
+    let said = place.run("rm soko.json; umoja init --dir 'a new one' --port-base 0").unwrap();
+    let frozen = place.run("umoja region freeze us-east-1 --dir DIR").unwrap();
+    let [add, serve, thaw] = &[next(&said), next(&frozen)].concat()[..] else { panic!("{said}{frozen}") };
+    for step in [add, thaw] {
+        place.run(&step.text).unwrap();
+    }
+    place.start(&serve.text).unwrap().stop().unwrap();
+}

@@ -1,0 +1,159 @@
+//! Accepts events: checks who posts, seals each event and stores it in the inbox, then rings the queue. The caller is
+//! answered after that, so an acknowledged event is not lost. Nothing here can open what it has sealed.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::Map;
+use sha2::{Digest as _, Sha256};
+use umoja_crypto::Aad;
+use umoja_schema::ingest::{InboxEvent, InboxState};
+use umoja_schema::{Millis, SourceId};
+use umoja_store::Home;
+use umoja_store::inbox::{self, Accepted, expiry};
+
+use crate::problem::Rejection;
+use crate::providers::{MAX_BODY, Received, split};
+use crate::source::{Hash, KnownSource, Sources};
+
+/// How far the time of a signature may be from ours, in milliseconds.
+const MAX_SKEW_MS: u64 = 5 * 60 * 1000;
+
+/// The parsed documents of sources, and the region that accepts their events.
+pub struct Acceptor {
+    home: Home,
+    sources: Sources,
+}
+
+/// How many events of a body were accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Receipt {
+    /// Events that were stored.
+    pub accepted: usize,
+    /// Events that were stored before.
+    pub known: usize,
+}
+
+impl Acceptor {
+    /// Accepts the events of sources in a region.
+    pub fn new(home: Home) -> Self {
+        Self { home, sources: Sources::default() }
+    }
+
+    /// The region.
+    pub(crate) const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Accepts the events of a body. A repeated call with the same events changes nothing.
+    ///
+    /// # Errors
+    /// If the caller is not the source, the body is not what it posts, or the store fails. Some of the events may have
+    /// been stored then.
+    pub async fn accept(&self, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Receipt, Rejection> {
+        if body.len() > MAX_BODY {
+            return Err(Rejection::TooLarge);
+        }
+        let now = self.home.clock.now();
+        let known = self.authenticated(id, headers, body, now).await?;
+        let mut receipt = Receipt::default();
+        for event in split(known.source.kind, known.source.mapping.as_ref(), body)? {
+            match self.store(&known, &event, now).await? {
+                Accepted::New => receipt.accepted += 1,
+                Accepted::Known(_) => receipt.known += 1,
+            }
+        }
+        Ok(receipt)
+    }
+
+    /// The source, if the caller has its API key and, for a source that signs, has signed the body.
+    ///
+    /// # Errors
+    /// [`Rejection::Unauthorized`] for every other caller, with no sign of whether the source exists.
+    pub(crate) async fn authenticated(
+        &self,
+        id: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Arc<KnownSource>, Rejection> {
+        let key = api_key(headers).ok_or(Rejection::Unauthorized("no API key"))?;
+        let id: SourceId = id.parse().map_err(|_| Rejection::Unauthorized("no id of a source"))?;
+        let seen = self.sources.get(&*self.home.registry, &id, now).await?;
+        let seen = seen.ok_or(Rejection::Unauthorized("no such source"))?;
+        let (_, known) = &seen;
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key));
+        if !known.source.has_api_key(&hash, now.secs()) {
+            return Err(Rejection::Unauthorized("not an API key of the source"));
+        }
+        if known.signs() {
+            check_signature(known, headers, body, now).map_err(Rejection::Unauthorized)?;
+        }
+        self.sources.remember(&seen);
+        Ok(Arc::clone(known))
+    }
+
+    /// Stores one event and rings the queue, unless the event is done already.
+    async fn store(&self, known: &KnownSource, event: &Received, now: Millis) -> Result<Accepted, Rejection> {
+        let (source, key) = (&known.source, known.event_key(&event.id));
+        let content = URL_SAFE_NO_PAD.encode(known.content_hash(&event.payload));
+        let sealed = known
+            .inbox()
+            .seal(self.home.entropy.array(), &event_aad(&source.id, &key), &event.payload)
+            .map_err(|_| Rejection::Unauthorized("the inbox key of the source takes no message"))?;
+        let row = InboxEvent {
+            source: source.id.clone(),
+            received_at: now,
+            content: content.clone(),
+            state: InboxState::Waiting,
+            reason: None,
+            key_version: source.inbox_key.version,
+            payload: URL_SAFE_NO_PAD.encode(sealed),
+            unknown: Map::new(),
+        };
+        let accepted = inbox::accept(&*self.home.own.inbox, &key, &row, now, expiry(row.state, now)).await?;
+        let state = match &accepted {
+            Accepted::New => InboxState::Waiting,
+            Accepted::Known(stored) if stored.event.content != content => return Err(Rejection::OtherContent),
+            Accepted::Known(stored) => stored.event.state,
+        };
+        if state == InboxState::Waiting {
+            self.home.own.ingest.send(&inbox::message(&key), 0).await?;
+        }
+        Ok(accepted)
+    }
+}
+
+/// What an event is bound to: its source and the key under which it is stored.
+pub(crate) fn event_aad(source: &SourceId, key: &Hash) -> Aad {
+    Aad::new().text(source.as_str()).bytes(key)
+}
+
+/// The API key of a request: the header `x-api-key`, or a bearer token (RFC 6750 section 2.1).
+pub(crate) fn api_key(headers: &HeaderMap) -> Option<&[u8]> {
+    if let Some(key) = headers.get("x-api-key") {
+        return Some(key.as_bytes());
+    }
+    let value = headers.get("authorization")?.as_bytes();
+    let (scheme, token) = value.split_at_checked(7)?;
+    Some(if scheme.eq_ignore_ascii_case(b"bearer ") { token } else { value })
+}
+
+/// Checks the signature of a body by Standard Webhooks: `webhook-signature` has `v1a,` and an Ed25519 signature of
+/// `webhook-id`, `webhook-timestamp` and the body, joined by full stops; one of several is enough.
+fn check_signature(known: &KnownSource, headers: &HeaderMap, body: &[u8], now: Millis) -> Result<(), &'static str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let id = text("webhook-id").ok_or("no header webhook-id")?;
+    let secs = text("webhook-timestamp").ok_or("no header webhook-timestamp")?;
+    let at = secs.parse::<u64>().ok().and_then(|secs| secs.checked_mul(1000)).ok_or("webhook-timestamp is no time")?;
+    if at.abs_diff(now.0) > MAX_SKEW_MS {
+        return Err("webhook-timestamp is too far from now");
+    }
+    let message = [id.as_bytes(), b".", secs.as_bytes(), b".", body].concat();
+    let signatures = text("webhook-signature").ok_or("no header webhook-signature")?;
+    let decoded = signatures.split(' ').filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1a,")?).ok());
+    let mut decoded = decoded.take(8);
+    if decoded.any(|signature| known.verifies(&message, &signature)) { Ok(()) } else { Err("the signature is wrong") }
+}

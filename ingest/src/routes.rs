@@ -1,0 +1,66 @@
+//! The routes that sources post to.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::json;
+use umoja_schema::SourceKind;
+
+use crate::accept::Acceptor;
+use crate::problem::Rejection;
+use crate::providers::{MAX_BODY, Malformed};
+
+/// The header by which Okta asks whether a URL is one that wants its events.
+const OKTA_CHALLENGE: &str = "x-okta-verification-challenge";
+
+/// The routes of a region's sources.
+pub fn router(acceptor: Arc<Acceptor>) -> Router {
+    Router::new().route("/v1/sources/{source}/events", post(accept).get(verify)).with_state(acceptor)
+}
+
+/// Accepts the events of a body: 202 once they are stored.
+async fn accept(State(acceptor): State<Arc<Acceptor>>, Path(source): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let answer = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => acceptor.accept(&source, &parts.headers, &body.to_bytes()).await,
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Rejection::TooLarge),
+        Err(_) => Err(Rejection::Malformed(Malformed::Json)),
+    };
+    match answer {
+        Ok(receipt) => (StatusCode::ACCEPTED, Json(receipt)).into_response(),
+        Err(rejection) => rejected(&source, rejection),
+    }
+}
+
+/// Answers Okta's one-time verification of an event hook's URL.
+async fn verify(State(acceptor): State<Arc<Acceptor>>, Path(source): Path<String>, headers: HeaderMap) -> Response {
+    let now = acceptor.home().clock.now();
+    let known = match acceptor.authenticated(&source, &headers, b"", now).await {
+        Ok(known) => known,
+        Err(rejection) => return rejected(&source, rejection),
+    };
+    match headers.get(OKTA_CHALLENGE).and_then(|value| value.to_str().ok()) {
+        Some(challenge) if known.source.kind == SourceKind::Okta => {
+            Json(json!({ "verification": challenge })).into_response()
+        }
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    }
+}
+
+/// The answer, after logging what the caller does not get to know.
+fn rejected(source: &str, rejection: Rejection) -> Response {
+    match &rejection {
+        Rejection::Unauthorized(cause) => {
+            let source = source.parse::<umoja_schema::SourceId>().ok();
+            tracing::warn!(source = source.map(tracing::field::display), cause, "events are not accepted");
+        }
+        Rejection::Store(error) => tracing::error!(source, %error, "events are not accepted"),
+        _ => tracing::warn!(source, code = rejection.details().code, "events are not accepted"),
+    }
+    rejection.into_response()
+}

@@ -1,0 +1,270 @@
+//! Applies the events of the inbox to people. A message of the queue names an event; the event itself is read from the
+//! inbox, so a message may come late, twice or never: the worker rings again for events that wait.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::Map;
+use umoja_accounts::People;
+use umoja_accounts::import::{Failed, Hashing, Importer, Stopped};
+use umoja_accounts::incoming::{Applied, Feeder, Marks};
+use umoja_schema::ingest::{InboxEvent, InboxState};
+use umoja_schema::{Mark, Message, names};
+use umoja_store::Home;
+use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
+use umoja_store::ports::{Inbox, Queue, StoreError};
+use umoja_store::serving::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
+
+use crate::accept::event_aad;
+use crate::providers::{Read, Reading, read};
+use crate::source::{Hash, KnownSource, Sources};
+
+/// The report of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IngestReport {
+    /// Messages received.
+    pub received: usize,
+    /// Events that were applied, handed to the home of their source, kept or parked.
+    pub done: usize,
+    /// Messages about events that were done before.
+    pub overtaken: usize,
+    /// Messages that repeat another message of the run.
+    pub coalesced: usize,
+    /// Messages released for later.
+    pub postponed: usize,
+    /// Messages that cannot be processed and are now quarantined.
+    pub quarantined: usize,
+    /// Why the run ended.
+    pub ended: Ended,
+}
+
+/// Why an event is parked, as its row says it.
+mod code {
+    pub(super) const NO_SOURCE: &str = "source_unknown";
+    pub(super) const NO_COMPANY: &str = "company_unknown";
+    pub(super) const NO_HOME: &str = "home_unknown";
+    pub(super) const SEALED: &str = "cannot_be_opened";
+    pub(super) const MALFORMED: &str = "malformed";
+    pub(super) const OTHER_CONTENT: &str = "event_id_reused";
+}
+
+/// What applies events in a region.
+pub struct Worker {
+    people: People,
+    hashing: Hashing,
+    sources: Sources,
+}
+
+impl Worker {
+    /// A worker on the people of a region.
+    pub fn new(people: People, hashing: Hashing) -> Self {
+        Self { people, hashing, sources: Sources::default() }
+    }
+
+    /// Applies the events in the queue, up to the limit of one run.
+    pub async fn run(&self) -> IngestReport {
+        let (tally, ended) = serve(self.home(), self).await;
+        let Tally { received, done, overtaken, coalesced, postponed, quarantined } = tally;
+        let report = IngestReport { received, done, overtaken, coalesced, postponed, quarantined, ended };
+        if report != IngestReport::default() {
+            tracing::info!(received, done, overtaken, coalesced, postponed, quarantined, ?ended, "events applied");
+        }
+        report
+    }
+
+    /// Rings again for the events that have waited for a while, because a ring may be lost between the inbox and the
+    /// queue. Returns their number.
+    ///
+    /// # Errors
+    /// If the inbox or the queue fails.
+    pub async fn ring_again(&self) -> Result<u64, StoreError> {
+        let (home, now) = (self.home(), self.home().clock.now());
+        let (mut rung, mut after) = (0, None);
+        loop {
+            let page = inbox::page(&*home.own.inbox, after, PAGE, now).await?;
+            for StoredEvent { key, event, .. } in page.events {
+                if event.state == InboxState::Waiting && !event.received_at.is_within(WAITING_MS, now) {
+                    home.own.ingest.send(&inbox::message(&key), 0).await?;
+                    rung += 1;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(rung);
+            }
+        }
+    }
+
+    const fn home(&self) -> &Home {
+        &self.people.home
+    }
+
+    async fn handle(&self, key: &Hash) -> Result<Served, Failed> {
+        let (home, now) = (self.home(), self.home().clock.now());
+        let Some(stored) = inbox::event(&*home.own.inbox, key, now).await? else { return Ok(Served::Overtaken) };
+        if stored.event.state != InboxState::Waiting {
+            return Ok(Served::Overtaken);
+        }
+        let Some((_, known)) = self.sources.get(&*home.registry, &stored.event.source, now).await? else {
+            return self.settle(&stored, InboxState::Parked, Some(code::NO_SOURCE)).await;
+        };
+        if !known.source.enabled {
+            return Ok(Served::Blocked);
+        }
+        if known.source.home != home.own.name {
+            return self.pass_on(key, &stored, &known).await;
+        }
+        let aad = event_aad(&known.source.id, key);
+        let sealed = URL_SAFE_NO_PAD.decode(&stored.event.payload).unwrap_or_default();
+        let Ok(payload) = self.people.secrets.inbox_key(stored.event.key_version).open(&aad, &sealed) else {
+            return self.settle(&stored, InboxState::Parked, Some(code::SEALED)).await;
+        };
+        let reading = Reading { received_at: stored.event.received_at, mapping: known.source.mapping.as_ref() };
+        let changes = match read(known.source.kind, &payload, &reading) {
+            Ok(Read::Changes(changes)) => changes,
+            Ok(Read::Unknown) => return self.settle(&stored, InboxState::Ignored, None).await,
+            Err(error) => {
+                tracing::warn!(source = %known.source.id, %error, "an event cannot be read");
+                return self.settle(&stored, InboxState::Parked, Some(code::MALFORMED)).await;
+            }
+        };
+        let Some(company) = home.registry.company(&known.source.company).await? else {
+            return self.settle(&stored, InboxState::Parked, Some(code::NO_COMPANY)).await;
+        };
+        if !company.enabled {
+            return Ok(Served::Blocked);
+        }
+        let feeder = Feeder {
+            importer: Importer {
+                people: self.people.clone(),
+                hashing: self.hashing.clone(),
+                keys: self.people.secrets.password_keys().hash_keys.clone(),
+                company: Arc::new(company),
+                dry_run: false,
+                is_strict: false,
+            },
+            source: Arc::clone(&known.source),
+            marks: Arc::new(InboxMarks { home: home.clone(), known: Arc::clone(&known) }),
+        };
+        for change in &changes {
+            match feeder.apply(change).await {
+                Ok(applied) => log(&known, &applied),
+                Err(failed) if failed.is_transient() => return Err(failed),
+                Err(Failed::Rejected(reason)) => {
+                    tracing::warn!(source = %known.source.id, %reason, "an event is parked");
+                    return self.settle(&stored, InboxState::Parked, Some(reason.code())).await;
+                }
+                Err(failed) => return Err(failed),
+            }
+        }
+        self.settle(&stored, InboxState::Done, None).await
+    }
+
+    /// Hands an event to the home region of its source, which applies all of them in one order.
+    async fn pass_on(&self, key: &Hash, stored: &StoredEvent, known: &KnownSource) -> Result<Served, Failed> {
+        let Some(peer) = self.home().peers.iter().find(|peer| peer.ports.name == known.source.home) else {
+            return self.settle(stored, InboxState::Parked, Some(code::NO_HOME)).await;
+        };
+        let handed = async {
+            let now = self.home().clock.now();
+            let row = InboxEvent { unknown: Map::new(), ..stored.event.clone() };
+            let accepted = inbox::accept(&*peer.ports.inbox, key, &row, now, expiry(row.state, now)).await?;
+            peer.ports.ingest.send(&inbox::message(key), 0).await?;
+            Ok::<_, StoreError>(accepted)
+        };
+        match handed.await {
+            // The home accepted another event under this id before.
+            Ok(Accepted::Known(other)) if other.event.content != stored.event.content => {
+                self.settle(stored, InboxState::Parked, Some(code::OTHER_CONTENT)).await
+            }
+            Ok(_) => self.settle(stored, InboxState::Done, None).await,
+            Err(error) => {
+                tracing::warn!(source = %known.source.id, %error, "an event waits for the home region of its source");
+                Ok(Served::Later)
+            }
+        }
+    }
+
+    /// Stores what has become of an event.
+    async fn settle(
+        &self,
+        stored: &StoredEvent,
+        state: InboxState,
+        reason: Option<&'static str>,
+    ) -> Result<Served, Failed> {
+        let event = InboxEvent { state, reason: reason.map(str::to_owned), ..stored.event.clone() };
+        let now = self.home().clock.now();
+        let is_stored = inbox::replace_event(&*self.home().own.inbox, stored, &event, now, expiry(state, now)).await?;
+        // Another worker was faster, and the event is the same.
+        Ok(if is_stored { Served::Done } else { Served::Overtaken })
+    }
+}
+
+/// How many rows of the inbox are read at a time.
+const PAGE: usize = 100;
+
+/// How long an event waits before the worker rings for it again, in milliseconds.
+const WAITING_MS: u64 = 60_000;
+
+impl Serve for Worker {
+    fn name(&self) -> String {
+        names::queue::INGEST.to_owned()
+    }
+
+    fn queue(&self) -> &dyn Queue {
+        &*self.home().own.ingest
+    }
+
+    fn key(&self, message: &Message) -> Result<String, &'static str> {
+        match message {
+            Message::Ingest { key } => Ok(key.clone()),
+            _ => Err(WRONG_QUEUE),
+        }
+    }
+
+    async fn serve(&self, message: &Message) -> Served {
+        let Message::Ingest { key } = message else { return Served::Failed };
+        let Some(key) = inbox::key_of(key) else {
+            return Served::Quarantined("the message has no key of an event");
+        };
+        match self.handle(&key).await {
+            Ok(served) => served,
+            Err(Failed::Stopped(Stopped::Store(error))) => own_failed(&error),
+            Err(error) if error.is_transient() => Served::Later,
+            Err(error) => {
+                tracing::warn!(%error, "an event was not applied");
+                Served::Failed
+            }
+        }
+    }
+}
+
+fn log(known: &KnownSource, applied: &Applied) {
+    tracing::debug!(source = %known.source.id, ?applied, "a change was applied");
+}
+
+/// What the inbox remembers of deleted users.
+struct InboxMarks {
+    home: Home,
+    known: Arc<KnownSource>,
+}
+
+#[async_trait]
+impl Marks for InboxMarks {
+    async fn mark(&self, subject: &str) -> Result<Option<Mark>, StoreError> {
+        inbox::mark(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
+    }
+
+    async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {
+        inbox::raise_mark(self.inbox(), &self.known.mark_key(subject), mark, self.home.clock.now()).await.map(drop)
+    }
+}
+
+impl InboxMarks {
+    fn inbox(&self) -> &dyn Inbox {
+        &*self.home.own.inbox
+    }
+}

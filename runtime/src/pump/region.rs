@@ -1,0 +1,324 @@
+//! The background work of one region, a step at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use umoja_ingest::{IngestReport, Worker};
+use umoja_local::{Housekept, RegionStore};
+use umoja_reconciler::{
+    AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
+    merge_users, repair_keys,
+};
+use umoja_replicator::{BatchOutcome, Replicator};
+use umoja_schema::{Millis, Region};
+use umoja_store::ports::StoreError;
+use umoja_store::seal::Sealer;
+use umoja_store::{Change, Home, Peer};
+
+use crate::backlog::{Backlog, CURSOR, LagThresholds};
+use crate::record;
+
+/// The most changes of one step: as many as one Lambda invocation handles.
+const BATCH: usize = 200;
+/// The most rows of a kind that one housekeeping transaction removes.
+const HOUSEKEEP: usize = 1000;
+/// How often, in milliseconds, a stream stores its position. After a crash, changes after the stored position are
+/// handled again.
+const SAVE_MS: u64 = 200;
+/// How old an HLC timestamp may be to count for the replication lag. An older item was changed without a new HLC
+/// timestamp, or had to wait for a process to serve it.
+const WRITTEN_WITHIN_MS: u64 = 60_000;
+/// The first and the longest wait of a stream that makes no progress.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The background work of one region, a step at a time.
+pub struct RegionPump {
+    store: RegionStore,
+    home: Home,
+    sealer: Arc<Sealer>,
+    replicator: Replicator,
+    ingest: Option<Worker>,
+}
+
+/// The result of one step of [`RegionPump::replicate`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The position in the change log after the step: all changes up to it are handled.
+    pub position: u64,
+    /// The result of the batch.
+    pub outcome: BatchOutcome,
+}
+
+/// The result of one step of [`RegionPump::reconcile`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciled {
+    /// The report of each peer's retry queue.
+    pub retries: Vec<(Region, RetryReport)>,
+    /// The report of the queue of missing wrapped keys.
+    pub keys: RepairReport,
+    /// The report of the queue of merges.
+    pub merges: MergeReport,
+}
+
+impl RegionPump {
+    /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
+    pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
+        Self { store, replicator: Replicator::new(home.clone()), home, sealer, ingest: None }
+    }
+
+    /// The same work, and that of applying the events of sources.
+    #[must_use]
+    pub fn with_ingest(self, worker: Worker) -> Self {
+        Self { ingest: Some(worker), ..self }
+    }
+
+    /// The ports of its services.
+    pub(super) const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// True if it applies the events of sources.
+    pub(super) const fn ingests(&self) -> bool {
+        self.ingest.is_some()
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        self.store.region()
+    }
+
+    /// Handles the next batch of the change log and stores its position, which never passes a record that was not
+    /// handled.
+    pub async fn replicate(&self) -> Result<Step, StoreError> {
+        let position = self.store.cursor(CURSOR).await?;
+        let step = self.replicate_from(position).await?;
+        if step.position > position {
+            self.store.advance_cursor(CURSOR, step.position).await?;
+        }
+        Ok(step)
+    }
+
+    async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
+        let changes = self.store.changes(position, BATCH)?;
+        let outcome = self.replicator.handle(&changes).await;
+        let handled = handled(&changes, &outcome);
+        record::replicated(outcome.sent, outcome.queued);
+        record::quarantined(outcome.quarantined);
+        if outcome.sent > 0 {
+            self.record_lags(handled);
+        }
+        // The store's sequences are decimal numbers.
+        let position = handled.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
+        Ok(Step { position, outcome })
+    }
+
+    fn record_lags(&self, handled: &[Change]) {
+        let now = self.home.clock.now();
+        let timestamps = handled.iter().filter_map(|change| record::hlc(change, self.region()));
+        let lags = timestamps.map(|hlc| now.since(hlc.millis()));
+        lags.filter(|lag| *lag <= WRITTEN_WITHIN_MS).for_each(record::lag);
+    }
+
+    /// Processes the retry queue of every peer, the queue of missing wrapped keys and the queue of merges once.
+    pub async fn reconcile(&self) -> Reconciled {
+        let mut retries = Vec::new();
+        for peer in &self.home.peers {
+            retries.push((peer.ports.name.clone(), self.drain(peer).await));
+        }
+        Reconciled { retries, keys: self.repair().await, merges: self.merge().await }
+    }
+
+    pub(super) async fn drain(&self, peer: &Peer) -> RetryReport {
+        let report = drain_retries(&self.home, peer).await;
+        record::replicated(report.replicated, 0);
+        record::quarantined(report.quarantined);
+        report
+    }
+
+    pub(super) async fn repair(&self) -> RepairReport {
+        let report = repair_keys(&self.home, &self.sealer).await;
+        record::quarantined(report.quarantined);
+        report
+    }
+
+    pub(super) async fn merge(&self) -> MergeReport {
+        let report = merge_users(&self.home, &self.sealer).await;
+        record::quarantined(report.quarantined);
+        report
+    }
+
+    /// Applies the events of sources in the queue once.
+    pub async fn ingest(&self) -> IngestReport {
+        let Some(worker) = &self.ingest else { return IngestReport::default() };
+        let report = worker.run().await;
+        record::quarantined(report.quarantined);
+        report
+    }
+
+    /// Rings again for events that wait in the inbox without a message in the queue.
+    ///
+    /// # Errors
+    /// If the inbox or the queue fails.
+    pub async fn ring_again(&self) -> Result<u64, StoreError> {
+        match &self.ingest {
+            Some(worker) => worker.ring_again().await,
+            None => Ok(0),
+        }
+    }
+
+    /// Applies events until stopped: at once while there are some, and looks again after the pause.
+    pub(super) async fn apply_events(&self, pause: Duration, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if self.ingest().await.done == 0 {
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
+    }
+
+    /// Compares the region with each of its peers and with its derived tables, and repairs what differs, until all
+    /// comparisons are done or the time is `until`.
+    pub async fn anti_entropy(&self, settings: &AntiEntropySettings, until: Millis) -> Vec<AntiEntropyRun> {
+        let peers: Vec<Region> = self.home.peers.iter().map(|peer| peer.ports.name.clone()).collect();
+        let runs = anti_entropy(&self.home, &peers, settings, until).await;
+        record::anti_entropy(&runs);
+        if let Some(parts) = record::missing_keys(&runs) {
+            record::set_missing_keys(self.region(), parts);
+        }
+        if let Some(age_ms) = record::age_ms(&runs, self.home.clock.now()) {
+            record::set_anti_entropy_age(self.region(), age_ms);
+        }
+        runs
+    }
+
+    /// Records how many messages are in each queue, and how far the peers are behind.
+    pub(super) async fn measure(&self) {
+        match Backlog::of(&self.store, &*self.home.clock).await {
+            Ok(backlog) => {
+                record::backlog(self.region(), &backlog);
+                if backlog.exceeds(&LagThresholds::default()) {
+                    let Backlog { changes, oldest_ms } = backlog;
+                    tracing::warn!(region = %self.region(), changes, oldest_ms, "the peers are far behind a region");
+                }
+            }
+            Err(error) => tracing::warn!(region = %self.region(), %error, "the change log cannot be read"),
+        }
+        for (name, queue) in self.home.queues() {
+            match queue.depth().await {
+                Ok(depth) => record::queued(self.region(), &name, depth),
+                Err(error) => tracing::warn!(region = %self.region(), queue = name, %error, "a queue does not respond"),
+            }
+        }
+    }
+
+    /// Removes expired rows and handled changes. Returns what it removed.
+    pub async fn housekeep(&self) -> Result<Housekept, StoreError> {
+        let mut all = Housekept::default();
+        loop {
+            let removed = self.store.housekeep(HOUSEKEEP).await?;
+            all.idempotency += removed.idempotency;
+            all.inbox += removed.inbox;
+            all.changes += removed.changes;
+            if !removed.may_have_more(HOUSEKEEP) {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Replicates until stopped. Wakes on each commit of this process, and periodically for commits of other processes.
+    pub(super) async fn stream(&self, poll: Duration, mut stop: watch::Receiver<bool>) {
+        let mut cursor = Cursor::default();
+        let mut back_off = BACK_OFF.0;
+        while !*stop.borrow() {
+            let wait = match self.stream_step(&mut cursor).await {
+                Ok(Progress::More) => {
+                    back_off = BACK_OFF.0;
+                    continue;
+                }
+                Ok(Progress::Idle) => {
+                    back_off = BACK_OFF.0;
+                    None
+                }
+                Ok(Progress::Stuck) => Some(back_off),
+                Err(error) => {
+                    tracing::error!(region = %self.region(), %error, "the change log cannot be read");
+                    Some(back_off)
+                }
+            };
+            if let Some(wait) = wait {
+                back_off = (back_off * 2).min(BACK_OFF.1);
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    _ = stop.changed() => {}
+                }
+            } else {
+                tokio::select! {
+                    () = self.store.wait_for_change(cursor.position) => {}
+                    () = sleep(poll) => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
+        if let Err(error) = self.save(&mut cursor).await {
+            tracing::warn!(region = %self.region(), %error, "the position was not stored; changes will be repeated");
+        }
+    }
+
+    async fn stream_step(&self, cursor: &mut Cursor) -> Result<Progress, StoreError> {
+        if !cursor.read {
+            cursor.position = self.store.cursor(CURSOR).await?;
+            (cursor.saved, cursor.read) = (cursor.position, true);
+        }
+        let step = self.replicate_from(cursor.position).await?;
+        let advanced = step.position > cursor.position;
+        cursor.position = step.position;
+        let now = self.home.clock.now();
+        // Storing the position costs a durable write that the next batch would wait for, so it is done only now and
+        // then.
+        if cursor.saved_at.is_none_or(|saved| now.since(saved) >= SAVE_MS) {
+            self.save(cursor).await?;
+            cursor.saved_at = Some(now);
+        }
+        Ok(match (&step.outcome.failed, advanced) {
+            (None, false) => Progress::Idle,
+            (Some(_), false) => Progress::Stuck,
+            (_, true) => Progress::More,
+        })
+    }
+
+    async fn save(&self, cursor: &mut Cursor) -> Result<(), StoreError> {
+        if cursor.position > cursor.saved {
+            self.store.advance_cursor(CURSOR, cursor.position).await?;
+            cursor.saved = cursor.position;
+        }
+        Ok(())
+    }
+}
+
+/// The position of a stream, and the stored one.
+#[derive(Default)]
+struct Cursor {
+    read: bool,
+    position: u64,
+    saved: u64,
+    saved_at: Option<Millis>,
+}
+
+enum Progress {
+    More,
+    Idle,
+    Stuck,
+}
+
+/// The handled changes of a batch: all before the lowest record that failed.
+fn handled<'a>(changes: &'a [Change], outcome: &BatchOutcome) -> &'a [Change] {
+    match &outcome.failed {
+        None => changes,
+        Some(failed) => changes.split(|change| change.sequence == *failed).next().unwrap_or_default(),
+    }
+}

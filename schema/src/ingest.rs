@@ -1,0 +1,235 @@
+//! Sources: the identity providers and other systems that feed the store, and the events that they send.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::company::is_newer;
+use crate::{ApiKeyHash, CompanyId, CompanyKey, IdError, Millis, Region, SourceId};
+
+/// What kind of system a source is, which decides how its events are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Auth0: Actions, Event Streams and Log Streams.
+    Auth0,
+    /// A user pool of Amazon Cognito.
+    Cognito,
+    /// Okta: event hooks.
+    Okta,
+    /// Keycloak: an event listener that posts events.
+    Keycloak,
+    /// A SCIM 2.0 client (RFC 7644), such as Okta or Microsoft Entra.
+    Scim,
+    /// Any system that posts JSON, read by a mapping.
+    Generic,
+}
+
+impl SourceKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [Self::Auth0, Self::Cognito, Self::Okta, Self::Keycloak, Self::Scim, Self::Generic];
+
+    /// The name on the command line and in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth0 => "auth0",
+            Self::Cognito => "cognito",
+            Self::Okta => "okta",
+            Self::Keycloak => "keycloak",
+            Self::Scim => "scim",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A source: one system that feeds the users of one company. Operators write it, the same in every region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngestSource {
+    /// Its id.
+    pub id: SourceId,
+    /// How often the source was changed. Of two genuine documents of one source, the one with more changes is newer.
+    pub revision: u64,
+    /// The company whose users it feeds. It speaks for this company only.
+    pub company: CompanyId,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// The region that applies its events. Events that other regions accept are handed to it.
+    pub home: Region,
+    /// If false, its events are accepted and wait.
+    pub enabled: bool,
+    /// The hash of each live API key; more than one while a key is rotated.
+    pub api_keys: Vec<ApiKeyHash>,
+    /// The public keys that sign its events; without any, its API key is enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<CompanyKey>,
+    /// The public key to which events are sealed.
+    pub inbox_key: InboxPublicKey,
+    /// The random key of the hashes under which events are stored: 32 bytes, unpadded base64url.
+    pub hash_key: String,
+    /// What it may do beyond its company.
+    #[serde(default)]
+    pub allowed: Allowed,
+    /// How a user is read from an event: a mapping as imports have it. Only for [`SourceKind::Generic`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<Value>,
+    /// Members written by a newer version of Umoja.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// What a source may do to a person beyond its own company.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
+    /// A suspension at the provider disables the user for all companies.
+    #[serde(default)]
+    pub disable: bool,
+    /// A deletion at the provider erases the person if no other company is linked to it.
+    #[serde(default)]
+    pub erase: bool,
+}
+
+/// An X25519 public key (RFC 9180 section 7.1) to which events are sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxPublicKey {
+    /// The version of the key pair, from 1.
+    pub version: u32,
+    /// The 32 bytes of the public key, unpadded base64url.
+    pub public_key: String,
+}
+
+impl IngestSource {
+    /// True if the source has an API key with this hash (SHA-256, unpadded base64url) that has not ended.
+    pub fn has_api_key(&self, hash: &str, now_secs: u64) -> bool {
+        ApiKeyHash::is_among(&self.api_keys, hash, now_secs)
+    }
+
+    /// Whether this document replaces another one of the source, as [`Company::is_newer_than`](crate::Company) says.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        is_newer((self.revision, self), (other.revision, other))
+    }
+
+    /// True if an operator removed the source. Its document stays, so that no older one can take its place.
+    pub fn is_ended(&self) -> bool {
+        self.api_keys.is_empty()
+    }
+
+    /// Removes the source: without an API key no event is accepted.
+    pub fn end(&mut self) {
+        self.enabled = false;
+        self.api_keys.clear();
+        self.signing_keys.clear();
+        self.mapping = None;
+    }
+
+    /// The prefix of the names of the settings that hold sources.
+    pub const SETTINGS: &'static str = "source/";
+
+    /// The name of the setting that holds the source with this id.
+    pub fn setting(id: &SourceId) -> String {
+        format!("{}{id}", Self::SETTINGS)
+    }
+
+    /// The id of the source that a setting holds, if it holds one.
+    pub fn id_of_setting(name: &str) -> Option<Result<SourceId, IdError>> {
+        name.strip_prefix(Self::SETTINGS).map(str::parse)
+    }
+}
+
+/// An event of a source as the table `inbox` has it. It has no personal data but in the sealed payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxEvent {
+    /// The source.
+    pub source: SourceId,
+    /// When a region accepted the event.
+    pub received_at: Millis,
+    /// A keyed hash of the payload, unpadded base64url: it shows that an event id came again with another payload.
+    pub content: String,
+    /// Where the event is on its way.
+    pub state: InboxState,
+    /// The code of the reason why it is parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The version of the key pair to which the payload is sealed.
+    pub key_version: u32,
+    /// The payload sealed by HPKE (RFC 9180), unpadded base64url.
+    pub payload: String,
+    /// The proof, and members written by a newer version of Umoja.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// Where an event is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InboxState {
+    /// It waits to be applied.
+    Waiting,
+    /// It was applied, or handed to the home of its source.
+    Done,
+    /// It is kept because its type is unknown here, and changes nothing.
+    Ignored,
+    /// It cannot be applied. An operator can have it tried again.
+    Parked,
+}
+
+/// How a user stands at the company of a source. Of two that hold at the same time, the greater one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The user may log in.
+    Active,
+    /// The user may not log in.
+    Suspended,
+    /// The provider has deleted the user, who may not log in.
+    Deleted,
+}
+
+/// The standing of a user since a time. The newest one is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// The provider's time.
+    pub at: Millis,
+    /// The standing.
+    pub standing: Standing,
+}
+
+/// What the table `inbox` remembers of a user that no part remembers: events of the past do not bring a deleted user
+/// back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMark {
+    /// The mark.
+    #[serde(flatten)]
+    pub mark: Mark,
+    /// The proof, and members written by a newer version of Umoja.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_their_names() {
+        for kind in SourceKind::ALL {
+            assert_eq!(SourceKind::from_name(kind.as_str()), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert_eq!(SourceKind::from_name("ldap"), None);
+    }
+
+    #[test]
+    fn a_setting_names_its_source() {
+        let id: SourceId = "shop-auth0".parse().unwrap();
+        let setting = IngestSource::setting(&id);
+        assert_eq!(setting, format!("{}/shop-auth0", crate::names::setting::SOURCE));
+        assert_eq!(IngestSource::id_of_setting(&setting), Some(Ok(id)));
+        assert_eq!(IngestSource::id_of_setting("regions"), None);
+        assert!(IngestSource::id_of_setting("source/").unwrap().is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! Queues whose messages each ask for one thing: received in chunks and processed concurrently.
+
+mod messages;
+mod runs;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::stream::{self, StreamExt as _};
+use umoja_schema::Message;
+
+pub use self::messages::Unfit;
+use self::messages::{Place, block, delete, postpone, quarantine, receive, release};
+use self::runs::CHUNKS;
+pub use self::runs::{CONCURRENT, Ended, VISIBILITY_SECS};
+use crate::Home;
+use crate::ports::{Delivery, Queue, StoreError};
+
+/// The result for a message.
+#[derive(Debug)]
+pub enum Served {
+    /// The work is done.
+    Done,
+    /// There is nothing left to do.
+    Overtaken,
+    /// A dependency does not respond. Try again after a growing delay.
+    Later,
+    /// An operator has to act first. Try again after the longest delay.
+    Blocked,
+    /// The own table or the peer does not respond, so the run ends. Try again after a growing delay.
+    Stopped(Ended),
+    /// Not attempted, because the run ends.
+    Skipped,
+    /// The attempt failed. The message becomes a dead letter if that does not change.
+    Failed,
+    /// It can never be processed. The text says why.
+    Quarantined(&'static str),
+}
+
+/// The result for a message when the own table failed.
+pub fn own_failed(error: &StoreError) -> Served {
+    tracing::warn!(%error, "the own table failed");
+    if error.is_transient() { Served::Stopped(Ended::OwnDown) } else { Served::Failed }
+}
+
+/// Why a message of another queue is quarantined.
+pub const WRONG_QUEUE: &str = "the message belongs in another queue";
+
+/// A queue, and what processes its messages.
+pub trait Serve: Sync {
+    /// The queue's name.
+    fn name(&self) -> String;
+
+    /// The queue.
+    fn queue(&self) -> &dyn Queue;
+
+    /// The key by which an operator finds the users of a quarantined message.
+    ///
+    /// # Errors
+    /// Why the message does not belong in this queue.
+    fn key(&self, message: &Message) -> Result<String, &'static str>;
+
+    /// Whether what the messages need responds: why the run ends at once, or `None`.
+    fn outage(&self) -> impl Future<Output = Option<Ended>> + Send {
+        std::future::ready(None)
+    }
+
+    /// Does the work of a message, once for all messages that ask for it.
+    fn serve(&self, message: &Message) -> impl Future<Output = Served> + Send;
+}
+
+/// How many messages had which result.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Messages received.
+    pub received: usize,
+    /// Units of work that were done, not messages.
+    pub done: usize,
+    /// Messages for which there was nothing left to do.
+    pub overtaken: usize,
+    /// Messages that repeat another message of the run.
+    pub coalesced: usize,
+    /// Messages released for later.
+    pub postponed: usize,
+    /// Messages that can never be processed and are now quarantined.
+    pub quarantined: usize,
+}
+
+/// Processes the messages of a queue, up to the limit of one run.
+pub async fn serve<S: Serve>(home: &Home, served: &S) -> (Tally, Ended) {
+    let mut tally = Tally::default();
+    let ended = run(home, served, &mut tally).await;
+    (tally, ended)
+}
+
+async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
+    if let Err(error) = home.own.users.probe().await {
+        tracing::warn!(%error, "the own table does not respond");
+        return Ended::OwnDown;
+    }
+    if let Some(ended) = served.outage().await {
+        return ended;
+    }
+    for _ in 0..CHUNKS {
+        let deliveries = match receive(served.queue()).await {
+            Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
+            Ok(deliveries) => deliveries,
+            Err(error) => {
+                tracing::warn!(queue = served.name(), %error, "a queue does not respond");
+                return Ended::QueueDown;
+            }
+        };
+        if let Some(ended) = chunk(home, served, deliveries, tally).await {
+            return ended;
+        }
+    }
+    Ended::Bounded
+}
+
+/// Reads a message and checks that it belongs in the queue.
+fn read<S: Serve>(served: &S, text: &str) -> Result<Message, Unfit> {
+    let message = Unfit::read(text)?;
+    served.key(&message).map_err(Unfit::Unreadable)?;
+    Ok(message)
+}
+
+/// Does the work of a message, unless that of another has ended the run.
+async fn attempt<S: Serve>(served: &S, message: &Message, ends: &AtomicBool) -> Served {
+    if ends.load(Ordering::Relaxed) {
+        return Served::Skipped;
+    }
+    let result = served.serve(message).await;
+    if matches!(result, Served::Stopped(_)) {
+        ends.store(true, Ordering::Relaxed);
+    }
+    result
+}
+
+async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tally: &mut Tally) -> Option<Ended> {
+    let (queue, entropy) = (served.queue(), &*home.entropy);
+    let place = |key: String| Place { table: served.name(), key };
+    let mut asked: BTreeMap<Message, Vec<Delivery>> = BTreeMap::new();
+    tally.received += deliveries.len();
+    for delivery in deliveries {
+        match read(served, &delivery.text) {
+            Ok(message) => asked.entry(message).or_default().push(delivery),
+            Err(Unfit::Newer) => {
+                release(queue, &[delivery], entropy).await;
+                tally.postponed += 1;
+            }
+            Err(Unfit::Unreadable(reason)) => {
+                tally.quarantined += quarantine(home, queue, place("?".to_owned()), reason, &[delivery]).await;
+            }
+        }
+    }
+    let ends = AtomicBool::new(false);
+    let all: Vec<_> = asked.keys().map(|message| attempt(served, message, &ends)).collect();
+    let all: Vec<Served> = stream::iter(all).buffered(CONCURRENT).collect().await;
+
+    let mut ended = None;
+    for ((message, deliveries), result) in asked.iter().zip(all) {
+        match &result {
+            Served::Done | Served::Overtaken => delete(queue, deliveries).await,
+            Served::Later | Served::Stopped(_) | Served::Skipped => postpone(queue, deliveries, message, entropy).await,
+            Served::Blocked => block(queue, deliveries, message, entropy).await,
+            Served::Failed => release(queue, deliveries, entropy).await,
+            Served::Quarantined(reason) => {
+                let key = served.key(message).unwrap_or_default();
+                tally.quarantined += quarantine(home, queue, place(key), reason, deliveries).await;
+            }
+        }
+        match result {
+            Served::Done => tally.done += 1,
+            Served::Overtaken => tally.overtaken += deliveries.len(),
+            Served::Quarantined(_) => {}
+            Served::Stopped(why) => {
+                tally.postponed += deliveries.len();
+                ended = ended.or(Some(why));
+            }
+            _ => tally.postponed += deliveries.len(),
+        }
+        tally.coalesced += deliveries.len() - 1;
+    }
+    ended
+}

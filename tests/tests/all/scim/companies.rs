@@ -1,0 +1,138 @@
+//! A client speaks for its company only.
+
+use serde_json::json;
+
+use super::{Server, story, user};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+#[test]
+fn a_person_that_a_trusted_company_knows_is_linked_and_keeps_its_password_and_values() {
+    story(8_621, async |d| {
+        let body = json!({
+            "email": "ada@example.com", "email_verified": true, "password": PASSWORD, "profile": { "given_name": "Ada" },
+        });
+        let known = d.call(0, "register", body).await.ok(201).id();
+        let scim = Server::of(&d, &d.food).await;
+        let mut ada = user("ada@food.example", "ada@example.com");
+        ada["name"] = json!({ "givenName": "Augusta", "familyName": "Lovelace" });
+        ada["password"] = "another password that is long".into();
+        let linked = scim.post(ada).await.ok(201);
+        assert_eq!((linked.id(), &linked.body["name"]["givenName"]), (known.clone(), &json!("Augusta")));
+        let stored = d.call(0, "lookup", json!({ "id": known })).await.ok(200).body["user"].clone();
+        assert_eq!(stored["profile"]["given_name"], "Ada", "a match replaces no value");
+        assert_eq!(stored["profile"]["family_name"], "Lovelace");
+        assert!(d.accepts(0, "ada@example.com", PASSWORD).await);
+        assert!(!d.accepts(0, "ada@example.com", "another password that is long").await);
+    });
+}
+
+#[test]
+fn an_untrusted_company_does_not_get_the_person_of_another_one() {
+    story(8_622, async |d| {
+        let known = d.register(0, "ada@example.com", PASSWORD).await.ok(201).id();
+        let scim = Server::of(&d, &d.blog).await;
+        let made = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
+        assert_ne!(made, known);
+        // Both own the address, as after an import, and the earlier owner is found.
+        assert_eq!(d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.ok(200).id(), known);
+        assert_eq!(scim.filter("userName eq \"ada\"").await, [made.as_str()]);
+        scim.get(&known).await.ok(404);
+        for (method, body) in [("PUT", Some(user("x", "x@example.com"))), ("DELETE", None)] {
+            scim.call(method, &format!("/Users/{known}"), None, body).await.ok(if method == "PUT" { 400 } else { 404 });
+        }
+        scim.put(&known, user("x", "x@example.com")).await.ok(404);
+        scim.patch(&made, json!([{ "op": "replace", "path": "active", "value": false }])).await.ok(200);
+        assert!(d.accepts(0, "ada@example.com", PASSWORD).await);
+    });
+}
+
+#[test]
+fn a_deletion_by_one_company_leaves_the_login_at_another() {
+    story(8_623, async |d| {
+        let known = d.register(0, "ada@example.com", PASSWORD).await.ok(201).id();
+        let scim = Server::of(&d, &d.food).await;
+        assert_eq!(scim.post(user("ada", "ada@example.com")).await.ok(201).id(), known);
+        let login = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let accepts = async |caller| {
+            d.call_as(caller, 0, "authenticate", login.clone()).await.ok(200).body["authenticated"].clone()
+        };
+        assert_eq!((accepts(&d.shop).await, accepts(&d.food).await), (json!(true), json!(true)));
+        scim.patch(&known, json!([{ "op": "replace", "path": "active", "value": "False" }])).await.ok(200);
+        assert_eq!((accepts(&d.shop).await, accepts(&d.food).await), (json!(true), json!(false)));
+        scim.delete(&known).await.ok(204);
+        scim.get(&known).await.ok(404);
+        assert_eq!((accepts(&d.shop).await, accepts(&d.food).await), (json!(true), json!(false)));
+        assert_eq!(scim.post(user("ada", "ada@example.com")).await.ok(201).id(), known);
+        assert_eq!((accepts(&d.shop).await, accepts(&d.food).await), (json!(true), json!(true)));
+    });
+}
+
+#[test]
+fn users_that_the_company_had_before_are_found_and_changed() {
+    story(8_624, async |d| {
+        let body = json!({ "email": "ada@example.com", "external_id": "kc-1", "profile": { "given_name": "Ada" } });
+        let known = d.call(0, "register", body).await.ok(201).id();
+        let bare = d.call(0, "register", json!({ "username": "bob" })).await.ok(201).id();
+        let scim = Server::of(&d, &d.shop).await;
+        assert_eq!(scim.filter("userName eq \"Ada@example.com\"").await, [known.as_str()]);
+        assert_eq!(scim.filter("userName eq \"bob\"").await, [bare.as_str()]);
+        scim.post(user("ada@example.com", "ada@example.com")).await.ok(409);
+        let shown = scim.get(&known).await.ok(200).body;
+        assert_eq!((&shown["userName"], &shown["externalId"]), (&json!("ada@example.com"), &json!("kc-1")));
+        let patched =
+            scim.patch(&known, json!([{ "op": "add", "value": { "title": "x", "active": false } }])).await.ok(200);
+        assert_eq!((&patched.body["title"], &patched.body["active"]), (&json!("x"), &json!(false)));
+        // The company keeps its own id until the client gives the user another name.
+        assert_eq!(d.call(0, "lookup", json!({ "external_id": "kc-1" })).await.ok(200).id(), known);
+        scim.delete(&known).await.ok(204);
+        scim.get(&known).await.ok(404);
+        assert_eq!(scim.post(user("ada@example.com", "ada@example.com")).await.ok(201).id(), known);
+        assert_eq!(d.call(0, "lookup", json!({ "external_id": "ada@example.com" })).await.ok(200).id(), known);
+        let renamed =
+            scim.patch(&known, json!([{ "op": "replace", "path": "userName", "value": "Augusta" }])).await.ok(200);
+        assert_eq!(renamed.body["userName"], "Augusta");
+        assert_eq!(scim.filter("userName eq \"augusta\"").await, [known.as_str()]);
+        scim.delete(&bare).await.ok(204);
+        scim.get(&bare).await.ok(404);
+    });
+}
+
+#[test]
+fn a_globally_disabled_user_is_not_active_for_the_client_either() {
+    story(8_625, async |d| {
+        let scim = Server::of(&d, &d.shop).await;
+        let id = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
+        d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
+        assert_eq!(scim.get(&id).await.ok(200).body["active"], false);
+        let admitted = scim.patch(&id, json!([{ "op": "replace", "path": "active", "value": true }])).await.ok(200);
+        assert_eq!(admitted.body["active"], false, "a company cannot enable what is disabled for all");
+    });
+}
+
+#[test]
+fn another_company_that_rewrites_the_profile_gives_the_user_no_other_name() {
+    story(8_626, async |d| {
+        let scim = Server::of(&d, &d.shop).await;
+        let id = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
+        let food = Server::of(&d, &d.food).await;
+        assert_eq!(food.post(user("f-ada", "ada@example.com")).await.ok(201).id(), id);
+        let forge = async |forged| {
+            let set = json!({ "profile": { "custom": { "scim": { "shop": forged } } } });
+            d.call_as(&d.food, 0, "update", json!({ "id": id, "set": set })).await.ok(200);
+        };
+        forge(json!({ "userName": "eve" })).await;
+        assert_eq!(scim.filter("userName eq \"ada\"").await, [id.as_str()]);
+        assert_eq!(scim.filter("userName eq \"eve\"").await, [""; 0]);
+        for forged in [json!({ "userName": 7, "emails": "x", "name": [null] }), json!("x")] {
+            forge(forged).await;
+            scim.get(&id).await.ok(200);
+            scim.post(user("ada", "other@example.com")).await.ok(409);
+        }
+        let put = scim.put(&id, user("ada", "ada@example.com")).await.ok(200);
+        assert_eq!(
+            (&put.body["userName"], &put.body["emails"][0]["value"]),
+            (&json!("ada"), &json!("ada@example.com"))
+        );
+    });
+}

@@ -1,0 +1,217 @@
+//! Sources: what a provider posts becomes a change of a user, once, in the order of the provider's own times.
+
+use serde_json::{Value, json};
+use umoja_schema::{InboxState, SourceKind};
+use umoja_store::faulty::Fault;
+use umoja_store::inbox;
+use umoja_tests::provider::{Answer, Provider};
+
+use super::story;
+
+/// An event of Auth0's Event Streams.
+fn event(id: &str, kind: &str, updated_at: &str, user: Value) -> Value {
+    let mut object = json!({
+        "user_id": "auth0|ada", "email": "ada@example.com", "email_verified": true, "updated_at": updated_at,
+        "created_at": "2026-01-01T00:00:00.000Z", "given_name": "Ada",
+    });
+    if let (Some(object), Value::Object(user)) = (object.as_object_mut(), user) {
+        object.extend(user);
+    }
+    json!({
+        "specversion": "1.0", "type": kind, "source": "urn:auth0:shop", "id": id, "time": updated_at,
+        "data": { "object": object },
+    })
+}
+
+fn created() -> Value {
+    event("evt_1", "user.created", "2026-02-01T00:00:00.000Z", json!({}))
+}
+
+fn accepted(answer: &Answer) -> (u64, u64) {
+    assert_eq!(answer.status, 202, "{answer:?}");
+    (answer.body["accepted"].as_u64().unwrap(), answer.body["known"].as_u64().unwrap())
+}
+
+#[test]
+fn a_user_of_the_provider_is_a_user_in_every_region() {
+    story(900, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (1, 0));
+        d.world.settle().await;
+        for at in 0..2 {
+            let user = d.call(at, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200).body["user"].clone();
+            assert_eq!(user["email"], "ada@example.com");
+            assert_eq!(user["email_verified"], true);
+            assert_eq!(user["profile"]["given_name"], "Ada");
+        }
+        d.world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_delivery_of_an_event_that_came_before_changes_nothing() {
+    story(901, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.post(&d, 0, &created()).await;
+        d.world.settle().await;
+        let before = d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200).body["user"].clone();
+        assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (0, 1));
+        d.world.settle().await;
+        let after = d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200).body["user"].clone();
+        assert_eq!(after, before);
+    });
+}
+
+#[test]
+fn an_event_id_with_another_content_is_rejected() {
+    story(902, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.post(&d, 0, &created()).await;
+        let other = event("evt_1", "user.created", "2026-02-01T00:00:00.000Z", json!({ "given_name": "Eve" }));
+        let answer = auth0.post(&d, 0, &other).await;
+        assert_eq!((answer.status, &answer.body["code"]), (409, &json!("event_id_reused")));
+        d.world.settle().await;
+        let user = d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200).body["user"].clone();
+        assert_eq!(user["profile"]["given_name"], "Ada");
+    });
+}
+
+#[test]
+fn the_providers_own_time_decides_between_two_events() {
+    story(903, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        let newer = event("evt_3", "user.updated", "2026-03-03T00:00:00.000Z", json!({ "given_name": "Augusta" }));
+        let older = event("evt_2", "user.updated", "2026-03-02T00:00:00.000Z", json!({ "given_name": "Adah" }));
+        for body in [&newer, &older, &created()] {
+            auth0.post(&d, 0, body).await;
+            d.world.settle().await;
+        }
+        let user = d.call(1, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200).body["user"].clone();
+        assert_eq!(user["profile"]["given_name"], "Augusta");
+    });
+}
+
+#[test]
+fn a_user_whose_deletion_came_first_is_not_made() {
+    story(904, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.post(&d, 0, &event("evt_9", "user.deleted", "2026-04-01T00:00:00.000Z", json!({}))).await;
+        d.world.settle().await;
+        auth0.post(&d, 0, &created()).await;
+        d.world.settle().await;
+        d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
+    });
+}
+
+#[test]
+fn a_deletion_at_the_provider_leaves_the_login_at_another_company() {
+    story(905, async |d| {
+        d.call_as(
+            &d.food,
+            0,
+            "register",
+            json!({
+                "email": "ada@example.com", "email_verified": true, "password": "correct horse",
+            }),
+        )
+        .await
+        .ok(201);
+        d.world.settle().await;
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.post(&d, 0, &created()).await;
+        d.world.settle().await;
+        let login = json!({ "email": "ada@example.com", "password": "correct horse" });
+        let authenticated = async |caller, at| {
+            d.call_as(caller, at, "authenticate", login.clone()).await.ok(200).body["authenticated"].clone()
+        };
+        assert_eq!(authenticated(&d.shop, 1).await, true);
+        auth0.post(&d, 0, &event("evt_9", "user.deleted", "2026-04-01T00:00:00.000Z", json!({}))).await;
+        d.world.settle().await;
+        for at in 0..2 {
+            assert_eq!(authenticated(&d.shop, at).await, false);
+            assert_eq!(authenticated(&d.food, at).await, true);
+        }
+    });
+}
+
+#[test]
+fn an_event_that_another_region_accepted_waits_for_the_home_of_its_source() {
+    story(906, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        d.world.set_down(0, true);
+        assert_eq!(accepted(&auth0.post(&d, 1, &created()).await), (1, 0));
+        d.world.rounds(10).await;
+        d.call(1, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
+        d.world.set_down(0, false);
+        d.world.settle().await;
+        for at in 0..2 {
+            d.call(at, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
+        }
+    });
+}
+
+#[test]
+fn a_paused_source_takes_events_that_wait() {
+    story(907, async |d| {
+        let mut auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.source.enabled = false;
+        auth0.store(&d).await;
+        assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (1, 0));
+        d.world.rounds(3).await;
+        d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
+        auth0.source.enabled = true;
+        auth0.store(&d).await;
+        d.world.settle().await;
+        d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
+    });
+}
+
+#[test]
+fn the_events_of_a_removed_source_are_parked() {
+    story(910, async |d| {
+        let mut auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.source.enabled = false;
+        auth0.store(&d).await;
+        assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (1, 0));
+        d.world.rounds(3).await;
+        auth0.source.end();
+        auth0.store(&d).await;
+        assert_eq!(auth0.post(&d, 0, &created()).await.status, 401);
+        d.world.settle().await;
+        let home = &d.world.regions[0].home;
+        let page = inbox::page(&*home.own.inbox, None, 10, home.clock.now()).await.unwrap();
+        let [parked] = &page.events[..] else { panic!("one event was accepted") };
+        assert_eq!(parked.event.state, InboxState::Parked);
+        assert_eq!(parked.event.reason.as_deref(), Some("source_unknown"));
+    });
+}
+
+#[test]
+fn an_event_is_found_again_when_its_message_was_lost() {
+    story(908, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        // The inbox stores the event, and the queue does not get the message.
+        d.world.regions[0].faults.tables.then([Fault::None, Fault::RequestLost]);
+        assert_eq!(auth0.post(&d, 0, &created()).await.status, 503);
+        d.world.settle().await;
+        d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
+        d.world.clock.advance(120_000);
+        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(1));
+        d.world.settle().await;
+        d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
+        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(0));
+    });
+}
+
+#[test]
+fn an_event_that_cannot_be_applied_is_parked_once() {
+    story(909, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        let nameless = event("evt_1", "user.created", "2026-02-01T00:00:00.000Z", json!({ "user_id": null }));
+        assert_eq!(accepted(&auth0.post(&d, 0, &nameless).await), (1, 0));
+        d.world.settle().await;
+        let depths = d.world.regions[0].home.own.ingest.depth().await.unwrap();
+        assert_eq!((depths.waiting, depths.in_flight, depths.dead), (0, 0, 0));
+        assert_eq!(accepted(&auth0.post(&d, 0, &nameless).await), (0, 1));
+    });
+}
