@@ -123,6 +123,10 @@ impl Fleet {
             // The provider's events were applied, or remembered for a while, before a company made the user.
             return;
         }
+        if self.history.borrow().was_overtaken(*id) {
+            // Two regions wrote the profile apart from each other, and the later write counts as a whole.
+            return;
+        }
         let identity: Identity = self.region(0).sealer.open(profile).await.expect("a profile can be opened");
         let state = identity.feeds.get(&feed.provider.source.id).cloned().unwrap_or_default();
         if let Some((newest, at)) = &said.state {

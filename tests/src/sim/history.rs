@@ -53,6 +53,8 @@ pub(super) type Passwords = BTreeSet<Option<String>>;
 /// A version that was written once and replicated since.
 struct Made {
     mid: Option<Vec<u8>>,
+    /// The version that it was written over.
+    base: Option<Version>,
     passwords: Passwords,
 }
 
@@ -70,6 +72,8 @@ pub(super) struct History {
     emails: BTreeMap<UserId, BTreeSet<BlindIndex>>,
     /// The names of the identifiers of a run, by their indexes under every index key that existed.
     pub(super) aliases: BTreeMap<BlindIndex, BlindIndex>,
+    /// The users of whom a region replaced a version by one that was not written over it: the later write counts.
+    overtaken: BTreeSet<UserId>,
     /// Every pointer that was ever stored.
     pointers: BTreeSet<(UserId, UserId)>,
     /// The users that were not active in some region at some time.
@@ -153,6 +157,17 @@ impl History {
         self.disabled.contains(&id)
     }
 
+    /// True if some region wrote a part of a user before it had what another region wrote.
+    pub(super) fn was_overtaken(&self, id: UserId) -> bool {
+        self.overtaken.contains(&id)
+    }
+
+    /// True if a version was written over another one, directly or not.
+    fn descends(&self, (id, part): (UserId, Part), version: &Version, from: &Version) -> bool {
+        let base = |version: &Version| self.made.get(&(id, part, version.clone()))?.base.clone();
+        std::iter::successors(Some(version.clone()), base).any(|version| version == *from)
+    }
+
     /// The users that a region itself has erased in the last step.
     pub(super) fn erased(&self, at: usize) -> &BTreeSet<UserId> {
         &self.erased[at]
@@ -176,13 +191,17 @@ impl History {
                 let mut record = PartRecord::from_item(change.image.clone()).expect("a stored item can be read");
                 // Every write has a proof of its own.
                 record.unknown.remove(umoja_schema::names::attribute::PROOF);
+                let had = self.stored(at, record.id, record.part).map(|had| had.version.clone());
                 self.take(at, &record, attempts, newer[at]);
                 if record.version.origin != self.regions[at] {
-                    copies.push((at, record));
+                    copies.push((at, had, record));
                 }
             }
         }
-        for (at, copy) in copies {
+        for (at, had, copy) in copies {
+            if had.is_some_and(|had| !self.descends((copy.id, copy.part), &copy.version, &had)) {
+                self.overtaken.insert(copy.id);
+            }
             let made = self.made.get(&(copy.id, copy.part, copy.version.clone()));
             let made = made.unwrap_or_else(|| panic!("1: {} has a version that no region wrote", self.regions[at]));
             assert_eq!(made.mid, mid(&copy), "1: two contents under one version of {} of {}", copy.part, copy.id);
@@ -236,7 +255,9 @@ impl History {
                 Part::Credentials if record.live().is_some() => self.written(at, record, base, attempts),
                 _ => Passwords::new(),
             };
-            let made = self.made.insert((id, part, record.version.clone()), Made { mid: mid(record), passwords });
+            let base = base.map(|base| base.version.clone());
+            let made = Made { mid: mid(record), base, passwords };
+            let made = self.made.insert((id, part, record.version.clone()), made);
             assert!(made.is_none(), "2: {name} wrote one version of {part} of {id} twice");
         }
         self.stored[at].insert((id, part), record.clone());
