@@ -44,6 +44,20 @@ pub struct Row {
     pub not_taken: Vec<String>,
 }
 
+impl Row {
+    /// The row, unless something rejects it.
+    ///
+    /// # Errors
+    /// [`Rejected::Deleted`] if the source marks the user as deleted; otherwise the first of its rejections.
+    pub fn sound(mut self) -> Result<Self, Rejected> {
+        match self.rejections.iter().position(|rejected| *rejected == Rejected::Deleted) {
+            Some(deleted) => Err(self.rejections.swap_remove(deleted)),
+            None if self.rejections.is_empty() => Ok(self),
+            None => Err(self.rejections.swap_remove(0)),
+        }
+    }
+}
+
 /// A field of the source with a value that the user cannot have.
 #[derive(Clone)]
 pub struct LeftOut {

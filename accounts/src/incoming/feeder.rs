@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use umoja_schema::{
-    AccountStatus, Actor, BlindIndex, IdentifierItem, IdentifierKind, IngestSource, Mark, Millis, Standing, UserId,
+    AccountStatus, Actor, BlindIndex, IdentifierItem, IdentifierKind, IngestSource, Mark, Millis, Scope, Standing,
+    UserId,
 };
 use umoja_store::apply::MAX_ROUNDS;
 use umoja_store::ports::Parts;
@@ -91,6 +92,16 @@ impl Feeder {
         let company = Arc::clone(&self.importer.company);
         let actor = Actor::Source { id: self.source.id.clone(), company: company.id.clone() };
         Context { actor, company, now: self.people().home.clock.now(), request: None }
+    }
+
+    /// True if the source may disable users for all companies. A source may do no more than its company.
+    pub(super) fn may_disable(&self) -> bool {
+        self.source.allowed.disable && self.importer.company.may(Scope::Status)
+    }
+
+    /// True if the source may erase people.
+    pub(super) fn may_erase(&self) -> bool {
+        self.source.allowed.erase && self.importer.company.may(Scope::Erase)
     }
 
     pub(super) const fn people(&self) -> &People {

@@ -49,12 +49,12 @@ impl Feeder {
 
     /// True if the person may be erased: the provider deleted the user, and has not described it since.
     fn erases(&self, mark: Mark, next: &Next) -> bool {
-        self.source.allowed.erase && mark.standing == Standing::Deleted && mark.at > next.state.feed.at
+        self.may_erase() && mark.standing == Standing::Deleted && mark.at > next.state.feed.at
     }
 
     /// True if a standing disables the account for all companies.
     pub(super) fn disables(&self, mark: Option<Mark>) -> bool {
-        self.source.allowed.disable && mark.is_some_and(|mark| mark.standing == Standing::Suspended)
+        self.may_disable() && mark.is_some_and(|mark| mark.standing == Standing::Suspended)
     }
 
     /// Erases the person if no other company is linked to it.
@@ -145,7 +145,7 @@ impl Feeder {
         before: Mark,
         standing: Option<Mark>,
     ) -> Result<Option<Box<NewCredentials>>, Failed> {
-        let Some(Mark { standing, .. }) = standing.filter(|_| self.source.allowed.disable) else { return Ok(None) };
+        let Some(Mark { standing, .. }) = standing.filter(|_| self.may_disable()) else { return Ok(None) };
         let is_changed = before.standing != standing;
         // A user that was made suspended has no time of the suspension yet.
         let is_made = before.at == Millis(0);

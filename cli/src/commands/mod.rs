@@ -47,7 +47,8 @@ use crate::output::Output;
   umoja demo                                       # regions, outages, repairs
   umoja init --dir DIR --regions eu-west-1,af-south-1
   umoja company add soko --scopes all --dir DIR --out soko.json
-  umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json
+  umoja source add soko-auth0 --company soko --kind auth0 --dir DIR \\
+      --out soko-auth0.json
   umoja serve --dir DIR
   umoja status --dir DIR
   umoja status --prefix PREFIX --region eu-west-1  # the same in AWS

@@ -59,5 +59,5 @@ pub fn row(user: Map<String, Value>) -> Result<Row, Rejected> {
     mapping["profile"]["custom"] = Value::Object(custom.collect());
     let mapping = Mapping::parse(mapping.to_string().as_bytes()).map_err(|_| broken.clone())?;
     let options = Options { mapping: Some(mapping), ..Options::default() };
-    formats::record(Format::Ndjson, user, &options)?.ok_or(broken)
+    formats::record(Format::Ndjson, user, &options)?.ok_or(broken)?.sound()
 }

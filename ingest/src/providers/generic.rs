@@ -3,6 +3,7 @@
 //! (<https://github.com/cloudevents/spec/blob/v1.0/json-format.md>).
 
 use serde_json::{Map, Value};
+use umoja_accounts::import::Row;
 use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_migrate::Rejected;
 use umoja_migrate::formats::{EventKind, Events, Mapping, MappingError};
@@ -63,7 +64,7 @@ fn states(
     logged_in: bool,
 ) -> Result<Vec<IncomingChange>, Malformed> {
     let users = events.users(event).map_err(|_| Malformed::Member("records"))?;
-    let changes = users.into_iter().map(|user| match events.row(&user) {
+    let changes = users.into_iter().map(|user| match events.row(&user).and_then(Row::sound) {
         Ok(row) => state(row, at, logged_in, "external_id"),
         Err(Rejected::Deleted) => {
             let subject = events.subject(&user).map_err(|_| Malformed::Member("external_id"))?;

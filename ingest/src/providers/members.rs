@@ -61,10 +61,8 @@ pub(super) fn optional_time(members: &Map<String, Value>, name: &'static str) ->
 
 /// A user as an import reads the same record.
 pub(super) fn user(format: Format, record: Map<String, Value>, member: &'static str) -> Result<Row, Malformed> {
-    match formats::record(format, record, &Options::default()) {
-        Ok(Some(row)) => Ok(row),
-        Ok(None) | Err(_) => Err(Malformed::Member(member)),
-    }
+    let row = formats::record(format, record, &Options::default()).ok().flatten();
+    row.and_then(|row| row.sound().ok()).ok_or(Malformed::Member(member))
 }
 
 /// The state of a user; `id` is the member of its id.

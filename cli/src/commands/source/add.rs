@@ -49,10 +49,14 @@ and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also ne
 the region that is asked first."
 )]
 #[command(after_help = "Examples:
-  umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json
-  umoja source add soko-auth0 --company soko --kind auth0 --sign --home eu-west-1 --dir DIR --json > soko-auth0.json
-  umoja source add soko-crm --company soko --kind generic --mapping crm.json --dir DIR
-  umoja source add soko-scim --company soko --kind scim --prefix PREFIX --region eu-west-1 --out soko-scim.json")]
+  umoja source add soko-auth0 --company soko --kind auth0 --dir DIR \\
+      --out soko-auth0.json
+  umoja source add soko-auth0 --company soko --kind auth0 --sign \\
+      --home eu-west-1 --dir DIR --json > soko-auth0.json
+  umoja source add soko-crm --company soko --kind generic \\
+      --mapping crm.json --dir DIR
+  umoja source add soko-scim --company soko --kind scim \\
+      --prefix PREFIX --region eu-west-1 --out soko-scim.json")]
 pub(super) struct Add {
     /// Its id, such as soko-auth0: a part of its URL.
     id: SourceId,

@@ -21,9 +21,11 @@ With --sign it gets a new signing key too. The former signing keys stay valid, b
 API key does; once the source signs with the new one, `umoja source set --retire-signing-key` ends the old one.")]
 #[command(after_help = "Examples:
   umoja source rotate soko-auth0 --dir DIR
-  umoja source rotate soko-auth0 --dir DIR --overlap-secs 0 --out soko-auth0-2.json
+  umoja source rotate soko-auth0 --dir DIR --overlap-secs 0 \\
+      --out soko-auth0-2.json
   umoja source rotate soko-auth0 --dir DIR --sign
-  umoja source rotate soko-auth0 --prefix PREFIX --region eu-west-1 --out soko-auth0-2.json")]
+  umoja source rotate soko-auth0 --prefix PREFIX --region eu-west-1 \\
+      --out soko-auth0-2.json")]
 pub(super) struct Rotate {
     /// The source's id.
     id: SourceId,

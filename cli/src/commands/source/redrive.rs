@@ -29,7 +29,8 @@ region.")]
 #[command(after_help = "Examples:
   umoja source redrive soko-auth0 --dir DIR
   umoja source redrive soko-auth0 --since 2026-01-31 --dir DIR
-  umoja source redrive soko-auth0 --parked --only af-south-1 --prefix PREFIX --region eu-west-1")]
+  umoja source redrive soko-auth0 --parked --only af-south-1 \\
+      --prefix PREFIX --region eu-west-1")]
 pub(super) struct Redrive {
     /// The source's id.
     id: SourceId,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use serde_json::json;
-use umoja_schema::{IngestSource, Region, SourceId};
+use umoja_schema::{IngestSource, Region, SourceId, SourceKind};
 
 use super::known::{change_known, check_allowed, check_home, company, known, mapping};
 use super::shown::settings;
@@ -53,7 +53,8 @@ the new home has applied is dropped.")]
 #[command(after_help = "Examples:
   umoja source set soko-crm --mapping crm-2.json --dir DIR
   umoja source set soko-auth0 --may-erase true --dir DIR
-  umoja source set soko-auth0 --home af-south-1 --prefix PREFIX --region eu-west-1")]
+  umoja source set soko-auth0 --home af-south-1 \\
+      --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja source set [OPTIONS] <ID>")]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(CHANGES)))]
 pub(super) struct Set {
@@ -96,10 +97,14 @@ async fn set_enabled(target: &Target, id: &SourceId, enabled: bool, output: Outp
         source.enabled = enabled;
         Ok(())
     });
-    changed.await?.everywhere?;
+    let changed = changed.await?;
+    let kind = changed.document.kind;
+    changed.everywhere?;
     output.answer(&json!({ "id": id, "enabled": enabled }), || {
         if enabled {
-            format!("The events of {id} are applied again, those that wait first, within a minute.")
+            format!("The source {id} is resumed: events that wait are applied within two minutes.")
+        } else if kind == SourceKind::Scim {
+            format!("The source {id} is paused within 5 seconds in regions that are being served: requests get 503.")
         } else {
             format!(
                 "The source {id} is paused within 5 seconds in regions that are being served: its events are accepted \

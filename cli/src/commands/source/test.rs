@@ -46,8 +46,10 @@ In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region."
 )]
 #[command(after_help = "Examples:
   umoja source test soko-auth0 --dir DIR
-  umoja source test soko-auth0 --event event.json --keys soko-auth0.json --dir DIR
-  umoja source test soko-auth0 --event event.json --keys soko-auth0.json --at af-south-1 --dir DIR")]
+  umoja source test soko-auth0 --event event.json \\
+      --keys soko-auth0.json --dir DIR
+  umoja source test soko-auth0 --event event.json \\
+      --keys soko-auth0.json --at af-south-1 --dir DIR")]
 pub(super) struct Test {
     /// The source's id.
     id: SourceId,

@@ -20,9 +20,9 @@ const PARSED: [(&str, &str); 5] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 15] = [
+const BEFORE: [(&str, &str); 21] = [
     ("umoja init --dir DIR", "rm -r DIR"),
-    ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR"),
+    ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
     ("umoja company retire-key", "umoja company add-key soko --dir DIR --company-file soko.json"),
     ("umoja demo --dir DIR", "rm -r DIR"),
@@ -36,10 +36,25 @@ const BEFORE: [(&str, &str); 15] = [
     ("umoja serve --dir DIR --breached", "umoja passwords build --from pwnedpasswords.txt --out breached.umoja"),
     ("umoja export users.ndjson", "rm users.ndjson"),
     ("umoja audit drop", "umoja audit keep --days 400 --dir DIR"),
+    ("umoja source add", "true"),
+    ("umoja source list", "true"),
+    (
+        "umoja source set soko-crm",
+        "umoja source add soko-crm --company soko --kind generic --mapping crm.json --dir DIR",
+    ),
+    (
+        "umoja source remove",
+        "umoja source add soko-auth0 --company soko --kind auth0 --dir DIR; umoja source pause soko-auth0 --dir DIR",
+    ),
+    (
+        "umoja source test soko-auth0 --event",
+        "umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json",
+    ),
+    ("umoja source ", "umoja source add soko-auth0 --company soko --kind auth0 --dir DIR"),
 ];
 
 /// The examples of help that are about a deployment that is served.
-const SERVED: [&str; 3] = ["umoja status", "echo ", "eval "];
+const SERVED: [&str; 4] = ["umoja status", "umoja source test soko-auth0 --event", "echo ", "eval "];
 
 /// Programs that an example needs beside `umoja`, by a part of its text. Without them it is only parsed.
 const PROGRAMS: [(&str, &str); 2] = [("users.age", "age"), ("--curl", "curl")];

@@ -22,11 +22,17 @@ const FIREBASE: [(&str, &str); 3] = [
     ("logins.csv", "\"user1@example.com\",\"user1password\"\n"),
 ];
 
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 11] = [
     ("amina.ndjson", r#"{"user_id": "1", "email": "amina@example.com"}"#),
     ("users.ndjson", r#"{"user_id": "auth0|7", "email": "bob@example.com", "blocked": false}"#),
     ("customers.csv", "id,mail\n8,cay@example.com\n"),
     ("shop.json", r#"{"external_id": "id", "email": "mail"}"#),
+    ("crm.json", r#"{"external_id": "id", "email": "mail", "events": {"type": "what", "state": ["changed"]}}"#),
+    ("crm-2.json", r#"{"external_id": "id", "events": {"type": "what", "state": ["changed"]}}"#),
+    (
+        "event.json",
+        r#"{"specversion": "1.0", "type": "user.created", "source": "urn:auth0:soko", "id": "1", "time": "2026-02-01T00:00:00Z", "data": {"object": {"user_id": "auth0|1", "email": "zuri@example.com", "updated_at": "2026-02-01T00:00:00Z"}}}"#,
+    ),
     (
         "pwnedpasswords.txt",
         "0000000A1D4B746FAA3FD526FF6D5BC8052FDB38:16\n0000000CAEF405439D57847A8657218C618160B2:15\n",

@@ -1,12 +1,13 @@
 //! Sources that may erase people.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use serde_json::json;
 use umoja_accounts::incoming::{Applied, Change, Feeder};
-use umoja_schema::UserId;
 use umoja_schema::audit::field;
 use umoja_schema::ingest::Allowed;
+use umoja_schema::{Company, Scope, UserId};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::polled;
 
@@ -27,6 +28,23 @@ fn a_person_of_no_other_company_is_erased() {
         let (events, last) = trail(&d, id).await;
         assert_eq!(events.last().map(String::as_str), Some("erased"));
         assert_eq!(last.field(field::SOURCE), Some("shop-auth0"));
+        finish(&d).await;
+    });
+}
+
+#[test]
+fn a_source_does_no_more_than_its_company_may_now() {
+    story(963, async |d| {
+        let mut shop = feeder(&d, &d.shop, Allowed { disable: true, erase: true }).await;
+        let mut company = Company::clone(&shop.importer.company);
+        company.scopes.retain(|scope| ![Scope::Status, Scope::Erase].contains(scope));
+        let id = make_ada(&d, &shop).await;
+        shop.importer.company = Arc::new(company);
+        for (at, change) in [(20, Change::Suspended), (30, Change::Deleted)] {
+            assert_eq!(apply(&shop, at, change).await, Applied::Changed(id));
+            assert!(!accepts(&d, &d.shop, "correct horse").await);
+            assert!(accepts(&d, &d.food, "correct horse").await);
+        }
         finish(&d).await;
     });
 }
