@@ -9,7 +9,7 @@
 //!   company made since.
 //! - **Standing.** A user that the provider has suspended or deleted is suspended at the company. No other company
 //!   notices, unless the source may disable accounts or erase people.
-//! - **Unknown users.** The standing of a user that no part remembers is remembered as a [`Mark`]. A state that is older
+//! - **Unknown users.** The standing of a user that no part remembers is remembered as a [`Mark`](umoja_schema::Mark). A state that is older
 //!   than a deletion makes no user.
 //! - **Erased users** stay erased.
 

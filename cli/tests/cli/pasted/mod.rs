@@ -54,7 +54,7 @@ const BEFORE: [(&str, &str); 21] = [
 ];
 
 /// The examples of help that are about a deployment that is served.
-const SERVED: [&str; 4] = ["umoja status", "umoja source test soko-auth0 --event", "echo ", "eval "];
+const SERVED: [&str; 4] = ["umoja status", "umoja source test ", "echo ", "eval "];
 
 /// Programs that an example needs beside `umoja`, by a part of its text. Without them it is only parsed.
 const PROGRAMS: [(&str, &str); 2] = [("users.age", "age"), ("--curl", "curl")];
