@@ -8,7 +8,7 @@ use umoja_store::ownerships::OwnedSlot;
 
 use crate::identifiers::{Parsed, drop_identifier, value_of};
 use crate::person::{Change, Stored};
-use crate::{Context, Error, Field, People, Person};
+use crate::{Context, Error, Field, People, Person, may_move, reserved};
 
 /// A validated patch.
 #[derive(Clone)]
@@ -162,7 +162,8 @@ impl Patch {
         }
         if let Some(patch) = &self.profile {
             let rejected = |error| Error::invalid(Field::Profile, format!("{error}."));
-            let profile = identity.profile.patched(patch).map_err(rejected)?;
+            let mut profile = identity.profile.patched(patch).map_err(rejected)?;
+            reserved::keep(&identity.profile, &mut profile, &context.company.id);
             set_profile(context, &mut identity, profile);
         }
         if facts.identifiers() > MAX_IDENTIFIERS.max(before) {
@@ -204,6 +205,28 @@ impl Patch {
         let mut patch = self.clone();
         patch.identifiers.retain(|(set, _)| *set != kind);
         (patch.identifiers.len() < self.identifiers.len()).then_some(patch)
+    }
+
+    /// The patch of a user of the person without values that a source of the company may not move ([`may_move`]), and
+    /// their kinds.
+    pub(crate) fn of_source(&self, context: &Context, person: &Person, user: &Stored) -> (Self, Vec<IdentifierKind>) {
+        let mut kept = self.clone();
+        let mut left_out = Vec::new();
+        kept.identifiers.retain(|(kind, set)| {
+            let Set::Value(parsed, verified) = set else { return true };
+            let seen = value_of(&user.identity, context, *kind);
+            let seen = seen.and_then(|seen| context.parse(*kind, seen).ok());
+            let is_same = seen.is_none_or(|seen| seen.normalised == parsed.normalised);
+            let is_verified = context.company.trusted && *verified == Some(true);
+            let stays = *kind == IdentifierKind::ExternalId
+                || is_same
+                || may_move(context, (person, Some(user)), *kind, is_verified);
+            if !stays {
+                left_out.push(*kind);
+            }
+            stays
+        });
+        (kept, left_out)
     }
 
     /// A patch of parsed identifiers, each with its verified flag.

@@ -9,7 +9,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::json;
-use umoja_schema::SourceKind;
+use umoja_schema::{SourceId, SourceKind};
 
 use crate::accept::Acceptor;
 use crate::problem::Rejection;
@@ -54,11 +54,10 @@ async fn verify(State(acceptor): State<Arc<Acceptor>>, Path(source): Path<String
 
 /// The answer, after logging what the caller does not get to know.
 fn rejected(source: &str, rejection: Rejection) -> Response {
+    // What is no id of a source may be anything, personal data included.
+    let source = source.parse::<SourceId>().map_or_else(|_| "?".to_owned(), |source| source.to_string());
     match &rejection {
-        Rejection::Unauthorized(cause) => {
-            let source = source.parse::<umoja_schema::SourceId>().ok();
-            tracing::warn!(source = source.map(tracing::field::display), cause, "events are not accepted");
-        }
+        Rejection::Unauthorized(cause) => tracing::warn!(source, cause, "events are not accepted"),
         Rejection::Store(error) => tracing::error!(source, %error, "events are not accepted"),
         _ => tracing::warn!(source, code = rejection.details().code, "events are not accepted"),
     }

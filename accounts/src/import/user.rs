@@ -9,7 +9,7 @@ use super::error::{Failed, Reason};
 use super::row::Row;
 use super::usable::{Given, Usable};
 use crate::fed::Fed;
-use crate::{Context, Patch, People};
+use crate::{Context, Patch, People, reserved};
 
 /// The user that a validated row would make.
 #[derive(Clone)]
@@ -55,7 +55,8 @@ impl NewUser {
         if let Some(reason) = Reason::all(reasons.chain(unusable)) {
             return Err(reason);
         }
-        let Usable { given, profile, left_out } = usable.ok_or(Reason::NoIdentifier)?;
+        let Usable { given, mut profile, left_out } = usable.ok_or(Reason::NoIdentifier)?;
+        reserved::keep(&Profile::default(), &mut profile, &context.company.id);
         let id = people.secrets.user_id(&context.company.id, &name_of(&given)?);
         let blank = ProfileFacts {
             // The clock of the source may be ahead of ours.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use umoja_schema::{Millis, UserId};
+use umoja_schema::{IdentifierKind, Millis, UserId};
 
 use crate::import::Row;
 
@@ -55,6 +55,20 @@ pub enum Applied {
     Erased(UserId),
     /// The user is unknown or was erased, and stays so.
     Absent,
+}
+
+impl IncomingChange {
+    /// Leaves an identifier of the state out. False if it has none of this kind.
+    pub(super) fn leave_out(&mut self, kind: IdentifierKind) -> bool {
+        let Change::State { row, .. } = &mut self.change else { return false };
+        let value = match kind {
+            IdentifierKind::Email => row.email.take(),
+            IdentifierKind::PhoneNumber => row.phone_number.take(),
+            IdentifierKind::Username => row.username.take(),
+            IdentifierKind::ExternalId => None,
+        };
+        value.is_some()
+    }
 }
 
 /// A change has personal data, so `Debug` shows its time only.

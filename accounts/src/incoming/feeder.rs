@@ -56,9 +56,24 @@ impl Feeder {
     /// [`Failed::Rejected`] if the change cannot be applied, and [`Failed::Stopped`] if no other change could be applied
     /// either. [`Failed::is_transient`] says whether a retry may succeed.
     pub async fn apply(&self, change: &IncomingChange) -> Result<Applied, Failed> {
+        let mut change = change.clone();
+        loop {
+            match self.applied(&change).await {
+                // Others must not keep a person out by claiming an identifier often enough.
+                Err(Failed::Rejected(Reason::Shared(kind))) if change.leave_out(kind) => {
+                    tracing::warn!(source = %self.source.id, kind = kind.as_str(), "an identifier that too many users own is left out");
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn applied(&self, change: &IncomingChange) -> Result<Applied, Failed> {
         let context = self.context();
+        // A subject is one user in every spelling of it that an external id has.
+        let subject = context.parse_new(IdentifierKind::ExternalId, &change.subject).map_err(Reason::from)?.normalised;
         let mark = |standing| Some(Mark { at: change.at, standing });
-        let event = Event { subject: &change.subject, at: change.at, state: None, standing: None, login_day: None };
+        let event = Event { subject: &subject, at: change.at, state: None, standing: None, login_day: None };
         let event = match &change.change {
             Change::State { row, logged_in } => self.state(&context, event, row, *logged_in)?,
             Change::Suspended => Event { standing: mark(Standing::Suspended), ..event },

@@ -37,7 +37,14 @@ impl Feeder {
             }
         }
         let patch = event.state.as_ref().map(|(_, values)| &values.patch).filter(|_| next.sets_values);
-        self.write(context, event, (person, user), next, patch.cloned()).await
+        let patch = patch.map(|patch| {
+            let (patch, left_out) = patch.of_source(context, person, user);
+            for kind in left_out {
+                tracing::warn!(user = %id, source = %self.source.id, kind = kind.as_str(), "an identifier that other companies rely on stays as it is");
+            }
+            patch
+        });
+        self.write(context, event, (person, user), next, patch).await
     }
 
     /// The state of a user at the source.

@@ -12,7 +12,7 @@ use super::error::ScimError;
 use super::resource::{Resource, put};
 
 /// The member of `custom` that has the attributes of all companies.
-const CUSTOM: &str = "scim";
+const CUSTOM: &str = umoja_accounts::reserved::SCIM;
 
 /// The external id of a user name, by which the user is found: user names are equal in any case.
 pub(super) fn external_id(user_name: &str) -> Result<String, ScimError> {
@@ -110,7 +110,7 @@ pub(super) fn row(user: &Resource, company: &CompanyId) -> Row {
 /// The attributes as the client has written them. `None` for a user that it never wrote.
 pub(super) fn written(profile: &Profile, company: &CompanyId) -> Option<Resource> {
     let own = profile.custom.get(CUSTOM)?.get(company.as_str())?;
-    own.as_object().cloned().map(Resource)
+    own.as_object().map(Resource::stored)
 }
 
 /// The attributes of a user that the client never wrote: what Umoja knows.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use umoja_accounts::import::{Hashing, Importer};
 use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
-use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update};
+use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update, may_move};
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::api::Selector;
 use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
@@ -157,9 +157,15 @@ impl People {
         update.run(&self.accounts, &self.context(client)).await.map(drop).map_err(rejected)
     }
 
+    /// Suspends or activates a user.
+    async fn stand(&self, client: &Client, known: &Known, change: Change) -> Result<(), ScimError> {
+        let subject = known.external_id().ok_or(FAILED)?;
+        self.apply(client, &subject, Some(known), change).await.map(drop)
+    }
+
     /// Writes the attributes of a user, except for whether it is active.
     async fn write(&self, client: &Client, known: &Known, after: &Resource) -> Result<(), ScimError> {
-        let (context, company) = (self.context(client), &client.company.id);
+        let (context, company, trusted) = (self.context(client), &client.company.id, client.company.trusted);
         let before = known.resource();
         let user_name = after.text("userName").unwrap_or_default();
         let external_id = mapping::external_id(user_name)?;
@@ -176,10 +182,17 @@ impl People {
         if keeps_name {
             kept.0.remove("userName");
         } else if known.external_id().as_ref() != Some(&external_id) {
+            // A user that the client never wrote shows a name that the index does not have.
+            if self.named(client, user_name).await?.is_some_and(|other| other.id != known.id) {
+                return Err(TAKEN);
+            }
             identifiers.push((IdentifierKind::ExternalId, said(Some(&external_id), None)));
         }
         if email(&before) != email(after) {
             match email(after) {
+                // An address that other companies rely on stays; the client sees its own among its attributes.
+                Some((_, stated))
+                    if !may_move(&context, (&known.person, None), IdentifierKind::Email, trusted && stated) => {}
                 Some((text, stated)) => {
                     identifiers.push((IdentifierKind::Email, said(Some(text), stated.then_some(true))));
                 }
@@ -189,6 +202,7 @@ impl People {
         }
         if phone(&before) != phone(after) {
             match phone(after) {
+                Some(_) if !may_move(&context, (&known.person, None), IdentifierKind::PhoneNumber, false) => {}
                 Some(text) => identifiers.push((IdentifierKind::PhoneNumber, said(Some(text), None))),
                 None if known.is_ours("phone_number") => {
                     identifiers.push((IdentifierKind::PhoneNumber, said(None, None)));
@@ -263,12 +277,17 @@ impl Directory for People {
         if known.person.version().to_string() != before.version {
             return Err(ScimError::changed());
         }
+        let changes = user.is_active() != before.user.is_active();
+        // What cannot be written must not keep the user from being suspended.
+        if changes && !user.is_active() && known.external_id().is_some() {
+            self.stand(client, &known, Change::Suspended).await?;
+            known = self.known(client, before.id).await?.ok_or(ScimError::not_found())?;
+        }
         self.write(client, &known, user).await?;
-        if user.is_active() != before.user.is_active() {
+        if changes {
             known = self.known(client, before.id).await?.ok_or(ScimError::not_found())?;
             let change = if user.is_active() { Change::Activated } else { Change::Suspended };
-            let subject = known.external_id().ok_or(FAILED)?;
-            self.apply(client, &subject, Some(&known), change).await?;
+            self.stand(client, &known, change).await?;
         }
         self.entry(client, before.id).await
     }

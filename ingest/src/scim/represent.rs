@@ -19,10 +19,10 @@ pub(super) fn location(base: &str, entry: &Entry) -> String {
 
 /// The whole representation of a user.
 pub(super) fn represent(base: &str, entry: &Entry) -> Map<String, Value> {
-    let mut members = Map::new();
+    // What is the server's is set last, so that no stored attribute can take its place.
+    let mut members = entry.user.0.clone();
     members.insert("schemas".to_owned(), entry.user.schemas().into());
     members.insert("id".to_owned(), entry.id.to_string().into());
-    members.extend(entry.user.0.clone());
     let meta = json!({
         "resourceType": "User", "created": date(entry.created), "lastModified": date(entry.modified),
         "location": location(base, entry), "version": etag(entry),

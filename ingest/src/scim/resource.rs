@@ -45,13 +45,32 @@ impl Resource {
         }
         let mut resource = Self::default();
         for (name, value) in members {
-            if name.contains(':') && !name.eq_ignore_ascii_case(USER) {
-                resource.set_extension(name, value)?;
-            } else if let Some(attribute) = schema::attribute(None, name).filter(|own| !own.is_read_only()) {
-                resource.set(attribute, value)?;
-            }
+            resource.take(name, value)?;
         }
         resource.checked()
+    }
+
+    /// Reads stored attributes. What does not fit its attribute, or is the server's, is left out.
+    pub(super) fn stored(members: &Map<String, Value>) -> Self {
+        let mut resource = Self::default();
+        for (name, value) in members {
+            let before = resource.clone();
+            if resource.take(name, value).is_err() {
+                resource = before;
+            }
+        }
+        resource
+    }
+
+    /// Takes a member of a user, unless it is the server's or unknown.
+    fn take(&mut self, name: &str, value: &Value) -> Result<(), ScimError> {
+        if name.contains(':') && !name.eq_ignore_ascii_case(USER) {
+            return self.set_extension(name, value);
+        }
+        match schema::attribute(None, name).filter(|own| !own.is_read_only()) {
+            Some(attribute) => self.set(attribute, value),
+            None => Ok(()),
+        }
     }
 
     /// The resource, if it is a complete user.

@@ -5,6 +5,7 @@ mod erasing;
 mod order;
 mod passwords;
 mod random;
+mod relied;
 mod standing;
 mod unknown;
 mod values;

@@ -69,6 +69,54 @@ fn a_deletion_by_one_company_leaves_the_login_at_another() {
 }
 
 #[test]
+fn a_linked_company_writes_no_attribute_that_the_directory_reads() {
+    story(8_626, async |d| {
+        let scim = Server::of(&d, &d.food).await;
+        let other = scim.post(user("ceo", "ceo@example.com")).await.ok(201).id();
+        let known = d.register(0, "ada@example.com", PASSWORD).await.ok(201).id();
+        assert_eq!(scim.post(user("ada", "ada@example.com")).await.ok(201).id(), known);
+        let forged = json!({ "custom": { "scim": { "food": { "id": other, "groups": [{ "value": "admins" }] } } } });
+        for profile in [forged, json!({ "custom": { "scim": ["x"] } }), json!({ "custom": null })] {
+            d.call(0, "update", json!({ "id": known, "set": { "profile": profile } })).await.ok(200);
+            let shown = scim.get(&known).await.ok(200).body;
+            assert_eq!((&shown["id"], &shown["userName"]), (&json!(known), &json!("ada")));
+            assert!(shown.get("groups").is_none(), "{shown}");
+        }
+    });
+}
+
+#[test]
+fn a_directory_moves_no_address_that_another_company_relies_on() {
+    story(8_627, async |d| {
+        let known = d.register(0, "ada@example.com", PASSWORD).await.ok(201).id();
+        let scim = Server::of(&d, &d.food).await;
+        assert_eq!(scim.post(user("ada", "ada@example.com")).await.ok(201).id(), known);
+        let moved = scim.put(&known, user("ada", "mallory@example.com")).await.ok(200).body;
+        assert_eq!(moved["emails"][0]["value"], "mallory@example.com");
+        assert!(d.accepts(0, "ada@example.com", PASSWORD).await);
+        d.call(0, "lookup", json!({ "email": "mallory@example.com" })).await.rejected(404, "user_not_found");
+    });
+}
+
+#[test]
+fn a_user_that_cannot_be_written_is_suspended_all_the_same() {
+    story(8_628, async |d| {
+        let scim = Server::of(&d, &d.food).await;
+        d.register(0, "ada@example.com", PASSWORD).await.ok(201);
+        let known = scim.post(user("ada", "ada@example.com")).await.ok(201).id();
+        let full = json!({ "custom": { "notes": "x".repeat(162_000) } });
+        d.call(0, "update", json!({ "id": known, "set": { "profile": full } })).await.ok(200);
+        let mut leaver = user("ada", "ada@example.com");
+        leaver["active"] = false.into();
+        leaver["title"] = "x".repeat(3_000).into();
+        assert_eq!(scim.put(&known, leaver).await.status, 400);
+        let login = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let accepted = d.call_as(&d.food, 0, "authenticate", login).await.ok(200).body["authenticated"].clone();
+        assert_eq!(accepted, json!(false));
+    });
+}
+
+#[test]
 fn users_that_the_company_had_before_are_found_and_changed() {
     story(8_624, async |d| {
         let body = json!({ "email": "ada@example.com", "external_id": "kc-1", "profile": { "given_name": "Ada" } });
