@@ -3,6 +3,7 @@
 use serde_json::json;
 use umoja_accounts::incoming::Applied;
 use umoja_migrate::Row;
+use umoja_schema::ingest::Allowed;
 
 use super::{ADA, accepts, ada, feeder, finish, seen, shop, state, story};
 use crate::import::row;
@@ -46,7 +47,7 @@ fn a_verified_address_gives_way_to_no_unverified_one_while_others_rely_on_it() {
 #[test]
 fn many_claims_of_an_address_keep_no_user_out() {
     story(992, async |d| {
-        let blog = feeder(&d, &d.blog, Default::default()).await;
+        let blog = feeder(&d, &d.blog, Allowed::default()).await;
         for n in 0..9 {
             blog.apply(&state(10, Row { email_verified: false, ..row(&format!("r{n}"), ADA) })).await.unwrap();
         }
