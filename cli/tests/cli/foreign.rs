@@ -257,4 +257,13 @@ fn an_import_takes_no_empty_file_for_its_own_and_no_path_twice() {
         assert!(text(&output.stderr).contains("overwrite each other"), "{rejected}");
         assert!(!world.file("one").exists());
     }
+    // A list of rejected records can be imported again, and not over itself.
+    let list = "{\"umoja_import_rejected\":1}\n{\"user_id\": \"1\", \"email\": \"amina@example.com\"}\n";
+    std::fs::write(world.file("list"), list).unwrap();
+    let list_path = path(&world.file("list")).to_owned();
+    for option in ["--rejected", "--state"] {
+        let again = [&["import", &list_path][..], &words[2..], &[option, &list_path]].concat();
+        assert_ne!(run(&again).status.code(), Some(0), "{option}");
+        assert_eq!(std::fs::read_to_string(world.file("list")).unwrap(), list, "{option}");
+    }
 }

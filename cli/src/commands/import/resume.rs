@@ -63,9 +63,13 @@ impl Resume {
         let state = is_resumable.then(|| import.state.clone().unwrap_or_else(|| beside(base, ".state.json")));
         let rejected = import.rejected.clone().unwrap_or_else(|| beside(base, ".rejected.ndjson"));
         own::check(&rejected, own::LIST)?;
+        if !is_standard_input(&import.file) {
+            reject_one_path(("FILE", &import.file), ("--rejected", &rejected))?;
+        }
         if let Some(state) = &state {
             own::check(state, own::STATE)?;
-            reject_one_path(state, &rejected)?;
+            reject_one_path(("FILE", &import.file), ("--state", state))?;
+            reject_one_path(("--state", state), ("--rejected", &rejected))?;
         }
         let key = key(import, identity).map_err(|source| CliError::File { path: import.file.clone(), source })?;
         let mut resume =
@@ -158,19 +162,19 @@ impl Resume {
     }
 }
 
-/// Rejects a state and a list of rejected rows that would overwrite each other.
-fn reject_one_path(state: &Path, rejected: &Path) -> Result<(), CliError> {
+/// Rejects two files of an import of which one would overwrite the other.
+fn reject_one_path((one, first): (&str, &Path), (other, second): (&str, &Path)) -> Result<(), CliError> {
     let real = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         path.file_name().map_or_else(|| path.to_owned(), |name| folder.join(name))
     };
-    let [state, rejected] = [state, rejected].map(real);
-    if state == rejected || files::beside(&state) == rejected || state == files::beside(&rejected) {
+    let [first, second] = [first, second].map(real);
+    if first == second || files::beside(&first) == second || first == files::beside(&second) {
         return Err(CliError::Usage(format!(
-            "--state {} and --rejected {} overwrite each other; give them different names",
-            state.display(),
-            rejected.display()
+            "{one} {} and {other} {} overwrite each other; give them different names",
+            first.display(),
+            second.display()
         )));
     }
     Ok(())
