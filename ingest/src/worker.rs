@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Map;
 use umoja_accounts::People;
-use umoja_accounts::import::{Failed, Hashing, Importer, Stopped};
+use umoja_accounts::import::{Failed, Hashing, Importer, Reason, Stopped};
 use umoja_accounts::incoming::{Applied, Feeder, Marks};
 use umoja_schema::ingest::{InboxEvent, InboxState};
 use umoja_schema::{Mark, Message, names};
@@ -153,6 +153,8 @@ impl Worker {
             match feeder.apply(change).await {
                 Ok(applied) => log(&known, &applied),
                 Err(failed) if failed.is_transient() => return Err(failed),
+                // A peer's copy repairs what is stored of the user, or an operator does. The event is not at fault.
+                Err(Failed::Rejected(Reason::Unreadable)) => return Ok(Served::Blocked),
                 Err(Failed::Rejected(reason)) => {
                     tracing::warn!(source = %known.source.id, %reason, "an event is parked");
                     return self.settle(&stored, InboxState::Parked, Some(reason.code())).await;
