@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Item, Log, Part, PartRecord, UserId, Version};
-use umoja_store::ports::StoreError;
+use umoja_store::ports::{Parts, StoreError};
 
 use super::fleet::Fleet;
 use super::harm::Harm;
@@ -77,18 +77,51 @@ impl Fleet {
         Some((genuine, forged.into()))
     }
 
-    /// True while some region has an item that an attacker changed.
+    /// True while some region has an item that an attacker changed, or what such an item has left behind: a tombstone in
+    /// the place of a damaged part cannot show which identifiers the part owned, so they belong to a user that is gone
+    /// until anti-entropy drops them from the derived table.
     pub(super) async fn is_harmed(&self) -> bool {
         let harmed = self.harmed.take();
         let mut left = Vec::new();
         for harm in harmed {
-            if !self.is_repaired(&harm).await {
+            if !self.is_repaired(&harm).await || self.owns_though_gone(&harm).await {
                 left.push(harm);
             }
         }
         let is_harmed = !left.is_empty();
         self.harmed.borrow_mut().extend(left);
         is_harmed
+    }
+
+    /// True if no region has an item any more that an attacker changed.
+    pub(super) async fn is_all_repaired(&self) -> bool {
+        let harmed = self.harmed.take();
+        let mut is_all = true;
+        for harm in &harmed {
+            is_all &= self.is_repaired(harm).await;
+        }
+        self.harmed.borrow_mut().extend(harmed);
+        is_all
+    }
+
+    /// True if the derived table of the region has an identifier of a user that was erased.
+    async fn owns_though_gone(&self, harm: &Harm) -> bool {
+        let (region, id) = (self.region(harm.at), harm.key.user);
+        let parts = region.tables.users.parts(id).await.unwrap_or_default();
+        if parts.is_live() || parts == Parts::default() {
+            return false;
+        }
+        let mut after = None;
+        loop {
+            let page = region.tables.users.scan_identifiers(after, 100).await.expect("a store can be read");
+            if page.items.iter().any(|item| item.owners.contains_key(&id)) {
+                return true;
+            }
+            after = page.next;
+            if after.is_none() {
+                return false;
+            }
+        }
     }
 
     async fn is_repaired(&self, harm: &Harm) -> bool {
