@@ -2,11 +2,9 @@
 //! first paid call, except for one cached look-up of the company.
 
 use axum::http::HeaderMap;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use umoja_accounts::{Context, Request};
+use umoja_crypto::akh;
 use umoja_crypto::jws::{Expected, SignedRequest, parse_request};
 use umoja_schema::{Actor, CompanyId, Scope};
 
@@ -53,7 +51,7 @@ async fn check(
     let now = home.clock.now();
     let request = parse_request(token)?;
     let request = request.check_times(now.secs())?;
-    let akh = headers.get("x-api-key").map(|key| URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes())));
+    let akh = headers.get("x-api-key").map(|key| akh(key.as_bytes()));
     let akh = akh.ok_or(Problem::unauthorized("There is no header `x-api-key`."))?;
     let known = app.companies.get(&*home.registry, request.issuer(), now).await?;
     let known = known.ok_or(Problem::unauthorized("There is no company with the id in the claim `iss`."))?;

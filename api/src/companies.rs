@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use umoja_crypto::{Algorithm, VerifyingKey};
+use umoja_crypto::VerifyingKey;
 use umoja_schema::{Company, CompanyId, Millis};
 use umoja_store::ports::{Registry, StoreError};
 use umoja_store::remembered::{Remembered, Seen};
@@ -18,9 +18,7 @@ impl KnownCompany {
     fn new(company: Company) -> Self {
         let mut keys = BTreeMap::new();
         for key in &company.keys {
-            let parsed = Algorithm::from_name(&key.alg)
-                .and_then(|alg| VerifyingKey::from_public_pem(alg, &key.public_key_pem).ok());
-            if let Some(parsed) = parsed {
+            if let Some(parsed) = VerifyingKey::from_stored(&key.alg, &key.public_key_pem) {
                 keys.insert(key.kid.clone(), parsed);
             } else {
                 tracing::error!(company = %company.id, "a stored public key cannot be read");

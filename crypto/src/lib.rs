@@ -35,7 +35,7 @@ pub mod surrogates;
 mod wrap;
 
 pub use aad::Aad;
-pub use api_key::{ApiKey, ApiKeyError};
+pub use api_key::{ApiKey, ApiKeyError, akh};
 pub use blind_index::IndexKey;
 pub use bound::Bound;
 pub use envelope::{Envelope, FMT, SUITE_A256CBC_HS512, commits, open, seal};

@@ -1,18 +1,20 @@
 //! Accepts events: checks who posts, seals each event and stores it in the inbox, then rings the queue. The caller is
 //! answered after that, so an acknowledged event is not lost. Nothing here can open what it has sealed.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Map;
-use sha2::{Digest as _, Sha256};
-use umoja_crypto::Aad;
+use umoja_crypto::{Aad, akh};
 use umoja_schema::ingest::{InboxEvent, InboxState};
 use umoja_schema::{Millis, SourceId};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, expiry};
+use umoja_store::serving::CONCURRENT;
 
 use crate::problem::Rejection;
 use crate::providers::{MAX_BODY, Received, split};
@@ -58,14 +60,16 @@ impl Acceptor {
         }
         let now = self.home.clock.now();
         let known = self.authenticated(id, headers, body, now).await?;
-        let mut receipt = Receipt::default();
-        for event in split(known.source.kind, known.source.mapping.as_ref(), body)? {
-            match self.store(&known, &event, now).await? {
-                Accepted::New => receipt.accepted += 1,
-                Accepted::Known(_) => receipt.known += 1,
-            }
-        }
-        Ok(receipt)
+        let events = split(known.source.kind, known.source.mapping.as_ref(), body)?;
+        let stored: Vec<_> = events.iter().map(|event| self.store(&known, event, now)).collect();
+        let stored = stream::iter(stored).buffered(CONCURRENT);
+        let receipt = stored.try_fold(Receipt::default(), |Receipt { accepted, known }, stored| {
+            ready(Ok(match stored {
+                Accepted::New => Receipt { accepted: accepted + 1, known },
+                Accepted::Known(_) => Receipt { accepted, known: known + 1 },
+            }))
+        });
+        receipt.await
     }
 
     /// The source, if the caller has its API key and, for a source that signs, has signed the body.
@@ -84,8 +88,7 @@ impl Acceptor {
         let seen = self.sources.get(&*self.home.registry, &id, now).await?;
         let seen = seen.ok_or(Rejection::Unauthorized("no such source"))?;
         let (_, known) = &seen;
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(key));
-        if !known.source.has_api_key(&hash, now.secs()) {
+        if !known.source.has_api_key(&akh(key), now.secs()) {
             return Err(Rejection::Unauthorized("not an API key of the source"));
         }
         if known.signs() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_crypto::hpke::RecipientKey;
-use umoja_crypto::{Algorithm, MacKey, VerifyingKey};
+use umoja_crypto::{MacKey, VerifyingKey};
 use umoja_schema::{IngestSource, Millis, SourceId};
 use umoja_store::ports::{Registry, StoreError};
 use umoja_store::remembered::{Remembered, Seen};
@@ -29,9 +29,7 @@ impl KnownSource {
     fn new(source: IngestSource) -> Option<Self> {
         let mut signing = BTreeMap::new();
         for key in &source.signing_keys {
-            let parsed = Algorithm::from_name(&key.alg)
-                .and_then(|alg| VerifyingKey::from_public_pem(alg, &key.public_key_pem).ok());
-            signing.insert(key.kid.clone(), parsed?);
+            signing.insert(key.kid.clone(), VerifyingKey::from_stored(&key.alg, &key.public_key_pem)?);
         }
         let inbox = URL_SAFE_NO_PAD.decode(&source.inbox_key.public_key).ok()?;
         let hashes: Hash = URL_SAFE_NO_PAD.decode(&source.hash_key).ok()?.try_into().ok()?;
@@ -97,7 +95,7 @@ impl Sources {
             return Ok(Some(read));
         }
         let Some(document) = registry.setting(&IngestSource::setting(id)).await? else { return Ok(None) };
-        let source = serde_json::from_value::<IngestSource>(document).ok().filter(|source| source.id == *id);
+        let source = IngestSource::read(id.as_str(), document).ok();
         if source.as_ref().is_some_and(IngestSource::is_ended) {
             return Ok(None);
         }
@@ -108,7 +106,7 @@ impl Sources {
         Ok(known.map(|known| (now, Arc::new(known))))
     }
 
-    /// Caches a source whose caller has proved to be it.
+    /// Caches a source whose caller has proved to be it, now or when its event was accepted.
     pub(crate) fn remember(&self, read: &Read) {
         self.0.remember(read.1.source.id.clone(), read);
     }

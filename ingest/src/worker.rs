@@ -108,9 +108,11 @@ impl Worker {
         if stored.event.state != InboxState::Waiting {
             return Ok(Served::Overtaken);
         }
-        let Some((_, known)) = self.sources.get(&*home.registry, &stored.event.source, now).await? else {
+        let Some(seen) = self.sources.get(&*home.registry, &stored.event.source, now).await? else {
             return self.settle(&stored, InboxState::Parked, Some(code::NO_SOURCE)).await;
         };
+        self.sources.remember(&seen);
+        let (_, known) = seen;
         if !known.source.enabled {
             return Ok(Served::Blocked);
         }
@@ -138,14 +140,7 @@ impl Worker {
             return Ok(Served::Blocked);
         }
         let feeder = Feeder {
-            importer: Importer {
-                people: self.people.clone(),
-                hashing: self.hashing.clone(),
-                keys: self.people.secrets.password_keys().hash_keys.clone(),
-                company: Arc::new(company),
-                dry_run: false,
-                is_strict: false,
-            },
+            importer: Importer::of_source(self.people.clone(), self.hashing.clone(), Arc::new(company)),
             source: Arc::clone(&known.source),
             marks: Arc::new(InboxMarks { home: home.clone(), known: Arc::clone(&known) }),
         };

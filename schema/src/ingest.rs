@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::company::is_newer;
-use crate::{ApiKeyHash, CompanyId, CompanyKey, IdError, Millis, Region, SourceId};
+use crate::{ApiKeyHash, CompanyId, CompanyKey, ItemError, Millis, Region, SourceId};
 
 /// What kind of system a source is, which decides how its events are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -134,9 +134,13 @@ impl IngestSource {
         format!("{}{id}", Self::SETTINGS)
     }
 
-    /// The id of the source that a setting holds, if it holds one.
-    pub fn id_of_setting(name: &str) -> Option<Result<SourceId, IdError>> {
-        name.strip_prefix(Self::SETTINGS).map(str::parse)
+    /// The source of a setting: `id` is what stands after [`Self::SETTINGS`] in its name.
+    ///
+    /// # Errors
+    /// If the document is no source, or is that of another one.
+    pub fn read(id: &str, document: Value) -> Result<Self, ItemError> {
+        let source = serde_json::from_value::<Self>(document).ok().filter(|source| source.id.as_str() == id);
+        source.ok_or(ItemError::new("a source"))
     }
 }
 
@@ -228,8 +232,28 @@ mod tests {
         let id: SourceId = "shop-auth0".parse().unwrap();
         let setting = IngestSource::setting(&id);
         assert_eq!(setting, format!("{}/shop-auth0", crate::names::setting::SOURCE));
-        assert_eq!(IngestSource::id_of_setting(&setting), Some(Ok(id)));
-        assert_eq!(IngestSource::id_of_setting("regions"), None);
-        assert!(IngestSource::id_of_setting("source/").unwrap().is_err());
+    }
+
+    #[test]
+    fn a_document_under_another_id_is_no_source() {
+        let source = IngestSource {
+            id: "shop-auth0".parse().unwrap(),
+            revision: 1,
+            company: "shop".parse().unwrap(),
+            kind: SourceKind::Auth0,
+            home: "eu-west-1".parse().unwrap(),
+            enabled: true,
+            api_keys: Vec::new(),
+            signing_keys: Vec::new(),
+            inbox_key: InboxPublicKey { version: 1, public_key: String::new() },
+            hash_key: String::new(),
+            allowed: Allowed::default(),
+            mapping: None,
+            unknown: Map::new(),
+        };
+        let document = serde_json::to_value(&source).unwrap();
+        assert_eq!(IngestSource::read("shop-auth0", document.clone()).unwrap(), source);
+        assert!(IngestSource::read("shop-okta", document).is_err());
+        assert!(IngestSource::read("shop-auth0", Value::Null).is_err());
     }
 }

@@ -34,6 +34,13 @@ pub struct Importer {
 }
 
 impl Importer {
+    /// The importer of a source's users. The provider decides about its values, so one that cannot be used rejects no
+    /// user.
+    pub fn of_source(people: People, hashing: Hashing, company: Arc<Company>) -> Self {
+        let keys = people.secrets.password_keys().hash_keys.clone();
+        Self { people, hashing, keys, company, dry_run: false, is_strict: false }
+    }
+
     /// Imports a row or, in a dry run, returns the outcome that it would have. A second import of the row has no
     /// further effect.
     ///

@@ -1,5 +1,6 @@
 //! The rule that applies a change of a source.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use umoja_schema::{
@@ -56,11 +57,11 @@ impl Feeder {
     /// [`Failed::Rejected`] if the change cannot be applied, and [`Failed::Stopped`] if no other change could be applied
     /// either. [`Failed::is_transient`] says whether a retry may succeed.
     pub async fn apply(&self, change: &IncomingChange) -> Result<Applied, Failed> {
-        let mut change = change.clone();
+        let mut change = Cow::Borrowed(change);
         loop {
             match self.applied(&change).await {
                 // Others must not keep a person out by claiming an identifier often enough.
-                Err(Failed::Rejected(Reason::Shared(kind))) if change.leave_out(kind) => {
+                Err(Failed::Rejected(Reason::Shared(kind))) if change.to_mut().leave_out(kind) => {
                     tracing::warn!(source = %self.source.id, kind = kind.as_str(), "an identifier that too many users own is left out");
                 }
                 done => return done,

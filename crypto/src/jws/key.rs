@@ -62,6 +62,11 @@ impl VerifyingKey {
         Self::from_der(algorithm, &decode(pem, "PUBLIC KEY")?)
     }
 
+    /// Reads a public key that is stored as the name of its algorithm and a PEM. `None` if either cannot be read.
+    pub fn from_stored(algorithm: &str, pem: &str) -> Option<Self> {
+        Self::from_public_pem(Algorithm::from_name(algorithm)?, pem).ok()
+    }
+
     /// Reads one entry of a `jwks.json` with its `kid`: Ed25519 (RFC 8037 section 2) or P-256 (RFC 7518 section 6.2).
     ///
     /// # Errors

@@ -13,7 +13,6 @@ use serde_json::{Map, Value};
 use umoja_accounts::import::{Hashing, Importer};
 use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
 use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update, may_move};
-use umoja_crypto::legacy::HashKeys;
 use umoja_schema::api::Selector;
 use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
 use umoja_store::ports::StoreError;
@@ -63,14 +62,8 @@ impl People {
         known: Option<&Known>,
         change: Change,
     ) -> Result<Applied, ScimError> {
-        let importer = Importer {
-            people: self.accounts.people.clone(),
-            hashing: self.hashing.clone(),
-            keys: HashKeys::default(),
-            company: Arc::clone(&client.company),
-            dry_run: false,
-            is_strict: false,
-        };
+        let importer =
+            Importer::of_source(self.accounts.people.clone(), self.hashing.clone(), Arc::clone(&client.company));
         let feeder = Feeder { importer, source: Arc::clone(&client.source), marks: Arc::new(NoMarks) };
         let last = known.and_then(Known::feed).map(|feed| feed.status_at.plus(1));
         let now = self.accounts.home.clock.now();

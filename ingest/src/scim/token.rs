@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use subtle::ConstantTimeEq as _;
 use umoja_crypto::ApiKey;
 use umoja_schema::{Company, CompanyId, IngestSource, Millis, SourceKind};
 use umoja_store::ports::{Registry, StoreError};
@@ -38,7 +37,9 @@ impl Sources for Arc<dyn Registry> {
     async fn of(&self, company: &CompanyId) -> Result<Option<Feeding>, StoreError> {
         let Some(company) = self.company(company).await? else { return Ok(None) };
         let documents = self.settings(IngestSource::SETTINGS).await?.into_iter();
-        let sources = documents.filter_map(|(_, document)| serde_json::from_value::<IngestSource>(document).ok());
+        let sources = documents.filter_map(|(name, document)| {
+            IngestSource::read(name.strip_prefix(IngestSource::SETTINGS)?, document).ok()
+        });
         let sources = sources.filter(|source| source.company == company.id).collect();
         Ok(Some((Arc::new(company), sources)))
     }
@@ -77,13 +78,8 @@ impl Tokens {
         };
         let (company, sources) = &*seen.1;
         let akh = key.akh();
-        // All keys are compared, so that the time does not show which one it is.
-        let mut found = None;
-        for source in sources.iter().filter(|source| source.kind == SourceKind::Scim && source.company == id) {
-            if has_key(source, &akh, now.secs()) {
-                found = Some(source);
-            }
-        }
+        let mut sources = sources.iter().filter(|source| source.kind == SourceKind::Scim && source.company == id);
+        let found = sources.find(|source| source.has_api_key(&akh, now.secs()));
         let source = found.filter(|_| company.enabled).ok_or(UNAUTHORIZED)?;
         let client = Client { company: Arc::clone(company), source: Arc::new(source.clone()) };
         self.seen.remember(id, &seen);
@@ -96,11 +92,4 @@ impl Tokens {
             UNAVAILABLE
         })
     }
-}
-
-fn has_key(source: &IngestSource, akh: &str, now_secs: u64) -> bool {
-    source.api_keys.iter().fold(false, |found, key| {
-        let is_same = bool::from(key.sha256.as_bytes().ct_eq(akh.as_bytes()));
-        found | (is_same & key.expires_at.is_none_or(|at| now_secs < at))
-    })
 }

@@ -113,15 +113,15 @@ impl Document for IngestSource {
 
     async fn stored(registry: &dyn Registry, id: &SourceId) -> Result<Option<Self>, StoreError> {
         let Some(value) = registry.setting(&Self::setting(id)).await? else { return Ok(None) };
-        Ok(Some(source(id.as_str(), value).ok_or(ItemError::new("a source"))?))
+        Ok(Some(Self::read(id.as_str(), value)?))
     }
 
     async fn rows(registry: &dyn Registry) -> Result<Vec<Row<Self>>, StoreError> {
         let rows = registry.setting_rows(Self::SETTINGS).await?.into_iter();
         Ok(rows
             .map(|SettingRow { name, etag, value }| {
-                let key = name.trim_start_matches(Self::SETTINGS).to_owned();
-                Row { document: value.and_then(|value| source(&key, value)), etag, key }
+                let key = name.strip_prefix(Self::SETTINGS).unwrap_or(&name).to_owned();
+                Row { document: value.and_then(|value| Self::read(&key, value).ok()), etag, key }
             })
             .collect())
     }
@@ -131,7 +131,7 @@ impl Document for IngestSource {
         // The stored text may be that of another version of Umoja. What counts is the source that is read from it.
         let stored = registry.setting(&name).await?;
         let read = match &stored {
-            Some(value) => Some(source(after.id.as_str(), value.clone()).ok_or(ItemError::new("a source"))?),
+            Some(value) => Some(Self::read(after.id.as_str(), value.clone())?),
             None => None,
         };
         if read.as_ref() != expected {
@@ -148,10 +148,6 @@ impl Document for IngestSource {
             (is_removed, _) => Ok(is_removed),
         }
     }
-}
-
-fn source(key: &str, value: Value) -> Option<IngestSource> {
-    serde_json::from_value::<IngestSource>(value).ok().filter(|source| source.id.as_str() == key)
 }
 
 fn value(source: &IngestSource) -> Result<Value, StoreError> {
