@@ -42,14 +42,7 @@ impl BackOff {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Fixed(u8);
-
-    impl Entropy for Fixed {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(self.0);
-        }
-    }
+    use crate::ports::Fixed;
 
     #[test]
     fn waits_double_to_the_longest_and_end() {

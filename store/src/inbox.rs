@@ -6,13 +6,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use umoja_schema::ingest::StoredMark;
 use umoja_schema::{InboxEvent, InboxState, ItemError, Mark, Message, Millis};
 
 use crate::ports::{Etag, Inbox, InboxDocument, StoreError};
+use crate::proof::members;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -140,7 +140,7 @@ pub async fn replace_event(
 /// If the inbox fails. [`StoreError::Unreadable`] if the document is no mark, or does not verify.
 pub async fn mark(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Option<Mark>, StoreError> {
     let stored = inbox.inbox_document(key, now).await?;
-    stored.map(|document| Ok(read::<StoredMark>(document.members)?.mark)).transpose()
+    stored.map(|document| Ok(read::<StoredMark>(document.members.as_ref())?.mark)).transpose()
 }
 
 /// Remembers a mark, unless a greater one is remembered, and returns the greater one. A document that is damaged or does not verify is replaced.
@@ -153,7 +153,7 @@ pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Mill
         let (before, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
         let document = match before {
             Some(before) => {
-                let before: StoredMark = read(Some(before))?;
+                let before: StoredMark = read(Some(&before))?;
                 StoredMark { mark: before.mark.max(mark), ..before }
             }
             None => StoredMark { mark, unknown: Map::new() },
@@ -179,10 +179,11 @@ pub async fn page(
     let page = inbox.scan_inbox(after, limit, now).await?;
     let (mut events, mut unreadable) = (Vec::new(), page.strays);
     for (key, document) in page.documents {
-        let is_mark = read::<StoredMark>(document.members.clone()).is_ok();
-        match stored_event(key, document) {
-            Ok(event) => events.push(event),
-            Err(_) if is_mark => {}
+        match read(document.members.as_ref()) {
+            Ok(event) => {
+                events.push(StoredEvent { key, event, expires_at: document.expires_at, etag: document.etag });
+            }
+            Err(_) if read::<StoredMark>(document.members.as_ref()).is_ok() => {}
             Err(_) => unreadable += 1,
         }
     }
@@ -191,19 +192,11 @@ pub async fn page(
 
 fn stored_event(key: [u8; 32], document: InboxDocument) -> Result<StoredEvent, ItemError> {
     let InboxDocument { members, expires_at, etag } = document;
-    Ok(StoredEvent { key, event: read(members)?, expires_at, etag })
+    Ok(StoredEvent { key, event: read(members.as_ref())?, expires_at, etag })
 }
 
-fn read<T: DeserializeOwned>(members: Option<Map<String, Value>>) -> Result<T, ItemError> {
-    let members = members.ok_or(ItemError::new("document"))?;
-    serde_json::from_value(members.into()).map_err(|_| ItemError::new("document"))
-}
-
-fn members<T: Serialize>(document: &T) -> Result<Map<String, Value>, StoreError> {
-    match serde_json::to_value(document) {
-        Ok(Value::Object(members)) => Ok(members),
-        _ => Err(StoreError::Rejected("a document that is no JSON object".into())),
-    }
+fn read<'m, T: Deserialize<'m>>(members: Option<&'m Map<String, Value>>) -> Result<T, ItemError> {
+    T::deserialize(members.ok_or(ItemError::new("document"))?).map_err(|_| ItemError::new("document"))
 }
 
 fn overtaken() -> StoreError {

@@ -19,6 +19,8 @@ mod users;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::Serialize;
+use serde_json::{Map, Value};
 use umoja_schema::{Item, Millis, Region};
 
 use crate::deployment::SETTINGS_RELOAD_SECS;
@@ -26,6 +28,17 @@ use crate::keyring::KeyRing;
 use crate::ports::{Checkpoints, Clock, Inbox, Items, Keys, Registry, Requests, StoreError, Users};
 use crate::proof_keys::{ProofKeys, version_of};
 use crate::secrets::{SecretsDocument, SecretsError};
+
+/// The members of a document, which a proof covers.
+///
+/// # Errors
+/// If it is no JSON object.
+pub(crate) fn members(document: &impl Serialize) -> Result<Map<String, Value>, StoreError> {
+    match serde_json::to_value(document) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(StoreError::Rejected("a document that is no JSON object".into())),
+    }
+}
 
 /// Proves and verifies the items of a deployment. If an item names a newer version of the secret than it knows, it looks
 /// for that version in the settings.

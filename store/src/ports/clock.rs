@@ -21,3 +21,14 @@ impl dyn Entropy + '_ {
         bytes
     }
 }
+
+/// The same byte again and again.
+#[cfg(test)]
+pub(crate) struct Fixed(pub u8);
+
+#[cfg(test)]
+impl Entropy for Fixed {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(self.0);
+    }
+}

@@ -17,6 +17,8 @@ mod users;
 
 pub use attempts::{Attempts, Counted, Limit, Tally};
 pub use checkpoints::Checkpoints;
+#[cfg(test)]
+pub(crate) use clock::Fixed;
 pub use clock::{Clock, Entropy};
 pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
 pub use inbox::{Inbox, InboxDocument, InboxPage};

@@ -11,7 +11,7 @@ use umoja_schema::names::attribute::PROOF;
 use umoja_schema::names::{setting, table};
 use umoja_schema::{Company, CompanyId, ItemError, proof};
 
-use super::Proved;
+use super::{Proved, members};
 use crate::ports::{CompanyRow, Registry, SettingRow, StoreError};
 use crate::proof_keys::{ProofKeys, unproved};
 
@@ -68,10 +68,7 @@ impl Proved<dyn Registry> {
     }
 
     async fn proved(&self, table: &str, id: &str, document: &Value) -> Result<Value, StoreError> {
-        let Value::Object(members) = document else {
-            return Err(StoreError::Rejected("a document that is no JSON object".into()));
-        };
-        let mut members = members.clone();
+        let mut members = members(document)?;
         self.proofs.keys().await?.document(table, id, &mut members)?;
         Ok(members.into())
     }

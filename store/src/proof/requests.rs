@@ -8,17 +8,10 @@ use umoja_schema::Millis;
 use umoja_schema::names::attribute::PROOF;
 use umoja_schema::names::table;
 
-use super::Proved;
 use super::registry::version_of;
+use super::{Proved, members};
 use crate::ports::{Begun, Outcome, Requests, StoreError};
 use crate::proof_keys::unproved;
-
-fn members(outcome: Outcome) -> Result<Map<String, Value>, StoreError> {
-    match serde_json::to_value(outcome) {
-        Ok(Value::Object(members)) => Ok(members),
-        _ => Err(unproved().into()),
-    }
-}
 
 fn outcome(members: Map<String, Value>) -> Result<Outcome, StoreError> {
     Ok(serde_json::from_value(members.into()).map_err(|_| unproved())?)
@@ -31,13 +24,13 @@ pub(super) fn id(key: &[u8; 32]) -> String {
 
 impl Proved<dyn Requests> {
     async fn proved(&self, key: &[u8; 32], unproved: Outcome) -> Result<Outcome, StoreError> {
-        let mut members = members(unproved)?;
+        let mut members = members(&unproved)?;
         self.proofs.keys().await?.document(table::IDEMPOTENCY, &id(key), &mut members)?;
         outcome(members)
     }
 
     async fn verified(&self, key: &[u8; 32], stored: Outcome) -> Result<Outcome, StoreError> {
-        let mut members = members(stored)?;
+        let mut members = members(&stored)?;
         let keys = self.proofs.keys_for([version_of(members.get(PROOF))]).await?;
         keys.verified_document(table::IDEMPOTENCY, &id(key), &mut members)?;
         outcome(members)

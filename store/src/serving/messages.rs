@@ -155,14 +155,7 @@ pub(super) async fn quarantine(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Fixed(u8);
-
-    impl Entropy for Fixed {
-        fn fill(&self, bytes: &mut [u8]) {
-            bytes.fill(self.0);
-        }
-    }
+    use crate::ports::Fixed;
 
     #[test]
     fn delays_grow_up_to_the_limit_of_a_queue() {
