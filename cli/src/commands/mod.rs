@@ -17,6 +17,7 @@ mod inbox;
 mod init;
 mod issued;
 mod jobs;
+mod listed;
 mod logging;
 mod named;
 mod opens;

@@ -1,18 +1,17 @@
 //! Lists the companies.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_schema::{Company, CompanyKey, Region};
+use umoja_schema::{Company, CompanyKey};
 
 use super::limit;
 use super::options::settings;
 use crate::CliError;
 use crate::commands::issued::described;
+use crate::commands::listed::{Unreadable, rows};
 use crate::commands::target::Target;
-use crate::deployment::{Answered, Regions, names, newest_of};
-use crate::output::{Output, note, table};
+use crate::deployment::{Regions, newest_of};
+use crate::output::{Output, table};
 
 /// List the companies.
 #[derive(Debug, Args)]
@@ -32,31 +31,17 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment: Regions = self.target.regions().await?;
-        let Answered { regions, failed } = deployment.rows::<Company>().await;
-        for (position, (region, error)) in failed.into_iter().enumerate() {
-            if regions.is_empty() && position == 0 {
-                return Err(region.failed(error));
-            }
-            note(&format!("{} cannot be read: {error}", region.name()));
-        }
+        let regions = rows::<Company>(&deployment).await?;
         let companies = newest_of(regions.iter().flat_map(|(_, rows)| rows));
-        let mut unreadable: BTreeMap<&str, BTreeSet<&Region>> = BTreeMap::new();
-        for (region, row) in regions.iter().flat_map(|(region, rows)| rows.iter().map(move |row| (region, row))) {
-            if row.document.is_none() {
-                unreadable.entry(&row.key).or_default().insert(region.name());
-            }
-        }
+        let unreadable = Unreadable::of(&regions);
         let now = deployment.clock.now().secs();
         let listed: Vec<Value> = companies.values().map(|company| value(company, now)).collect();
-        let damaged: Vec<Value> =
-            unreadable.iter().map(|(key, regions)| json!({ "id": key, "regions": regions })).collect();
-        output.answer(&json!({ "companies": listed, "unreadable": damaged }), || {
+        output.answer(&json!({ "companies": listed, "unreadable": unreadable.values() }), || {
             if companies.is_empty() && unreadable.is_empty() {
                 return "There are no companies yet; add one with `umoja company add`.".to_owned();
             }
             let rows: Vec<_> = companies.values().map(|company| row(company, now)).collect();
-            let damaged: Vec<_> = unreadable.iter().map(|(key, regions)| unreadable_row(key, regions)).collect();
-            table(&rows) + &table(&damaged)
+            table(&rows) + &table(&unreadable.rows())
         });
         Ok(())
     }
@@ -86,9 +71,4 @@ fn row(company: &Company, now_secs: u64) -> Vec<String> {
         format!("signing keys {}", keys.join(" ")),
         scopes.join(" "),
     ]
-}
-
-fn unreadable_row(key: &str, regions: &BTreeSet<&Region>) -> Vec<String> {
-    let regions = names(regions.iter().copied());
-    vec![key.escape_debug().to_string(), format!("UNREADABLE in {regions}; see `umoja doctor`")]
 }

@@ -9,7 +9,7 @@ use umoja_schema::{CompanyId, IngestSource, Region, SourceId, SourceKind};
 
 use crate::CliError;
 use crate::commands::issued::new_api_key;
-use crate::commands::source::new_source;
+use crate::commands::source::{new_source, path};
 use crate::deployment::Deployment;
 use crate::http::Http;
 
@@ -32,10 +32,9 @@ pub(super) struct Scim {
 
 /// The sources of the company soko, with new keys.
 pub(super) struct Sources {
-    auth0: (SourceId, String),
-    crm: (SourceId, String),
-    scim: (SourceId, String),
-    company: CompanyId,
+    auth0: (IngestSource, String),
+    crm: (IngestSource, String),
+    scim: (IngestSource, String),
 }
 
 impl Sources {
@@ -49,31 +48,30 @@ impl Sources {
             auth0: add(deployment, company, SourceKind::Auth0, None).await?,
             crm: add(deployment, company, SourceKind::Generic, Some(mapping)).await?,
             scim: add(deployment, company, SourceKind::Scim, None).await?,
-            company: company.clone(),
         })
     }
 
     /// What programs need to post events to the region at `base_url`.
     pub(super) fn posting(&self, base_url: &str) -> Vec<Posting> {
-        let of = |kind, (id, key): &(SourceId, String)| Posting {
-            id: id.clone(),
-            kind,
-            url: events_url(base_url, id),
+        let of = |(source, key): &(IngestSource, String)| Posting {
+            id: source.id.clone(),
+            kind: source.kind,
+            url: url(base_url, source),
             api_key: key.clone(),
         };
-        vec![of(SourceKind::Auth0, &self.auth0), of(SourceKind::Generic, &self.crm)]
+        vec![of(&self.auth0), of(&self.crm)]
     }
 
     /// What a SCIM client needs to call the region at `base_url`.
     pub(super) fn scim(&self, base_url: &str) -> Vec<Scim> {
-        let url = format!("{base_url}/scim/v2/{}", self.company);
-        vec![Scim { company: self.company.clone(), url, token: self.scim.1.clone() }]
+        let (source, token) = &self.scim;
+        vec![Scim { company: source.company.clone(), url: url(base_url, source), token: token.clone() }]
     }
 
     /// Posts an event of the Auth0 tenant to the region at `base_url`. Returns the status.
     pub(super) async fn post(&self, base_url: &str, event: &Value) -> Result<u16, CliError> {
-        let (id, key) = &self.auth0;
-        let request = Request::builder().method(Method::POST).uri(events_url(base_url, id));
+        let (source, key) = &self.auth0;
+        let request = Request::builder().method(Method::POST).uri(url(base_url, source));
         let request = request.header("x-api-key", key).header(header::CONTENT_TYPE, "application/json");
         let request = request.body(Full::new(Bytes::from(event.to_string())));
         let request = request.map_err(|error| CliError::Failed(error.to_string()))?;
@@ -81,8 +79,8 @@ impl Sources {
     }
 }
 
-fn events_url(base_url: &str, id: &SourceId) -> String {
-    format!("{base_url}/v1/sources/{id}/events")
+fn url(base_url: &str, source: &IngestSource) -> String {
+    format!("{base_url}{}", path(source))
 }
 
 /// A source of a company with its API key.
@@ -91,7 +89,7 @@ async fn add(
     company: &CompanyId,
     kind: SourceKind,
     mapping: Option<Value>,
-) -> Result<(SourceId, String), CliError> {
+) -> Result<(IngestSource, String), CliError> {
     let regions = deployment.regions();
     let id = format!("{company}-{}", kind.as_str());
     let id: SourceId = id.parse().map_err(|error| CliError::Failed(format!("{error}")))?;
@@ -102,6 +100,7 @@ async fn add(
         let source = stored.unwrap_or_else(|| new.clone());
         Ok(IngestSource { api_keys: vec![hash.clone()], mapping: mapping.clone(), ..source })
     });
-    changed.await?.everywhere?;
-    Ok((id, api_key))
+    let changed = changed.await?;
+    changed.everywhere?;
+    Ok((changed.document, api_key))
 }

@@ -1,7 +1,5 @@
 //! `umoja source list`: all sources, and what their inboxes hold.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::Args;
 use serde_json::{Value, json};
 use umoja_schema::{IngestSource, Region};
@@ -10,8 +8,9 @@ use super::shown::{settings, state, urls};
 use crate::CliError;
 use crate::commands::inbox::{self, Counted, Counts};
 use crate::commands::issued::described;
+use crate::commands::listed::{Unreadable, rows};
 use crate::commands::target::Target;
-use crate::deployment::{Answered, Regions, names, newest_of};
+use crate::deployment::{Regions, newest_of};
 use crate::output::{Output, note, table};
 
 /// List the sources.
@@ -40,40 +39,20 @@ type Inboxes = Vec<(Region, Counted)>;
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment: Regions = self.target.regions().await?;
-        let Answered { regions, failed } = deployment.rows::<IngestSource>().await;
-        for (position, (region, error)) in failed.into_iter().enumerate() {
-            if regions.is_empty() && position == 0 {
-                return Err(region.failed(error));
-            }
-            note(&format!("{} cannot be read: {error}", region.name()));
-        }
+        let regions = rows::<IngestSource>(&deployment).await?;
         let mut sources = newest_of(regions.iter().flat_map(|(_, rows)| rows));
         sources.retain(|_, source| !source.is_ended());
-        let mut unreadable: BTreeMap<&str, BTreeSet<&Region>> = BTreeMap::new();
-        for (region, row) in regions.iter().flat_map(|(region, rows)| rows.iter().map(move |row| (region, row))) {
-            if row.document.is_none() {
-                unreadable.entry(&row.key).or_default().insert(region.name());
-            }
-        }
+        let unreadable = Unreadable::of(&regions);
         let inboxes = if self.fast { Vec::new() } else { inboxes(&deployment).await };
         let now = deployment.clock.now().secs();
         let listed: Vec<Value> = sources.values().map(|source| value(source, &deployment, &inboxes, now)).collect();
-        let damaged: Vec<Value> =
-            unreadable.iter().map(|(key, regions)| json!({ "id": key, "regions": regions })).collect();
-        output.answer(&json!({ "sources": listed, "unreadable": damaged }), || {
+        output.answer(&json!({ "sources": listed, "unreadable": unreadable.values() }), || {
             if sources.is_empty() && unreadable.is_empty() {
                 return "There are no sources yet; add one with `umoja source add`.".to_owned();
             }
             let rows: Vec<_> = sources.values().map(|source| row(source, now)).collect();
             let events: Vec<_> = sources.values().flat_map(|source| event_rows(source, &inboxes)).collect();
-            let damaged: Vec<_> = unreadable
-                .iter()
-                .map(|(key, regions)| {
-                    let regions = names(regions.iter().copied());
-                    vec![key.escape_debug().to_string(), format!("UNREADABLE in {regions}; see `umoja doctor`")]
-                })
-                .collect();
-            table(&rows) + &table(&damaged) + &table(&events)
+            table(&rows) + &table(&unreadable.rows()) + &table(&events)
         });
         Ok(())
     }

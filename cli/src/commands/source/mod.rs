@@ -14,6 +14,7 @@ mod test;
 use clap::{Args, Subcommand};
 
 pub(super) use self::add::new_source;
+pub(super) use self::shown::path;
 
 use crate::CliError;
 use crate::output::Output;

@@ -18,7 +18,7 @@ pub(super) const fn system(kind: SourceKind) -> &'static str {
 }
 
 /// The path to which a source posts.
-pub(super) fn path(source: &IngestSource) -> String {
+pub(in crate::commands) fn path(source: &IngestSource) -> String {
     match source.kind {
         SourceKind::Scim => format!("/scim/v2/{}", source.company),
         _ => format!("/v1/sources/{}/events", source.id),
