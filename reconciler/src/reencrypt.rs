@@ -14,9 +14,10 @@
 //! One region leads: the other regions leave parts to it that it holds in the same or a newer version, so that they do
 //! not all re-encrypt the same part while it is on its way.
 
+mod report;
+
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use serde::Serialize;
 use umoja_accounts::transaction::{OwnershipPlan, Recorded, Replacement, Transaction, Unrecorded};
 use umoja_schema::{Facts, Identity, Part, PartRecord, Region, UserId, Version};
 use umoja_store::apply::{OwnershipChange, same_person};
@@ -29,14 +30,10 @@ use umoja_store::{Home, RegionPorts};
 
 use crate::CONCURRENT;
 
+pub use self::report::ReencryptionReport;
+
 /// How many parts one step examines.
 const PAGE: usize = 100;
-
-/// How many parts on their way [`Reencryption::look_again`] examines. More are left to the next pass.
-const LOOKED_AT_AGAIN: usize = 10_000;
-
-/// How many users are listed whose parts cannot be re-encrypted.
-const NAMED: usize = 10;
 
 /// The rule that a pass checks every part against.
 #[derive(Clone, Copy)]
@@ -49,66 +46,6 @@ pub enum Rule<'a> {
     OwnershipsArrived(&'a Secrets),
     /// The current KMS key of this region opens its wrapped key of every part.
     WrappedBy(&'a RegionPorts),
-}
-
-/// What a pass has done so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ReencryptionReport {
-    /// Parts that were examined.
-    pub parts: u64,
-    /// Parts that were re-encrypted.
-    pub reencrypted: u64,
-    /// Parts that are behind and that the leading region holds in the same or a newer version; under
-    /// [`Rule::OwnershipsArrived`] also profiles that are not in every region in the same version.
-    pub on_their_way: u64,
-    /// Parts that were written at the same moment. Another pass examines them.
-    pub overtaken: u64,
-    /// Parts whose HLC timestamp is too far ahead of the clock to be replaced.
-    pub ahead: u64,
-    /// Parts that lack the region's wrapped key. They are listed for the key repair.
-    pub unwrapped: u64,
-    /// Parts that are behind and cannot be opened.
-    pub unreadable: u64,
-    /// Of those, parts whose stored item cannot be read.
-    pub damaged: u64,
-    /// Some of the users of those parts.
-    pub unreadable_users: Vec<UserId>,
-    /// The users of some of the parts that are not in every region in the same version.
-    #[serde(skip)]
-    waiting: Vec<UserId>,
-}
-
-impl ReencryptionReport {
-    /// True if no examined part was behind.
-    pub const fn is_complete(&self) -> bool {
-        self.reencrypted + self.on_their_way + self.overtaken + self.ahead + self.unwrapped + self.unreadable == 0
-    }
-
-    /// True if only parts that cannot be opened are left. Their replicas in other regions count as on their way, so
-    /// this is known only once the previous pass also changed no part and left as many.
-    pub fn is_stuck_since(&self, before: Option<&Self>) -> bool {
-        let is_same = |before: &Self| before.is_idle() && before.on_their_way == self.on_their_way;
-        self.unreadable > 0 && self.is_idle() && (self.on_their_way == 0 || before.is_some_and(is_same))
-    }
-
-    const fn is_idle(&self) -> bool {
-        self.reencrypted + self.overtaken + self.ahead + self.unwrapped == 0
-    }
-
-    fn add(&mut self, other: Self) {
-        self.parts += other.parts;
-        self.reencrypted += other.reencrypted;
-        self.on_their_way += other.on_their_way;
-        self.overtaken += other.overtaken;
-        self.ahead += other.ahead;
-        self.unwrapped += other.unwrapped;
-        self.unreadable += other.unreadable;
-        self.damaged += other.damaged;
-        let room = NAMED.saturating_sub(self.unreadable_users.len());
-        self.unreadable_users.extend(other.unreadable_users.into_iter().take(room));
-        let room = LOOKED_AT_AGAIN.saturating_sub(self.waiting.len());
-        self.waiting.extend(other.waiting.into_iter().take(room));
-    }
 }
 
 /// One pass over the parts of every region.
