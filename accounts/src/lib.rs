@@ -12,10 +12,10 @@
 mod accounts;
 mod audit;
 mod authenticate;
-pub mod automatic;
+pub mod automatic_merge;
 pub mod conflicts;
 mod context;
-mod deciding;
+mod deciding_credentials;
 mod erase;
 mod error;
 pub mod evidence;

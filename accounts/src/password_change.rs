@@ -7,7 +7,7 @@ use umoja_store::person::PersonParts;
 use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
-use crate::deciding::Deciding;
+use crate::deciding_credentials::Deciding;
 use crate::links::may_log_in;
 use crate::lockout::{Entry, Origin, Target};
 use crate::repeat::prove_set;

@@ -11,7 +11,7 @@ use umoja_store::identifiers::{Known, known};
 use umoja_store::ports::Parts;
 
 use crate::accounts::until_written;
-use crate::deciding::Deciding;
+use crate::deciding_credentials::Deciding;
 use crate::evidence::Joins;
 use crate::identifiers::reject_taken;
 use crate::matching::Match;

@@ -4,7 +4,7 @@ use umoja_crypto::Password;
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Verdict;
 
-use crate::deciding::Deciding;
+use crate::deciding_credentials::Deciding;
 use crate::lockout::{Entry, Origin, Target};
 use crate::{Accounts, Context, Error};
 

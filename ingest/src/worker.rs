@@ -16,7 +16,7 @@ use umoja_schema::{Mark, Message, names};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
 use umoja_store::ports::{Inbox, Queue, StoreError};
-use umoja_store::serving::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
+use umoja_store::queue_runs::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 use crate::accept::event_aad;
 use crate::providers::{Read, Reading, read};

@@ -12,32 +12,32 @@
 //! permanent failures.
 
 mod anti_entropy;
-mod audit;
+mod audit_chains;
 mod backfill;
 mod drop_wrapped_keys;
 pub mod jobs;
-mod keys;
 mod merges;
+mod missing_wrapped_keys;
 mod proving;
 mod redrive;
 mod reencrypt;
 mod restore;
 mod retries;
-mod trail;
+mod users_against_audit;
 
 pub use anti_entropy::{
     AntiEntropy, AntiEntropyEnd, AntiEntropyReport, AntiEntropyRun, AntiEntropySettings, Difference, LastPass,
     ON_ITS_WAY_MS, anti_entropy, last_passes,
 };
-pub use audit::{AuditCheck, AuditDrop, Broken};
+pub use audit_chains::{AuditCheck, AuditDrop, Broken};
 pub use backfill::{Backfill, BackfillReport};
 pub use drop_wrapped_keys::{DropWrappedKeys, DropWrappedKeysReport};
-pub use keys::{RepairReport, repair_keys};
 pub use merges::{MergeReport, merge_users};
+pub use missing_wrapped_keys::{RepairReport, repair_keys};
 pub use proving::{Proving, ProvingReport, prove_documents};
 pub use redrive::{Redriven, redrive_quarantined};
 pub use reencrypt::{Reencryption, ReencryptionReport, Rule};
 pub use retries::{RetryReport, drain_retries};
-pub use trail::{Contradicted, Contradiction, TrailCheck};
-pub(crate) use umoja_store::serving::CONCURRENT;
-pub use umoja_store::serving::{Ended, VISIBILITY_SECS};
+pub(crate) use umoja_store::queue_runs::CONCURRENT;
+pub use umoja_store::queue_runs::{Ended, VISIBILITY_SECS};
+pub use users_against_audit::{Contradicted, Contradiction, TrailCheck};

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 use umoja_accounts::Error;
-use umoja_accounts::automatic::{MergeError, Merged, merge_verified};
+use umoja_accounts::automatic_merge::{MergeError, Merged, merge_verified};
 use umoja_schema::{Message, UserId, names};
 use umoja_store::Home;
 use umoja_store::ports::{KeysError, Queue};
 use umoja_store::seal::{SealError, Sealer};
 
 use crate::Ended;
-use umoja_store::serving::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
+use umoja_store::queue_runs::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -10,7 +10,7 @@ use umoja_store::replicate::{delete_with_user, replicate};
 use umoja_store::{Home, Peer};
 
 use crate::Ended;
-use umoja_store::serving::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
+use umoja_store::queue_runs::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use crate::names::attribute;
 use crate::replicated::{Replicated, Rule, USERS};
 use crate::{
     Attribute, Attributes, Hlc, ItemError, Log, LogRow, Message, Part, PartRecord, Region, Resolution, UserId, Version,
-    VersionedItem, merge, resolve,
+    VersionedItem, convergence, resolve,
 };
 
 /// The key of an item in a replicated table.
@@ -152,7 +152,7 @@ impl Item {
     #[must_use]
     pub fn merged_over(self, stored: Self) -> Self {
         match (stored, self) {
-            (Self::Part(stored), Self::Part(incoming)) => merge::merged(Some(&stored), &incoming).into(),
+            (Self::Part(stored), Self::Part(incoming)) => convergence::merged(Some(&stored), &incoming).into(),
             (stored, incoming) if incoming.version() > stored.version() => incoming,
             (stored, _) => stored,
         }

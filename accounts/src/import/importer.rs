@@ -8,11 +8,11 @@ use umoja_store::apply::MAX_ROUNDS;
 use umoja_store::backoff::BackOff;
 use umoja_store::ports::Entropy;
 
+use super::bad_values::Usable;
 use super::error::{Failed, Reason};
 use super::hashing::Hashing;
 use super::report::Done;
 use super::row::Row;
-use super::usable::Usable;
 use super::user::NewUser;
 use crate::{Context, People};
 

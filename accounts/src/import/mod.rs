@@ -25,6 +25,7 @@
 //!
 //! Every user that is made or changed gets a row in the audit trail in the same transaction.
 
+mod bad_values;
 mod create;
 mod error;
 mod hashing;
@@ -34,7 +35,6 @@ mod record;
 mod report;
 mod restore;
 mod row;
-mod usable;
 mod user;
 
 pub use self::error::{Failed, Reason, Stopped};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use umoja_crypto::legacy::{ForeignHash, HashKeys};
 use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyHash, Profile, ProfileFacts, UserId};
 
+use super::bad_values::{Given, Usable};
 use super::error::{Failed, Reason};
 use super::row::Row;
-use super::usable::{Given, Usable};
 use crate::fed::Fed;
 use crate::{Context, Patch, People, reserved};
 

@@ -13,8 +13,8 @@ use umoja_schema::names::{function, queue};
 use umoja_store::Home;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::keyring::KeyRing;
-use umoja_store::old_key::with_old_keys;
 use umoja_store::ports::KeysError;
+use umoja_store::previous_kms_key::with_old_keys;
 use umoja_store::rotation::IndexStep;
 use umoja_store::seal::Sealer;
 

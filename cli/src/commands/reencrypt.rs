@@ -5,7 +5,7 @@ use serde_json::json;
 use umoja_reconciler::jobs::rotate;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
-use umoja_store::old_key::with_old_keys;
+use umoja_store::previous_kms_key::with_old_keys;
 
 use super::jobs::{Pace, Rotating};
 use super::target::{Opened, Target};

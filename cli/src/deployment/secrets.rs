@@ -6,8 +6,8 @@ use std::sync::Arc;
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
-use umoja_store::old_key::with_old_keys;
 use umoja_store::ports::{Entropy, Keys};
+use umoja_store::previous_kms_key::with_old_keys;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 

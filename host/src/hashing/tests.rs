@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
 
-use umoja_crypto::{EngineChoice, Params, PasswordKeys, Policy};
-use umoja_schema::Millis;
+use umoja_crypto::{EngineChoice, Params, Password, PasswordKeys, Policy, legacy};
+use umoja_schema::{LegacyHash, Millis};
 use umoja_store::ports::Permit;
 
 use super::*;

@@ -14,6 +14,7 @@
 //! audit trail has none either: starting over costs only reads, and half a chain must not be taken for a complete one.
 
 pub mod backfill;
+pub mod drop_audit_rows;
 pub mod drop_wrapped_keys;
 mod error;
 mod kept;
@@ -23,7 +24,6 @@ pub mod redrive;
 pub mod reencrypt;
 pub mod rotate;
 mod sight;
-pub mod trail;
 mod watch;
 
 pub use error::JobError;

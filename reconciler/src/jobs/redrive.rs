@@ -9,7 +9,7 @@ use umoja_schema::names::queue;
 use umoja_schema::{Message, Millis, Region};
 use umoja_store::Home;
 use umoja_store::ports::{Delivery, Queue, StoreError};
-use umoja_store::serving::Unfit;
+use umoja_store::queue_runs::Unfit;
 
 use super::Worker;
 use super::pass::REPORT_MS;

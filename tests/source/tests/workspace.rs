@@ -75,3 +75,35 @@ fn paths_in_macros_count() {
     let macros = ("b.rs", "pub struct B; fn f() { assert!(matches!(1, crate::a::A)); }");
     assert_eq!(of(&[("lib.rs", "mod a; mod b;"), ("a.rs", "use crate::b::B; pub const A: u8 = 1;"), macros]).len(), 1);
 }
+
+/// What stands between backticks in a line.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_files_that_the_architecture_names_exist_and_have_what_it_says() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
+    let is_file = |name: &&str| name.contains("/src/") && name.ends_with(".rs");
+    let mut missing = Vec::new();
+    for name in page.lines().flat_map(quoted).filter(is_file) {
+        if !workspace.join(name).is_file() {
+            missing.push(name.to_owned());
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+    let (_, table) = page.split_once("## Where a behaviour lives").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table.lines().filter_map(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, _, file, start, _] = cells[..] else { return None };
+        Some((quoted(file).next()?, quoted(start).next()?))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for (file, start) in rows {
+        let code = std::fs::read_to_string(workspace.join(file)).unwrap();
+        assert!(code.contains(start), "{file} has no {start}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use umoja_reconciler::jobs::trail::drop_rows;
+use umoja_reconciler::jobs::drop_audit_rows::drop_rows;
 use umoja_schema::Millis;
 
 use super::super::jobs::worker;

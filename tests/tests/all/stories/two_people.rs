@@ -247,8 +247,9 @@ fn a_forced_message_merges_no_two_people() {
         let pair = met(&d, (&d.shop, ada), (&d.food, bola)).await;
         let ids: [UserId; 2] = pair.clone().map(|id| id.parse().unwrap());
         for region in &d.world.regions {
-            let merged = umoja_accounts::automatic::merge_verified(&region.home, &region.sealer, ids[0], ids[1]).await;
-            assert_eq!(merged.unwrap(), umoja_accounts::automatic::Merged::Left);
+            let merged =
+                umoja_accounts::automatic_merge::merge_verified(&region.home, &region.sealer, ids[0], ids[1]).await;
+            assert_eq!(merged.unwrap(), umoja_accounts::automatic_merge::Merged::Left);
         }
         // Without her address, nothing contradicts that the second is the first, and anti-entropy asks again.
         let set = json!({ "email": null });

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use super::*;
-use umoja_accounts::automatic::{Merged, merge_verified};
+use umoja_accounts::automatic_merge::{Merged, merge_verified};
 use umoja_schema::{Log, Part, UserId};
 use umoja_tests::world::{killed_after, polled};
 

@@ -15,7 +15,7 @@ use umoja_store::replicate::replicate;
 use umoja_store::seal::{SealError, Sealer};
 
 use crate::Ended;
-use umoja_store::serving::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
+use umoja_store::queue_runs::{Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -11,7 +11,7 @@ use umoja_schema::{AuditEvent, Log, LogRow, Millis, Part, PartRecord, UserId, Ve
 use umoja_store::Home;
 use umoja_store::ports::{Parts, StoreError};
 
-use crate::audit::Users;
+use crate::audit_chains::Users;
 use crate::{CONCURRENT, ON_ITS_WAY_MS};
 
 /// How many parts one step examines.
