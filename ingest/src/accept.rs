@@ -14,7 +14,7 @@ use umoja_schema::ingest::{InboxEvent, InboxState};
 use umoja_schema::{Millis, SourceId};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, expiry};
-use umoja_store::serving::CONCURRENT;
+use umoja_store::queue_runs::CONCURRENT;
 
 use crate::problem::Rejection;
 use crate::providers::{MAX_BODY, Received, split};
