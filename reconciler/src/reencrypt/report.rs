@@ -17,7 +17,7 @@ pub struct ReencryptionReport {
     /// Parts that were re-encrypted.
     pub reencrypted: u64,
     /// Parts that are behind and that the leading region holds in the same or a newer version; under
-    /// [`Rule::OwnershipsArrived`] also profiles that are not in every region in the same version.
+    /// [`super::Rule::OwnershipsArrived`] also profiles that are not in every region in the same version.
     pub on_their_way: u64,
     /// Parts that were written at the same moment. Another pass examines them.
     pub overtaken: u64,

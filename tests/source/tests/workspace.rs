@@ -85,7 +85,8 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 fn the_files_that_the_architecture_names_exist_and_have_what_it_says() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = std::fs::read_to_string(workspace.join("ARCHITECTURE.md")).unwrap();
-    let is_file = |name: &&str| name.contains("/src/") && name.ends_with(".rs");
+    let is_code = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "rs");
+    let is_file = |name: &&str| name.contains("/src/") && is_code(name);
     let mut missing = Vec::new();
     for name in page.lines().flat_map(quoted).filter(is_file) {
         if !workspace.join(name).is_file() {
