@@ -38,6 +38,9 @@ pub(crate) enum BenchError {
         /// The body as it came.
         body: String,
     },
+    /// A command of `umoja` failed.
+    #[error("umoja {0}: {1}")]
+    Command(String, String),
     /// A peer did not start, or is not as expected.
     #[error("the peer cannot be measured: {0}")]
     Peer(String),

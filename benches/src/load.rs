@@ -75,7 +75,7 @@ impl Connections {
     }
 
     /// Sends every request as soon as a connection is free. The last answer of each connection is verified, and shown
-    /// to `is_right`; all have to have the status 200.
+    /// to `is_right`; all have to be successes.
     pub(crate) async fn fire(
         &mut self,
         shots: Vec<Shot>,
@@ -98,7 +98,7 @@ impl Connections {
     }
 
     /// Sends requests as soon as a connection is free until the time is over, and then waits for those in progress.
-    /// Returns each answer with the value that was given with its request; all have to have the status 200.
+    /// Returns each answer with the value that was given with its request; all have to be successes.
     pub(crate) async fn fire_for<T>(
         &mut self,
         secs: f64,
@@ -146,17 +146,20 @@ async fn drain(
 }
 
 /// Sends a request. Returns the time of its answer, in milliseconds.
-async fn send(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<(f64, Raw), BenchError> {
+pub(crate) async fn send(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(f64, Raw), BenchError> {
     let watch = Watch::start();
     sender.ready().await?;
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = body.collect().await?.to_bytes();
     let took_ms = watch.secs() * 1000.0;
     let raw = Raw { status: head.status.as_u16(), headers: head.headers, body };
-    if raw.status == 200 { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
+    if (200..300).contains(&raw.status) { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
 }
 
-/// The error of an answer with another status than 200.
+/// The error of an answer that is no success.
 pub(crate) fn unexpected(raw: &Raw) -> BenchError {
     let body = String::from_utf8_lossy(&raw.body).into_owned();
     BenchError::Answer { what: "a measured request".into(), status: raw.status, body }

@@ -12,6 +12,7 @@ mod figure;
 mod hash;
 mod http_load;
 mod import;
+mod ingest;
 mod load;
 mod peer;
 mod peers;
@@ -52,6 +53,8 @@ enum What {
     Peers,
     /// Rates, memory and start with few and with many users.
     Scale,
+    /// Events of a source, until both regions have their users.
+    Ingest,
     /// Importing users with legacy hashes.
     Import,
 }
@@ -143,6 +146,9 @@ impl Bench {
         }
         if is_wanted(What::Scale) {
             scale::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Ingest) {
+            ingest::measure(report, &dir, self.quick)?;
         }
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });

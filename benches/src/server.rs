@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use crate::clock::{Watch, cpu_of, pause};
 use crate::error::{BenchError, io};
@@ -19,6 +20,17 @@ pub(crate) const NAME: &str = "umoja";
 
 /// The most time of a start.
 const PATIENCE_SECS: u32 = 120;
+
+/// Runs a command of `umoja` that ends, and returns the JSON document that it prints.
+pub(crate) fn umoja(words: &[&str]) -> Result<Value, BenchError> {
+    let program = std::env::current_exe().map_err(io("the path of this program"))?;
+    let output = Command::new(program).arg0(NAME).args(words).stdin(Stdio::null()).output();
+    let output = output.map_err(io("a command"))?;
+    if !output.status.success() {
+        return Err(BenchError::Command(words.join(" "), String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|_| BenchError::Broken("the output of a command"))
+}
 
 /// A running server. Killed when dropped.
 pub(crate) struct Server {

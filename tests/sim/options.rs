@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use umoja_tests::sim::Plan;
 use umoja_tests::world::TablesOn;
 
 /// Simulates whole deployments in virtual time with faults of every kind, and checks the guarantees of the design.
 #[derive(Parser)]
+#[allow(clippy::struct_excessive_bools, reason = "options of a command line")]
 #[command(
     name = "sim",
     after_help = "\
@@ -19,6 +21,7 @@ Examples:
   sim --runs 20000                     what .ci/long does
   sim --runs 1 --seed 4711             one run again
   sim --runs 500 --store dynamodb      on the AWS adapter and DynamoDB in process
+  sim --fed --runs 6000                more than 100,000 events of identity providers
   sim --mutations                      leaves out each rule of the design; every one has to be noticed
   sim --exhaustive                     visits every state of three writes
   sim --partition-hours 48 --writes 10000
@@ -39,6 +42,9 @@ pub(crate) struct Options {
     /// The store of the tables. By default `local`, and `dynamodb` in every 50th run.
     #[arg(long)]
     pub(crate) store: Option<Store>,
+    /// Providers post most of what happens, and the workers that apply it are often killed.
+    #[arg(long)]
+    pub(crate) fed: bool,
     /// The number of threads, each of which does whole runs. By default the number of processors.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -110,6 +116,11 @@ impl Store {
 const SHARE: u64 = 50;
 
 impl Options {
+    /// The run of a seed.
+    pub(crate) fn plan(&self, seed: u64) -> Plan {
+        if self.fed { Plan::fed(seed) } else { Plan::of(seed) }
+    }
+
     /// The store of the tables in the run of a seed.
     pub(crate) fn store_of(&self, seed: u64) -> Store {
         self.store.unwrap_or(if seed % SHARE == SHARE - 1 { Store::Dynamodb } else { Store::Local })

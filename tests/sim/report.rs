@@ -43,6 +43,7 @@ pub(crate) fn total(options: &Options, total: &Total) {
             json!({
                 "runs": total.runs,
                 "steps": total.steps,
+                "events": total.coverage.events,
                 "seconds": total.took.as_secs_f64(),
                 "runs_per_second": rate,
                 "held": total.failed.is_none(),
@@ -55,8 +56,13 @@ pub(crate) fn total(options: &Options, total: &Total) {
     let stores: Vec<String> = total.runs.iter().map(|(store, runs)| format!("{runs} on {store}")).collect();
     let (steps, seconds) = (total.steps, total.took.as_secs_f64());
     println!("{runs} runs ({}), {steps} steps, {seconds:.1} s, {rate:.0} runs a second", stores.join(", "));
+    let (events, killed) = (total.coverage.events, total.coverage.count("ingest", "killed"));
+    println!("{events} events of providers were acknowledged, {killed} runs of their workers were killed");
     if options.coverage {
         print!("{}", table(&total.coverage));
+    }
+    if options.fed {
+        return;
     }
     let possible =
         OPERATIONS.iter().map(|operation| faults().iter().filter(|fault| possible(operation, fault)).count());

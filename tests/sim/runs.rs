@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use umoja_tests::sim::{Coverage, Failure, Plan, Runner};
+use umoja_tests::sim::{Coverage, Failure, Runner};
 
 use crate::options::{Options, Store};
 use crate::report;
@@ -23,7 +23,7 @@ pub(crate) fn hold(options: &Options) -> bool {
     report::total(options, &total);
     match &total.failed {
         Some((seed, store, failure)) => {
-            report::failure(options, &format!("seed {seed}"), &Plan::of(*seed), *store, failure);
+            report::failure(options, &format!("seed {seed}"), &options.plan(*seed), *store, failure);
             false
         }
         None => true,
@@ -78,7 +78,7 @@ fn work(options: &Options, next: &AtomicU64, stop: &AtomicBool, done: &mpsc::Sen
         }
         let seed = options.seed.wrapping_add(number);
         let store = options.store_of(seed);
-        let plan = Plan::of(seed);
+        let plan = options.plan(seed);
         let runner = &runners[usize::from(store == Store::Dynamodb)];
         let sent = done.send(Done { seed, store, steps: plan.steps.len(), result: runner.run(&plan) });
         if sent.is_err() {

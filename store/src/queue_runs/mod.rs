@@ -154,32 +154,53 @@ async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tal
         }
     }
     let ends = AtomicBool::new(false);
-    let all: Vec<_> = asked.keys().map(|message| attempt(served, message, &ends)).collect();
-    let all: Vec<Served> = stream::iter(all).buffered(CONCURRENT).collect().await;
-
+    let all: Vec<_> =
+        asked.iter().map(|(message, deliveries)| finished(home, served, message, deliveries, &ends)).collect();
+    let mut all = stream::iter(all).buffered(CONCURRENT);
     let mut ended = None;
-    for ((message, deliveries), result) in asked.iter().zip(all) {
-        match &result {
-            Served::Done | Served::Overtaken => delete(queue, deliveries).await,
-            Served::Later | Served::Stopped(_) | Served::Skipped => postpone(queue, deliveries, message, entropy).await,
-            Served::Blocked => block(queue, deliveries, message, entropy).await,
-            Served::Failed => release(queue, deliveries, entropy).await,
-            Served::Quarantined(reason) => {
-                let key = served.key(message).unwrap_or_default();
-                tally.quarantined += quarantine(home, queue, place(key), reason, deliveries).await;
-            }
-        }
+    while let Some(Finished { result, messages, quarantined }) = all.next().await {
         match result {
             Served::Done => tally.done += 1,
-            Served::Overtaken => tally.overtaken += deliveries.len(),
-            Served::Quarantined(_) => {}
+            Served::Overtaken => tally.overtaken += messages,
+            Served::Quarantined(_) => tally.quarantined += quarantined,
             Served::Stopped(why) => {
-                tally.postponed += deliveries.len();
+                tally.postponed += messages;
                 ended = ended.or(Some(why));
             }
-            _ => tally.postponed += deliveries.len(),
+            _ => tally.postponed += messages,
         }
-        tally.coalesced += deliveries.len() - 1;
+        tally.coalesced += messages - 1;
     }
     ended
+}
+
+/// What became of the messages that ask for one thing.
+struct Finished {
+    result: Served,
+    messages: usize,
+    quarantined: usize,
+}
+
+/// Does the work of a message, and then deletes, releases or quarantines all messages that ask for it.
+async fn finished<S: Serve>(
+    home: &Home,
+    served: &S,
+    message: &Message,
+    deliveries: &[Delivery],
+    ends: &AtomicBool,
+) -> Finished {
+    let (queue, entropy) = (served.queue(), &*home.entropy);
+    let result = attempt(served, message, ends).await;
+    let mut quarantined = 0;
+    match &result {
+        Served::Done | Served::Overtaken => delete(queue, deliveries).await,
+        Served::Later | Served::Stopped(_) | Served::Skipped => postpone(queue, deliveries, message, entropy).await,
+        Served::Blocked => block(queue, deliveries, message, entropy).await,
+        Served::Failed => release(queue, deliveries, entropy).await,
+        Served::Quarantined(reason) => {
+            let place = Place { table: served.name(), key: served.key(message).unwrap_or_default() };
+            quarantined = quarantine(home, queue, place, reason, deliveries).await;
+        }
+    }
+    Finished { result, messages: deliveries.len(), quarantined }
 }

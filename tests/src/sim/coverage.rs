@@ -43,6 +43,8 @@ pub const OPERATIONS: [&str; 29] = [
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     counts: BTreeMap<(&'static str, &'static str), u64>,
+    /// The events that providers posted and a region acknowledged.
+    pub events: u64,
 }
 
 /// The names of the faults that the calls of a service can meet.
@@ -175,6 +177,7 @@ impl Coverage {
         for (pair, count) in &other.counts {
             *self.counts.entry(*pair).or_default() += count;
         }
+        self.events += other.events;
     }
 
     /// The number of times that an operation met a fault.

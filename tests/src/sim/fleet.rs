@@ -155,7 +155,9 @@ impl Fleet {
 
     /// The pairs of operation and fault so far.
     pub(super) fn coverage(&self) -> Coverage {
-        self.coverage.borrow().clone()
+        let mut coverage = self.coverage.borrow().clone();
+        coverage.events = self.feeds.posted.borrow().values().filter(|event| event.is_acknowledged).count() as u64;
+        coverage
     }
 
     /// The number of a region.

@@ -102,7 +102,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
         40 => step().prop_map(|step| vec![step]),
         3 => operated::scene(),
-        3 => fed::scene(),
+        3 => fed::scene(0.3),
         2 => tampered(),
         2 => (at(), user()).prop_flat_map(|(at, user)| remembered(at, user)),
         // Two regions write one user before either receives the other's write.
@@ -242,13 +242,33 @@ fn plan(seed: u64) -> impl Strategy<Value = Plan> {
     })
 }
 
+/// A run in which providers post most of what happens, and the workers that apply it are often killed.
+fn fed_plan(seed: u64) -> impl Strategy<Value = Plan> {
+    let scene = prop_oneof![6 => fed::scene(0.6), 3 => fed::disturbed(), 1 => step().prop_map(|step| vec![step])];
+    (2..4u8, prop::collection::vec(scene, 16..32)).prop_map(move |(regions, scenes)| Plan {
+        seed,
+        regions,
+        steps: scenes.into_iter().flatten().collect(),
+    })
+}
+
+/// The value of a strategy for a seed.
+fn made(seed: u64, strategy: impl Strategy<Value = Plan>) -> Plan {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
+    strategy.new_tree(&mut runner).expect("no strategy filters").current()
+}
+
 impl Plan {
     /// The run of a seed.
     pub fn of(seed: u64) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_be_bytes());
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut runner = TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
-        plan(seed).new_tree(&mut runner).expect("no strategy filters").current()
+        made(seed, plan(seed))
+    }
+
+    /// The run of a seed in which providers post most of what happens.
+    pub fn fed(seed: u64) -> Self {
+        made(seed, fed_plan(seed))
     }
 }

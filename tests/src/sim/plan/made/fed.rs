@@ -35,11 +35,11 @@ pub(super) fn job() -> impl Strategy<Value = Job> {
     ]
 }
 
-/// What happens between two events.
-fn between() -> impl Strategy<Value = Vec<Step>> {
-    let ingest = || (at(), prop::option::weighted(0.3, 0..80u8));
+/// What happens between two events. A worker is killed with these odds.
+fn between(killed: f64) -> impl Strategy<Value = Vec<Step>> {
+    let ingest = move || (at(), prop::option::weighted(killed, 0..80u8));
     let ingest =
-        || ingest().prop_map(|(at, killed)| Step::Run(vec![Task { job: Job::Ingest { at }, late: 0, killed }]));
+        move || ingest().prop_map(|(at, killed)| Step::Run(vec![Task { job: Job::Ingest { at }, late: 0, killed }]));
     prop_oneof![
         3 => Just(Vec::new()),
         6 => ingest().prop_map(|step| vec![step]),
@@ -58,9 +58,30 @@ fn between() -> impl Strategy<Value = Vec<Step>> {
     ]
 }
 
-/// A provider posts events about one user in any order, some of them several times and to several regions.
-pub(super) fn scene() -> impl Strategy<Value = Vec<Step>> {
-    let posted = (at(), 0..3usize, between(), prop::option::weighted(0.15, 0..12u8));
+/// A region accepts and applies an event, while a service that this needs does not answer as usual.
+pub(super) fn disturbed() -> impl Strategy<Value = Vec<Step>> {
+    let service = prop_oneof![
+        Just(Service::Tables),
+        Just(Service::Kms),
+        Just(Service::KmsLinks),
+        Just(Service::Links),
+        Just(Service::Ingest)
+    ];
+    let trouble = (service, trouble(), 1..4u8, any::<bool>());
+    (at(), 0..SOURCES, user(), event(), trouble).prop_map(
+        |(at, source, user, event, (service, trouble, calls, first))| {
+            let run = |job| Step::Run(vec![Task { job, late: 0, killed: None }]);
+            let mut steps = vec![run(Job::Post { at, source, user, event }), run(Job::Ingest { at })];
+            steps.insert(usize::from(!first), Step::Next { at, service, trouble, calls });
+            steps
+        },
+    )
+}
+
+/// A provider posts events about one user in any order, some of them several times and to several regions. The workers
+/// meanwhile are killed with these odds.
+pub(super) fn scene(killed: f64) -> impl Strategy<Value = Vec<Step>> {
+    let posted = (at(), 0..3usize, between(killed), prop::option::weighted(0.15, 0..12u8));
     (0..SOURCES, user(), prop::collection::vec(event(), 3), prop::collection::vec(posted, 2..6)).prop_map(
         |(source, user, events, posted)| {
             let steps = posted.into_iter().flat_map(|(at, event, between, killed)| {
