@@ -1,4 +1,5 @@
-//! Erases a person for all companies, with every user that is merged into that person. For each user, it writes two
+//! Erases a person for all companies, with every user that is merged into that person. It first marks by what sources
+//! could describe the person again ([`crate::kept_out`]). For each user, it then writes two
 //! tombstones, drops the ownerships and pointers, and writes the receipts. It uses as few transactions as possible,
 //! each of which is safe by itself.
 //!
@@ -97,13 +98,15 @@ impl Erase {
         may_erase: impl Fn(&Left) -> bool,
     ) -> Result<Option<api::Receipt>, Error> {
         let (mut users, mut lost_rounds, mut done) = (found.left, 0, found.before);
-        let (mut written, id) = (BTreeSet::new(), found.named.id);
+        let (mut written, mut marked, id) = (BTreeSet::new(), BTreeSet::new(), found.named.id);
         has_arrived(people, id, &users).await?;
         found.named.note(people).await?;
         while !users.is_empty() {
             if !may_erase(&users) {
                 return if written.is_empty() { Ok(None) } else { receipt(people, id).await.map(Some) };
             }
+            people.mark_erased(users.iter().filter(|(id, _)| !marked.contains(id))).await?;
+            marked.extend(users.iter().map(|(id, _)| *id));
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
             let reason = self.reason.as_ref();

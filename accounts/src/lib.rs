@@ -25,6 +25,7 @@ mod find;
 pub mod identifiers;
 pub mod import;
 pub mod incoming;
+mod kept_out;
 mod links;
 mod lockout;
 mod lookup;

@@ -18,7 +18,7 @@ mod source;
 mod worker;
 
 pub use accept::{Acceptor, Receipt};
-pub use problem::Rejection;
+pub use problem::{PROBLEMS, ProblemKind, Rejection};
 pub use routes::router;
 pub use source::KnownSource;
 pub use worker::{IngestReport, Worker};

@@ -38,43 +38,51 @@ impl From<Malformed> for Rejection {
 /// Seconds after which a source should post again.
 const RETRY_AFTER_SECS: u16 = 5;
 
+/// A type of problem that a source gets.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProblemKind {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The code by which programs recognise the problem.
+    pub code: &'static str,
+    /// What is wrong: one sentence, without a full stop.
+    pub title: &'static str,
+    /// What the sender can do.
+    pub detail: &'static str,
+}
+
+macro_rules! problems {
+    ($($name:ident = $status:ident $code:literal $title:literal $detail:literal;)*) => {
+        $(static $name: ProblemKind =
+            ProblemKind { status: StatusCode::$status, code: $code, title: $title, detail: $detail };)*
+
+        /// Every type of problem that a source gets.
+        pub static PROBLEMS: &[&ProblemKind] = &[$(&$name),*];
+    };
+}
+
+problems! {
+    UNAUTHORIZED = UNAUTHORIZED "unauthorized" "The request is not accepted" "Check the id of the source in the URL, its API key in `x-api-key`, and its signature and clock if it signs.";
+    OTHER_CONTENT = CONFLICT "event_id_reused" "An event with this id and another content was accepted before" "Give each event an id of its own.";
+    TOO_LARGE = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "Send a body of at most 1 MiB.";
+    MALFORMED = UNPROCESSABLE_ENTITY "invalid_event" "The body has no event that this kind of source posts" "Check the kind and the mapping of the source.";
+    UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "The service cannot answer now" "Send the same events again after `Retry-After` seconds, here or to another region.";
+}
+
 impl Rejection {
-    /// The status, the code, the title, and what to do.
-    const fn kind(&self) -> (StatusCode, &'static str, &'static str, &'static str) {
+    const fn kind(&self) -> &'static ProblemKind {
         match self {
-            Self::Unauthorized(_) => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "The request is not accepted",
-                "Check the id of the source in the URL, its API key in `x-api-key`, and its signature and clock if it signs.",
-            ),
-            Self::Malformed(_) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_event",
-                "The body has no event that this kind of source posts",
-                "Check the kind and the mapping of the source.",
-            ),
-            Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large", "Send a body of at most 1 MiB.")
-            }
-            Self::OtherContent => (
-                StatusCode::CONFLICT,
-                "event_id_reused",
-                "An event with this id and another content was accepted before",
-                "Give each event an id of its own.",
-            ),
-            Self::Store(_) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "The service cannot answer now",
-                "Send the same events again after `Retry-After` seconds, here or to another region.",
-            ),
+            Self::Unauthorized(_) => &UNAUTHORIZED,
+            Self::Malformed(_) => &MALFORMED,
+            Self::TooLarge => &TOO_LARGE,
+            Self::OtherContent => &OTHER_CONTENT,
+            Self::Store(_) => &UNAVAILABLE,
         }
     }
 
     /// The details of the answer.
     pub(crate) fn details(&self) -> ProblemDetails {
-        let (status, code, title, detail) = self.kind();
+        let &ProblemKind { status, code, title, detail } = self.kind();
         let detail = match self {
             Self::Malformed(error) => format!("{detail} The reader says: {error}."),
             _ => detail.to_owned(),
@@ -94,7 +102,7 @@ impl Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let (status, ..) = self.kind();
+        let status = self.kind().status;
         let mut response = (status, Json(self.details())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -293,6 +293,8 @@ pub mod metric {
         ANTI_ENTROPY_UNREPAIRED = "AntiEntropyUnrepaired", Counter, "Count", [Background];
         /// Age of the oldest of a region's last anti-entropy passes that came to their end.
         ANTI_ENTROPY_AGE = "AntiEntropyAge", Gauge, "Milliseconds", [Background];
+        /// States of erased users that sources sent, and that were ignored.
+        ERASED_KEPT_OUT = "ErasedKeptOut", Counter, "Count", [Background];
         /// Calls to a KMS that failed, of any region.
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
         /// Messages in a region's queues, by queue and state.

@@ -28,6 +28,9 @@ pub const PARKED_DAYS: u64 = 30;
 /// How many days the mark of a user is remembered.
 pub const MARK_DAYS: u64 = 90;
 
+/// The reason of a done event that an operator gave up. It has no payload any more, so it cannot be applied.
+pub const DROPPED: &str = "dropped";
+
 /// How often a write is repeated that others overtake.
 const ROUNDS: usize = 16;
 

@@ -56,6 +56,12 @@ impl Importer {
                 Filled::OtherPeople => {}
             }
         }
+        // An import of rows is what an operator wants now. A source repeats what it knew before.
+        let is_kept_out = user.fed.is_some()
+            && self.people.keeps_out(&self.company.id, &user.identity, user.facts.created_at).await?;
+        if is_kept_out {
+            return Err(Reason::Erased.into());
+        }
         Ok(self.create(context, user, &plan, hash, is_first).await?.map(|outcome| (outcome, user.id)))
     }
 

@@ -53,6 +53,8 @@ pub enum Applied {
     Older(UserId),
     /// It erased a person whom no other company knows.
     Erased(UserId),
+    /// The state describes a person who was erased, and was ignored.
+    KeptOut,
     /// The user is unknown or was erased, and stays so.
     Absent,
 }

@@ -1,5 +1,7 @@
 //! A change of a user that the company does not know: it makes the user, or is remembered.
 
+use metrics::counter;
+use umoja_schema::names::metric;
 use umoja_schema::{Feed, LinkState, Mark, Millis, Standing, UserId};
 
 use super::change::Applied;
@@ -49,7 +51,11 @@ impl Feeder {
         let (outcome, id) = match self.importer.round(context, &user, &mut unknown.hash, is_first).await {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(None),
-            Err(Failed::Rejected(Reason::Erased)) => return Ok(Some(Applied::Absent)),
+            Err(Failed::Rejected(Reason::Erased)) => {
+                counter!(metric::ERASED_KEPT_OUT).increment(1);
+                tracing::info!(event = metric::ERASED_KEPT_OUT, source = %self.source.id, "a state of an erased user was ignored");
+                return Ok(Some(Applied::KeptOut));
+            }
             // The user of the subject was made at this moment with other values.
             Err(Failed::Rejected(Reason::OtherAddress)) => (Outcome::AlreadyThere, user.id),
             Err(failed) => return Err(failed),

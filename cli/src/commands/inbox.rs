@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use umoja_schema::{InboxState, Millis, SourceId};
+use umoja_schema::{InboxState, IngestSource, Millis, SourceId};
 use umoja_store::inbox::{self, StoredEvent};
 use umoja_store::ports::StoreError;
 
@@ -49,6 +49,18 @@ pub(super) struct Parked {
     pub(super) received_at: Millis,
     /// The code of the reason.
     pub(super) reason: String,
+}
+
+impl Parked {
+    /// What is shown of a stored event.
+    pub(super) fn of(stored: &StoredEvent) -> Self {
+        let StoredEvent { key, event, .. } = stored;
+        Self {
+            key: URL_SAFE_NO_PAD.encode(key),
+            received_at: event.received_at,
+            reason: event.reason.clone().unwrap_or_else(|| "unknown".to_owned()),
+        }
+    }
 }
 
 impl Counts {
@@ -117,7 +129,7 @@ pub(super) async fn parked(
         }
         counts.add(&event, now);
         if event.event.state == InboxState::Parked {
-            parked.insert((event.event.received_at, event.key), event.event);
+            parked.insert((event.event.received_at, event.key), Parked::of(&event));
             if parked.len() > most {
                 parked.pop_last();
             }
@@ -125,24 +137,49 @@ pub(super) async fn parked(
         Ok(())
     })
     .await?;
-    let shown = |((received_at, key), event): ((Millis, [u8; 32]), umoja_schema::InboxEvent)| Parked {
-        key: URL_SAFE_NO_PAD.encode(key),
-        received_at,
-        reason: event.reason.unwrap_or_else(|| "unknown".to_owned()),
-    };
-    Ok((counts, parked.into_iter().map(shown).collect()))
+    Ok((counts, parked.into_values().collect()))
 }
 
-/// What needs an operator's attention. Events of a paused source wait because the operator wants it.
-pub(super) fn attention(counted_events: &Counted, is_paused: impl Fn(&SourceId) -> bool, name: &str) -> Vec<String> {
+/// What the documents say of the source of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its events are applied.
+    Enabled,
+    /// Its events wait because an operator wants it.
+    Paused,
+    /// It was removed, or no document of it can be read.
+    Absent,
+}
+
+impl Standing {
+    /// The standing of a source whose document was read, if there is any.
+    pub(super) fn of(source: Option<&IngestSource>) -> Self {
+        match source {
+            Some(source) if source.is_ended() => Self::Absent,
+            Some(source) if source.enabled => Self::Enabled,
+            Some(_) => Self::Paused,
+            None => Self::Absent,
+        }
+    }
+}
+
+/// What needs an operator's attention.
+pub(super) fn attention(counted_events: &Counted, standing: impl Fn(&SourceId) -> Standing, name: &str) -> Vec<String> {
     let mut attention = Vec::new();
     for (id, counts) in &counted_events.sources {
+        let (standing, events) = (standing(id), counts.waiting + counts.parked + counts.ignored);
+        if standing == Standing::Absent && events > 0 {
+            let events = counted(events, "event");
+            attention.push(format!(
+                "{name}: {events} of {id}, which is no source now; add it again, or see `umoja source drop {id}`"
+            ));
+        }
         if counts.parked > 0 {
             let events = counted(counts.parked, "event");
             attention.push(format!("{name}: {events} of the source {id} parked; see `umoja source show {id}`"));
         }
         if let Some(age) = counts.oldest_waiting_ms.filter(|age| *age > LONG_MS)
-            && !is_paused(id)
+            && standing != Standing::Paused
         {
             let events = counted(counts.waiting, "event");
             attention.push(format!("{name}: {events} of the source {id} wait, the oldest for {} s", age / 1000));
@@ -169,11 +206,16 @@ mod tests {
 
     #[test]
     fn what_is_parked_or_waits_for_long_needs_attention() {
-        let said = |counted: &Counted, paused| attention(counted, |_| paused, "eu-west-1").join("\n");
-        assert_eq!(said(&counts(0, Some(60_000)), false), "");
-        assert!(said(&counts(0, Some(61_000)), false).contains("1 event of the source one wait, the oldest for 61 s"));
-        assert_eq!(said(&counts(0, Some(61_000)), true), "");
-        assert!(said(&counts(2, None), true).contains("2 events of the source one parked"));
-        assert!(said(&Counted { unreadable: 1, ..Counted::default() }, false).contains("1 row of `inbox`"));
+        use Standing::{Absent, Enabled, Paused};
+        let said = |counted: &Counted, standing| attention(counted, |_| standing, "eu-west-1").join("\n");
+        assert_eq!(said(&counts(0, Some(60_000)), Enabled), "");
+        assert!(
+            said(&counts(0, Some(61_000)), Enabled).contains("1 event of the source one wait, the oldest for 61 s")
+        );
+        assert_eq!(said(&counts(0, Some(61_000)), Paused), "");
+        assert!(said(&counts(2, None), Paused).contains("2 events of the source one parked"));
+        assert!(said(&Counted { unreadable: 1, ..Counted::default() }, Enabled).contains("1 row of `inbox`"));
+        assert_eq!(said(&counts(0, None), Absent), "");
+        assert!(said(&counts(0, Some(1)), Absent).contains("1 event of one, which is no source now"));
     }
 }

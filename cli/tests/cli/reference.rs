@@ -31,6 +31,18 @@ fn the_reference_of_problems_is_up_to_date() {
     for problem in problems {
         writeln!(text, "| {} | `{}` | {} | {} |", problem.status, problem.code, problem.title, problem.detail).unwrap();
     }
+    text += "\n## Sources\n\nA source gets these for events that it posts ([sources.md](../sources.md)), unsigned.\n\n\
+             | status | code | title | detail |\n|---|---|---|---|\n";
+    for problem in umoja_ingest::PROBLEMS {
+        let umoja_ingest::ProblemKind { status, code, title, detail } = problem;
+        writeln!(text, "| {} | `{code}` | {title} | {detail} |", status.as_u16()).unwrap();
+    }
+    text += "\n## SCIM\n\nA SCIM client gets these (RFC 7644 section 3.12), unsigned: the keyword is in `scimType`, and `detail` says what \
+             to do.\n\n| status | keyword | meaning |\n|---|---|---|\n";
+    for error in &umoja_ingest::scim::SCIM_ERRORS {
+        let keyword = error.kind.map(|kind| format!("`{kind}`")).unwrap_or_default();
+        writeln!(text, "| {} | {keyword} | {} |", error.status, error.meaning).unwrap();
+    }
     check("problems.md", &text);
 }
 

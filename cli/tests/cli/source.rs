@@ -33,11 +33,11 @@ fn replay(dir: &str, region: &str, id: &str, old: &Value) {
     sql(dir, region, &format!("UPDATE settings SET document = '{old}' WHERE name = 'source/{id}'"));
 }
 
-fn sql(dir: &str, region: &str, statement: &str) {
+pub(crate) fn sql(dir: &str, region: &str, statement: &str) {
     assert!(database(dir, region).execute(statement, []).unwrap() > 0, "{statement}");
 }
 
-fn add(dir: &str, id: &str, more: &[&str]) -> Value {
+pub(crate) fn add(dir: &str, id: &str, more: &[&str]) -> Value {
     ask(&[&["source", "add", id, "--company", "soko", "--kind", "auth0", "--dir", dir], more].concat())
 }
 
@@ -48,14 +48,14 @@ fn listed(dir: &str, id: &str) -> Value {
 }
 
 #[track_caller]
-fn fails(arguments: &[&str], words: &str) -> Output {
+pub(crate) fn fails(arguments: &[&str], words: &str) -> Output {
     let output = run(arguments);
     let said = text(&output.stderr);
     assert!(!output.status.success() && said.contains(words), "{said}");
     output
 }
 
-fn world() -> (World, String) {
+pub(crate) fn world() -> (World, String) {
     let world = World::new();
     world.company("soko");
     let dir = world.deployment();
@@ -242,7 +242,7 @@ fn a_new_region_gets_the_sources() {
 }
 
 /// Puts an event into the inbox of the second region, as its worker left it.
-async fn event(dir: &str, key: u8, source: &str, state: InboxState, age_ms: u64) {
+pub(crate) async fn event(dir: &str, key: u8, source: &str, state: InboxState, age_ms: u64) {
     let deployment = Deployment::open(dir.as_ref()).unwrap();
     let now = SystemClock.now();
     let received_at = umoja_schema::Millis(now.0 - age_ms);
@@ -262,7 +262,7 @@ async fn event(dir: &str, key: u8, source: &str, state: InboxState, age_ms: u64)
     assert_eq!(accepted, inbox::Accepted::New);
 }
 
-async fn states(dir: &str) -> Vec<(u8, InboxState)> {
+pub(crate) async fn states(dir: &str) -> Vec<(u8, InboxState)> {
     let deployment = Deployment::open(dir.as_ref()).unwrap();
     let own = &deployment.homes(None)[1].own;
     let page = inbox::page(&*own.inbox, None, 100, SystemClock.now()).await.unwrap();

@@ -16,6 +16,43 @@ pub struct ScimError {
     pub detail: Cow<'static, str>,
 }
 
+/// What the errors of the protocol mean, by status and keyword.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ScimErrorKind {
+    /// The status of the response.
+    pub status: u16,
+    /// The keyword, `scimType`.
+    pub kind: Option<&'static str>,
+    /// What is wrong.
+    pub meaning: &'static str,
+}
+
+const fn kind(status: u16, kind: Option<&'static str>, meaning: &'static str) -> ScimErrorKind {
+    ScimErrorKind { status, kind, meaning }
+}
+
+/// Every error that a SCIM client gets.
+pub static SCIM_ERRORS: [ScimErrorKind; 18] = [
+    kind(400, Some("invalidCursor"), "the cursor is none of this server"),
+    kind(400, Some("invalidFilter"), "the filter cannot be read, or needs what the server does not have"),
+    kind(400, Some("invalidPath"), "the path of a change cannot be read, or names no attribute"),
+    kind(400, Some("invalidSyntax"), "the body is not JSON of the form that the operation takes"),
+    kind(400, Some("invalidValue"), "a value does not fit its attribute"),
+    kind(400, Some("mutability"), "only the server sets the attribute"),
+    kind(400, Some("noTarget"), "the path of a change selects no value"),
+    kind(400, Some("tooMany"), "the answer would take too much work"),
+    kind(401, None, "the bearer token is not valid for the URL"),
+    kind(404, None, "there is no such resource, or it is of another company"),
+    kind(405, None, "the resource does not have this method"),
+    kind(409, Some("uniqueness"), "another user has a value that only one user can have"),
+    kind(412, None, "the resource was changed since the version that `If-Match` names"),
+    kind(413, None, "the body has more than 1 MiB, or did not arrive"),
+    kind(415, None, "the body is not `application/scim+json`"),
+    kind(500, None, "the request failed; the log of the region says why"),
+    kind(501, None, "groups are not supported"),
+    kind(503, None, "the service is not available, or the source is paused"),
+];
+
 /// A cursor is none that the server has issued.
 pub(super) const CURSOR: ScimError = ScimError::bad("invalidCursor", "The cursor is none of this server.");
 
@@ -95,6 +132,41 @@ impl ScimError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_error_is_among_those_that_are_listed() {
+        let errors = [
+            CURSOR,
+            ScimError::syntax(""),
+            ScimError::value(""),
+            ScimError::filter(""),
+            ScimError::path(""),
+            ScimError::no_target(""),
+            ScimError::mutability(""),
+            ScimError::too_many(""),
+            ScimError::uniqueness(""),
+            ScimError::not_found(),
+            ScimError::changed(),
+        ];
+        for error in errors {
+            let is_listed = |kind: &ScimErrorKind| (kind.status, kind.kind) == (error.status, error.kind);
+            assert!(SCIM_ERRORS.iter().any(is_listed), "{error:?}");
+        }
+        // The others are made with a status alone.
+        let all = [
+            include_str!("router.rs"),
+            include_str!("token.rs"),
+            include_str!("people/errors.rs"),
+            include_str!("discovery.rs"),
+            include_str!("list.rs"),
+        ];
+        for (_, rest) in
+            all.iter().flat_map(|text| text.match_indices("ScimError::new(").map(|(at, _)| text.split_at(at)))
+        {
+            let status: u16 = rest["ScimError::new(".len()..][..3].parse().unwrap();
+            assert!(SCIM_ERRORS.iter().any(|kind| (kind.status, kind.kind) == (status, None)), "{status}");
+        }
+    }
 
     #[test]
     fn the_status_is_a_text_and_the_keyword_is_optional() {

@@ -23,7 +23,7 @@ pub mod schema;
 mod token;
 
 pub use directory::{Client, Directory, Entry, Page};
-pub use error::ScimError;
+pub use error::{SCIM_ERRORS, ScimError, ScimErrorKind};
 pub use people::People;
 pub use resource::{MAX_DEPTH, MAX_USER_NAME, Resource};
 pub use router::{Scim, router};

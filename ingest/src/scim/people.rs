@@ -236,7 +236,7 @@ const fn made(applied: Applied) -> Option<UserId> {
         | Applied::Changed(id)
         | Applied::Unchanged(id)
         | Applied::Older(id) => Some(id),
-        Applied::Erased(_) | Applied::Absent => None,
+        Applied::Erased(_) | Applied::KeptOut | Applied::Absent => None,
     }
 }
 

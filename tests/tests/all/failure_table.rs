@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 42] = [
+const ROWS: [[&str; 3]; 43] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -39,6 +39,11 @@ const ROWS: [[&str; 3]; 42] = [
     ["region back after 48 h", "freeze, diff, then serve", "old writes do not win wrongly"],
     ["queue purged by mistake", "anti-entropy", "digests equal"],
     ["update races erase, older and newer", "erased beats all", "no resurrection; receipt stays true"],
+    [
+        "an erased user is described by a source again",
+        "an erasure marks the subjects and addresses of the person; a state that would make that person again is ignored",
+        "no user; killed at any await of the erasure and retried; a company may register the person again",
+    ],
     ["profile edit races password change or disable", "two parts", "both survive"],
     ["two creates of one e-mail in two regions", "identifier ownerships", "same winner everywhere, both journaled"],
     ["rename races create", "identifier ownerships recomputed", "exactly one winner per identifier"],

@@ -2,6 +2,7 @@
 
 pub(super) mod compare;
 mod documents;
+mod inboxes;
 pub(super) mod settings;
 mod trail;
 mod users;
@@ -38,7 +39,8 @@ region's parts with the region's own key. Reports for each difference which user
 data), where, and since when. A write of the last minute may be on its way, and is not a difference. Also reports how \
 many items cannot be read, which parts lack a wrapped key, which queues hold dead letters or quarantined records, and \
 whether lists of regions, secrets, audit retention, companies and sources differ between regions: the one that was changed most \
-often is the newest. In a directory that is served, also whether every region's stream advances.
+often is the newest. Reads the inboxes: events of sources that wait for too long, that are parked, or whose source was \
+removed, and rows that cannot be read. In a directory that is served, also whether every region's stream advances.
 
 --repair repairs in both directions, as anti-entropy does every day: the newest version wins, rows are appended, what \
 does not verify is replaced by another region's copy, \
@@ -53,7 +55,7 @@ The exit code is 0 if there is no problem, 1 if there is one, and 2 if not every
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and Scan on PREFIX-settings, Scan on PREFIX-companies; \
 Scan and GetItem on PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; Scan, GetItem and BatchGetItem on \
-PREFIX-identifiers; Scan on PREFIX-linked_accounts; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; \
+PREFIX-identifiers; Scan on PREFIX-linked_accounts and PREFIX-inbox; Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-audit; \
 sqs:GetQueueAttributes on PREFIX-*; kms:DescribeKey and Decrypt with the data key. With --repair also PutItem and UpdateItem on \
 PREFIX-users, PREFIX-journal, PREFIX-receipts and PREFIX-audit; ConditionCheckItem on PREFIX-users; PutItem and \
 DeleteItem on PREFIX-identifiers, PREFIX-linked_accounts and PREFIX-companies; GetItem on PREFIX-companies; PutItem and \
@@ -110,7 +112,13 @@ impl Doctor {
             repaired = compare(&regions, How { repairs: true, ..how }).await;
             note("comparing again");
         }
-        let (unseen, mut attention) = look_at_queues(&regions).await;
+        let (mut unseen, mut attention) = look_at_queues(&regions).await;
+        let (closed, events) = inboxes::look(&regions).await;
+        // A region that does not answer is named once.
+        unseen.extend(
+            closed.into_iter().filter(|one| !unseen.iter().any(|seen| seen.region == one.region)).collect::<Vec<_>>(),
+        );
+        attention.extend(events);
         attention.extend(regions.list.iter().filter_map(|region| status::unserved(region.name(), region.state)));
         attention.extend(settings::differences(&regions).await);
         attention.extend(documents::attention(&regions).await);

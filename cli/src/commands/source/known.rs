@@ -7,6 +7,7 @@ use umoja_migrate::formats::{Events, Mapping};
 use umoja_schema::ingest::Allowed;
 use umoja_schema::{Company, CompanyId, IngestSource, Region, Scope, SourceId, SourceKind};
 
+use crate::commands::inbox;
 use crate::deployment::{Changed, Regions};
 use crate::{CliError, files};
 
@@ -29,6 +30,21 @@ pub(super) async fn change_known(
 pub(super) async fn known(deployment: &Regions, id: &SourceId) -> Result<IngestSource, CliError> {
     let stored: Option<IngestSource> = deployment.document(id).await?;
     stored.filter(|source| !source.is_ended()).ok_or_else(|| unknown(id))
+}
+
+/// The newest document of a source, also of one that was removed. `None` if there is none, and a region's inbox has
+/// events of such a source.
+pub(super) async fn is_known(deployment: &Regions, id: &SourceId) -> Result<Option<IngestSource>, CliError> {
+    if let Some(source) = deployment.document(id).await? {
+        return Ok(Some(source));
+    }
+    for region in &deployment.list {
+        let counted = inbox::count(region, deployment.clock.now()).await;
+        if counted.is_ok_and(|counted| counted.sources.contains_key(id)) {
+            return Ok(None);
+        }
+    }
+    Err(unknown(id))
 }
 
 fn unknown(id: &SourceId) -> CliError {

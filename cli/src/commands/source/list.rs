@@ -1,8 +1,10 @@
 //! `umoja source list`: all sources, and what their inboxes hold.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_schema::{IngestSource, Region};
+use umoja_schema::{IngestSource, Region, SourceId};
 
 use super::shown::{settings, state, urls};
 use crate::CliError;
@@ -17,7 +19,7 @@ use crate::output::{Output, note, table};
 #[derive(Debug, Args)]
 #[command(long_about = "List the sources, each as the newest document of any region has it, with the ids of its live \
 keys, and with the numbers of events that wait, are parked or are ignored in each region. --fast leaves the numbers out, \
-for which the inboxes are read. A row that holds no source that Umoja wrote is listed as unreadable, with the regions \
+for which the inboxes are read. A source that was removed is listed as long as an inbox has events of it. A row that holds no source that Umoja wrote is listed as unreadable, with the regions \
 that hold it: `umoja doctor` says more.
 
 In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region, except with --fast.")]
@@ -44,15 +46,20 @@ impl List {
         sources.retain(|_, source| !source.is_ended());
         let unreadable = Unreadable::of(&regions);
         let inboxes = if self.fast { Vec::new() } else { inboxes(&deployment).await };
+        let removed = removed(&sources, &inboxes);
         let now = deployment.clock.now().secs();
         let listed: Vec<Value> = sources.values().map(|source| value(source, &deployment, &inboxes, now)).collect();
-        output.answer(&json!({ "sources": listed, "unreadable": unreadable.values() }), || {
-            if sources.is_empty() && unreadable.is_empty() {
+        let gone: Vec<Value> =
+            removed.iter().map(|id| json!({ "id": id, "events": events_of(id, &inboxes) })).collect();
+        output.answer(&json!({ "sources": listed, "unreadable": unreadable.values(), "removed": gone }), || {
+            if sources.is_empty() && unreadable.is_empty() && removed.is_empty() {
                 return "There are no sources yet; add one with `umoja source add`.".to_owned();
             }
             let rows: Vec<_> = sources.values().map(|source| row(source, now)).collect();
-            let events: Vec<_> = sources.values().flat_map(|source| event_rows(source, &inboxes)).collect();
-            table(&rows) + &table(&unreadable.rows()) + &table(&events)
+            let gone: Vec<_> = removed.iter().map(|id| vec![id.to_string(), "REMOVED".to_owned()]).collect();
+            let ids = sources.values().map(|source| &source.id).chain(removed.iter().copied());
+            let events: Vec<_> = ids.flat_map(|id| event_rows(id, &inboxes)).collect();
+            table(&rows) + &table(&unreadable.rows()) + &table(&gone) + &table(&events)
         });
         Ok(())
     }
@@ -70,19 +77,28 @@ async fn inboxes(deployment: &Regions) -> Inboxes {
     inboxes
 }
 
-fn events<'a>(source: &'a IngestSource, inboxes: &'a Inboxes) -> impl Iterator<Item = (&'a Region, Counts)> {
-    inboxes.iter().map(|(region, counted)| (region, counted.sources.get(&source.id).cloned().unwrap_or_default()))
+/// The ids of which inboxes have events, and which are no sources now.
+fn removed<'a>(sources: &BTreeMap<&str, &IngestSource>, inboxes: &'a Inboxes) -> BTreeSet<&'a SourceId> {
+    let ids = inboxes.iter().flat_map(|(_, counted)| counted.sources.keys());
+    ids.filter(|id| !sources.contains_key(id.as_str())).collect()
 }
 
-fn event_rows(source: &IngestSource, inboxes: &Inboxes) -> Vec<Vec<String>> {
-    events(source, inboxes).map(|(region, counts)| vec![format!("{} in {region}", source.id), counts.text()]).collect()
+fn events<'a>(id: &'a SourceId, inboxes: &'a Inboxes) -> impl Iterator<Item = (&'a Region, Counts)> {
+    inboxes.iter().map(|(region, counted)| (region, counted.sources.get(id).cloned().unwrap_or_default()))
+}
+
+fn event_rows(id: &SourceId, inboxes: &Inboxes) -> Vec<Vec<String>> {
+    events(id, inboxes).map(|(region, counts)| vec![format!("{id} in {region}"), counts.text()]).collect()
+}
+
+fn events_of(id: &SourceId, inboxes: &Inboxes) -> Vec<Value> {
+    events(id, inboxes).map(|(region, counts)| json!({ "region": region, "events": counts })).collect()
 }
 
 fn value(source: &IngestSource, deployment: &Regions, inboxes: &Inboxes, now_secs: u64) -> Value {
     let mut value = settings(source, now_secs);
     value["urls"] = urls(source, deployment).into();
-    value["events"] =
-        events(source, inboxes).map(|(region, counts)| json!({ "region": region, "events": counts })).collect();
+    value["events"] = events_of(&source.id, inboxes).into();
     value
 }
 

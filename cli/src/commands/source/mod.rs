@@ -1,6 +1,7 @@
 //! `umoja source`: the identity providers and other systems that feed the store.
 
 mod add;
+mod drop;
 mod keys;
 mod known;
 mod list;
@@ -19,7 +20,7 @@ pub(super) use self::shown::path;
 use crate::CliError;
 use crate::output::Output;
 
-/// The systems that feed the store: add, list, change, pause, replace their keys, apply their events again.
+/// The systems that feed the store: add, list, change, pause, replace their keys, apply their events again or drop them.
 #[derive(Debug, Args)]
 #[command(
     long_about = "The systems that feed the store: identity providers such as Auth0, Cognito, Okta and Keycloak, SCIM \
@@ -42,6 +43,7 @@ enum Action {
     Set(Box<set::Set>),
     Remove(remove::Remove),
     Redrive(redrive::Redrive),
+    Drop(drop::Drop),
     Test(Box<test::Test>),
 }
 
@@ -57,6 +59,7 @@ impl Command {
             Action::Set(set) => set.run(output).await,
             Action::Remove(remove) => remove.run(output).await,
             Action::Redrive(redrive) => redrive.run(output).await,
+            Action::Drop(drop) => drop.run(output).await,
             Action::Test(test) => test.run(output).await,
         }
     }

@@ -89,7 +89,9 @@ impl Redrive {
     }
 
     fn is_wanted(&self, event: &InboxEvent) -> bool {
+        let is_dropped = event.reason.as_deref() == Some(store::DROPPED);
         event.source == self.id
+            && !is_dropped
             && match self.since {
                 None => event.state == InboxState::Parked,
                 Some(since) => event.state != InboxState::Waiting && event.received_at >= since,

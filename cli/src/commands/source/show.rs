@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use umoja_schema::SourceId;
 
-use super::known::known;
+use super::known::is_known;
 use super::shown::{settings, state, url_lines, urls};
 use crate::CliError;
 use crate::commands::inbox::{self, Parked};
@@ -16,7 +16,7 @@ use crate::output::{Output, table, time};
 #[command(
     long_about = "Show a source: its settings, its events in each region, and the oldest parked events, each with \
 its key in the inbox (a keyed hash), the time at which it was accepted, and the code of the reason. Nothing of an \
-event's content is shown.
+event's content is shown. Of a source that was removed only its events are shown.
 
 In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region."
 )]
@@ -36,7 +36,7 @@ pub(super) struct Show {
 impl Show {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
-        let source = known(&deployment, &self.id).await?;
+        let source = is_known(&deployment, &self.id).await?.filter(|source| !source.is_ended());
         let now = deployment.clock.now();
         let (mut regions, mut lines, mut is_blind) = (Vec::<Value>::new(), Vec::new(), false);
         for region in &deployment.list {
@@ -55,6 +55,12 @@ impl Show {
                 }
             }
         }
+        let Some(source) = source else {
+            output.answer(&json!({ "id": self.id, "removed": true, "regions": regions }), || {
+                format!("{}: REMOVED\n{}", self.id, lines.concat())
+            });
+            return if is_blind { Err(CliError::Unseen) } else { Ok(()) };
+        };
         let mut answer = settings(&source, now.secs());
         answer["urls"] = urls(&source, &deployment).into();
         answer["regions"] = regions.into();

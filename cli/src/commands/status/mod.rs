@@ -300,7 +300,7 @@ impl RegionStatus {
         }
         attention.extend(self.written.attention().map(|what| format!("{region}: {what}")));
         if let Some(inbox) = &self.inbox {
-            attention.extend(inbox::attention(inbox, |id| self.written.is_paused(id), region.as_str()));
+            attention.extend(inbox::attention(inbox, |id| self.written.standing(id), region.as_str()));
         }
         let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
         let lagging = self.replication.attention(thresholds);

@@ -4,6 +4,7 @@ use serde::Serialize;
 use umoja_schema::{Company, IngestSource, SourceId};
 use umoja_store::ports::StoreError;
 
+use crate::commands::inbox::Standing;
 use crate::deployment::{DeployedRegion, Document};
 use crate::output::counted;
 
@@ -33,9 +34,9 @@ impl Written {
         })
     }
 
-    /// True if an operator paused the source.
-    pub(super) fn is_paused(&self, id: &SourceId) -> bool {
-        self.known.1.iter().any(|source| source.id == *id && !source.enabled)
+    /// What the region's documents say of a source.
+    pub(super) fn standing(&self, id: &SourceId) -> Standing {
+        Standing::of(self.known.1.iter().find(|source| source.id == *id))
     }
 
     /// The rows that cannot be read.

@@ -8,8 +8,9 @@ use umoja_accounts::incoming::{Applied, Change, Feeder};
 use umoja_schema::audit::field;
 use umoja_schema::ingest::Allowed;
 use umoja_schema::{Company, Scope, UserId};
+use umoja_store::ports::Clock as _;
 use umoja_tests::deployment::Deployment;
-use umoja_tests::world::polled;
+use umoja_tests::world::{killed_after, polled};
 
 use super::{ADA, accepts, ada, apply, feeder, finish, make_ada, named, seen, shop, state, story, trail};
 use crate::import::{importer, row};
@@ -93,7 +94,7 @@ fn no_event_brings_an_erased_user_back() {
         let id = make_ada(&d, &shop).await;
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         for at in [5, 10, 99] {
-            assert_eq!(shop.apply(&state(at, ada())).await, Ok(Applied::Absent));
+            assert_eq!(shop.apply(&state(at, ada())).await, Ok(Applied::KeptOut));
         }
         for what in [Change::Activated, Change::Suspended, Change::Deleted, Change::PasswordChanged] {
             assert_eq!(apply(&shop, 99, what).await, Applied::Absent);
@@ -104,16 +105,101 @@ fn no_event_brings_an_erased_user_back() {
 }
 
 #[test]
-fn an_older_state_does_not_make_a_matched_person_again_that_the_source_erased() {
+fn no_state_makes_a_matched_person_again_that_the_source_erased() {
     story(965, async |d| {
         d.call(0, "register", json!({ "email": ADA, "email_verified": true })).await.ok(201);
         let shop = feeder(&d, &d.shop, ERASE).await;
         assert!(matches!(shop.apply(&state(10, ada())).await, Ok(Applied::Matched(_))));
         assert!(matches!(apply(&shop, 20, Change::Deleted).await, Applied::Erased(_)));
         assert_eq!(shop.apply(&state(15, ada())).await, Ok(Applied::Absent));
-        // The person has signed up again since.
-        assert!(matches!(shop.apply(&state(30, ada())).await, Ok(Applied::Created(_))));
+        // A person who signs up again at a provider is another subject.
+        assert_eq!(shop.apply(&state(30, ada())).await, Ok(Applied::KeptOut));
+        assert!(matches!(shop.apply(&state(30, row("s8", ADA))).await, Ok(Applied::Created(_))));
     });
+}
+
+/// Failure: an erased user is described by a source again
+#[test]
+fn a_registered_user_that_was_erased_does_not_come_back() {
+    story(970, async |d| {
+        let body = json!({ "external_id": "s7", "email": ADA });
+        let id = d.call(1, "register", body).await.ok(201).id();
+        d.world.settle().await;
+        d.call(1, "erase", json!({ "id": id })).await.ok(202);
+        d.world.settle().await;
+        let shop = shop(&d).await;
+        for at in [10, 10_000_000_000_000] {
+            assert_eq!(shop.apply(&state(at, named(ada(), "Ada"))).await, Ok(Applied::KeptOut));
+        }
+        // Another subject with another address is another person.
+        assert!(matches!(shop.apply(&state(10, row("s8", "b@example.com"))).await, Ok(Applied::Created(_))));
+        assert!(seen(&d, &d.shop, json!({ "email": ADA })).await.is_null());
+        finish(&d).await;
+    });
+}
+
+/// Failure: an erased user is described by a source again
+#[test]
+fn an_erased_person_is_known_by_an_address_at_an_older_account_only() {
+    story(971, async |d| {
+        let before = d.world.clock.now();
+        let id = d.call(0, "register", json!({ "email": ADA })).await.ok(201).id();
+        d.call(0, "erase", json!({ "id": id })).await.ok(202);
+        d.world.settle().await;
+        let shop = shop(&d).await;
+        let since = |created_at| umoja_migrate::Row { created_at, ..ada() };
+        assert_eq!(shop.apply(&state(10, since(Some(before)))).await, Ok(Applied::KeptOut));
+        // Another company did not know the person.
+        let food = feeder(&d, &d.food, Allowed::default()).await;
+        let theirs = umoja_migrate::Row { created_at: Some(before), ..row("f1", ADA) };
+        let Ok(Applied::Created(other)) = food.apply(&state(10, theirs)).await else { panic!("a new user") };
+        d.call(0, "erase", json!({ "id": other })).await.ok(202);
+        // The address belongs to another person now, who has an account since later.
+        d.world.clock.advance(1_000);
+        assert!(matches!(shop.apply(&state(10, since(None))).await, Ok(Applied::Created(_))));
+        finish(&d).await;
+    });
+}
+
+#[test]
+fn an_erased_person_whom_a_company_registers_again_is_fed_again() {
+    for body in [json!({ "external_id": "s7" }), json!({ "email": ADA, "email_verified": true })] {
+        story(972, async |d| {
+            let first = json!({ "external_id": "s7", "email": ADA, "email_verified": true });
+            let first = d.call(0, "register", first).await.ok(201).id();
+            d.call(0, "erase", json!({ "id": first })).await.ok(202);
+            d.world.settle().await;
+            let id: UserId = d.call(0, "register", body.clone()).await.ok(201).id().parse().unwrap();
+            let shop = shop(&d).await;
+            let applied = shop.apply(&state(10, named(ada(), "Ada"))).await.unwrap();
+            assert!([Applied::Changed(id), Applied::Matched(id)].contains(&applied), "{applied:?} for {body}");
+            assert_eq!(seen(&d, &d.shop, json!({ "id": id })).await["profile"]["given_name"], "Ada");
+            finish(&d).await;
+        });
+    }
+}
+
+/// Failure: an erased user is described by a source again
+#[test]
+fn a_killed_and_retried_erasure_keeps_the_person_out() {
+    for polls in 1..400 {
+        let mut ended = false;
+        story(973, async |d| {
+            let body = json!({ "external_id": "s7", "email": ADA });
+            let id = d.call(0, "register", body).await.ok(201).id();
+            let by = json!({ "id": id });
+            d.world.set_pausing(true);
+            ended = killed_after(polls, d.call_idk(0, "erase", "k1", by.clone())).await.is_some();
+            d.world.set_pausing(false);
+            d.call_idk(0, "erase", "k1", by).await.ok(202);
+            let shop = shop(&d).await;
+            assert_eq!(shop.apply(&state(10, ada())).await, Ok(Applied::KeptOut), "{polls}");
+        });
+        if ended {
+            return;
+        }
+    }
+    panic!("it never ended");
 }
 
 /// Erases Ada at each moment of a change.

@@ -1,5 +1,8 @@
 //! Sources: what a provider posts becomes a change of a user, once, in the order of the provider's own times.
 
+use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use umoja_schema::{InboxState, SourceKind};
 use umoja_store::faulty::Fault;
@@ -183,6 +186,47 @@ fn the_events_of_a_removed_source_are_parked() {
         let [parked] = &page.events[..] else { panic!("one event was accepted") };
         assert_eq!(parked.event.state, InboxState::Parked);
         assert_eq!(parked.event.reason.as_deref(), Some("source_unknown"));
+    });
+}
+
+#[test]
+fn a_signature_by_a_shared_secret_is_no_credential() {
+    story(911, async |d| {
+        let signing = Provider::new(&d, SourceKind::Keycloak, "shop", 0).await.signing(&d).await;
+        let plain = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        // As the providers name the headers: Keycloak's listener, GitHub's convention, Standard Webhooks, Okta, Auth0.
+        let digest = "0".repeat(64);
+        let headers = [
+            ("x-keycloak-signature", digest.clone()),
+            ("x-hub-signature-256", format!("sha256={digest}")),
+            ("webhook-signature", format!("v1,{}", STANDARD.encode([0; 32]))),
+            ("authorization", format!("HMAC {digest}")),
+            ("authorization", format!("Bearer {digest}")),
+        ];
+        for (name, value) in &headers {
+            // Alone, it is no API key.
+            let (mut parts, body) = plain.request(&d, 0, &created()).into_parts();
+            parts.headers.remove("x-api-key");
+            parts.headers.insert(*name, value.parse().unwrap());
+            assert_eq!(plain.send(&d, 0, Request::from_parts(parts, body)).await.status, 401, "{name}");
+            // Beside an API key, it does not replace the Ed25519 signature of a source that signs.
+            let (mut parts, body) = signing.request(&d, 0, &created()).into_parts();
+            parts.headers.remove("webhook-signature");
+            parts.headers.insert(*name, value.parse().unwrap());
+            assert_eq!(signing.send(&d, 0, Request::from_parts(parts, body)).await.status, 401, "{name}");
+        }
+        assert_eq!(accepted(&plain.post(&d, 0, &created()).await), (1, 0));
+    });
+}
+
+#[test]
+fn a_key_of_a_source_verifies_and_cannot_sign() {
+    story(912, async |d| {
+        let mut provider = Provider::new(&d, SourceKind::Auth0, "shop", 0).await.signing(&d).await;
+        // A shared secret where the public key belongs makes the whole source unusable, instead of unsigned.
+        provider.source.signing_keys[0].alg = "HS256".to_owned();
+        provider.store(&d).await;
+        assert_eq!(provider.post(&d, 0, &created()).await.status, 401);
     });
 }
 
