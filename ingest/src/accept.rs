@@ -100,33 +100,57 @@ impl Acceptor {
 
     /// Stores one event and rings the queue, unless the event is done already.
     async fn store(&self, known: &KnownSource, event: &Received, now: Millis) -> Result<Accepted, Rejection> {
-        let (source, key) = (&known.source, known.event_key(&event.id));
-        let content = URL_SAFE_NO_PAD.encode(known.content_hash(&event.payload));
-        let sealed = known
-            .inbox()
-            .seal(self.home.entropy.array(), &event_aad(&source.id, &key), &event.payload)
-            .map_err(|_| Rejection::Unauthorized("the inbox key of the source takes no message"))?;
-        let row = InboxEvent {
-            source: source.id.clone(),
-            received_at: now,
-            content: content.clone(),
-            state: InboxState::Waiting,
-            reason: None,
-            key_version: source.inbox_key.version,
-            payload: URL_SAFE_NO_PAD.encode(sealed),
-            unknown: Map::new(),
-        };
-        let accepted = inbox::accept(&*self.home.own.inbox, &key, &row, now, expiry(row.state, now)).await?;
-        let state = match &accepted {
-            Accepted::New => InboxState::Waiting,
-            Accepted::Known(stored) if stored.event.content != content => return Err(Rejection::OtherContent),
-            Accepted::Known(stored) => stored.event.state,
-        };
-        if state == InboxState::Waiting {
-            self.home.own.ingest.send(&inbox::message(&key), 0).await?;
-        }
-        Ok(accepted)
+        store(&self.home, known, event, now).await
     }
+}
+
+/// Stores one event of a source and rings the queue, unless the event is done already.
+pub(crate) async fn store(
+    home: &Home,
+    known: &KnownSource,
+    event: &Received,
+    now: Millis,
+) -> Result<Accepted, Rejection> {
+    let key = known.event_key(&event.id);
+    let row = sealed(home, known, &key, &event.payload, InboxState::Waiting)?;
+    let accepted = inbox::accept(&*home.own.inbox, &key, &row, now, expiry(row.state, now)).await?;
+    let state = match &accepted {
+        Accepted::New => InboxState::Waiting,
+        Accepted::Known(stored) if stored.event.content != row.content => return Err(Rejection::OtherContent),
+        Accepted::Known(stored) => stored.event.state,
+    };
+    if state == InboxState::Waiting {
+        home.own.ingest.send(&inbox::message(&key), 0).await?;
+    }
+    Ok(accepted)
+}
+
+/// A row of the inbox with a payload that only a worker can open.
+///
+/// # Errors
+/// If the inbox key of the source takes no message.
+pub(crate) fn sealed(
+    home: &Home,
+    known: &KnownSource,
+    key: &Hash,
+    payload: &[u8],
+    state: InboxState,
+) -> Result<InboxEvent, Rejection> {
+    let source = &known.source;
+    let sealed = known
+        .inbox()
+        .seal(home.entropy.array(), &event_aad(&source.id, key), payload)
+        .map_err(|_| Rejection::Unauthorized("the inbox key of the source takes no message"))?;
+    Ok(InboxEvent {
+        source: source.id.clone(),
+        received_at: home.clock.now(),
+        content: URL_SAFE_NO_PAD.encode(known.content_hash(payload)),
+        state,
+        reason: None,
+        key_version: source.inbox_key.version,
+        payload: URL_SAFE_NO_PAD.encode(sealed),
+        unknown: Map::new(),
+    })
 }
 
 /// What an event is bound to: its source and the key under which it is stored.

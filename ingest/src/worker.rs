@@ -3,22 +3,22 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Map;
 use umoja_accounts::People;
 use umoja_accounts::import::{Failed, Hashing, Importer, Reason, Stopped};
-use umoja_accounts::incoming::{Applied, Feeder, Marks};
+use umoja_accounts::incoming::{Applied, Feeder};
 use umoja_schema::ingest::{InboxEvent, InboxState};
-use umoja_schema::{Mark, Message, names};
+use umoja_schema::{Message, names};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
-use umoja_store::ports::{Inbox, Queue, StoreError};
+use umoja_store::ports::{Queue, StoreError};
 use umoja_store::queue_runs::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 use crate::accept::event_aad;
+use crate::marks::InboxMarks;
 use crate::providers::{Read, Reading, read};
 use crate::source::{Hash, KnownSource, Sources};
 
@@ -142,7 +142,7 @@ impl Worker {
         let feeder = Feeder {
             importer: Importer::of_source(self.people.clone(), self.hashing.clone(), Arc::new(company)),
             source: Arc::clone(&known.source),
-            marks: Arc::new(InboxMarks { home: home.clone(), known: Arc::clone(&known) }),
+            marks: Arc::new(InboxMarks::new(home.clone(), Arc::clone(&known))),
         };
         for change in &changes {
             match feeder.apply(change).await {
@@ -241,27 +241,4 @@ impl Serve for Worker {
 
 fn log(known: &KnownSource, applied: &Applied) {
     tracing::debug!(source = %known.source.id, ?applied, "a change was applied");
-}
-
-/// What the inbox remembers of deleted users.
-struct InboxMarks {
-    home: Home,
-    known: Arc<KnownSource>,
-}
-
-#[async_trait]
-impl Marks for InboxMarks {
-    async fn mark(&self, subject: &str) -> Result<Option<Mark>, StoreError> {
-        inbox::mark(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
-    }
-
-    async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {
-        inbox::raise_mark(self.inbox(), &self.known.mark_key(subject), mark, self.home.clock.now()).await.map(drop)
-    }
-}
-
-impl InboxMarks {
-    fn inbox(&self) -> &dyn Inbox {
-        &*self.home.own.inbox
-    }
 }

@@ -17,6 +17,7 @@ mod change;
 mod content;
 mod feeder;
 mod found;
+mod holder;
 mod marks;
 mod order;
 mod password;
@@ -24,4 +25,5 @@ mod unknown;
 
 pub use self::change::{Applied, Change, IncomingChange};
 pub use self::feeder::Feeder;
+pub use self::holder::Holder;
 pub use self::marks::Marks;

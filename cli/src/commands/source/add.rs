@@ -135,6 +135,7 @@ pub(crate) async fn new_source(
         hash_key: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<32>()),
         allowed: Allowed::default(),
         mapping: None,
+        pool: None,
         unknown: Map::new(),
     })
 }

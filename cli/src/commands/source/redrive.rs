@@ -92,7 +92,9 @@ impl Redrive {
         event.source == self.id
             && match self.since {
                 None => event.state == InboxState::Parked,
-                Some(since) => event.state != InboxState::Waiting && event.received_at >= since,
+                Some(since) => {
+                    !matches!(event.state, InboxState::Waiting | InboxState::Open) && event.received_at >= since
+                }
             }
     }
 

@@ -214,6 +214,7 @@ fn row(key: &[u8; 32], event: &InboxEvent) -> Vec<String> {
         InboxState::Done => "applied",
         InboxState::Ignored => "ignored: its type is unknown",
         InboxState::Parked => "PARKED",
+        InboxState::Open => "waits for a confirmation",
     };
     vec![URL_SAFE_NO_PAD.encode(key), state.to_owned(), event.reason.clone().unwrap_or_default()]
 }
