@@ -12,6 +12,7 @@ use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, Sour
 use umoja_store::secrets::Secrets;
 
 use super::known::{check_allowed, check_home, company, mapping};
+use super::pool::{PoolArguments, check_pool};
 use super::shown::{self, url_lines, urls};
 use crate::CliError;
 use crate::commands::issued::{Out, new_api_key, new_key_pair, own_key};
@@ -44,6 +45,11 @@ whom no other company is linked. The company needs the scope users:status or use
 A source of the kind generic needs a mapping, in the language of import mappings with the member `events` \
 (docs/migrate.md).
 
+A source of the kind cognito may have a user pool, whose triggers call a function of Umoja (terraform/modules/cognito). A \
+pool has one direction: with from-pool, who signs up in the pool becomes a user of Umoja, and the company needs the scope \
+users:register; with to-pool, a user of Umoja who logs in becomes a user of the pool, and the company needs the scope \
+users:authenticate.
+
 In AWS, the commands of `umoja source` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also needs kms:Decrypt with the key of \
 the region that is asked first."
@@ -55,6 +61,8 @@ the region that is asked first."
       --home eu-west-1 --dir DIR --json > soko-auth0.json
   umoja source add soko-crm --company soko --kind generic \\
       --mapping crm.json --dir DIR
+  umoja source add soko-pool --company soko --kind cognito \\
+      --pool eu-west-1_AbCdEf123 --direction from-pool --dir DIR
   umoja source add soko-scim --company soko --kind scim \\
       --prefix PREFIX --region eu-west-1 --out soko-scim.json")]
 pub(super) struct Add {
@@ -74,6 +82,8 @@ pub(super) struct Add {
     /// The mapping of its events, for the kind generic.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    #[command(flatten)]
+    pool: PoolArguments,
     /// Let a suspension at the provider disable the user for all companies.
     #[arg(long)]
     may_disable: bool,
@@ -146,9 +156,14 @@ impl Add {
             return Err(CliError::Usage("a SCIM client does not sign its requests; leave the key pair out".into()));
         }
         let mapping = mapping(self.kind, self.mapping.as_deref())?;
+        let pool = self.pool.pool(self.kind)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let allowed = Allowed { disable: self.may_disable, erase: self.may_erase };
-        check_allowed(&company(&deployment, &self.company).await?, allowed)?;
+        let fed = company(&deployment, &self.company).await?;
+        check_allowed(&fed, allowed)?;
+        if let Some(pool) = &pool {
+            check_pool(&deployment, (&self.id, &fed), pool).await?;
+        }
         let home = match &self.home {
             Some(home) => home.clone(),
             None => deployment.list.first().map_or(deployment.first()?.name(), |first| first.name()).clone(),
@@ -178,6 +193,7 @@ impl Add {
             signing_keys: signing_key.iter().cloned().collect(),
             allowed,
             mapping,
+            pool,
             ..new_source(&deployment, (&self.id, self.kind), &self.company, &home, hash.clone()).await?
         };
         let out = Out::new(self.out.as_deref())?;
@@ -231,6 +247,12 @@ impl Add {
     /// What to do next, as commands that can be pasted.
     fn next(&self, source: &IngestSource) -> String {
         let (id, place) = (&source.id, self.target.arguments());
+        if let Some(pool) = &source.pool {
+            return format!(
+                "Next: set the triggers of the pool {} with terraform/modules/cognito (source = \"{id}\"), and look at it:\n  umoja source show {id} {place}",
+                pool.id
+            );
+        }
         format!(
             "Next: give the URL and the key to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
             shown::system(source.kind)

@@ -4,6 +4,7 @@ mod add;
 mod keys;
 mod known;
 mod list;
+mod pool;
 mod redrive;
 mod remove;
 mod set;

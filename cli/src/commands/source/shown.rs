@@ -68,6 +68,7 @@ pub(super) fn settings(source: &IngestSource, now_secs: u64) -> Value {
         "may_disable": source.allowed.disable,
         "may_erase": source.allowed.erase,
         "mapping": source.mapping,
+        "pool": source.pool.as_ref().map(|pool| json!({ "id": pool.id, "direction": pool.direction })),
         "api_keys": live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
         "keys": source.signing_keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
         "inbox_key_version": source.inbox_key.version,
