@@ -10,7 +10,7 @@ use umoja_store::ports::{Clock, Entropy, Keys, Queue, Registry};
 use umoja_store::proof::Proofs;
 use umoja_store::{Home, Infrastructure, Peer, RegionPorts};
 
-use crate::{AwsRegion, DynamoDb, Service, Session};
+use crate::{AwsRegion, DynamoDb, Service, Session, UserPools};
 
 /// A deployment in AWS.
 #[derive(Debug, Clone)]
@@ -34,6 +34,13 @@ impl Deployment {
     /// ([`environment::ENDPOINT`]), otherwise at AWS's own.
     pub fn region(&self, region: &Region) -> AwsRegion {
         self.session.region(region, endpoint(region).as_deref())
+    }
+
+    /// The user pools of a region: at the endpoint that [`environment::USER_POOLS`] names, otherwise at that of the
+    /// region.
+    pub fn user_pools(&self, region: &Region) -> UserPools {
+        let own = std::env::var(environment::USER_POOLS).ok();
+        self.session.user_pools(region, own.or_else(|| endpoint(region)).as_deref())
     }
 
     /// Opens a connection to each of these services in parallel, for later use by the clients: [`Session::connect`].

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use umoja_schema::Region;
 
 use crate::connections::{Connections, Service};
-use crate::{DynamoDb, KmsKeys, SqsQueue};
+use crate::{DynamoDb, KmsKeys, SqsQueue, UserPools};
 
 /// Time-outs and retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,19 @@ impl Session {
             }};
         }
         AwsRegion { dynamodb: client!(aws_sdk_dynamodb), kms: client!(aws_sdk_kms), sqs: client!(aws_sdk_sqs) }
+    }
+}
+
+impl Session {
+    /// The user pools of a region. They are no part of [`AwsRegion`], so that a function without them does not have the
+    /// client in its package.
+    pub fn user_pools(&self, region: &Region, endpoint: Option<&str>) -> UserPools {
+        let shared = self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned())).build();
+        let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&shared);
+        if let Some(endpoint) = endpoint {
+            config.set_endpoint_url(Some(endpoint.to_owned()));
+        }
+        UserPools::new(aws_sdk_cognitoidentityprovider::Client::from_conf(config.build()))
     }
 }
 

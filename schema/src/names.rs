@@ -187,6 +187,16 @@ pub mod function {
     }
 }
 
+/// Functions of a user pool of Amazon Cognito, in the region of the pool.
+pub mod pool_function {
+    described! {
+        /// Answers the triggers of the pool.
+        COGNITO = "cognito";
+        /// Compares the pool with the store, by a schedule, and mends what only one of them has.
+        RECONCILE_SOURCES = "reconcile-sources";
+    }
+}
+
 /// Environment variables of the functions. Lambda itself sets the region (`AWS_REGION`).
 pub mod environment {
     described! {
@@ -194,6 +204,13 @@ pub mod environment {
         PREFIX = "UMOJA_PREFIX";
         /// An endpoint for a region's AWS services: `UMOJA_ENDPOINT_<REGION>` with hyphens as underscores, upper case.
         ENDPOINT = "UMOJA_ENDPOINT";
+        /// The source of the user pool whose triggers the function answers.
+        SOURCE = "UMOJA_SOURCE";
+        /// An endpoint for Amazon Cognito's user pools, where it is another than that of the region's services.
+        USER_POOLS = "UMOJA_USER_POOLS";
+        /// How long a write waits for the keys of peers to wrap its data keys, in milliseconds. 0 in a network that
+        /// reaches only its own region.
+        PEER_WRAP_BUDGET_MS = "UMOJA_PEER_WRAP_BUDGET_MS";
     }
 }
 
@@ -295,6 +312,10 @@ pub mod metric {
         ANTI_ENTROPY_AGE = "AntiEntropyAge", Gauge, "Milliseconds", [Background];
         /// Calls to a KMS that failed, of any region.
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
+        /// Users of a user pool whom the store did not have, as the last comparison found them.
+        ONLY_IN_POOL = "OnlyInPool", Gauge, "Count", [Background];
+        /// Users of the store whom their user pool did not have any more, as the last comparison found them.
+        ONLY_IN_STORE = "OnlyInStore", Gauge, "Count", [Background];
         /// Messages in a region's queues, by queue and state.
         QUEUED_MESSAGES = "QueuedMessages", Gauge, "Count", [Directory];
         /// Changes of a region that its stream has not replicated yet.

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
 use umoja_accounts::{Accounts, PasswordRules};
-use umoja_ingest::cognito::{CLAIM, Cognito, Refusal};
+use umoja_ingest::cognito::{CLAIM, Cognito, Reconciled, Refusal, UMOJA_ID};
 use umoja_schema::SourceKind;
-use umoja_schema::ingest::{PoolDirection, UserPool};
-use umoja_store::ports::Entropy;
+use umoja_schema::ingest::{self, PoolDirection};
+use umoja_store::ports::{Entropy, PoolPage, StoreError, UserPool};
 
 use crate::deployment::Deployment;
 use crate::provider::Provider;
@@ -26,6 +27,10 @@ pub struct PoolUser {
     pub email: String,
     /// True if the address was confirmed.
     pub is_confirmed: bool,
+    /// True if the person still has the password of an administrator.
+    pub is_by_admin: bool,
+    /// False if an administrator has disabled the user.
+    pub is_enabled: bool,
     /// Umoja's id, if Umoja said it when the pool asked for the user.
     pub umoja_id: Option<String>,
 }
@@ -42,7 +47,7 @@ impl Pool {
     /// The pool of the shop, which calls the region `at`.
     pub async fn new(d: &Deployment, at: usize, direction: PoolDirection) -> Self {
         let mut provider = Provider::new(d, SourceKind::Cognito, "shop", at).await;
-        provider.source.pool = UserPool::new(POOL, direction);
+        provider.source.pool = ingest::UserPool::new(POOL, direction);
         provider.store(d).await;
         let cognito = triggers(d, at, &provider);
         Self { provider, cognito, users: Mutex::default() }
@@ -65,6 +70,21 @@ impl Pool {
     /// All users of the pool.
     pub fn all(&self) -> Vec<(String, PoolUser)> {
         self.users().iter().map(|(name, user)| (name.clone(), user.clone())).collect()
+    }
+
+    /// An administrator disables or enables a user.
+    pub fn enable(&self, name: &str, is_enabled: bool) {
+        if let Some(user) = self.users().get_mut(name) {
+            user.is_enabled = is_enabled;
+        }
+    }
+
+    /// Compares the pool with the store.
+    ///
+    /// # Errors
+    /// If the store or the source does not allow it.
+    pub async fn reconcile(&self) -> Result<Reconciled, Refusal> {
+        self.cognito.reconcile(self).await
     }
 
     /// An administrator deletes a user.
@@ -109,13 +129,23 @@ impl Pool {
         let attributes = json!({ "email": email, "email_verified": "true" });
         self.call(self.event("PreSignUp_AdminCreateUser", name, attributes)).await?;
         self.add(d, name, email, true);
+        if let Some(user) = self.users().get_mut(name) {
+            user.is_by_admin = true;
+        }
         Ok(())
     }
 
     fn add(&self, d: &Deployment, name: &str, email: &str, is_confirmed: bool) {
         let entropy: &dyn Entropy = &*d.world.entropy;
         let sub = format!("sub-{}", u64::from_le_bytes(entropy.array()));
-        let user = PoolUser { sub, email: email.to_owned(), is_confirmed, umoja_id: None };
+        let user = PoolUser {
+            sub,
+            email: email.to_owned(),
+            is_confirmed,
+            is_by_admin: false,
+            is_enabled: true,
+            umoja_id: None,
+        };
         self.users().entry(name.to_owned()).or_insert(user);
     }
 
@@ -158,7 +188,7 @@ impl Pool {
         let text = |name: &str| attributes[name].as_str().map(str::to_owned);
         self.add(d, name, &text("email").unwrap_or_default(), true);
         if let Some(user) = self.users().get_mut(name) {
-            user.umoja_id = text(umoja_ingest::cognito::UMOJA_ID);
+            user.umoja_id = text(UMOJA_ID);
         }
         Ok(answer)
     }
@@ -182,7 +212,41 @@ fn attributes(user: &PoolUser) -> Value {
         "cognito:user_status": status,
     });
     if let Some(id) = &user.umoja_id {
-        attributes[umoja_ingest::cognito::UMOJA_ID] = id.as_str().into();
+        attributes[UMOJA_ID] = id.as_str().into();
     }
     attributes
+}
+
+/// How many users a page of the list has.
+const PAGE: usize = 3;
+
+#[async_trait]
+impl UserPool for Pool {
+    async fn users(&self, pool: &str, after: Option<&str>) -> Result<PoolPage, StoreError> {
+        assert_eq!(pool, POOL);
+        let users = self.users();
+        let mut left = users.iter().filter(|(name, _)| after.is_none_or(|after| name.as_str() > after));
+        let page: Vec<_> = left.by_ref().take(PAGE).collect();
+        let next = left.next().and_then(|_| page.last().map(|(name, _)| (*name).clone()));
+        Ok(PoolPage { users: page.into_iter().map(|(name, user)| listed(name, user)).collect(), next })
+    }
+}
+
+/// A user as `ListUsers` has it.
+fn listed(name: &str, user: &PoolUser) -> Map<String, Value> {
+    let Value::Object(attributes) = attributes(user) else { return Map::new() };
+    let attributes = attributes.into_iter().filter(|(name, _)| name != "cognito:user_status");
+    let attributes: Vec<Value> = attributes.map(|(name, value)| json!({ "Name": name, "Value": value })).collect();
+    let status = match user {
+        PoolUser { is_by_admin: true, .. } => "FORCE_CHANGE_PASSWORD",
+        PoolUser { is_confirmed: true, .. } => "CONFIRMED",
+        _ => "UNCONFIRMED",
+    };
+    Map::from_iter([
+        ("Username".to_owned(), name.into()),
+        ("Attributes".to_owned(), attributes.into()),
+        ("Enabled".to_owned(), user.is_enabled.into()),
+        ("UserStatus".to_owned(), status.into()),
+        ("UserCreateDate".to_owned(), 1_799_000_000.into()),
+    ])
 }

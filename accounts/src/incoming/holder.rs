@@ -18,6 +18,8 @@ pub enum Holder {
         id: UserId,
         /// True if the person may log in at the company of the source.
         may_log_in: bool,
+        /// True if the company has suspended the person.
+        is_suspended: bool,
     },
     /// The user of the subject was erased.
     Erased,
@@ -34,9 +36,11 @@ impl Feeder {
         let context = self.context();
         let subject = context.parse_new(IdentifierKind::ExternalId, subject).map_err(Reason::from)?.normalised;
         Ok(match self.find(&context, &subject).await? {
-            Found::User(person, id) => {
-                Holder::User { id, may_log_in: may_log_in(&person.parts(), &context.company.id) }
-            }
+            Found::User(person, id) => Holder::User {
+                id,
+                may_log_in: may_log_in(&person.parts(), &context.company.id),
+                is_suspended: person.is_suspended_at(&context.company.id),
+            },
             Found::Erased => Holder::Erased,
             Found::Unknown => Holder::Unknown,
         })
@@ -55,7 +59,10 @@ impl Feeder {
         let may_log_in = may_log_in(&parts, company);
         let person = self.people().reader().open(parts).await?;
         let person = person.filter(|person| person.holds(id) && person.is_linked_to(company));
-        Ok(person.map_or(Holder::Unknown, |_| Holder::User { id, may_log_in }))
+        Ok(person.map_or(Holder::Unknown, |person| {
+            let is_suspended = person.is_suspended_at(company);
+            Holder::User { id, may_log_in, is_suspended }
+        }))
     }
 
     /// The kind of an identifier of a new user that another user of this source has verified, if there is one: the

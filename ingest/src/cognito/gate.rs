@@ -19,6 +19,10 @@ impl Cognito {
             let id = attributes.get(UMOJA_ID).and_then(|id| id.parse().ok()).ok_or(Refusal::NoUser)?;
             return admits(feeder.linked(id).await?);
         }
+        // Cognito issues no token to such a user.
+        if attributes.get("cognito:user_status") == Some("UNCONFIRMED") {
+            return Err(Refusal::NoUser);
+        }
         let subject = attributes.subject()?;
         let holder = feeder.holder(subject).await?;
         if holder != Holder::Unknown || !self.waits(&admitted, parsed, subject).await? {
@@ -43,7 +47,7 @@ impl Cognito {
 
 const fn admits(holder: Holder) -> Result<UserId, Refusal> {
     match holder {
-        Holder::User { id, may_log_in: true } => Ok(id),
+        Holder::User { id, may_log_in: true, .. } => Ok(id),
         Holder::User { .. } | Holder::Erased | Holder::Unknown => Err(Refusal::NoUser),
     }
 }

@@ -29,6 +29,8 @@ const ANSWER: Duration = Duration::from_millis(4_500);
 /// How long a login may wait for what is only noted.
 const NOTE: Duration = Duration::from_millis(200);
 
+const NO_SCOPE: &str = "the company has not the scope that this needs";
+
 /// Answers the triggers of one user pool.
 pub struct Cognito {
     /// The rules, and the region.
@@ -108,6 +110,19 @@ impl Cognito {
 
     /// The source, if it may do what an event asks for. The direction is that of the pool.
     pub(super) async fn admitted(&self, parsed: &TriggerEvent) -> Result<Admitted, Refusal> {
+        let admitted = self.admitted_pool().await?;
+        if admitted.known.source.pool.as_ref().is_none_or(|pool| pool.id != parsed.pool) {
+            return Err(Refusal::NotAllowed("the event is of another pool"));
+        }
+        let forgotten = matches!(parsed.trigger, Trigger::Migration { password: None });
+        if admitted.direction == PoolDirection::ToPool && forgotten && !admitted.company.may(Scope::Reset) {
+            return Err(Refusal::NotAllowed(NO_SCOPE));
+        }
+        Ok(admitted)
+    }
+
+    /// The source, if it has a pool, is not paused, and its company may do what the direction of the pool needs.
+    pub(super) async fn admitted_pool(&self) -> Result<Admitted, Refusal> {
         let home = self.home();
         let seen = self.sources.get(&*home.registry, &self.source, home.clock.now()).await?;
         let seen = seen.ok_or(Refusal::NotAllowed("there is no such source"))?;
@@ -117,24 +132,19 @@ impl Cognito {
         if source.kind != SourceKind::Cognito {
             return Err(Refusal::NotAllowed("the source is of another kind"));
         }
-        let pool = source.pool.as_ref().ok_or(Refusal::NotAllowed("the source has no pool"))?;
-        if pool.id != parsed.pool {
-            return Err(Refusal::NotAllowed("the event is of another pool"));
-        }
+        let direction = source.pool.as_ref().ok_or(Refusal::NotAllowed("the source has no pool"))?.direction;
         if !source.enabled {
             return Err(Refusal::NotAllowed("the source is paused"));
         }
-        let direction = pool.direction;
         let company = home.registry.company(&source.company).await?;
         let company = company.filter(|company| company.enabled);
         let company = Arc::new(company.ok_or(Refusal::NotAllowed("the company is absent or disabled"))?);
-        let needed = match (direction, &parsed.trigger) {
-            (PoolDirection::FromPool, _) => Scope::Register,
-            (PoolDirection::ToPool, Trigger::Migration { password: None }) => Scope::Reset,
-            (PoolDirection::ToPool, _) => Scope::Authenticate,
+        let needed = match direction {
+            PoolDirection::FromPool => Scope::Register,
+            PoolDirection::ToPool => Scope::Authenticate,
         };
         if !company.may(needed) {
-            return Err(Refusal::NotAllowed("the company has not the scope that this needs"));
+            return Err(Refusal::NotAllowed(NO_SCOPE));
         }
         Ok(Admitted { known, company, direction })
     }
@@ -194,8 +204,8 @@ impl Cognito {
     }
 }
 
-/// True for an event that never fails a login.
-fn is_note(event: &Value) -> bool {
+/// True for an event that is only noted: its answer is the event itself, whatever happens.
+pub fn is_note(event: &Value) -> bool {
     let source = event.get("triggerSource").and_then(Value::as_str).unwrap_or_default();
     source.starts_with("PostAuthentication_") || source == "PostConfirmation_ConfirmForgotPassword"
 }

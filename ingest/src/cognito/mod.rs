@@ -23,12 +23,14 @@ mod event;
 mod gate;
 mod handler;
 mod migration;
+mod reconcile;
 mod refusal;
 mod rows;
 mod sign_up;
 
 pub use self::answer::CLAIM;
 pub use self::event::{Attributes, TokenVersion, Trigger, TriggerEvent};
-pub use self::handler::Cognito;
+pub use self::handler::{Cognito, is_note};
 pub use self::migration::UMOJA_ID;
+pub use self::reconcile::Reconciled;
 pub use self::refusal::Refusal;

@@ -68,8 +68,12 @@ impl Cognito {
             Ok(applied) => {
                 rows.settle(&key, InboxState::Done, None).await;
                 match applied {
-                    Applied::Absent | Applied::Erased(_) => Err(Refusal::NoUser),
-                    _ => Ok(()),
+                    Applied::Created(_)
+                    | Applied::Matched(_)
+                    | Applied::Changed(_)
+                    | Applied::Unchanged(_)
+                    | Applied::Older(_) => Ok(()),
+                    _ => Err(Refusal::NoUser),
                 }
             }
             Err(failed) if failed.is_transient() => {

@@ -77,6 +77,7 @@ locals {
 
   log_groups = concat(
     [for name in local.names.functions : "/aws/lambda/${local.function_name[name]}"],
+    [for name in local.names.pool_functions : "/aws/lambda/${var.prefix}-${name}"],
     ["/aws/vendedlogs/${var.prefix}-api-access"],
   )
 }

@@ -44,8 +44,15 @@ locals {
       for pair in setproduct(["api", "reconcile-keys", "reconcile-merges"], var.regions) :
       "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
     ],
+    local.pool_roles,
     var.operators,
   )
+
+  # Functions of user pools (`modules/cognito`), in a region that has one.
+  pool_roles = [
+    for pair in setproduct(local.names.pool_functions, var.regions) :
+    "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
+  ]
 
   # Every function of every region: all of them write or verify items.
   proof_key_users = concat(
@@ -53,6 +60,7 @@ locals {
       for pair in setproduct(local.names.functions, var.regions) :
       "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
     ],
+    local.pool_roles,
     var.operators,
   )
 }

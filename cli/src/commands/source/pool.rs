@@ -58,10 +58,10 @@ pub(super) async fn check_pool(
     }
     let regions = rows::<IngestSource>(deployment).await?;
     let sources = newest_of(regions.iter().flat_map(|(_, rows)| rows));
-    let has_it = |source: &&IngestSource| {
+    let has_it = |source: &IngestSource| {
         source.id != *id && !source.is_ended() && source.pool.as_ref().is_some_and(|other| other.id == pool.id)
     };
-    match sources.values().find(has_it) {
+    match sources.values().copied().find(|source| has_it(source)) {
         Some(other) => Err(CliError::Failed(format!(
             "the pool {} is that of the source {} already ({}); a pool has one source and one direction: remove that \
              source first",

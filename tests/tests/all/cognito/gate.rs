@@ -106,6 +106,15 @@ fn a_user_of_the_pool_who_never_signed_up_gets_no_token_and_leaves_nothing() {
 }
 
 #[test]
+fn who_has_not_confirmed_gets_no_token_and_leaves_nothing() {
+    feeding(1529, async |d, pool| {
+        pool.sign_up(&d, "ann", ANN, false).await.unwrap();
+        assert_eq!(pool.token("ann").await, Err(Refusal::NoUser));
+        assert_eq!(stored(&d).await, (0, 1));
+    });
+}
+
+#[test]
 fn a_login_sets_its_day_on_the_link_a_moment_later() {
     feeding(1526, async |d, pool| {
         let id = ann(&d, &pool).await;

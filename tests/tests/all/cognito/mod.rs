@@ -3,6 +3,7 @@
 mod gate;
 mod migration;
 mod random;
+mod reconcile;
 mod sign_up;
 
 use serde_json::{Value, json};

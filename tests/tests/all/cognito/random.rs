@@ -43,6 +43,10 @@ struct Ended {
     failed: usize,
     /// Users that were only made by the token gate or by the worker.
     late: usize,
+    /// People who have confirmed and not logged in for a day.
+    away: usize,
+    /// Users that were only made by a comparison of the pool with the store.
+    mended: usize,
 }
 
 /// Plans faults of the next calls, and may take a key or a peer out.
@@ -114,10 +118,19 @@ async fn person(d: &Deployment, pool: &Pool, random: &Random, n: u64, ended: &mu
         return;
     }
     let confirmed = step(d, random, ended, pool.confirm(&name)).await;
+    if !pool.user(&name).is_some_and(|user| user.is_confirmed) {
+        // The call never reached Cognito, so the person tries again.
+        pool.confirm(&name).await.unwrap();
+    }
     if !confirmed && random.once_in(2) {
         // The worker has its turn first.
         d.world.clock.advance(MINUTE);
         d.world.round().await;
+    }
+    if random.once_in(4) {
+        // The person does not log in for a day.
+        ended.away += 1;
+        return;
     }
     for _ in 0..random.below(3) {
         let _ = step(d, random, ended, pool.token(&name)).await;
@@ -136,6 +149,15 @@ async fn world(seed: u64, hasher: &Arc<CountingHasher>) -> Ended {
     for n in 0..IN_A_WORLD {
         person(&d, &pool, &random, n, &mut ended).await;
     }
+    // The schedule rings for what waits.
+    d.world.clock.advance(2 * MINUTE);
+    d.world.regions[0].pump.ring_again().await.unwrap();
+    finish(&d).await;
+    // A sign-up of which nothing was stored after its confirmation is found in the list of the pool.
+    d.world.clock.advance(25 * HOUR);
+    let done = pool.reconcile().await.unwrap();
+    assert_eq!((done.only_in_pool, done.only_in_store, done.failed), (done.mended, 0, 0), "seed {seed}: {done:?}");
+    ended.mended += done.mended;
     finish(&d).await;
     // No ghost in Umoja: every user is one of the pool, and none was erased.
     let mut ids = BTreeMap::new();
@@ -152,7 +174,7 @@ async fn world(seed: u64, hasher: &Arc<CountingHasher>) -> Ended {
     }
     let parts = everything(&d, 0).await;
     assert!(parts.iter().all(|part| !part.version.erased && ids.contains_key(&part.id.to_string())), "seed {seed}");
-    assert_eq!((parts.len(), ended.users), (2 * ids.len(), ids.len()), "seed {seed}");
+    assert_eq!((parts.len(), ended.users), (2 * ids.len(), ids.len() - ended.away), "seed {seed}");
     // What was abandoned leaves nothing, and what was applied is forgotten after a while.
     d.world.clock.advance(31 * 24 * HOUR);
     assert_eq!(stored(&d).await.1, 0, "seed {seed}");
@@ -165,21 +187,23 @@ fn sign_ups(people: u64) -> Ended {
     let mut all = Ended::default();
     for seed in 0..people / IN_A_WORLD {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let Ended { users, abandoned, failed, late } = runtime.block_on(world(seed, &hasher));
+        let Ended { users, abandoned, failed, late, away, mended } = runtime.block_on(world(seed, &hasher));
         all.users += users;
         all.abandoned += abandoned;
         all.failed += failed;
         all.late += late;
+        all.away += away;
+        all.mended += mended;
     }
     println!("{people} sign-ups: {all:?}");
-    assert!(all.users > 0 && all.abandoned > 0 && all.failed > 0 && all.late > 0, "{all:?}");
+    assert!(all.users > 0 && all.abandoned > 0 && all.failed > 0 && all.late > 0 && all.mended > 0, "{all:?}");
     all
 }
 
 /// Failure: PostConfirmation fails
 #[test]
 fn sign_ups_of_which_every_step_fails_leave_no_ghost() {
-    sign_ups(400);
+    sign_ups(300);
 }
 
 #[test]
