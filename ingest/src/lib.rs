@@ -15,10 +15,12 @@ pub mod providers;
 mod routes;
 pub mod scim;
 mod source;
+mod waiting;
 mod worker;
 
 pub use accept::{Acceptor, Receipt};
 pub use problem::Rejection;
 pub use routes::router;
 pub use source::KnownSource;
+pub use waiting::Waiting;
 pub use worker::{IngestReport, Worker};

@@ -18,6 +18,8 @@ pub struct Environment {
     pub region: Region,
     /// What is logged. If unset: errors, warnings and one line for each event.
     pub log: Option<String>,
+    /// The ARN of the topic of accepted events, for the function that accepts them.
+    pub topic: Option<String>,
 }
 
 /// A variable that is absent or malformed. Only another deployment of the function repairs that.
@@ -36,6 +38,7 @@ impl Environment {
             prefix: prefix.ok_or(EnvironmentError(environment::PREFIX))?,
             region: variable(REGION).and_then(|name| name.parse().ok()).ok_or(EnvironmentError(REGION))?,
             log: variable(LOG),
+            topic: variable(environment::TOPIC).filter(|topic| !topic.is_empty()),
         })
     }
 }

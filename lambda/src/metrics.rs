@@ -47,6 +47,12 @@ impl Metrics {
         logged(self.0.write_single(metric::ANTI_ENTROPY_AGE, Some(Unit::Milliseconds), ms, std::io::stdout().lock()));
     }
 
+    /// Writes the age of the oldest event of a source that waits.
+    pub fn write_oldest_event(self, ms: u64) {
+        let unit = Some(Unit::Milliseconds);
+        logged(self.0.write_single(metric::OLDEST_WAITING_EVENT, unit, ms, std::io::stdout().lock()));
+    }
+
     /// Writes the metrics of a stream batch; `lags` are the milliseconds from the HLC timestamps of its records until
     /// now.
     pub fn write_batch(self, outcome: &BatchOutcome, lags: &[u64]) {

@@ -77,6 +77,6 @@ locals {
 
   log_groups = concat(
     [for name in local.names.functions : "/aws/lambda/${local.function_name[name]}"],
-    ["/aws/vendedlogs/${var.prefix}-api-access"],
+    ["/aws/vendedlogs/${var.prefix}-api-access", "/aws/vendedlogs/${var.prefix}-sources-access"],
   )
 }

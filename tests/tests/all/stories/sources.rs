@@ -1,9 +1,11 @@
 //! Sources: what a provider posts becomes a change of a user, once, in the order of the provider's own times.
 
 use serde_json::{Value, json};
+use umoja_ingest::Waiting;
 use umoja_schema::{InboxState, SourceKind};
 use umoja_store::faulty::Fault;
 use umoja_store::inbox;
+use umoja_store::ports::QueueDepth;
 use umoja_tests::provider::{Answer, Provider};
 
 use super::story;
@@ -159,8 +161,15 @@ fn a_paused_source_takes_events_that_wait() {
         assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (1, 0));
         d.world.rounds(3).await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
+        // The event waits in the inbox alone: a paused source costs no messages, however long it is paused.
+        d.world.clock.advance(120_000);
+        let home = &d.world.regions[0];
+        assert_eq!(home.pump.ring_again().await, Ok(Waiting::default()));
+        assert_eq!(home.home.own.ingest.depth().await, Ok(QueueDepth::default()));
         auth0.source.enabled = true;
         auth0.store(&d).await;
+        d.world.clock.advance(10_000);
+        assert_eq!(home.pump.ring_again().await.unwrap().rung, 1);
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
     });
@@ -177,6 +186,8 @@ fn the_events_of_a_removed_source_are_parked() {
         auth0.source.end();
         auth0.store(&d).await;
         assert_eq!(auth0.post(&d, 0, &created()).await.status, 401);
+        d.world.clock.advance(120_000);
+        assert_eq!(d.world.regions[0].pump.ring_again().await.unwrap().rung, 1);
         d.world.settle().await;
         let home = &d.world.regions[0].home;
         let page = inbox::page(&*home.own.inbox, None, 10, home.clock.now()).await.unwrap();
@@ -196,10 +207,10 @@ fn an_event_is_found_again_when_its_message_was_lost() {
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
         d.world.clock.advance(120_000);
-        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(1));
+        assert_eq!(d.world.regions[0].pump.ring_again().await.unwrap().rung, 1);
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
-        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(0));
+        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(Waiting::default()));
     });
 }
 
