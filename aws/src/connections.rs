@@ -199,7 +199,9 @@ mod tests {
     #[tokio::test]
     async fn without_an_endpoint_the_url_is_awss_own() {
         let (region, session) = ("af-south-1".parse().unwrap(), session().await);
-        for (service, host) in [(Service::DynamoDb, "dynamodb"), (Service::Kms, "kms"), (Service::Sqs, "sqs"), (Service::Sns, "sns")] {
+        for (service, host) in
+            [(Service::DynamoDb, "dynamodb"), (Service::Kms, "kms"), (Service::Sqs, "sqs"), (Service::Sns, "sns")]
+        {
             let url = service.url(&region, &session.shared).await;
             assert_eq!(url.as_deref(), Some(format!("https://{host}.af-south-1.amazonaws.com").as_str()));
         }

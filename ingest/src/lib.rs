@@ -10,8 +10,10 @@
 //! are applied in one region, its home; other regions accept them too and pass them on.
 
 mod accept;
+mod legacy;
 mod problem;
 pub mod providers;
+mod query;
 mod routes;
 pub mod scim;
 mod source;

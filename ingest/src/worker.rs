@@ -83,7 +83,17 @@ impl Worker {
         let Tally { received, done, overtaken, coalesced, postponed, quarantined } = tally;
         let report = IngestReport { received, done, overtaken, coalesced, parked, postponed, quarantined, ended };
         if report != IngestReport::default() {
-            tracing::info!(received, done, overtaken, coalesced, parked, postponed, quarantined, ?ended, "events applied");
+            tracing::info!(
+                received,
+                done,
+                overtaken,
+                coalesced,
+                parked,
+                postponed,
+                quarantined,
+                ?ended,
+                "events applied"
+            );
         }
         report
     }

@@ -55,8 +55,8 @@ mod tests {
     use super::*;
     use umoja_runtime::region::Live;
     use umoja_runtime::testing::{Regions, document};
-    use umoja_store::RegionState::{Frozen, Serving};
     use umoja_store::RegionState;
+    use umoja_store::RegionState::{Frozen, Serving};
 
     async fn posted(state: RegionState) -> (u16, Option<String>) {
         use lambda_http::RequestExt as _;

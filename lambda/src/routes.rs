@@ -31,10 +31,7 @@ impl Routes {
 }
 
 /// Answers a request of API Gateway.
-pub async fn handle<B: Build<Service = Routes>>(
-    function: &Function<B>,
-    request: lambda_http::Request,
-) -> Response {
+pub async fn handle<B: Build<Service = Routes>>(function: &Function<B>, request: lambda_http::Request) -> Response {
     let response = answer(&function.live, of_gateway(request)).await;
     function.metrics.write();
     response

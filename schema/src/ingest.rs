@@ -77,6 +77,10 @@ pub struct IngestSource {
     /// How a user is read from an event: a mapping as imports have it. Only for [`SourceKind::Generic`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Value>,
+    /// The topic of the legacy form of events, a GET with its parameters in the query string. Without one, the source may
+    /// not use that form. Only for [`SourceKind::Auth0`] without signing keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_get: Option<String>,
     /// Members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -124,6 +128,7 @@ impl IngestSource {
         self.api_keys.clear();
         self.signing_keys.clear();
         self.mapping = None;
+        self.legacy_get = None;
     }
 
     /// The prefix of the names of the settings that hold sources.
@@ -249,6 +254,7 @@ mod tests {
             hash_key: String::new(),
             allowed: Allowed::default(),
             mapping: None,
+            legacy_get: None,
             unknown: Map::new(),
         };
         let document = serde_json::to_value(&source).unwrap();
