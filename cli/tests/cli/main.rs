@@ -31,6 +31,7 @@ mod region;
 mod rotate;
 mod serve;
 mod source;
+mod source_legacy;
 mod support;
 mod tampered;
 mod tls;
