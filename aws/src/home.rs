@@ -101,6 +101,11 @@ impl Deployment {
         Proofs::new(Arc::clone(&tables), own.region.clone(), [keys], clock).registry(tables)
     }
 
+    /// `queue`, rung through the topic with this ARN in a region.
+    pub fn through_topic(&self, region: &Region, arn: &str, queue: Arc<dyn Queue>) -> Arc<dyn Queue> {
+        Arc::new(self.session.topic(region, endpoint(region).as_deref(), arn, queue))
+    }
+
     /// A queue of a region by its name without the prefix.
     fn queue(&self, aws: &AwsRegion, region: &Infrastructure, name: &str) -> Arc<dyn Queue> {
         let url = format!("{}/{}-{name}", region.queues, self.prefix);

@@ -12,16 +12,20 @@
 
 mod accept;
 pub mod cognito;
+mod legacy;
 mod marks;
 mod problem;
 pub mod providers;
+mod query;
 mod routes;
 pub mod scim;
 mod source;
+mod waiting;
 mod worker;
 
 pub use accept::{Acceptor, Receipt};
 pub use problem::Rejection;
 pub use routes::router;
 pub use source::KnownSource;
+pub use waiting::Waiting;
 pub use worker::{IngestReport, Worker};

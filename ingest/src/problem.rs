@@ -46,7 +46,7 @@ impl Rejection {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "The request is not accepted",
-                "Check the id of the source in the URL, its API key in `x-api-key`, and its signature and clock if it signs.",
+                "Check the id of the source in the URL, its API key in `x-api-key` or as a bearer token, and its signature and clock if it signs.",
             ),
             Self::Malformed(_) => (
                 StatusCode::UNPROCESSABLE_ENTITY,

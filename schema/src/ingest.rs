@@ -80,6 +80,10 @@ pub struct IngestSource {
     /// The user pool whose triggers it is. Only for [`SourceKind::Cognito`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<UserPool>,
+    /// The topic of the legacy form of events, a GET with its parameters in the query string. Without one, the source may
+    /// not use that form. Only for [`SourceKind::Auth0`] without signing keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_get: Option<String>,
     /// Members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -175,6 +179,7 @@ impl IngestSource {
         self.signing_keys.clear();
         self.mapping = None;
         self.pool = None;
+        self.legacy_get = None;
     }
 
     /// The prefix of the names of the settings that hold sources.
@@ -316,6 +321,7 @@ mod tests {
             allowed: Allowed::default(),
             mapping: None,
             pool: None,
+            legacy_get: None,
             unknown: Map::new(),
         };
         let document = serde_json::to_value(&source).unwrap();

@@ -150,6 +150,14 @@ pub mod queue {
     }
 }
 
+/// Topics, without the deployment's prefix.
+pub mod topic {
+    described! {
+        /// The keys of events that the region accepted: rings the queue `ingest`, and what an operator subscribes.
+        ACCEPTED = "accepted-events";
+    }
+}
+
 /// The suffix of the name of a dead-letter queue, after the name of its queue.
 pub const DEAD_LETTERS: &str = "-dead";
 
@@ -184,6 +192,12 @@ pub mod function {
         RECONCILE_MERGES = "reconcile-merges";
         /// Compares the region with its peers, by a schedule, and repairs the differences.
         ANTI_ENTROPY = "anti-entropy";
+        /// Accepts the events of sources.
+        INGEST = "ingest";
+        /// Applies the events of sources, and rings again for those that wait, by a schedule.
+        INGEST_WORKER = "ingest-worker";
+        /// The SCIM server.
+        SCIM = "scim";
     }
 }
 
@@ -211,6 +225,8 @@ pub mod environment {
         /// How long a write waits for the keys of peers to wrap its data keys, in milliseconds. 0 in a network that
         /// reaches only its own region.
         PEER_WRAP_BUDGET_MS = "UMOJA_PEER_WRAP_BUDGET_MS";
+        /// The ARN of the topic through which the function `ingest` rings the queue of events.
+        TOPIC = "UMOJA_TOPIC";
     }
 }
 
@@ -310,6 +326,12 @@ pub mod metric {
         ANTI_ENTROPY_UNREPAIRED = "AntiEntropyUnrepaired", Counter, "Count", [Background];
         /// Age of the oldest of a region's last anti-entropy passes that came to their end.
         ANTI_ENTROPY_AGE = "AntiEntropyAge", Gauge, "Milliseconds", [Background];
+        /// Events of sources that cannot be applied and are parked for an operator.
+        PARKED_EVENTS = "ParkedEvents", Counter, "Count", [Background];
+        /// Age of the oldest event of a source that a region accepted and has not applied; 0 if none waits.
+        OLDEST_WAITING_EVENT = "OldestWaitingEvent", Gauge, "Milliseconds", [Background];
+        /// Events that sources posted in the query string of a GET, which ends with their old system.
+        LEGACY_EVENTS = "LegacyEvents", Counter, "Count", [Background];
         /// Calls to a KMS that failed, of any region.
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
         /// Users of a user pool whom the store did not have, as the last comparison found them.

@@ -57,6 +57,7 @@ impl Provider {
             allowed: Allowed::default(),
             mapping: None,
             pool: None,
+            legacy_get: None,
             unknown: Map::new(),
         };
         let provider = Self { source, api_key: api_key.expose().to_owned(), key: None };

@@ -31,6 +31,7 @@ mod region;
 mod rotate;
 mod serve;
 mod source;
+mod source_legacy;
 mod source_pool;
 mod support;
 mod tampered;

@@ -90,19 +90,19 @@ impl Cognito {
         match &parsed.trigger {
             Trigger::Other | Trigger::LoggedIn(_) | Trigger::PasswordReset(_) => Ok(event),
             Trigger::SignUp { attributes, by_admin } => {
-                within(SIGN_UP, self.sign_up(parsed, attributes, *by_admin)).await?;
+                within(SIGN_UP, Box::pin(self.sign_up(parsed, attributes, *by_admin))).await?;
                 Ok(event)
             }
             Trigger::Confirmed(attributes) => {
-                within(ANSWER, self.confirmed(parsed, attributes)).await?;
+                within(ANSWER, Box::pin(self.confirmed(parsed, attributes))).await?;
                 Ok(event)
             }
             Trigger::Token { attributes, version } => {
-                let id: UserId = within(ANSWER, self.token(parsed, attributes)).await?;
+                let id: UserId = within(ANSWER, Box::pin(self.token(parsed, attributes))).await?;
                 Ok(with_claim(event, *version, id))
             }
             Trigger::Migration { password } => {
-                let attributes = within(ANSWER, self.migrate(parsed, password.as_ref())).await?;
+                let attributes = within(ANSWER, Box::pin(self.migrate(parsed, password.as_ref()))).await?;
                 Ok(with_user(event, &attributes, password.is_some()))
             }
         }

@@ -117,7 +117,7 @@ impl Cognito {
                     continue;
                 }
                 match people.sealer.open::<Identity>(record).await {
-                    Ok(identity) => gone.extend(self.lost(admitted, &identity, began)),
+                    Ok(identity) => gone.extend(lost(admitted, &identity, began)),
                     Err(error) => {
                         tracing::warn!(%error, "a user cannot be compared with its pool");
                         done.failed += 1;
@@ -140,17 +140,17 @@ impl Cognito {
         }
         Ok(())
     }
+}
 
-    /// The subject of a user that the pool has lost. `None` for a user that another source feeds, that is gone already,
-    /// or that is so young that the list may not have it.
-    fn lost(&self, admitted: &Admitted, identity: &Identity, began: Millis) -> Option<String> {
-        let feed = identity.feeds.get(&admitted.known.source.id)?;
-        let is_young = feed.at.is_within(YOUNG_MS, began);
-        if feed.is_deleted || is_young {
-            return None;
-        }
-        identity.external_ids.get(&admitted.company.id).cloned()
+/// The subject of a user that the pool has lost. `None` for a user that another source feeds, that is gone already, or
+/// that is so young that the list may not have it.
+fn lost(admitted: &Admitted, identity: &Identity, began: Millis) -> Option<String> {
+    let feed = identity.feeds.get(&admitted.known.source.id)?;
+    let is_young = feed.at.is_within(YOUNG_MS, began);
+    if feed.is_deleted || is_young {
+        return None;
     }
+    identity.external_ids.get(&admitted.company.id).cloned()
 }
 
 /// True if a user has an external id of the company that is not in the list.

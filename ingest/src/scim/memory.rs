@@ -127,6 +127,7 @@ impl Acme {
             allowed: Allowed::default(),
             mapping: None,
             pool: None,
+            legacy_get: None,
             unknown: serde_json::Map::new(),
         };
         let sources =

@@ -11,9 +11,9 @@ use umoja_schema::ingest::{Allowed, InboxPublicKey};
 use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
 use umoja_store::secrets::Secrets;
 
-use super::known::{check_allowed, check_home, company, mapping};
+use super::known::{check_allowed, check_home, check_legacy, company, mapping};
 use super::pool::{PoolArguments, check_pool};
-use super::shown::{self, url_lines, urls};
+use super::shown::{self, has_gateway, url_lines, urls};
 use crate::CliError;
 use crate::commands::issued::{Out, new_api_key, new_key_pair, own_key};
 use crate::commands::target::Target;
@@ -49,6 +49,14 @@ A source of the kind cognito may have a user pool, whose triggers call a functio
 pool has one direction: with from-pool, who signs up in the pool becomes a user of Umoja, and the company needs the scope \
 users:register; with to-pool, a user of Umoja who logs in becomes a user of the pool, and the company needs the scope \
 users:authenticate.
+
+--legacy-get lets a source of the kind auth0 send events as an old Action does, in the query string of a GET, until it is \
+replaced. The topic has to be TOPIC and is passed to nothing. Of the message only the id of the user is kept: such an event \
+makes a user that is not known yet, without an address, and changes no other.
+
+In AWS a gateway stands before sources other than SCIM clients. It wants a key of its own in `x-api-key`, which \
+`terraform output -raw sources_key` prints for each region; the API key of the source is then sent as a bearer token. \
+A sender of one header needs its API key in the gateway too: docs/sources.md.
 
 In AWS, the commands of `umoja source` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also needs kms:Decrypt with the key of \
@@ -96,6 +104,9 @@ pub(super) struct Add {
     /// The public key (Ed25519, PEM) of a key pair that it made itself, with which it has to sign its events.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
+    /// Take the old form of an Action too: a GET whose query string has this topic, a subject and a message.
+    #[arg(long, value_name = "TOPIC", conflicts_with_all = ["sign", "public_key"])]
+    legacy_get: Option<String>,
     /// Write the keys to a new file that only its owner can read, instead of printing them.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -146,6 +157,7 @@ pub(crate) async fn new_source(
         allowed: Allowed::default(),
         mapping: None,
         pool: None,
+        legacy_get: None,
         unknown: Map::new(),
     })
 }
@@ -155,6 +167,7 @@ impl Add {
         if self.kind == SourceKind::Scim && (self.sign || self.public_key.is_some()) {
             return Err(CliError::Usage("a SCIM client does not sign its requests; leave the key pair out".into()));
         }
+        check_legacy(self.kind, false, self.legacy_get.as_deref())?;
         let mapping = mapping(self.kind, self.mapping.as_deref())?;
         let pool = self.pool.pool(self.kind)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
@@ -194,6 +207,7 @@ impl Add {
             allowed,
             mapping,
             pool,
+            legacy_get: self.legacy_get.clone(),
             ..new_source(&deployment, (&self.id, self.kind), &self.company, &home, hash.clone()).await?
         };
         let out = Out::new(self.out.as_deref())?;
@@ -234,18 +248,22 @@ impl Add {
                 let answer = serde_json::json!({ "id": issued.id, "api_key_id": issued.api_key_id,
                     "kid": issued.kid, "urls": issued.urls, "file": path });
                 output.answer(&answer, || {
-                    format!("{}\nIts keys are in {path}.\n{}", added(&source, &deployment), self.next(&source))
+                    format!(
+                        "{}\nIts keys are in {path}.\n{}",
+                        added(&source, &deployment),
+                        self.next(&source, &deployment)
+                    )
                 });
             }
             None => output.answer(&issued, || {
-                format!("{}\n{}\n{}", added(&source, &deployment), shown_once(&issued), self.next(&source))
+                format!("{}\n{}\n{}", added(&source, &deployment), shown_once(&issued), self.next(&source, &deployment))
             }),
         }
         stored
     }
 
     /// What to do next, as commands that can be pasted.
-    fn next(&self, source: &IngestSource) -> String {
+    fn next(&self, source: &IngestSource, deployment: &Regions) -> String {
         let (id, place) = (&source.id, self.target.arguments());
         if let Some(pool) = &source.pool {
             return format!(
@@ -253,8 +271,13 @@ impl Add {
                 pool.id
             );
         }
+        let gateway = if deployment.list.iter().any(|region| has_gateway(source, region)) {
+            " (as a bearer token; `x-api-key` has the gateway's key)"
+        } else {
+            ""
+        };
         format!(
-            "Next: give the URL and the key to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
+            "Next: give the URL and the key{gateway} to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
             shown::system(source.kind)
         )
     }
