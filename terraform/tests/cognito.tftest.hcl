@@ -63,6 +63,10 @@ run "users_come_from_the_pool" {
     error_message = "The comparison only lists this pool."
   }
   assert {
+    condition     = length(aws_cloudwatch_metric_alarm.ghosts) == 0
+    error_message = "Without a topic there are no alarms."
+  }
+  assert {
     condition     = !contains(aws_cognito_user_pool_client.this.write_attributes, "custom:umoja_id")
     error_message = "No client may write Umoja's id."
   }
@@ -102,12 +106,17 @@ run "a_network_without_a_way_out" {
   }
 
   variables {
-    network = { zones = ["eu-west-1a", "eu-west-1b"] }
+    network     = { zones = ["eu-west-1a", "eu-west-1b"] }
+    alarm_topic = "arn:aws:sns:eu-west-1:123456789012:umoja-alarms"
   }
 
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["UMOJA_PEER_WRAP_BUDGET_MS"] == "0"])
     error_message = "No function waits for peers that it cannot reach."
+  }
+  assert {
+    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.ghosts : alarm.metric_name]) == toset(["OnlyInPool", "OnlyInStore"])
+    error_message = "Users whom only one side has raise an alarm."
   }
   assert {
     condition     = !strcontains(aws_iam_role_policy.function["cognito"].policy, "us-east-1")

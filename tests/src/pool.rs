@@ -194,7 +194,8 @@ impl Pool {
     }
 }
 
-fn triggers(d: &Deployment, at: usize, provider: &Provider) -> Cognito {
+/// The function that the pool of a provider calls in a region.
+pub fn triggers(d: &Deployment, at: usize, provider: &Provider) -> Cognito {
     let region = &d.world.regions[at];
     let accounts = Accounts {
         people: region.people(),

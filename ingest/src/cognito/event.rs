@@ -177,9 +177,10 @@ impl TriggerEvent {
             ("PostConfirmation", "ConfirmForgotPassword") => Trigger::PasswordReset(Attributes::of(request)?),
             ("PostAuthentication", _) => Trigger::LoggedIn(Attributes::of(request)?),
             ("TokenGeneration", _) => {
-                let version = match event.get("version").and_then(Value::as_str) {
-                    None | Some("1") => TokenVersion::IdTokens,
-                    Some(_) => TokenVersion::AccessTokens,
+                let version = event.get("version").and_then(Value::as_str).and_then(|text| text.parse::<u32>().ok());
+                let version = match version {
+                    Some(2..) => TokenVersion::AccessTokens,
+                    _ => TokenVersion::IdTokens,
                 };
                 Trigger::Token { attributes: Attributes::of(request)?, version }
             }

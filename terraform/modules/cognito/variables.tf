@@ -138,6 +138,12 @@ variable "network" {
   }
 }
 
+variable "alarm_topic" {
+  description = "ARN of the topic of alarms: the output `alarm_topic` of `modules/region`. Null: no alarms."
+  type        = string
+  default     = null
+}
+
 variable "endpoints" {
   description = "Endpoints of regions' AWS services, by region; for emulators. Empty: AWS's own."
   type        = map(string)

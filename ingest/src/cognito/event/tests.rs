@@ -50,8 +50,8 @@ fn each_trigger_is_read() {
 #[test]
 fn later_versions_of_the_event_reach_access_tokens() {
     let mut event = event("TokenGeneration_Authentication");
-    for (version, said) in [(json!("1"), "IdTokens"), (json!("2"), "AccessTokens"), (json!("3"), "AccessTokens")] {
-        event["version"] = version;
+    for (version, said) in [("0", "IdTokens"), ("1", "IdTokens"), ("2", "AccessTokens"), ("3", "AccessTokens")] {
+        event["version"] = version.into();
         assert_eq!(trigger(&event), said);
     }
 }

@@ -1,6 +1,7 @@
 //! The triggers of a user pool: sign-up without ghosts, the token gate, and the way of users into a pool.
 
 mod gate;
+mod local;
 mod migration;
 mod random;
 mod reconcile;
