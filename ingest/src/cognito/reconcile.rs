@@ -10,6 +10,7 @@ use umoja_schema::{BlindIndex, IdentifierKind, Identity, Millis, Part, PartRecor
 use umoja_store::ports::UserPool;
 
 use super::handler::{Admitted, Cognito};
+use super::migration::UMOJA_ID;
 use super::refusal::Refusal;
 use crate::providers::cognito;
 
@@ -181,7 +182,7 @@ impl Listed {
         let status = text("UserStatus").unwrap_or_default();
         let is_enabled = user.get("Enabled").and_then(Value::as_bool).unwrap_or(true);
         let attributes = user.get("Attributes").and_then(Value::as_array)?.iter();
-        let umoja_id = attributes.clone().find(|attribute| attribute["Name"] == super::UMOJA_ID);
+        let umoja_id = attributes.clone().find(|attribute| attribute["Name"] == UMOJA_ID);
         let umoja_id = umoja_id.and_then(|attribute| attribute["Value"].as_str()).map(str::to_owned);
         let row = cognito::row(user).ok()?;
         Some(Self {
