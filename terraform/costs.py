@@ -201,8 +201,8 @@ def month_section():
     rows = []
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
-        functions, queues, ends = len(NAMES["functions"]), peers + len(NAMES["queues"]) - 1, 2
-        alarms = 11 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        functions, queues, ends = len(NAMES["functions"]), peers + len(NAMES["queues"]) - 1, 3
+        alarms = 13 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
         lambdas = 3 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
         polls = runs * (peers + 2) * prices["sqs"] / 1e6
@@ -211,6 +211,24 @@ def month_section():
         lines = [3 * MONTH["kms_key"], alarms * MONTH["alarm"], METRICS * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
         rows.append([count, f"{alarms}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
     return table(["regions", "alarms", "3 KMS keys", "alarms", f"{METRICS} metrics", "dashboard", "reconcilers", "their polls, probes, logs", "**a region, a month**"], rows)
+
+
+def event_section():
+    rows = []
+    for name in ("eu-west-1", "us-east-1"):
+        prices, size = prices_of(name), MONTH["event_bytes"]
+        seconds = (MONTH["event_millis"] + MONTH["worker_millis"]) / 1000 * MONTH["worker_memory_mb"] / 1024
+        lines = [
+            prices["rest_api"],
+            2 * up(size, 1024) * prices["dynamodb_write"] + up(size, 4096) * prices["dynamodb_read"],
+            prices["sns"] + 2 * prices["sqs"],
+            2 * prices["lambda_request"] + seconds * 1e6 * prices["lambda_gb_second"],
+            2 * ASSUMED["api_log_bytes"] * 1e6 / 1e9 * prices["log_gb"],
+        ]
+        idle = MONTH["queue_polls"] * prices["sqs"] / 1e6 + MONTH["worker_runs"] * (prices["lambda_request"] / 1e6 + 0.1 * MONTH["worker_memory_mb"] / 1024 * prices["lambda_gb_second"])
+        scan = MONTH["worker_runs"] * up(size * 100_000, 4096) * prices["dynamodb_read"] / 1e6
+        rows.append([name] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**", dollars(idle), dollars(scan)])
+    return table(["a million events", "REST API", "inbox", "topic and queue", "Lambda", "logs", "**sum**", "a month without events", "looking through 100,000 kept events, a month"], rows)
 
 
 def storage_section():
@@ -235,7 +253,7 @@ def page():
         "dynamodb_write": "DynamoDB on demand, a million write units (WRU)", "dynamodb_read": "DynamoDB on demand, a million read units (RRU)",
         "dynamodb_storage_gb_month": "DynamoDB storage, GB and month", "dynamodb_backup_gb_month": "Point-in-time recovery, GB and month",
         "kms": "KMS, a million calls (0.03 per 10,000)", "lambda_request": "Lambda, a million requests", "lambda_gb_second": "Lambda on x86, GB-second (arm64: a fifth less)",
-        "http_api": "HTTP API, a million requests", "sqs": "SQS, a million requests", "log_gb": "CloudWatch Logs, GB taken in", "trace": "X-Ray, a million traces",
+        "http_api": "HTTP API, a million requests", "rest_api": "REST API, a million requests", "sns": "SNS, a million requests", "sqs": "SQS, a million requests", "log_gb": "CloudWatch Logs, GB taken in", "trace": "X-Ray, a million traces",
         "transfer_region_gb": "Transfer to another region, GB", "transfer_internet_gb": "Transfer to the internet, GB",
     }
     prices = table(["price, USD", "eu-west-1", "us-east-1"], [[text, f"{eu[key]:.10g}", f"{us[key]:.10g}"] for key, text in names.items()])
@@ -279,6 +297,17 @@ rows for seen requests. No message is sent while every region answers. An item t
 (together {3 * eu['sqs']:.2f} a million), a read of the region's own item, and the replication itself. A missing wrapped key costs the same, one `Decrypt`, one `Encrypt` and one write in each region.
 
 Caches lower the costs: a data key in the function's cache (5 minutes, {10000:,} keys a function) saves its `Decrypt`, a company in the cache (5 s) and settings (30 s) save their reads.
+
+## Events of sources
+
+An event of {MONTH['event_bytes']} bytes, posted alone: the request, its row in the inbox written twice, the topic, the queue, and both functions
+at {MONTH['worker_memory_mb']} MB. What the event does to a user is not included: it costs as `register` or `update` above. SCIM costs as the API does.
+
+{event_section()}
+
+Without events, Lambda asks the queue about 15 times a minute, and the worker looks for events that wait every five minutes. It reads the
+whole inbox for that, which has what was applied in the last seven days: where that is much, let `schedules.ingest_worker` look less often.
+A paused source costs no messages.
 
 ## Items
 

@@ -14,6 +14,7 @@ module "region" {
   schedules           = var.schedules
   stream              = var.stream
   throttling          = var.throttling
+  sources             = var.sources
   base_url            = var.base_url
   domain              = var.domain
   endpoints           = var.endpoints

@@ -54,7 +54,7 @@ output "roles" {
 }
 
 output "log_groups" {
-  description = "Names of the log groups, by function; `access` is the HTTP API's."
+  description = "Names of the log groups, by function; `access` is the HTTP API's, `sources` the REST API's."
   value       = module.region.log_groups
 }
 
@@ -71,4 +71,30 @@ output "stream_mappings" {
 output "alarm_topic" {
   description = "ARN of the topic that alarms go to."
   value       = module.region.alarm_topic
+}
+
+output "sources_url" {
+  description = "URL of the REST API to which sources post."
+  value       = module.region.sources_url
+}
+
+output "sources_api_id" {
+  description = "Id of the REST API to which sources post."
+  value       = module.region.sources_api_id
+}
+
+output "sources_key" {
+  description = "The gateway's key, `x-api-key` of requests of sources. It authenticates no source."
+  value       = module.region.sources_key
+  sensitive   = true
+}
+
+output "sources_plan" {
+  description = "Id of the usage plan of sources, to which an operator can add keys."
+  value       = module.region.sources_plan
+}
+
+output "accepted_topic" {
+  description = "ARN of the topic of accepted events."
+  value       = module.region.accepted_topic
 }

@@ -29,5 +29,5 @@ pub use operation::Described;
 pub use operations::{described, parses};
 pub use problem::{PROBLEMS, ProblemKind};
 pub use request_id::{REQUEST_ID, RequestId, identified, with_request_ids};
-pub use respond::unavailable;
+pub use respond::{not_serving, unavailable};
 pub use router::{closed, router};

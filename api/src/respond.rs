@@ -51,6 +51,11 @@ pub fn unavailable() -> Response {
     unsigned(&Problem::from(&UNAVAILABLE))
 }
 
+/// The unsigned answer 503 of a region that does not serve.
+pub fn not_serving() -> Response {
+    unsigned(&Problem::not_serving())
+}
+
 /// An unsigned problem, for a client that is not known to be a caller.
 pub(crate) fn unsigned(problem: &Problem) -> Response {
     let body = Json(problem.details());

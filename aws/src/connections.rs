@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::endpoint as dynamodb;
 use aws_sdk_kms::config::endpoint as kms;
+use aws_sdk_sns::config::endpoint as sns;
 use aws_sdk_sqs::config::endpoint as sqs;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -25,6 +26,8 @@ pub enum Service {
     Kms,
     /// The queues.
     Sqs,
+    /// The topics.
+    Sns,
 }
 
 /// One connection pool for all clients of all services and regions. Root certificates are read once, and a client can
@@ -84,6 +87,7 @@ impl Service {
             Self::DynamoDb => resolve!(dynamodb),
             Self::Kms => resolve!(kms),
             Self::Sqs => resolve!(sqs),
+            Self::Sns => resolve!(sns),
         };
         Some(endpoint.url().to_owned())
     }
@@ -195,7 +199,9 @@ mod tests {
     #[tokio::test]
     async fn without_an_endpoint_the_url_is_awss_own() {
         let (region, session) = ("af-south-1".parse().unwrap(), session().await);
-        for (service, host) in [(Service::DynamoDb, "dynamodb"), (Service::Kms, "kms"), (Service::Sqs, "sqs")] {
+        for (service, host) in
+            [(Service::DynamoDb, "dynamodb"), (Service::Kms, "kms"), (Service::Sqs, "sqs"), (Service::Sns, "sns")]
+        {
             let url = service.url(&region, &session.shared).await;
             assert_eq!(url.as_deref(), Some(format!("https://{host}.af-south-1.amazonaws.com").as_str()));
         }

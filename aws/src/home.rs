@@ -10,7 +10,7 @@ use umoja_store::ports::{Clock, Entropy, Keys, Queue, Registry};
 use umoja_store::proof::Proofs;
 use umoja_store::{Home, Infrastructure, Peer, RegionPorts};
 
-use crate::{AwsRegion, DynamoDb, Service, Session};
+use crate::{AwsRegion, DynamoDb, Service, Session, UserPools};
 
 /// A deployment in AWS.
 #[derive(Debug, Clone)]
@@ -34,6 +34,13 @@ impl Deployment {
     /// ([`environment::ENDPOINT`]), otherwise at AWS's own.
     pub fn region(&self, region: &Region) -> AwsRegion {
         self.session.region(region, endpoint(region).as_deref())
+    }
+
+    /// The user pools of a region: at the endpoint that [`environment::USER_POOLS`] names, otherwise at that of the
+    /// region.
+    pub fn user_pools(&self, region: &Region) -> UserPools {
+        let own = std::env::var(environment::USER_POOLS).ok();
+        self.session.user_pools(region, own.or_else(|| endpoint(region)).as_deref())
     }
 
     /// Opens a connection to each of these services in parallel, for later use by the clients: [`Session::connect`].
@@ -92,6 +99,11 @@ impl Deployment {
         let tables: Arc<dyn Registry> = Arc::new(aws.tables(&self.prefix));
         let keys: (Region, Arc<dyn Keys>) = (own.region.clone(), Arc::new(aws.keys(&own.proof_key)));
         Proofs::new(Arc::clone(&tables), own.region.clone(), [keys], clock).registry(tables)
+    }
+
+    /// `queue`, rung through the topic with this ARN in a region.
+    pub fn through_topic(&self, region: &Region, arn: &str, queue: Arc<dyn Queue>) -> Arc<dyn Queue> {
+        Arc::new(self.session.topic(region, endpoint(region).as_deref(), arn, queue))
     }
 
     /// A queue of a region by its name without the prefix.

@@ -1,5 +1,5 @@
 //! The store's ports on AWS: `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on
-//! DynamoDB, `Keys` on KMS, `Queue` on SQS. The only crate that names the AWS SDK.
+//! DynamoDB, `Keys` on KMS, `Queue` on SQS and through SNS, `UserPool` on Cognito. The only crate that names the AWS SDK.
 //!
 //! A [`Session`] holds what regions share (credentials, connections). A [`Deployment`] makes from it the ports of a
 //! region and of its peers, as the deployment's settings list them:
@@ -25,6 +25,8 @@ pub mod provision;
 mod session;
 mod sqs;
 pub mod tables;
+mod topic;
+mod user_pools;
 
 pub use connections::Service;
 pub use dynamodb::DynamoDb;
@@ -32,3 +34,5 @@ pub use home::Deployment;
 pub use kms::KmsKeys;
 pub use session::{AwsRegion, Options, Session};
 pub use sqs::SqsQueue;
+pub use topic::TopicQueue;
+pub use user_pools::UserPools;

@@ -35,6 +35,7 @@ pub async fn create_region(
         data_key,
         proof_key,
         queues,
+        sources_url: None,
         regions: Vec::new(),
     };
     put_infrastructure(aws, prefix, &infrastructure).await?;

@@ -1,5 +1,6 @@
 //! Clients: what the regions share, and the clients of each region.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -9,9 +10,10 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 use umoja_schema::Region;
+use umoja_store::ports::Queue;
 
 use crate::connections::{Connections, Service};
-use crate::{DynamoDb, KmsKeys, SqsQueue};
+use crate::{DynamoDb, KmsKeys, SqsQueue, TopicQueue, UserPools};
 
 /// Time-outs and retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Session {
 
     /// The clients of one region. `endpoint` replaces AWS's own (an emulator, a private link).
     pub fn region(&self, region: &Region, endpoint: Option<&str>) -> AwsRegion {
-        let shared = self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned())).build();
+        let shared = self.shared_of(region);
         // Set on the service's own configuration, because `AWS_ENDPOINT_URL` overrides an endpoint on the shared one.
         macro_rules! client {
             ($service:ident) => {{
@@ -113,6 +115,32 @@ impl Session {
             }};
         }
         AwsRegion { dynamodb: client!(aws_sdk_dynamodb), kms: client!(aws_sdk_kms), sqs: client!(aws_sdk_sqs) }
+    }
+}
+
+impl Session {
+    /// The user pools of a region. They are no part of [`AwsRegion`], so that a function without them does not have the
+    /// client in its package.
+    pub fn user_pools(&self, region: &Region, endpoint: Option<&str>) -> UserPools {
+        let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&self.shared_of(region));
+        if let Some(endpoint) = endpoint {
+            config.set_endpoint_url(Some(endpoint.to_owned()));
+        }
+        UserPools::new(aws_sdk_cognitoidentityprovider::Client::from_conf(config.build()))
+    }
+
+    /// `queue`, rung through the topic with this ARN in a region. The client is made only here, because one function needs
+    /// it and clients lengthen a cold start.
+    pub fn topic(&self, region: &Region, endpoint: Option<&str>, arn: &str, queue: Arc<dyn Queue>) -> TopicQueue {
+        let mut config = aws_sdk_sns::config::Builder::from(&self.shared_of(region));
+        if let Some(endpoint) = endpoint {
+            config.set_endpoint_url(Some(endpoint.to_owned()));
+        }
+        TopicQueue::new(aws_sdk_sns::Client::from_conf(config.build()), arn, queue)
+    }
+
+    fn shared_of(&self, region: &Region) -> SdkConfig {
+        self.shared.to_builder().region(SdkRegion::new(region.as_str().to_owned())).build()
     }
 }
 

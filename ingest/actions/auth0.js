@@ -4,6 +4,7 @@
 // give each these secrets:
 //   UMOJA_URL          the address of the source, as `umoja source add` prints it
 //   UMOJA_API_KEY      the API key of the source
+//   UMOJA_GATEWAY_KEY  on AWS: the key of the region's gateway (`terraform output -raw sources_key`)
 //   UMOJA_SIGNING_KEY  optional: the private Ed25519 key whose public key the source has, PKCS#8 as PEM or as the
 //                      base64 of its DER form
 //
@@ -33,10 +34,11 @@ function privateKey(text) {
 function headers(secrets, id, seconds, body) {
   const all = {
     "content-type": "application/json",
-    "x-api-key": secrets.UMOJA_API_KEY,
+    "x-api-key": secrets.UMOJA_GATEWAY_KEY || secrets.UMOJA_API_KEY,
     "webhook-id": id,
     "webhook-timestamp": String(seconds),
   };
+  if (secrets.UMOJA_GATEWAY_KEY) all.authorization = `Bearer ${secrets.UMOJA_API_KEY}`;
   if (secrets.UMOJA_SIGNING_KEY) {
     const signature = sign(null, Buffer.from(`${id}.${seconds}.${body}`), privateKey(secrets.UMOJA_SIGNING_KEY));
     all["webhook-signature"] = `v1a,${signature.toString("base64")}`;

@@ -86,6 +86,14 @@ for (const [form, key] of [
   });
 }
 
+test("before a gateway, the key of the source is a bearer token", async () => {
+  const gated = event();
+  gated.secrets.UMOJA_GATEWAY_KEY = "gate";
+  await action.onExecutePostLogin(gated);
+  assert.equal(received[0].headers["x-api-key"], "gate");
+  assert.equal(received[0].headers.authorization, "Bearer key");
+});
+
 test("each event has a time and an id of its own", async () => {
   mock.timers.enable({ apis: ["Date"], now: 1764417600123 });
   await action.onExecutePostLogin(event());

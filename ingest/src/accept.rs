@@ -4,18 +4,20 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Map;
 use umoja_crypto::{Aad, akh};
 use umoja_schema::ingest::{InboxEvent, InboxState};
+use umoja_schema::names::metric;
 use umoja_schema::{Millis, SourceId};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, expiry};
 use umoja_store::queue_runs::CONCURRENT;
 
+use crate::legacy;
 use crate::problem::Rejection;
 use crate::providers::{MAX_BODY, Received, split};
 use crate::source::{Hash, KnownSource, Sources};
@@ -72,6 +74,24 @@ impl Acceptor {
         receipt.await
     }
 
+    /// Accepts an event in the legacy form: a query string. `None` if the source may not use that form, or if the query is
+    /// no event in that form. A repeated call changes nothing.
+    ///
+    /// # Errors
+    /// As [`Acceptor::accept`]. Another topic than the source's is no proof to be the source.
+    pub async fn accept_legacy(&self, known: &KnownSource, query: &str) -> Result<Option<Receipt>, Rejection> {
+        let Some(topic) = &known.source.legacy_get else { return Ok(None) };
+        let Some(legacy) = legacy::read(query)? else { return Ok(None) };
+        if legacy.topic != *topic {
+            return Err(Rejection::Unauthorized("not the topic of the source"));
+        }
+        metrics::counter!(metric::LEGACY_EVENTS).increment(1);
+        Ok(Some(match self.store(known, &legacy.event, self.home.clock.now()).await? {
+            Accepted::New => Receipt { accepted: 1, known: 0 },
+            Accepted::Known(_) => Receipt { accepted: 0, known: 1 },
+        }))
+    }
+
     /// The source, if the caller has its API key and, for a source that signs, has signed the body.
     ///
     /// # Errors
@@ -83,12 +103,15 @@ impl Acceptor {
         body: &[u8],
         now: Millis,
     ) -> Result<Arc<KnownSource>, Rejection> {
-        let key = api_key(headers).ok_or(Rejection::Unauthorized("no API key"))?;
+        let keys = api_keys(headers);
+        if keys.is_empty() {
+            return Err(Rejection::Unauthorized("no API key"));
+        }
         let id: SourceId = id.parse().map_err(|_| Rejection::Unauthorized("no id of a source"))?;
         let seen = self.sources.get(&*self.home.registry, &id, now).await?;
         let seen = seen.ok_or(Rejection::Unauthorized("no such source"))?;
         let (_, known) = &seen;
-        if !known.source.has_api_key(&akh(key), now.secs()) {
+        if !keys.iter().any(|key| known.source.has_api_key(&akh(key), now.secs())) {
             return Err(Rejection::Unauthorized("not an API key of the source"));
         }
         if known.signs() {
@@ -100,33 +123,57 @@ impl Acceptor {
 
     /// Stores one event and rings the queue, unless the event is done already.
     async fn store(&self, known: &KnownSource, event: &Received, now: Millis) -> Result<Accepted, Rejection> {
-        let (source, key) = (&known.source, known.event_key(&event.id));
-        let content = URL_SAFE_NO_PAD.encode(known.content_hash(&event.payload));
-        let sealed = known
-            .inbox()
-            .seal(self.home.entropy.array(), &event_aad(&source.id, &key), &event.payload)
-            .map_err(|_| Rejection::Unauthorized("the inbox key of the source takes no message"))?;
-        let row = InboxEvent {
-            source: source.id.clone(),
-            received_at: now,
-            content: content.clone(),
-            state: InboxState::Waiting,
-            reason: None,
-            key_version: source.inbox_key.version,
-            payload: URL_SAFE_NO_PAD.encode(sealed),
-            unknown: Map::new(),
-        };
-        let accepted = inbox::accept(&*self.home.own.inbox, &key, &row, now, expiry(row.state, now)).await?;
-        let state = match &accepted {
-            Accepted::New => InboxState::Waiting,
-            Accepted::Known(stored) if stored.event.content != content => return Err(Rejection::OtherContent),
-            Accepted::Known(stored) => stored.event.state,
-        };
-        if state == InboxState::Waiting {
-            self.home.own.ingest.send(&inbox::message(&key), 0).await?;
-        }
-        Ok(accepted)
+        store(&self.home, known, event, now).await
     }
+}
+
+/// Stores one event of a source and rings the queue, unless the event is done already.
+pub(crate) async fn store(
+    home: &Home,
+    known: &KnownSource,
+    event: &Received,
+    now: Millis,
+) -> Result<Accepted, Rejection> {
+    let key = known.event_key(&event.id);
+    let row = sealed(home, known, &key, &event.payload, InboxState::Waiting)?;
+    let accepted = inbox::accept(&*home.own.inbox, &key, &row, now, expiry(row.state, now)).await?;
+    let state = match &accepted {
+        Accepted::New => InboxState::Waiting,
+        Accepted::Known(stored) if stored.event.content != row.content => return Err(Rejection::OtherContent),
+        Accepted::Known(stored) => stored.event.state,
+    };
+    if state == InboxState::Waiting {
+        home.own.ingest.send(&inbox::message(&key), 0).await?;
+    }
+    Ok(accepted)
+}
+
+/// A row of the inbox with a payload that only a worker can open.
+///
+/// # Errors
+/// If the inbox key of the source takes no message.
+pub(crate) fn sealed(
+    home: &Home,
+    known: &KnownSource,
+    key: &Hash,
+    payload: &[u8],
+    state: InboxState,
+) -> Result<InboxEvent, Rejection> {
+    let source = &known.source;
+    let sealed = known
+        .inbox()
+        .seal(home.entropy.array(), &event_aad(&source.id, key), payload)
+        .map_err(|_| Rejection::Unauthorized("the inbox key of the source takes no message"))?;
+    Ok(InboxEvent {
+        source: source.id.clone(),
+        received_at: home.clock.now(),
+        content: URL_SAFE_NO_PAD.encode(known.content_hash(payload)),
+        state,
+        reason: None,
+        key_version: source.inbox_key.version,
+        payload: URL_SAFE_NO_PAD.encode(sealed),
+        unknown: Map::new(),
+    })
 }
 
 /// What an event is bound to: its source and the key under which it is stored.
@@ -134,14 +181,18 @@ pub(crate) fn event_aad(source: &SourceId, key: &Hash) -> Aad {
     Aad::new().text(source.as_str()).bytes(key)
 }
 
-/// The API key of a request: the header `x-api-key`, or a bearer token (RFC 6750 section 2.1).
-pub(crate) fn api_key(headers: &HeaderMap) -> Option<&[u8]> {
-    if let Some(key) = headers.get("x-api-key") {
-        return Some(key.as_bytes());
-    }
-    let value = headers.get("authorization")?.as_bytes();
-    let (scheme, token) = value.split_at_checked(7)?;
-    Some(if scheme.eq_ignore_ascii_case(b"bearer ") { token } else { value })
+/// What may be the API key of the source: the header `x-api-key`, which has the key of a gateway if one stands in front,
+/// and a bearer token (RFC 6750 section 2.1) or the whole value of `authorization`.
+pub(crate) fn api_keys(headers: &HeaderMap) -> Vec<&[u8]> {
+    let key = headers.get("x-api-key").map(HeaderValue::as_bytes);
+    let token = headers.get("authorization").map(|value| {
+        let value = value.as_bytes();
+        match value.split_at_checked(7) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token,
+            _ => value,
+        }
+    });
+    key.into_iter().chain(token).collect()
 }
 
 /// Checks the signature of a body by Standard Webhooks: `webhook-signature` has `v1a,` and an Ed25519 signature of

@@ -62,7 +62,7 @@ macro_rules! problems {
 }
 
 problems! {
-    UNAUTHORIZED = UNAUTHORIZED "unauthorized" "The request is not accepted" "Check the id of the source in the URL, its API key in `x-api-key`, and its signature and clock if it signs.";
+    UNAUTHORIZED = UNAUTHORIZED "unauthorized" "The request is not accepted" "Check the id of the source in the URL, its API key in `x-api-key` or as a bearer token, and its signature and clock if it signs.";
     OTHER_CONTENT = CONFLICT "event_id_reused" "An event with this id and another content was accepted before" "Give each event an id of its own.";
     TOO_LARGE = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "Send a body of at most 1 MiB.";
     MALFORMED = UNPROCESSABLE_ENTITY "invalid_event" "The body has no event that this kind of source posts" "Check the kind and the mapping of the source.";

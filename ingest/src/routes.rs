@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -18,9 +18,12 @@ use crate::providers::{MAX_BODY, Malformed};
 /// The header by which Okta asks whether a URL is one that wants its events.
 const OKTA_CHALLENGE: &str = "x-okta-verification-challenge";
 
+/// Since when the legacy form of events is deprecated: 2026-11-29, from its first release on.
+const LEGACY_SINCE: &str = "@1795910400";
+
 /// The routes of a region's sources.
 pub fn router(acceptor: Arc<Acceptor>) -> Router {
-    Router::new().route("/v1/sources/{source}/events", post(accept).get(verify)).with_state(acceptor)
+    Router::new().route("/v1/sources/{source}/events", post(accept).get(get)).with_state(acceptor)
 }
 
 /// Accepts the events of a body: 202 once they are stored.
@@ -37,19 +40,39 @@ async fn accept(State(acceptor): State<Arc<Acceptor>>, Path(source): Path<String
     }
 }
 
-/// Answers Okta's one-time verification of an event hook's URL.
-async fn verify(State(acceptor): State<Arc<Acceptor>>, Path(source): Path<String>, headers: HeaderMap) -> Response {
+/// Answers Okta's one-time verification of an event hook's URL, and accepts an event in the legacy form of a source that
+/// may use it. Nothing of the query string is logged or answered.
+async fn get(
+    State(acceptor): State<Arc<Acceptor>>,
+    Path(source): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
     let now = acceptor.home().clock.now();
     let known = match acceptor.authenticated(&source, &headers, b"", now).await {
         Ok(known) => known,
         Err(rejection) => return rejected(&source, rejection),
     };
+    match acceptor.accept_legacy(&known, uri.query().unwrap_or_default()).await {
+        Ok(Some(_)) => return legacy(),
+        Ok(None) => {}
+        Err(rejection) => return rejected(&source, rejection),
+    }
     match headers.get(OKTA_CHALLENGE).and_then(|value| value.to_str().ok()) {
         Some(challenge) if known.source.kind == SourceKind::Okta => {
             Json(json!({ "verification": challenge })).into_response()
         }
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
+}
+
+/// The answer that the old system expects, with the time since which its form is deprecated (RFC 9745).
+fn legacy() -> Response {
+    let mut response = Json(json!({ "status": "OK" })).into_response();
+    let headers = response.headers_mut();
+    headers.insert("deprecation", HeaderValue::from_static(LEGACY_SINCE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The answer, after logging what the caller does not get to know.

@@ -66,6 +66,16 @@ impl KnownSource {
         self.hashes.tag(&[b"content", payload])
     }
 
+    /// The key under which a sign-up in a user pool waits for its confirmation.
+    pub(crate) fn sign_up_key(&self, pool: &str, user_name: &str) -> Hash {
+        self.hashes.tag(&[b"sign-up", self.source.id.as_str().as_bytes(), pool.as_bytes(), user_name.as_bytes()])
+    }
+
+    /// The key under which a confirmed user of a user pool waits to be applied.
+    pub(crate) fn confirmed_key(&self, pool: &str, subject: &str) -> Hash {
+        self.hashes.tag(&[b"confirmed", self.source.id.as_str().as_bytes(), pool.as_bytes(), subject.as_bytes()])
+    }
+
     /// The key under which the deletion of a user is remembered.
     pub(crate) fn mark_key(&self, subject: &str) -> Hash {
         self.hashes.tag(&[b"deleted", self.source.id.as_str().as_bytes(), subject.as_bytes()])

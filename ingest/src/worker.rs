@@ -1,26 +1,29 @@
 //! Applies the events of the inbox to people. A message of the queue names an event; the event itself is read from the
-//! inbox, so a message may come late, twice or never: the worker rings again for events that wait.
+//! inbox, so a message may come late, twice or never: the worker rings again for events that wait. Messages of a paused
+//! source or a disabled company are deleted, and its events wait in the inbox alone.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Map;
 use umoja_accounts::People;
 use umoja_accounts::import::{Failed, Hashing, Importer, Reason, Stopped};
-use umoja_accounts::incoming::{Applied, Feeder, Marks};
+use umoja_accounts::incoming::{Applied, Feeder};
 use umoja_schema::ingest::{InboxEvent, InboxState};
-use umoja_schema::{Mark, Message, names};
+use umoja_schema::{Message, names};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
-use umoja_store::ports::{Inbox, Queue, StoreError};
+use umoja_store::ports::{Queue, StoreError};
 use umoja_store::queue_runs::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 use crate::accept::event_aad;
+use crate::marks::InboxMarks;
 use crate::providers::{Read, Reading, read};
 use crate::source::{Hash, KnownSource, Sources};
+use crate::waiting::{Waiting, ring_again};
 
 /// The report of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -33,7 +36,9 @@ pub struct IngestReport {
     pub overtaken: usize,
     /// Messages that repeat another message of the run.
     pub coalesced: usize,
-    /// Messages released for later.
+    /// Of the events done, those that are parked.
+    pub parked: usize,
+    /// Messages released for later, or deleted because their source is paused or its company disabled.
     pub postponed: usize,
     /// Messages that cannot be processed and are now quarantined.
     pub quarantined: usize,
@@ -56,46 +61,50 @@ pub struct Worker {
     people: People,
     hashing: Hashing,
     sources: Sources,
+    /// The events parked in the running run.
+    parked: AtomicUsize,
 }
 
 impl Worker {
     /// A worker on the people of a region.
     pub fn new(people: People, hashing: Hashing) -> Self {
-        Self { people, hashing, sources: Sources::default() }
+        Self { people, hashing, sources: Sources::default(), parked: AtomicUsize::new(0) }
     }
 
     /// Applies the events in the queue, up to the limit of one run.
     pub async fn run(&self) -> IngestReport {
-        let (tally, ended) = serve(self.home(), self).await;
+        self.run_on(&*self.home().own.ingest).await
+    }
+
+    /// As [`Worker::run`], with the messages that `queue` delivers.
+    pub async fn run_on(&self, queue: &dyn Queue) -> IngestReport {
+        let (tally, ended) = serve(self.home(), &Doorbell { worker: self, queue }).await;
+        let parked = self.parked.swap(0, Ordering::Relaxed);
         let Tally { received, done, overtaken, coalesced, postponed, quarantined } = tally;
-        let report = IngestReport { received, done, overtaken, coalesced, postponed, quarantined, ended };
+        let report = IngestReport { received, done, overtaken, coalesced, parked, postponed, quarantined, ended };
         if report != IngestReport::default() {
-            tracing::info!(received, done, overtaken, coalesced, postponed, quarantined, ?ended, "events applied");
+            tracing::info!(
+                received,
+                done,
+                overtaken,
+                coalesced,
+                parked,
+                postponed,
+                quarantined,
+                ?ended,
+                "events applied"
+            );
         }
         report
     }
 
     /// Rings again for the events that have waited for a while, because a ring may be lost between the inbox and the
-    /// queue. Returns their number.
+    /// queue, and because the messages of a source are deleted while it is paused. Says what waits.
     ///
     /// # Errors
-    /// If the inbox or the queue fails.
-    pub async fn ring_again(&self) -> Result<u64, StoreError> {
-        let (home, now) = (self.home(), self.home().clock.now());
-        let (mut rung, mut after) = (0, None);
-        loop {
-            let page = inbox::page(&*home.own.inbox, after, PAGE, now).await?;
-            for StoredEvent { key, event, .. } in page.events {
-                if event.state == InboxState::Waiting && !event.received_at.is_within(WAITING_MS, now) {
-                    home.own.ingest.send(&inbox::message(&key), 0).await?;
-                    rung += 1;
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(rung);
-            }
-        }
+    /// If the inbox, the settings or the queue fails.
+    pub async fn ring_again(&self) -> Result<Waiting, StoreError> {
+        ring_again(self.home(), &self.sources).await
     }
 
     const fn home(&self) -> &Home {
@@ -114,7 +123,7 @@ impl Worker {
         self.sources.remember(&seen);
         let (_, known) = seen;
         if !known.source.enabled {
-            return Ok(Served::Blocked);
+            return Ok(Served::Waits);
         }
         if known.source.home != home.own.name {
             return self.pass_on(key, &stored, &known).await;
@@ -137,12 +146,12 @@ impl Worker {
             return self.settle(&stored, InboxState::Parked, Some(code::NO_COMPANY)).await;
         };
         if !company.enabled {
-            return Ok(Served::Blocked);
+            return Ok(Served::Waits);
         }
         let feeder = Feeder {
             importer: Importer::of_source(self.people.clone(), self.hashing.clone(), Arc::new(company)),
             source: Arc::clone(&known.source),
-            marks: Arc::new(InboxMarks { home: home.clone(), known: Arc::clone(&known) }),
+            marks: Arc::new(InboxMarks::new(home.clone(), Arc::clone(&known))),
         };
         for change in &changes {
             match feeder.apply(change).await {
@@ -195,24 +204,27 @@ impl Worker {
         let event = InboxEvent { state, reason: reason.map(str::to_owned), ..stored.event.clone() };
         let now = self.home().clock.now();
         let is_stored = inbox::replace_event(&*self.home().own.inbox, stored, &event, now, expiry(state, now)).await?;
+        if is_stored && state == InboxState::Parked {
+            self.parked.fetch_add(1, Ordering::Relaxed);
+        }
         // Another worker was faster, and the event is the same.
         Ok(if is_stored { Served::Done } else { Served::Overtaken })
     }
 }
 
-/// How many rows of the inbox are read at a time.
-const PAGE: usize = 100;
+/// A worker at the messages of a queue.
+struct Doorbell<'a> {
+    worker: &'a Worker,
+    queue: &'a dyn Queue,
+}
 
-/// How long an event waits before the worker rings for it again, in milliseconds.
-const WAITING_MS: u64 = 60_000;
-
-impl Serve for Worker {
+impl Serve for Doorbell<'_> {
     fn name(&self) -> String {
         names::queue::INGEST.to_owned()
     }
 
     fn queue(&self) -> &dyn Queue {
-        &*self.home().own.ingest
+        self.queue
     }
 
     fn key(&self, message: &Message) -> Result<String, &'static str> {
@@ -227,7 +239,7 @@ impl Serve for Worker {
         let Some(key) = inbox::key_of(key) else {
             return Served::Quarantined("the message has no key of an event");
         };
-        match self.handle(&key).await {
+        match self.worker.handle(&key).await {
             Ok(served) => served,
             Err(Failed::Stopped(Stopped::Store(error))) => own_failed(&error),
             Err(error) if error.is_transient() => Served::Later,
@@ -241,27 +253,4 @@ impl Serve for Worker {
 
 fn log(known: &KnownSource, applied: &Applied) {
     tracing::debug!(source = %known.source.id, ?applied, "a change was applied");
-}
-
-/// What the inbox remembers of deleted users.
-struct InboxMarks {
-    home: Home,
-    known: Arc<KnownSource>,
-}
-
-#[async_trait]
-impl Marks for InboxMarks {
-    async fn mark(&self, subject: &str) -> Result<Option<Mark>, StoreError> {
-        inbox::mark(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
-    }
-
-    async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {
-        inbox::raise_mark(self.inbox(), &self.known.mark_key(subject), mark, self.home.clock.now()).await.map(drop)
-    }
-}
-
-impl InboxMarks {
-    fn inbox(&self) -> &dyn Inbox {
-        &*self.home.own.inbox
-    }
 }

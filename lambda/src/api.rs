@@ -11,7 +11,7 @@ use umoja_runtime::api::{ApiSettings, BuildApi, answer};
 use crate::function::Function;
 
 /// An instance gets one request at a time, so it never hashes two passwords at once.
-const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time::Duration::from_secs(2) };
+pub(crate) const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time::Duration::from_secs(2) };
 
 /// Builds the router. Chooses the password engine once for the life of the instance.
 ///

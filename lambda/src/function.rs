@@ -39,14 +39,25 @@ impl<B: Build> Function<B> {
         needs: Needs,
         build: impl FnOnce() -> Result<B, E>,
     ) -> Result<Self, lambda_runtime::Error> {
+        Self::start_with(needs, |_, _| build()).await
+    }
+
+    /// As [`Function::start`], for a service that needs more of the deployment than the region's ports.
+    ///
+    /// # Errors
+    /// If the environment is incomplete, or `build` fails.
+    pub async fn start_with<E: Into<lambda_runtime::Error>>(
+        needs: Needs,
+        build: impl FnOnce(&Deployment, &Environment) -> Result<B, E>,
+    ) -> Result<Self, lambda_runtime::Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let began = clock.now();
-        let build = build().map_err(Into::into)?;
         let environment = Environment::read(|name| std::env::var(name).ok())?;
         log::start(environment.log.as_deref());
         let metrics = Metrics::start(&environment.prefix)?;
         let session = Session::from_environment(&Options::default()).await;
         let deployment = Deployment::new(session, &environment.prefix);
+        let build = build(&deployment, &environment).map_err(Into::into)?;
         let source = Arc::new(Aws::new(deployment, environment.region.clone(), needs, Arc::clone(&clock)));
         let live = Live::new(Arc::clone(&source) as _, build, environment.region, Arc::clone(&clock));
         let (service, ()) = join(live.service(), source.connect_own()).await;

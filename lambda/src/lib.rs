@@ -8,6 +8,11 @@
 //! | `reconcile-keys` | schedule | wraps keys that regions lack |
 //! | `reconcile-merges` | schedule | merges users that two trusted companies verified to be one person |
 //! | `anti-entropy` | schedule | compares the region with its peers and its users with derived tables, repairs what differs |
+//! | `ingest` | REST API (proxy event) | [`umoja_ingest`]'s acceptor: seals the events of sources into the inbox, and rings |
+//! | `ingest-worker` | SQS; schedule | applies the events of the inbox; rings again for those that wait |
+//! | `scim` | HTTP API (payload format 2.0) | the SCIM server, once the region serves |
+//! | `cognito` | Amazon Cognito, for each trigger of a user pool | [`umoja_ingest::cognito`]: sign-ups, tokens, migrations |
+//! | `reconcile-sources` | schedule | compares a user pool with the store, mends what only one of them has |
 //!
 //! # Start
 //!
@@ -29,10 +34,18 @@
 
 pub mod anti_entropy;
 pub mod api;
+pub mod cognito;
 pub mod environment;
 pub mod function;
+pub mod ingest;
+pub mod ingest_worker;
 pub mod log;
 pub mod metrics;
+pub mod people;
+pub mod queue_batch;
 pub mod reconcile;
+pub mod reconcile_sources;
 pub mod replicator;
+pub mod routes;
+pub mod scim;
 pub mod stream;

@@ -47,6 +47,19 @@ impl Metrics {
         logged(self.0.write_single(metric::ANTI_ENTROPY_AGE, Some(Unit::Milliseconds), ms, std::io::stdout().lock()));
     }
 
+    /// Writes the age of the oldest event of a source that waits.
+    pub fn write_oldest_event(self, ms: u64) {
+        let unit = Some(Unit::Milliseconds);
+        logged(self.0.write_single(metric::OLDEST_WAITING_EVENT, unit, ms, std::io::stdout().lock()));
+    }
+
+    /// Writes how many users only a user pool has, and how many only the store. Also written when there are none.
+    pub fn write_ghosts(self, only_in_pool: u64, only_in_store: u64) {
+        for (name, count) in [(metric::ONLY_IN_POOL, only_in_pool), (metric::ONLY_IN_STORE, only_in_store)] {
+            logged(self.0.write_single(name, Some(Unit::Count), count, std::io::stdout().lock()));
+        }
+    }
+
     /// Writes the metrics of a stream batch; `lags` are the milliseconds from the HLC timestamps of its records until
     /// now.
     pub fn write_batch(self, outcome: &BatchOutcome, lags: &[u64]) {

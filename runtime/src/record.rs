@@ -29,6 +29,18 @@ pub fn quarantined(records: usize) {
     counter!(metric::QUARANTINED).increment(records as u64);
 }
 
+/// Records events of sources that are parked.
+pub fn parked(events: usize) {
+    counter!(metric::PARKED_EVENTS).increment(events as u64);
+}
+
+/// Records the age of the oldest event that a region accepted and that is not applied.
+#[cfg(feature = "directory")]
+#[allow(clippy::cast_precision_loss, reason = "no event waits for 2^53 ms")]
+pub fn set_oldest_event(region: &Region, ms: u64) {
+    gauge!(metric::OLDEST_WAITING_EVENT, REGION => region.to_string()).set(ms as f64);
+}
+
 /// Records a call to a KMS that failed.
 pub fn key_error() {
     counter!(metric::KMS_ERRORS).increment(1);

@@ -161,7 +161,15 @@ pub fn document(regions: &[(&str, RegionState)]) -> RegionsDocument {
         let base_url = format!("https://{name}.example");
         let [data_key, proof_key, queues] = ["arn:k", "arn:p", "https://q"].map(str::to_owned);
         RegionEntry {
-            infrastructure: Infrastructure { region, base_url, data_key, proof_key, queues, regions: Vec::new() },
+            infrastructure: Infrastructure {
+                region,
+                base_url,
+                data_key,
+                proof_key,
+                queues,
+                sources_url: None,
+                regions: Vec::new(),
+            },
             state: *state,
         }
     };

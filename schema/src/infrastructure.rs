@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::names::{DEAD_LETTERS, attribute, environment, function, metric, queue, setting, table};
+use crate::names::{
+    DEAD_LETTERS, attribute, environment, function, metric, pool_function, queue, setting, table, topic,
+};
 use crate::replicated::{self, Replicated};
 
 /// The tables of a deployment with these replicated tables: name, keys, whether there is a stream, the rule of
@@ -56,8 +58,17 @@ pub fn document() -> Value {
             "quarantined": queue::QUARANTINED,
         },
         "dead_letters": DEAD_LETTERS,
+        "topics": { "accepted": topic::ACCEPTED },
         "functions": function::ALL.iter().map(|function| function.name).collect::<Vec<_>>(),
-        "environment": { "prefix": environment::PREFIX, "endpoint": environment::ENDPOINT },
+        "pool_functions": pool_function::ALL.iter().map(|function| function.name).collect::<Vec<_>>(),
+        "environment": {
+            "prefix": environment::PREFIX,
+            "endpoint": environment::ENDPOINT,
+            "topic": environment::TOPIC,
+            "source": environment::SOURCE,
+            "user_pools": environment::USER_POOLS,
+            "peer_wrap_budget_ms": environment::PEER_WRAP_BUDGET_MS,
+        },
         "metrics": {
             "namespace": metric::NAMESPACE,
             "dimension": metric::DEPLOYMENT,

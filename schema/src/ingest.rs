@@ -77,9 +77,63 @@ pub struct IngestSource {
     /// How a user is read from an event: a mapping as imports have it. Only for [`SourceKind::Generic`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Value>,
+    /// The user pool whose triggers it is. Only for [`SourceKind::Cognito`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<UserPool>,
+    /// The topic of the legacy form of events, a GET with its parameters in the query string. Without one, the source may
+    /// not use that form. Only for [`SourceKind::Auth0`] without signing keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_get: Option<String>,
     /// Members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// A user pool of Amazon Cognito, and which way its users go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserPool {
+    /// Its id, such as `eu-west-1_AbCdEf123`.
+    pub id: String,
+    /// Which way its users go.
+    pub direction: PoolDirection,
+    /// Members written by a newer version of Umoja.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+impl UserPool {
+    /// A pool with an id of the form that Amazon Cognito gives. `None` if the id has another form.
+    pub fn new(id: &str, direction: PoolDirection) -> Option<Self> {
+        let (region, name) = id.split_once('_')?;
+        let usable = |text: &str, also: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+        };
+        let is_id = id.len() <= 55 && usable(region, "-") && usable(name, "");
+        is_id.then(|| Self { id: id.to_owned(), direction, unknown: Map::new() })
+    }
+}
+
+/// Which way the users of a pool go. A pool has one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolDirection {
+    /// Who signs up in the pool becomes a user of Umoja.
+    FromPool,
+    /// A user of Umoja who logs in becomes a user of the pool.
+    ToPool,
+}
+
+impl PoolDirection {
+    /// All directions.
+    pub const ALL: [Self; 2] = [Self::FromPool, Self::ToPool];
+
+    /// The name on the command line and in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FromPool => "from-pool",
+            Self::ToPool => "to-pool",
+        }
+    }
 }
 
 /// What a source may do to a person beyond its own company.
@@ -124,6 +178,8 @@ impl IngestSource {
         self.api_keys.clear();
         self.signing_keys.clear();
         self.mapping = None;
+        self.pool = None;
+        self.legacy_get = None;
     }
 
     /// The prefix of the names of the settings that hold sources.
@@ -179,6 +235,8 @@ pub enum InboxState {
     Ignored,
     /// It cannot be applied. An operator can have it tried again.
     Parked,
+    /// A sign-up that nobody has confirmed yet. No worker applies it.
+    Open,
 }
 
 /// How a user stands at the company of a source. Of two that hold at the same time, the greater one counts.
@@ -235,6 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_has_the_id_that_cognito_gives() {
+        for id in ["eu-west-1_AbCdEf123", "us-east-1_9", "local_0123abcd"] {
+            assert!(UserPool::new(id, PoolDirection::FromPool).is_some(), "{id}");
+        }
+        for id in ["", "eu-west-1", "_a", "eu-west-1_", "eu west_1", "eu-west-1_a/b", "eu_west_1", &"a".repeat(80)] {
+            assert_eq!(UserPool::new(id, PoolDirection::ToPool), None, "{id}");
+        }
+        for direction in PoolDirection::ALL {
+            assert_eq!(serde_json::to_value(direction).unwrap(), direction.as_str());
+        }
+    }
+
+    #[test]
     fn a_document_under_another_id_is_no_source() {
         let source = IngestSource {
             id: "shop-auth0".parse().unwrap(),
@@ -249,6 +320,8 @@ mod tests {
             hash_key: String::new(),
             allowed: Allowed::default(),
             mapping: None,
+            pool: None,
+            legacy_get: None,
             unknown: Map::new(),
         };
         let document = serde_json::to_value(&source).unwrap();

@@ -150,6 +150,14 @@ pub mod queue {
     }
 }
 
+/// Topics, without the deployment's prefix.
+pub mod topic {
+    described! {
+        /// The keys of events that the region accepted: rings the queue `ingest`, and what an operator subscribes.
+        ACCEPTED = "accepted-events";
+    }
+}
+
 /// The suffix of the name of a dead-letter queue, after the name of its queue.
 pub const DEAD_LETTERS: &str = "-dead";
 
@@ -184,6 +192,22 @@ pub mod function {
         RECONCILE_MERGES = "reconcile-merges";
         /// Compares the region with its peers, by a schedule, and repairs the differences.
         ANTI_ENTROPY = "anti-entropy";
+        /// Accepts the events of sources.
+        INGEST = "ingest";
+        /// Applies the events of sources, and rings again for those that wait, by a schedule.
+        INGEST_WORKER = "ingest-worker";
+        /// The SCIM server.
+        SCIM = "scim";
+    }
+}
+
+/// Functions of a user pool of Amazon Cognito, in the region of the pool.
+pub mod pool_function {
+    described! {
+        /// Answers the triggers of the pool.
+        COGNITO = "cognito";
+        /// Compares the pool with the store, by a schedule, and mends what only one of them has.
+        RECONCILE_SOURCES = "reconcile-sources";
     }
 }
 
@@ -194,6 +218,15 @@ pub mod environment {
         PREFIX = "UMOJA_PREFIX";
         /// An endpoint for a region's AWS services: `UMOJA_ENDPOINT_<REGION>` with hyphens as underscores, upper case.
         ENDPOINT = "UMOJA_ENDPOINT";
+        /// The source of the user pool whose triggers the function answers.
+        SOURCE = "UMOJA_SOURCE";
+        /// An endpoint for Amazon Cognito's user pools, where it is another than that of the region's services.
+        USER_POOLS = "UMOJA_USER_POOLS";
+        /// How long a write waits for the keys of peers to wrap its data keys, in milliseconds. 0 in a network that
+        /// reaches only its own region.
+        PEER_WRAP_BUDGET_MS = "UMOJA_PEER_WRAP_BUDGET_MS";
+        /// The ARN of the topic through which the function `ingest` rings the queue of events.
+        TOPIC = "UMOJA_TOPIC";
     }
 }
 
@@ -295,8 +328,18 @@ pub mod metric {
         ANTI_ENTROPY_AGE = "AntiEntropyAge", Gauge, "Milliseconds", [Background];
         /// States of erased users that sources sent, and that were ignored.
         ERASED_KEPT_OUT = "ErasedKeptOut", Counter, "Count", [Background];
+        /// Events of sources that cannot be applied and are parked for an operator.
+        PARKED_EVENTS = "ParkedEvents", Counter, "Count", [Background];
+        /// Age of the oldest event of a source that a region accepted and has not applied; 0 if none waits.
+        OLDEST_WAITING_EVENT = "OldestWaitingEvent", Gauge, "Milliseconds", [Background];
+        /// Events that sources posted in the query string of a GET, which ends with their old system.
+        LEGACY_EVENTS = "LegacyEvents", Counter, "Count", [Background];
         /// Calls to a KMS that failed, of any region.
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
+        /// Users of a user pool whom the store did not have, as the last comparison found them.
+        ONLY_IN_POOL = "OnlyInPool", Gauge, "Count", [Background];
+        /// Users of the store whom their user pool did not have any more, as the last comparison found them.
+        ONLY_IN_STORE = "OnlyInStore", Gauge, "Count", [Background];
         /// Messages in a region's queues, by queue and state.
         QUEUED_MESSAGES = "QueuedMessages", Gauge, "Count", [Directory];
         /// Changes of a region that its stream has not replicated yet.

@@ -29,6 +29,9 @@ pub struct Infrastructure {
     pub proof_key: String,
     /// The URL of its queues without the last segment, which is the queue's name.
     pub queues: String,
+    /// The URL to which sources post, without a trailing slash, if it is not the base URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources_url: Option<String>,
     /// All regions of the deployment, as Terraform lists them. It has no meaning in the list of regions, and is omitted
     /// there.
     #[serde(default, skip_serializing)]
@@ -173,7 +176,15 @@ mod tests {
             let [base_url, data_key, proof_key, queues] =
                 ["https://x", "arn:k", "arn:p", "https://q"].map(str::to_owned);
             let region = name.parse().unwrap();
-            let infrastructure = Infrastructure { region, base_url, data_key, proof_key, queues, regions: Vec::new() };
+            let infrastructure = Infrastructure {
+                region,
+                base_url,
+                data_key,
+                proof_key,
+                queues,
+                sources_url: None,
+                regions: Vec::new(),
+            };
             RegionEntry { infrastructure, state: *state }
         };
         RegionsDocument { revision: 1, regions: regions.iter().map(entry).collect(), env: None }

@@ -25,6 +25,9 @@ pub const KEPT_DAYS: u64 = 7;
 /// How many days an event is kept that is parked or ignored.
 pub const PARKED_DAYS: u64 = 30;
 
+/// How many days a sign-up waits for its confirmation.
+pub const OPEN_DAYS: u64 = 1;
+
 /// How many days the mark of a user is remembered.
 pub const MARK_DAYS: u64 = 90;
 
@@ -74,6 +77,7 @@ pub const fn expiry(state: InboxState, now: Millis) -> Millis {
         InboxState::Waiting => WAITING_DAYS,
         InboxState::Done => KEPT_DAYS,
         InboxState::Ignored | InboxState::Parked => PARKED_DAYS,
+        InboxState::Open => OPEN_DAYS,
     };
     now.plus(days * DAY_MS)
 }

@@ -23,8 +23,8 @@ run "roles" {
         for statement in jsondecode(policy.policy).Statement :
         anytrue([for action in statement.Action : startswith(action, "kms:")]) && !startswith(statement.Sid, "VerifyItems")
       ])
-    ] == ["api", "reconcile-keys", "reconcile-merges"]
-    error_message = "Only the api and the reconcilers of keys and merges use data keys."
+    ] == ["api", "ingest-worker", "reconcile-keys", "reconcile-merges", "scim"]
+    error_message = "Only who writes people, and the reconcilers of keys and merges, use data keys."
   }
   assert {
     condition = alltrue([
@@ -88,8 +88,31 @@ run "roles" {
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
       for statement in jsondecode(policy.policy).Statement : contains(statement.Action, "dynamodb:Scan")
-    ])] == ["anti-entropy"]
-    error_message = "Only anti-entropy reads whole tables."
+    ])] == ["anti-entropy", "ingest-worker", "scim"]
+    error_message = "Only anti-entropy, the worker of events and SCIM read whole tables."
+  }
+  assert {
+    condition = alltrue(flatten([for name, table in { ingest-worker = "umoja-inbox", scim = "umoja-settings" } : [
+      for statement in jsondecode(aws_iam_role_policy.function[name].policy).Statement :
+      [for resource in statement.Resource : endswith(resource, ":table/${table}")] if contains(statement.Action, "dynamodb:Scan")
+    ]]))
+    error_message = "The worker reads the whole inbox and SCIM the settings, and no other table."
+  }
+  assert {
+    condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.function["ingest"].policy).Statement : [
+      for resource in statement.Resource : resource if !startswith(statement.Sid, "VerifyItems") && statement.Sid != "WriteOwnLog"
+      ]])) == toset([
+      "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-settings",
+      "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-inbox",
+      "arn:aws:sns:eu-west-1:123456789012:umoja-accepted-events",
+    ])
+    error_message = "What accepts events reads the settings, writes the inbox and rings. It reaches no user, no data key and no peer."
+  }
+  assert {
+    condition = alltrue(flatten([for statement in jsondecode(aws_iam_role_policy.function["ingest-worker"].policy).Statement : [
+      for resource in statement.Resource : endswith(resource, "/umoja-inbox") || endswith(resource, ":umoja-ingest") || endswith(resource, ":key/*") if !strcontains(resource, ":eu-west-1:")
+    ]]))
+    error_message = "Of a peer the worker reaches the inbox, the queue of events and the keys."
   }
   assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
@@ -158,9 +181,15 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-reconcile-merges",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-reconcile-merges",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-merges",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-ingest-worker",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-ingest-worker",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-ingest-worker",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-scim",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-scim",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-scim",
       "arn:aws:iam::123456789012:role/operators",
     ]
-    error_message = "The data key is used by three functions of each region, and by operators."
+    error_message = "The data key is used by five functions of each region, and by operators."
   }
   assert {
     condition = alltrue([

@@ -164,8 +164,8 @@ run "queues" {
     error_message = "Dead letters are kept for 14 days."
   }
   assert {
-    condition     = alltrue([for queue in merge(aws_sqs_queue.this, aws_sqs_queue.dead, aws_sqs_queue.end) : queue.sqs_managed_sse_enabled])
-    error_message = "Queues are encrypted."
+    condition     = alltrue([for queue in concat(values(aws_sqs_queue.this), values(aws_sqs_queue.dead), values(aws_sqs_queue.end)) : contains(["umoja-ingest", "umoja-ingest-dead", "umoja-topic-failures"], queue.name) ? queue.kms_master_key_id == aws_kms_key.rest.arn : queue.sqs_managed_sse_enabled])
+    error_message = "Queues are encrypted, those of events by the key at rest."
   }
   assert {
     condition     = alltrue([for policy in aws_sqs_queue_redrive_allow_policy.dead : jsondecode(policy.redrive_allow_policy).redrivePermission == "byQueue" && length(jsondecode(policy.redrive_allow_policy).sourceQueueArns) == 1])
@@ -183,8 +183,12 @@ run "functions" {
   }
 
   assert {
-    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables.UMOJA_PREFIX == "umoja" && function.environment[0].variables.UMOJA_ENDPOINT_US_EAST_1 == "https://link.example:8443" && length(function.environment[0].variables) == 3])
-    error_message = "A function's environment contains only the prefix, the given endpoints and the log level."
+    condition     = alltrue([for name, function in aws_lambda_function.this : function.environment[0].variables.UMOJA_PREFIX == "umoja" && function.environment[0].variables.UMOJA_ENDPOINT_US_EAST_1 == "https://link.example:8443" && length(function.environment[0].variables) == (name == "ingest" ? 4 : 3)])
+    error_message = "A function's environment contains only the prefix, the given endpoints and the log level, and for ingest the topic."
+  }
+  assert {
+    condition     = aws_lambda_function.this["ingest"].environment[0].variables.UMOJA_TOPIC == "arn:aws:sns:eu-west-1:123456789012:umoja-accepted-events"
+    error_message = "The function that accepts events publishes to their topic."
   }
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.runtime == "provided.al2023" && function.handler == "bootstrap"])
@@ -220,6 +224,76 @@ run "api" {
   assert {
     condition     = length(aws_route53_record.shared) == 0 && length(aws_apigatewayv2_domain_name.this) == 0 && !aws_apigatewayv2_api.this.disable_execute_api_endpoint
     error_message = "Without a domain there must be no names."
+  }
+}
+
+run "sources" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = toset(keys(aws_api_gateway_method.events)) == toset(["GET", "POST"]) && alltrue([for method in aws_api_gateway_method.events : method.api_key_required])
+    error_message = "The gateway wants a key for every method."
+  }
+  assert {
+    condition     = aws_api_gateway_rest_api.sources.endpoint_configuration[0].types == tolist(["REGIONAL"]) && aws_api_gateway_rest_api.sources.api_key_source == "HEADER"
+    error_message = "The REST API is the region's own, and its key is in a header."
+  }
+  assert {
+    condition     = !anytrue([for word in ["sourceIp", "path", "Path", "querystring", "header", "userAgent", "authorizer", "domainName", "error", "apiKey\""] : strcontains(one(aws_api_gateway_stage.sources.access_log_settings).format, word)])
+    error_message = "The access log contains no personal data."
+  }
+  assert {
+    condition     = one(aws_api_gateway_method_settings.sources.settings).logging_level == "OFF" && !one(aws_api_gateway_method_settings.sources.settings).data_trace_enabled
+    error_message = "The execution log, which has query strings and bodies, is off."
+  }
+  assert {
+    condition     = one(aws_api_gateway_usage_plan.sources.throttle_settings).rate_limit == 500 && one(aws_api_gateway_method_settings.sources.settings).throttling_rate_limit == 500
+    error_message = "The usage plan and the stage limit the requests."
+  }
+  assert {
+    condition     = aws_sns_topic_subscription.ingest.raw_message_delivery && can(jsondecode(aws_sns_topic_subscription.ingest.redrive_policy).deadLetterTargetArn) && aws_sns_topic.accepted.kms_master_key_id == aws_kms_key.rest.arn
+    error_message = "The topic is encrypted, delivers raw messages, and has dead letters."
+  }
+  assert {
+    condition     = alltrue([for policy in aws_sqs_queue_policy.accepted : alltrue([for statement in jsondecode(policy.policy).Statement : statement.Principal == { Service = "sns.amazonaws.com" } && statement.Action == "sqs:SendMessage" && statement.Condition.ArnEquals["aws:SourceArn"] == aws_sns_topic.accepted.arn])])
+    error_message = "Only the topic of accepted events sends into the queues of events."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.ingest.function_response_types == toset(["ReportBatchItemFailures"]) && aws_sqs_queue.this["ingest"].visibility_timeout_seconds >= 6 * aws_lambda_function.this["ingest-worker"].timeout
+    error_message = "A batch fails in parts, and its messages come back after six time-outs of the worker."
+  }
+  assert {
+    condition     = aws_apigatewayv2_route.scim.route_key == "ANY /scim/v2/{proxy+}"
+    error_message = "SCIM is served at the base URL."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.this["ingest-worker"].schedule_expression == "rate(5 minutes)"
+    error_message = "The worker must ring again as often as documented."
+  }
+  assert {
+    condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).sources_url == output.sources_url
+    error_message = "The infrastructure's document has the URL that sources post to."
+  }
+}
+
+run "sources_of_an_account_with_a_role_and_senders_of_one_header" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    sources = { account_role = false, key_required = false, url = "https://feeds.example.com" }
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_account.this) == 0 && length(aws_iam_role.gateway) == 0
+    error_message = "The account's role can be that of others."
+  }
+  assert {
+    condition     = !anytrue([for method in aws_api_gateway_method.events : method.api_key_required]) && output.sources_url == "https://feeds.example.com"
+    error_message = "The gateway's key and the URL are choices."
   }
 }
 
@@ -284,7 +358,7 @@ run "alarms" {
       "umoja-iterator-age", "umoja-retry-us-east-1-age", "umoja-retry-us-east-1-depth", "umoja-retry-us-east-1-dead", "umoja-keys-dead",
       "umoja-quarantined", "umoja-quarantined-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
       "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-kms-errors",
-      "umoja-uncounted-logins", "umoja-credential-stuffing",
+      "umoja-uncounted-logins", "umoja-credential-stuffing", "umoja-parked-events", "umoja-waiting-events", "umoja-ingest-dead", "umoja-topic-failures",
     ], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])) == 0
     error_message = "An alarm is missing."
   }

@@ -56,6 +56,8 @@ impl Provider {
             hash_key: URL_SAFE_NO_PAD.encode(entropy.array::<32>()),
             allowed: Allowed::default(),
             mapping: None,
+            pool: None,
+            legacy_get: None,
             unknown: Map::new(),
         };
         let provider = Self { source, api_key: api_key.expose().to_owned(), key: None };

@@ -28,6 +28,12 @@ pub enum Change {
         /// True if the user has just logged in.
         logged_in: bool,
     },
+    /// The user logged in and is now as the row has it, as for [`Change::State`]. A user that the company does not know
+    /// stays unknown: the login of a user that was erased meanwhile does not bring the person back.
+    LoggedIn {
+        /// The user at the provider.
+        row: Box<Row>,
+    },
     /// The user may not log in at the company.
     Suspended,
     /// The user may log in at the company again.
@@ -62,7 +68,7 @@ pub enum Applied {
 impl IncomingChange {
     /// Leaves an identifier of the state out. False if it has none of this kind.
     pub(super) fn leave_out(&mut self, kind: IdentifierKind) -> bool {
-        let Change::State { row, .. } = &mut self.change else { return false };
+        let (Change::State { row, .. } | Change::LoggedIn { row }) = &mut self.change else { return false };
         let value = match kind {
             IdentifierKind::Email => row.email.take(),
             IdentifierKind::PhoneNumber => row.phone_number.take(),

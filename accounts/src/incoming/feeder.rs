@@ -36,6 +36,8 @@ pub(super) struct Event<'a> {
     /// The standing that the change states.
     pub(super) standing: Option<Mark>,
     pub(super) login_day: Option<u32>,
+    /// True if a user that the company does not know is made.
+    pub(super) makes_users: bool,
 }
 
 /// The user of a subject.
@@ -74,9 +76,17 @@ impl Feeder {
         // A subject is one user in every spelling of it that an external id has.
         let subject = context.parse_new(IdentifierKind::ExternalId, &change.subject).map_err(Reason::from)?.normalised;
         let mark = |standing| Some(Mark { at: change.at, standing });
-        let event = Event { subject: &subject, at: change.at, state: None, standing: None, login_day: None };
+        let event = Event {
+            subject: &subject,
+            at: change.at,
+            state: None,
+            standing: None,
+            login_day: None,
+            makes_users: !matches!(change.change, Change::LoggedIn { .. }),
+        };
         let event = match &change.change {
             Change::State { row, logged_in } => self.state(&context, event, row, *logged_in)?,
+            Change::LoggedIn { row } => self.state(&context, event, row, true)?,
             Change::Suspended => Event { standing: mark(Standing::Suspended), ..event },
             Change::Activated => Event { standing: mark(Standing::Active), ..event },
             Change::Deleted => Event { standing: mark(Standing::Deleted), ..event },
@@ -104,7 +114,7 @@ impl Feeder {
         Err(Reason::Busy.into())
     }
 
-    fn context(&self) -> Context {
+    pub(super) fn context(&self) -> Context {
         let company = Arc::clone(&self.importer.company);
         let actor = Actor::Source { id: self.source.id.clone(), company: company.id.clone() };
         Context { actor, company, now: self.people().home.clock.now(), request: None }

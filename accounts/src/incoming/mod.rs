@@ -18,6 +18,7 @@ mod change;
 mod content;
 mod feeder;
 mod found;
+mod holder;
 mod marks;
 mod order;
 mod password;
@@ -25,4 +26,5 @@ mod unknown;
 
 pub use self::change::{Applied, Change, IncomingChange};
 pub use self::feeder::Feeder;
+pub use self::holder::Holder;
 pub use self::marks::Marks;

@@ -25,6 +25,7 @@ impl Feeder {
         match (&event.state, event.standing) {
             // A user that is gone was erased meanwhile. If it was only matched, no tombstone has the id of the row.
             _ if unknown.was_found || unknown.made.is_some() => Ok(Some(Applied::Absent)),
+            (Some(_), _) if !event.makes_users => Ok(Some(Applied::Absent)),
             (Some((user, _)), _) => self.make(context, event, user, unknown).await,
             (None, Some(mark)) if !unknown.has_tried => {
                 self.marks.remember(event.subject, mark).await?;

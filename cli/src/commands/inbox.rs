@@ -26,9 +26,17 @@ pub(super) struct Counts {
     pub(super) ignored: u64,
     /// Events that were applied, or handed to the home of the source.
     pub(super) done: u64,
+    /// Sign-ups in a user pool that nobody has confirmed, if there are any.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) open: u64,
     /// How long the oldest waiting event has waited, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) oldest_waiting_ms: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What the inbox of a region holds.
@@ -74,6 +82,7 @@ impl Counts {
             InboxState::Done => self.done += 1,
             InboxState::Ignored => self.ignored += 1,
             InboxState::Parked => self.parked += 1,
+            InboxState::Open => self.open += 1,
         }
     }
 

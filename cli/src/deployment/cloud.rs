@@ -75,6 +75,7 @@ impl Cloud {
                 Arc::clone(&self.entropy),
             ),
             url: Some(entry.infrastructure.base_url.clone()),
+            sources_url: entry.infrastructure.sources_url.clone(),
             state: entry.state,
         };
         Regions {
@@ -166,7 +167,8 @@ impl Cloud {
         self.document(region).await.ok()??;
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
         let home = self.aws.home(&infrastructure, &list.regions, clock, entropy);
-        Some(DeployedRegion { home, url: Some(infrastructure.base_url), state: RegionState::Leaving })
+        let Infrastructure { base_url, sources_url, .. } = infrastructure;
+        Some(DeployedRegion { home, url: Some(base_url), sources_url, state: RegionState::Leaving })
     }
 
     /// Checks that every region has a retry queue for every other region.

@@ -215,8 +215,12 @@ impl Deployment {
     pub fn regions(&self) -> Regions {
         let known = |region: &RegionConfig| region.port != 0 || region.public_url.is_some();
         let url = |region: &RegionConfig| known(region).then(|| region.url(self.config.listen));
-        let region =
-            |(home, config): (Home, &RegionConfig)| DeployedRegion { home, url: url(config), state: config.state };
+        let region = |(home, config): (Home, &RegionConfig)| DeployedRegion {
+            home,
+            url: url(config),
+            sources_url: None,
+            state: config.state,
+        };
         Regions {
             env: self.config.env.clone(),
             list: self.homes(None).into_iter().zip(&self.config.regions).map(region).collect(),

@@ -46,6 +46,8 @@ pub struct DeployedRegion {
     pub home: Home,
     /// The base URL of its API; `None` until it has been served, if any free port will do.
     pub url: Option<String>,
+    /// The URL to which sources post, if it is not that of the API.
+    pub sources_url: Option<String>,
     /// Its state.
     pub state: RegionState,
 }

@@ -32,6 +32,8 @@ mod rotate;
 mod serve;
 mod source;
 mod source_drop;
+mod source_legacy;
+mod source_pool;
 mod support;
 mod tampered;
 mod tls;

@@ -70,10 +70,11 @@ fn the_reference_of_names_is_up_to_date() {
         "# Tables, queues, functions and settings\n\nGenerated from the code. In AWS, each has the deployment's prefix and a hyphen \
          before it: `umoja-users`.\n",
     );
-    let lists: [(&str, &[names::Described]); 5] = [
+    let lists: [(&str, &[names::Described]); 6] = [
         ("Tables", names::table::ALL),
         ("Queues", names::queue::ALL),
         ("Functions", names::function::ALL),
+        ("Functions of a user pool", names::pool_function::ALL),
         ("Documents in the table `settings`", names::setting::ALL),
         ("Environment variables of the functions", names::environment::ALL),
     ];

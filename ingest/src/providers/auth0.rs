@@ -39,8 +39,14 @@ fn action(mut event: Map<String, Value>, reading: &Reading<'_>) -> Result<Read, 
     if event.get("v").and_then(Value::as_u64).ok_or(Malformed::Member("v"))? != VERSION {
         return Ok(Read::Unknown);
     }
-    let at = reading.at(Some(time(&event, "time").ok_or(Malformed::Member("time"))?));
     let trigger = required(&event, "trigger")?;
+    if trigger == "legacy-get" {
+        // It says that the user exists. As its time is before every other, it changes no user that is described.
+        let user_id = required(&take(&mut event, "user")?, "user_id")?;
+        let object = Map::from_iter([("user_id".to_owned(), Value::String(user_id))]);
+        return Ok(Read::Changes(vec![state_of(object, Millis(0), false)?]));
+    }
+    let at = reading.at(Some(time(&event, "time").ok_or(Malformed::Member("time"))?));
     let object = take(&mut event, "user")?;
     let changes = match trigger.as_str() {
         "post-user-registration" => vec![state_of(object, at, false)?],

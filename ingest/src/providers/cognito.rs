@@ -11,7 +11,7 @@ use umoja_migrate::Rejected;
 use umoja_migrate::formats::{self, Format, Mapping, Options};
 
 use super::event::{Malformed, Read, Reading};
-use super::members::{optional_time, required, state, take, text};
+use super::members::{optional_time, required, take, text};
 
 /// What the names of a pool's own attributes begin with.
 const CUSTOM: &str = "custom:";
@@ -35,11 +35,19 @@ pub(super) fn read(mut event: Map<String, Value>, reading: &Reading<'_>) -> Resu
     let change = if is_password {
         IncomingChange { subject, at, change: Change::PasswordChanged }
     } else {
-        let attributes = attributes.into_iter().map(|(name, value)| json!({"Name": name, "Value": value}));
-        let user = Map::from_iter([("Attributes".to_owned(), attributes.collect())]);
-        state(row(user).map_err(|_| Malformed::Member("userAttributes"))?, at, is_login, "sub")?
+        let row = Box::new(of_attributes(attributes).map_err(|_| Malformed::Member("userAttributes"))?);
+        let subject = row.external_id.clone().ok_or(Malformed::Member("sub"))?;
+        // Who signed up or was imported is known. The login of an erased user must not make another one.
+        let change = if is_login { Change::LoggedIn { row } } else { Change::State { row, logged_in: false } };
+        IncomingChange { subject, at, change }
     };
     Ok(Read::Changes(vec![change]))
+}
+
+/// A user as the attributes of a trigger describe it.
+pub(crate) fn of_attributes(attributes: Map<String, Value>) -> Result<Row, Rejected> {
+    let attributes = attributes.into_iter().map(|(name, value)| json!({"Name": name, "Value": value}));
+    row(Map::from_iter([("Attributes".to_owned(), attributes.collect())]))
 }
 
 /// A user as `ListUsers` describes it: by the mapping with which an import reads the same list, and

@@ -53,6 +53,10 @@ fn change(change: &IncomingChange) -> String {
             });
             format!("{}{status} {}", if *logged_in { "login" } else { "state" }, row.email.as_deref().unwrap_or("-"))
         }
+        Change::LoggedIn { row } => {
+            assert_eq!(row.external_id.as_ref(), Some(&change.subject));
+            format!("login {}", row.email.as_deref().unwrap_or("-"))
+        }
         Change::Suspended => "suspended".to_owned(),
         Change::Activated => "activated".to_owned(),
         Change::Deleted => "deleted".to_owned(),

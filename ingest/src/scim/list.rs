@@ -15,6 +15,7 @@ use super::filter::{self, Filter, Key};
 use super::path::get;
 use super::projection::Projection;
 use super::represent::represent;
+use crate::query::parameters;
 
 /// The most users of one page.
 pub(super) const MAX_COUNT: usize = 100;
@@ -57,11 +58,7 @@ impl Query {
     /// # Errors
     /// If a parameter cannot be read.
     pub(super) fn of_url(query: &str) -> Result<Self, ScimError> {
-        let parameters: Vec<(String, String)> = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .filter_map(|(name, value)| Some((decoded(name)?, decoded(value)?)))
-            .collect();
+        let parameters = parameters(query);
         let value = |name: &str| {
             parameters.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
         };
@@ -250,24 +247,6 @@ fn position(cursor: &str) -> Result<Cursor, ScimError> {
     String::from_utf8(bytes).map(Cursor::After).map_err(|_| CURSOR)
 }
 
-/// A part of a query without its escapes (application/x-www-form-urlencoded).
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-                bytes.push(u8::try_from(high * 16 + low).ok()?);
-            }
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,8 +282,5 @@ mod tests {
             assert_eq!(Query::of_url(query).err().and_then(|error| error.kind), Some(kind), "{query}");
         }
         assert!(Query::of_search(&json!({ "count": "1" })).is_err());
-        assert_eq!(decoded("%f"), None);
-        assert_eq!(decoded("%zz"), None);
-        assert_eq!(decoded("%ff"), None);
     }
 }

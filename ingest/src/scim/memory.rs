@@ -126,6 +126,8 @@ impl Acme {
             hash_key: String::new(),
             allowed: Allowed::default(),
             mapping: None,
+            pool: None,
+            legacy_get: None,
             unknown: serde_json::Map::new(),
         };
         let sources =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use umoja_ingest::{IngestReport, Worker};
+use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
@@ -155,6 +155,7 @@ impl RegionPump {
         let Some(worker) = &self.ingest else { return IngestReport::default() };
         let report = worker.run().await;
         record::quarantined(report.quarantined);
+        record::parked(report.parked);
         report
     }
 
@@ -162,11 +163,13 @@ impl RegionPump {
     ///
     /// # Errors
     /// If the inbox or the queue fails.
-    pub async fn ring_again(&self) -> Result<u64, StoreError> {
-        match &self.ingest {
-            Some(worker) => worker.ring_again().await,
-            None => Ok(0),
-        }
+    pub async fn ring_again(&self) -> Result<Waiting, StoreError> {
+        let waiting = match &self.ingest {
+            Some(worker) => worker.ring_again().await?,
+            None => Waiting::default(),
+        };
+        record::set_oldest_event(self.region(), waiting.oldest_ms);
+        Ok(waiting)
     }
 
     /// Applies events until stopped: at once while there are some, and looks again after the pause.

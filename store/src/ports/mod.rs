@@ -13,6 +13,7 @@ mod permit;
 mod queue;
 mod registry;
 mod requests;
+mod user_pool;
 mod users;
 
 pub use attempts::{Attempts, Counted, Limit, Tally};
@@ -29,6 +30,7 @@ pub use permit::{Permit, Permitted};
 pub use queue::{Delivery, Queue, QueueDepth};
 pub use registry::{CompanyRow, Registry, SettingRow};
 pub use requests::{Begun, Outcome, Requests};
+pub use user_pool::{PoolPage, UserPool};
 pub use users::{
     Commit, Condition, Etag, IdentifierPage, IdentifierWrite, ItemWrite, KeyAdded, KeyRemoved, LinkedAccountPage,
     LinkedAccountWrite, MAX_WRITES, Page, PartWrite, Parts, Strays, SuperfluousPointer, Users, Writes,

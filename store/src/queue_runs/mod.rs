@@ -27,6 +27,8 @@ pub enum Served {
     Later,
     /// An operator has to act first. Try again after the longest delay.
     Blocked,
+    /// An operator has to act first, and what keeps the work sends the message again then. It is deleted.
+    Waits,
     /// The own table or the peer does not respond, so the run ends. Try again after a growing delay.
     Stopped(Ended),
     /// Not attempted, because the run ends.
@@ -80,7 +82,7 @@ pub struct Tally {
     pub overtaken: usize,
     /// Messages that repeat another message of the run.
     pub coalesced: usize,
-    /// Messages released for later.
+    /// Messages released for later, or deleted because their work is asked for again later.
     pub postponed: usize,
     /// Messages that can never be processed and are now quarantined.
     pub quarantined: usize,
@@ -193,7 +195,7 @@ async fn finished<S: Serve>(
     let result = attempt(served, message, ends).await;
     let mut quarantined = 0;
     match &result {
-        Served::Done | Served::Overtaken => delete(queue, deliveries).await,
+        Served::Done | Served::Overtaken | Served::Waits => delete(queue, deliveries).await,
         Served::Later | Served::Stopped(_) | Served::Skipped => postpone(queue, deliveries, message, entropy).await,
         Served::Blocked => block(queue, deliveries, message, entropy).await,
         Served::Failed => release(queue, deliveries, entropy).await,

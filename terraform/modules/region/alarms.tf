@@ -83,6 +83,17 @@ locals {
         statistic = "Maximum", above = 0, minutes = 5
         means     = "Records or messages that no function can process wait for an operator."
       }
+      parked-events = {
+        metric    = "ParkedEvents", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 5
+        means     = "Events of sources cannot be applied and are parked: `umoja source list` says why."
+      }
+      waiting-events = {
+        metric = "OldestWaitingEvent", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        # The worker's schedule reports it.
+        statistic = "Maximum", above = var.alarms.event_age_secs * 1000, minutes = 10
+        means     = "An event of a source that is not paused was accepted and has not been applied: the worker fails, or the home region of the source is out."
+      }
       iterator-age = {
         metric    = "IteratorAge", namespace = "AWS/Lambda", dimensions = { FunctionName = local.function_name["replicator"] }
         statistic = "Maximum", above = var.alarms.iterator_age_secs * 1000, minutes = 5

@@ -77,6 +77,7 @@ locals {
 
   log_groups = concat(
     [for name in local.names.functions : "/aws/lambda/${local.function_name[name]}"],
-    ["/aws/vendedlogs/${var.prefix}-api-access"],
+    [for name in local.names.pool_functions : "/aws/lambda/${var.prefix}-${name}"],
+    ["/aws/vendedlogs/${var.prefix}-api-access", "/aws/vendedlogs/${var.prefix}-sources-access"],
   )
 }

@@ -5,6 +5,11 @@ locals {
     for region, url in var.endpoints :
     "${local.names.environment.endpoint}_${upper(replace(region, "-", "_"))}" => url
   }
+
+  # What only one function needs.
+  own_variables = {
+    ingest = { (local.names.environment.topic) = local.accepted_topic_arn }
+  }
 }
 
 resource "aws_lambda_function" "this" {
@@ -33,7 +38,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(local.endpoint_variables, {
       (local.names.environment.prefix) = var.prefix
       UMOJA_LOG                        = var.log_level
-    })
+    }, lookup(local.own_variables, each.key, {}))
   }
 
   tracing_config {

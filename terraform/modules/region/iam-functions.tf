@@ -12,6 +12,9 @@ locals {
     reconcile-keys   = local.policy_reconcile_keys
     reconcile-merges = local.policy_reconcile_merges
     anti-entropy     = local.policy_anti_entropy
+    ingest           = local.policy_ingest
+    ingest-worker    = local.policy_ingest_worker
+    scim             = local.policy_scim
   }
 }
 

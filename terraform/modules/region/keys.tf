@@ -1,6 +1,6 @@
 # Three keys. `data` wraps the data keys of records: only functions and operators use it, and each use is bound to a
 # record. `proof` wraps the secret that proves stored items: every function unwraps it, and it opens no record. `rest`
-# encrypts tables, logs and alarms at rest, through the services that store them.
+# encrypts tables, logs, topics and the queues of events at rest, through the services that store them.
 #
 # Administration is separate from use: administrators (as IAM defines them) cannot encrypt, decrypt or make grants, and
 # users of a key cannot change it. An administrator can still change the policy itself; CloudTrail records that.
@@ -41,11 +41,18 @@ locals {
   # These functions of every region: a peer's key may be the only one that answers.
   data_key_users = concat(
     [
-      for pair in setproduct(["api", "reconcile-keys", "reconcile-merges"], var.regions) :
+      for pair in setproduct(["api", "reconcile-keys", "reconcile-merges", "ingest-worker", "scim"], var.regions) :
       "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
     ],
+    local.pool_roles,
     var.operators,
   )
+
+  # Functions of user pools (`modules/cognito`), in a region that has one.
+  pool_roles = [
+    for pair in setproduct(local.names.pool_functions, var.regions) :
+    "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
+  ]
 
   # Every function of every region: all of them write or verify items.
   proof_key_users = concat(
@@ -53,6 +60,7 @@ locals {
       for pair in setproduct(local.names.functions, var.regions) :
       "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
     ],
+    local.pool_roles,
     var.operators,
   )
 }
@@ -160,6 +168,31 @@ resource "aws_kms_key" "rest" {
               for group in local.log_groups : "arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${group}"
             ]
           }
+        }
+      },
+      {
+        # As with tables: who may use a queue or a topic may use this key through SQS or SNS, in this region.
+        Sid       = "QueuesAndTopicsForWhoMayUseThem"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = {
+            "kms:CallerAccount" = local.account
+            "kms:ViaService"    = [for service in ["sns", "sqs"] : "${service}.${var.region}.${data.aws_partition.this.dns_suffix}"]
+          }
+        }
+      },
+      {
+        Sid       = "AcceptedEventsIntoTheirQueues"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account }
+          ArnEquals    = { "aws:SourceArn" = local.accepted_topic_arn }
         }
       },
       {

@@ -58,8 +58,8 @@ output "roles" {
 }
 
 output "log_groups" {
-  description = "Names of the log groups, by function; `access` is the HTTP API's."
-  value       = merge({ for name, group in aws_cloudwatch_log_group.function : name => group.name }, { access = aws_cloudwatch_log_group.access.name })
+  description = "Names of the log groups, by function; `access` is the HTTP API's, `sources` the REST API's."
+  value       = merge({ for name, group in aws_cloudwatch_log_group.function : name => group.name }, { access = aws_cloudwatch_log_group.access.name, sources = aws_cloudwatch_log_group.sources.name })
 }
 
 output "schedule_group" {
@@ -75,4 +75,30 @@ output "stream_mappings" {
 output "alarm_topic" {
   description = "ARN of the topic that alarms go to."
   value       = aws_sns_topic.alarms.arn
+}
+
+output "sources_url" {
+  description = "URL of the REST API to which sources post."
+  value       = local.sources_url
+}
+
+output "sources_api_id" {
+  description = "Id of the REST API to which sources post."
+  value       = aws_api_gateway_rest_api.sources.id
+}
+
+output "sources_key" {
+  description = "The gateway's key, `x-api-key` of requests of sources. It authenticates no source."
+  value       = aws_api_gateway_api_key.sources.value
+  sensitive   = true
+}
+
+output "sources_plan" {
+  description = "Id of the usage plan of sources, to which an operator can add keys."
+  value       = aws_api_gateway_usage_plan.sources.id
+}
+
+output "accepted_topic" {
+  description = "ARN of the topic of accepted events."
+  value       = aws_sns_topic.accepted.arn
 }

@@ -7,6 +7,7 @@ locals {
     "reconcile-keys"   = var.schedules.reconcile_keys
     "reconcile-merges" = var.schedules.reconcile_merges
     "anti-entropy"     = var.schedules.anti_entropy
+    "ingest-worker"    = var.schedules.ingest_worker
   }
 }
 

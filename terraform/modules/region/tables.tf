@@ -54,6 +54,8 @@ resource "aws_dynamodb_table_item" "infrastructure" {
         proof_key = aws_kms_key.proof.arn
         queues    = local.queues_url
         regions   = var.regions
+
+        sources_url = local.sources_url
       })
     }
   })

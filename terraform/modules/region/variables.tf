@@ -80,6 +80,9 @@ variable "functions" {
     reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_merges = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     anti_entropy     = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
+    ingest           = optional(object({ memory = optional(number, 512), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    ingest_worker    = optional(object({ memory = optional(number, 512), timeout = optional(number, 180), concurrency = optional(number) }), {})
+    scim             = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
   })
   default  = {}
   nullable = false
@@ -93,8 +96,8 @@ variable "functions" {
     error_message = "A function's time-out must be 1 to 900 seconds."
   }
   validation {
-    condition     = var.functions.api.timeout <= 29
-    error_message = "An HTTP API waits 30 seconds for an answer, so the api's time-out must be at most 29."
+    condition     = alltrue([for name in ["api", "ingest", "scim"] : var.functions[name].timeout <= 29])
+    error_message = "The gateways wait 29 or 30 seconds for an answer, so the time-outs of api, ingest and scim must be at most 29."
   }
 }
 
@@ -105,6 +108,7 @@ variable "schedules" {
     reconcile_keys   = optional(string, "rate(1 minute)")
     reconcile_merges = optional(string, "rate(1 minute)")
     anti_entropy     = optional(string, "rate(1 hour)")
+    ingest_worker    = optional(string, "rate(5 minutes)")
     enabled          = optional(bool, true)
   })
   default  = {}
@@ -112,7 +116,7 @@ variable "schedules" {
 
   validation {
     condition = alltrue([
-      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.anti_entropy] :
+      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.anti_entropy, var.schedules.ingest_worker] :
       can(regex("^(rate|cron)\\(.+\\)$", when))
     ])
     error_message = "A schedule must be `rate(...)` or `cron(...)`."
@@ -156,6 +160,33 @@ variable "throttling" {
   validation {
     condition     = var.throttling.rate > 0 && var.throttling.burst > 0
     error_message = "Rate and burst must be greater than 0."
+  }
+}
+
+variable "sources" {
+  description = "The REST API to which sources post: requests per second that it admits on average (`rate`) and at once (`burst`), whether it wants a key of its own (`key_required`), whether this module sets the account's role by which REST APIs write logs (`account_role`), and another URL of it (`url`); and how many batches of events are applied at the same time (`concurrency`)."
+  type = object({
+    rate         = optional(number, 500)
+    burst        = optional(number, 1000)
+    key_required = optional(bool, true)
+    account_role = optional(bool, true)
+    url          = optional(string)
+    concurrency  = optional(number, 10)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.sources.rate > 0 && var.sources.burst > 0
+    error_message = "Rate and burst must be greater than 0."
+  }
+  validation {
+    condition     = var.sources.concurrency >= 2 && var.sources.concurrency <= 1000
+    error_message = "Lambda applies 2 to 1000 batches of a queue at a time."
+  }
+  validation {
+    condition     = var.sources.url == null || can(regex("^https?://[^/?#]+(/[^?#]*)?[^/?#]$", var.sources.url))
+    error_message = "A URL must begin with `https://` (or `http://`, for emulators) and have no trailing slash, query or fragment."
   }
 }
 
@@ -238,6 +269,7 @@ variable "alarms" {
     emails                     = optional(list(string), [])
     iterator_age_secs          = optional(number, 60)
     queue_age_secs             = optional(number, 900)
+    event_age_secs             = optional(number, 900)
     queue_depth                = optional(number, 10000)
     replication_lag_p99_millis = optional(number, 5000)
     kms_errors                 = optional(number, 10)

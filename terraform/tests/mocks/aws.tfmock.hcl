@@ -73,3 +73,24 @@ mock_resource "aws_apigatewayv2_domain_name" {
     }
   }
 }
+
+mock_resource "aws_api_gateway_rest_api" {
+  defaults = {
+    id               = "mock"
+    root_resource_id = "root"
+    execution_arn    = "arn:aws:execute-api:eu-west-1:123456789012:rest"
+  }
+}
+
+mock_resource "aws_api_gateway_stage" {
+  defaults = {
+    invoke_url = "https://rest.execute-api.eu-west-1.amazonaws.com/feeds"
+  }
+}
+
+mock_resource "aws_cognito_user_pool" {
+  defaults = {
+    arn = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Mock1"
+    id  = "eu-west-1_Mock1"
+  }
+}

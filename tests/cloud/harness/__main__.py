@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, container, counts, disagreement, options, outages, permissions, procedures, rejections, timing
+from . import canary, coldstart, container, counts, disagreement, feeds, options, outages, permissions, procedures, rejections, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -58,6 +58,8 @@ def play(system: System, story: Story) -> None:
         progress.check(d.agreed() > 0, f"{THIRD} has the same items and keys as the others")
         progress.check(story.logs_in(third, SAFARI, amina), f"Amina logs in in {THIRD}")
         story.everywhere(third, [here, there])
+    with progress.part("Sources feed it"):
+        feeds.fed(system, story, here, there)
     with progress.part(f"{there.name} is cut off from the world"):
         verified, contested = outages.region_out(story, amina)
         disagreement.merged_by_itself(story, verified)
@@ -86,10 +88,7 @@ def play(system: System, story: Story) -> None:
         parts = d.agreed()
         progress.check(True, f"all regions hold the same {parts} parts, every key is wrapped by every region, and "
                        "every queue and dead-letter queue is empty")
-        denied = [call for call in d.wire.calls if call.error.startswith("AccessDenied")]
-        rejected = sorted({f"{d.caller(call)}: {call.service}:{call.action} {call.objects}" for call in denied})
-        progress.check(not denied, "IAM denied no call of a function" + "".join(
-            f"\n  DENIED {text}" for text in rejected))
+        no_denied(system)
     with progress.part("Personal data"):
         canary.search(story, baraka.id)
     with progress.part("A second apply"):
@@ -98,6 +97,35 @@ def play(system: System, story: Story) -> None:
             f"\n  {region}: {text}" for region, lines in changes.items() for text in lines))
         progress.cannot_show("Alarms in a second apply: DescribeAlarms leaves out most of an alarm in the protocol "
                              "that Terraform uses, so only changes of the reported attributes would be seen.")
+
+
+def sources(system: System, story: Story) -> None:
+    """Plays the chapter about sources alone."""
+    progress, d = system.progress, system.deployment
+    system.apply(FIRST)
+    system.found(FIRST)
+    # The URL of each REST API is known now.
+    system.apply(FIRST)
+    here, there = d.regions
+    baraka = story.register(here, SAFARI, "Baraka")
+    with progress.part("Sources feed it"):
+        feeds.fed(system, story, here, there)
+    with progress.part("Functions' roles used beyond their permissions"):
+        rejections.all_rejected(d, progress)
+    with progress.part("In the end"):
+        d.agreed()
+        no_denied(system)
+    with progress.part("Personal data"):
+        canary.search(story, baraka.id)
+
+
+def no_denied(system: System) -> None:
+    """IAM has denied no call of a function."""
+    progress, d = system.progress, system.deployment
+    denied = [call for call in d.wire.calls if call.error.startswith("AccessDenied")]
+    rejected = sorted({f"{d.caller(call)}: {call.service}:{call.action} {call.objects}" for call in denied})
+    progress.check(not denied, "IAM denied no call of a function" + "".join(
+        f"\n  DENIED {text}" for text in rejected))
 
 
 def anti_entropy(system: System) -> None:
@@ -147,7 +175,9 @@ def main() -> int:
             if chosen.permissions:
                 system.apply(FIRST)
                 system.found(FIRST)
-                permissions.measure(story, chosen.only)
+                permissions.measure(story, feeds.Feeds(system, story), chosen.only)
+            elif chosen.sources:
+                sources(system, story)
             else:
                 play(system, story)
         except Failed as failed:

@@ -19,6 +19,9 @@ def left(emulator: Emulator, region: str, prefix: str) -> list[str]:
     add("stream mapping", [each["FunctionArn"] for each in
                            client("lambda", region).list_event_source_mappings()["EventSourceMappings"]])
     add("API", [each["Name"] for each in client("apigatewayv2", region).get_apis()["Items"]])
+    rest = client("apigateway", region)
+    add("REST API", [each["name"] for each in rest.get_rest_apis()["items"]])
+    add("usage plan", [each["name"] for each in rest.get_usage_plans()["items"]])
     add("schedule", [each["Name"] for each in client("scheduler", region).list_schedules()["Schedules"]])
     groups = client("scheduler", region).list_schedule_groups()["ScheduleGroups"]
     add("schedule group", [each["Name"] for each in groups])

@@ -44,6 +44,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--only", metavar="FUNCTION", help="with --permissions: the role of this function only (api, replicator, ...)",
     )
     parser.add_argument(
+        "--sources", action="store_true", help="instead of the story: play only the chapter about sources, in two regions",
+    )
+    parser.add_argument(
         "--keep", action="store_true",
         help="leave the system up until Ctrl-C, also after a failure, and print how to call it",
     )

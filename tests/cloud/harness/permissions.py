@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import dataclass
 
+from .feeds import Feeds
 from .probe import Probe
 from .progress import Failed, Progress
 from .story import Story
@@ -16,6 +17,8 @@ BY_SERVICES = {
     "dynamodb:GetShardIterator": "the stream mapping", "dynamodb:ListStreams": "the stream mapping",
 }
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
+# The queue mapping uses these with the role of the function whose messages it receives.
+QUEUE_MAPPING = {"ReceiveEvents": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Permission:
         for start, who in BY_SERVICES.items():
             if self.action.startswith(start):
                 return who
+        if self.action in QUEUE_MAPPING.get(self.sid, ()):
+            return "the queue mapping"
         return STATEMENTS_BY_SERVICES.get(self.sid)
 
 
@@ -52,10 +57,10 @@ def without(policy: dict, permission: Permission) -> dict:
     return left
 
 
-def measure(story: Story, only: str | None) -> None:
+def measure(story: Story, feeds: Feeds, only: str | None) -> None:
     """Tests all functions of the first region, or one."""
     d, progress = story.deployment, story.progress
-    probe = Probe(story)
+    probe = Probe(story, feeds)
     findings: list[str] = []
     for function in [only] if only else d.names["functions"]:
         if function not in probe.steps:

@@ -5,8 +5,10 @@
 
 import time
 
+from .feeds import Feeds
 from .people import Person
 from .probe_anti_entropy import Swept
+from .probe_feeds import Fed
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
 
@@ -14,8 +16,9 @@ from .story import SAFARI, SOKO, Story
 class Probe(Swept):
     """The steps of each function, by name. A step raises on an unexpected result."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, feeds: Feeds) -> None:
         super().__init__(story)
+        fed = Fed(feeds, self.here, self.there)
         self.steps = {
             "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
                     "its KMS down": self.own_key_out},
@@ -31,6 +34,10 @@ class Probe(Swept):
             "reconcile-merges": {"two users of one person": self.one_person,
                                  "its KMS down": self.one_person_by_peer,
                                  "garbage": lambda: self.garbage("merges", "reconcile-merges")},
+            "ingest": {"an event, twice": fed.accepted},
+            "ingest-worker": {"a life": fed.applied, "an event of another home": fed.passed_on,
+                              "the schedule": fed.searched, "garbage": lambda: self.garbage("ingest", "ingest-worker")},
+            "scim": {"a life": fed.written_by_scim},
             "anti-entropy": {"losses of the peer": self.peer_lost, "its own losses": self.own_lost,
                       "ownerships": self.ownerships_lost, "a missing key": self.key_lost},
         }

@@ -7,7 +7,7 @@ from .progress import Failed, Progress
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 BLOB = bytes(64)
-NO_DATA_KEYS = ("replicator", "reconcile-writes", "anti-entropy")
+NO_DATA_KEYS = ("replicator", "reconcile-writes", "anti-entropy", "ingest")
 
 
 def attempts(d: Deployment, own: str, peer: str):
@@ -56,6 +56,14 @@ def attempts(d: Deployment, own: str, peer: str):
     yield "reconcile-merges", "take key repairs", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "keys")}
     yield "reconcile-merges", "write a peer's user", "dynamodb", peer, "put_item", {
         "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+    yield "ingest", "read a user", "dynamodb", own, "get_item", {
+        "TableName": f"{prefix}-users", "Key": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+    yield "ingest", "write a peer's inbox", "dynamodb", peer, "put_item", {"TableName": f"{prefix}-inbox", "Item": item}
+    yield "ingest", "take events", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "ingest")}
+    yield "ingest-worker", "write a peer's user", "dynamodb", peer, "put_item", {
+        "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+    yield "ingest-worker", "take a peer's events", "sqs", peer, "receive_message", {"QueueUrl": d.queue_url(peer, "ingest")}
+    yield "scim", "take events", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "ingest")}
     yield "reconcile-writes", "take key repairs", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "keys")}
 
 

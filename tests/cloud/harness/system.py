@@ -62,10 +62,18 @@ class System:
                 "deletion_protection": False, "log_retention_days": 1,
                 # The test of permissions needs scheduled functions that run only when invoked.
                 "schedules": {"enabled": not self.options.permissions},
+                **self.reachable(name),
             })
         begin = self.progress.elapsed()
         self.terraform.apply(names)
         self.progress.check(True, f"terraform apply in {', '.join(names)} ({self.progress.elapsed() - begin:.0f} s)")
+
+    def reachable(self, name: str) -> dict:
+        """The URL at which a program on this machine reaches the REST API of a region that was applied before."""
+        if name not in [region.name for region in self.deployment.regions]:
+            return {}
+        api = self.terraform.outputs(name)["sources_api_id"]
+        return {"sources": {"url": f"{self.emulator.url}/_aws/execute-api/{api}/feeds"}}
 
     def operator(self, *arguments: str, codes=(0,)) -> str:
         """Runs an `umoja` command with the operator's credentials and returns its output."""

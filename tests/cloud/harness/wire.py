@@ -13,7 +13,7 @@ SERVICES = {"DynamoDB_20120810": "dynamodb", "TrentService": "kms", "AmazonSQS":
 CREDENTIAL = re.compile(rb"credential=([^/]+)/\d+/([^/]+)/([^/]+)/", re.IGNORECASE)
 TARGET = re.compile(rb"\r\nx-amz-target: *([\w.]+)", re.IGNORECASE)
 DENIED = re.compile(rb"not authorized to perform: ([\w:]+)")
-ERROR = re.compile(rb'"__type" *: *"(?:[^"#]*#)?(\w+)')
+ERROR = re.compile(rb'(?:"__type" *: *"(?:[^"#]*#)?|<Code>)(\w+)')
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def objects(body: bytes) -> tuple[str, ...]:
     for item in document.get("TransactItems", []):
         found += [action.get("TableName", "") for action in item.values()]
     found += list(document.get("RequestItems", {}))
+    # SNS has form bodies.
+    found += [arn.rsplit(":", 1)[-1] for arn in parse_qs(body.decode(errors="replace")).get("TopicArn", []) if not document]
     return tuple(sorted({str(name).rsplit("/", 1)[-1] for name in found if name}))
 
 

@@ -153,9 +153,14 @@ impl WorldRegion {
         pump.with_ingest(self.worker(home, secrets))
     }
 
+    /// The hasher of the hashes that come with events.
+    pub fn hashing(&self, secrets: &Secrets) -> Hashing {
+        Hashing::Inline(Arc::new(HASHER.with_keys(secrets.password_keys())))
+    }
+
     /// What applies events in the region with these secrets.
     pub fn worker(&self, home: &Home, secrets: Arc<Secrets>) -> Worker {
-        let hashing = Hashing::Inline(Arc::new(HASHER.with_keys(secrets.password_keys())));
+        let hashing = self.hashing(&secrets);
         Worker::new(People { home: home.clone(), sealer: Arc::clone(&self.sealer), secrets }, hashing)
     }
 

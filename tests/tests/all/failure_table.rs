@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 43] = [
+const ROWS: [[&str; 3]; 45] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -111,6 +111,16 @@ const ROWS: [[&str; 3]; 43] = [
         "source's home out",
         "any region accepts; the home applies",
         "acknowledged events wait and take effect when the home is back; no dead letters",
+    ],
+    [
+        "Cognito fails after PreSignUp",
+        "before its confirmation a sign-up is a row that expires: no user, no claim",
+        "the same address succeeds after a minute and after a day; abandoned sign-ups leave nothing",
+    ],
+    [
+        "PostConfirmation fails",
+        "what is verified is stored first; the worker, the token gate and the comparison with the pool's list complete it",
+        "killed at any await, with every service out: one user with the id of the token, no ghost on either side",
     ],
     [
         "secret of proofs rotated",

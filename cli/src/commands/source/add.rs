@@ -11,8 +11,9 @@ use umoja_schema::ingest::{Allowed, InboxPublicKey};
 use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
 use umoja_store::secrets::Secrets;
 
-use super::known::{check_allowed, check_home, company, mapping};
-use super::shown::{self, url_lines, urls};
+use super::known::{check_allowed, check_home, check_legacy, company, mapping};
+use super::pool::{PoolArguments, check_pool};
+use super::shown::{self, has_gateway, url_lines, urls};
 use crate::CliError;
 use crate::commands::issued::{Out, new_api_key, new_key_pair, own_key};
 use crate::commands::target::Target;
@@ -44,6 +45,19 @@ whom no other company is linked. The company needs the scope users:status or use
 A source of the kind generic needs a mapping, in the language of import mappings with the member `events` \
 (docs/migrate.md).
 
+A source of the kind cognito may have a user pool, whose triggers call a function of Umoja (terraform/modules/cognito). A \
+pool has one direction: with from-pool, who signs up in the pool becomes a user of Umoja, and the company needs the scope \
+users:register; with to-pool, a user of Umoja who logs in becomes a user of the pool, and the company needs the scope \
+users:authenticate.
+
+--legacy-get lets a source of the kind auth0 send events as an old Action does, in the query string of a GET, until it is \
+replaced. The topic has to be TOPIC and is passed to nothing. Of the message only the id of the user is kept: such an event \
+makes a user that is not known yet, without an address, and changes no other.
+
+In AWS a gateway stands before sources other than SCIM clients. It wants a key of its own in `x-api-key`, which \
+`terraform output -raw sources_key` prints for each region; the API key of the source is then sent as a bearer token. \
+A sender of one header needs its API key in the gateway too: docs/sources.md.
+
 In AWS, the commands of `umoja source` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` also needs kms:Decrypt with the key of \
 the region that is asked first."
@@ -55,6 +69,8 @@ the region that is asked first."
       --home eu-west-1 --dir DIR --json > soko-auth0.json
   umoja source add soko-crm --company soko --kind generic \\
       --mapping crm.json --dir DIR
+  umoja source add soko-pool --company soko --kind cognito \\
+      --pool eu-west-1_AbCdEf123 --direction from-pool --dir DIR
   umoja source add soko-scim --company soko --kind scim \\
       --prefix PREFIX --region eu-west-1 --out soko-scim.json")]
 pub(super) struct Add {
@@ -74,6 +90,8 @@ pub(super) struct Add {
     /// The mapping of its events, for the kind generic.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    #[command(flatten)]
+    pool: PoolArguments,
     /// Let a suspension at the provider disable the user for all companies.
     #[arg(long)]
     may_disable: bool,
@@ -86,6 +104,9 @@ pub(super) struct Add {
     /// The public key (Ed25519, PEM) of a key pair that it made itself, with which it has to sign its events.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
+    /// Take the old form of an Action too: a GET whose query string has this topic, a subject and a message.
+    #[arg(long, value_name = "TOPIC", conflicts_with_all = ["sign", "public_key"])]
+    legacy_get: Option<String>,
     /// Write the keys to a new file that only its owner can read, instead of printing them.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -135,6 +156,8 @@ pub(crate) async fn new_source(
         hash_key: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<32>()),
         allowed: Allowed::default(),
         mapping: None,
+        pool: None,
+        legacy_get: None,
         unknown: Map::new(),
     })
 }
@@ -144,10 +167,16 @@ impl Add {
         if self.kind == SourceKind::Scim && (self.sign || self.public_key.is_some()) {
             return Err(CliError::Usage("a SCIM client does not sign its requests; leave the key pair out".into()));
         }
+        check_legacy(self.kind, false, self.legacy_get.as_deref())?;
         let mapping = mapping(self.kind, self.mapping.as_deref())?;
+        let pool = self.pool.pool(self.kind)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let allowed = Allowed { disable: self.may_disable, erase: self.may_erase };
-        check_allowed(&company(&deployment, &self.company).await?, allowed)?;
+        let fed = company(&deployment, &self.company).await?;
+        check_allowed(&fed, allowed)?;
+        if let Some(pool) = &pool {
+            check_pool(&deployment, (&self.id, &fed), pool).await?;
+        }
         let home = match &self.home {
             Some(home) => home.clone(),
             None => deployment.list.first().map_or(deployment.first()?.name(), |first| first.name()).clone(),
@@ -177,6 +206,8 @@ impl Add {
             signing_keys: signing_key.iter().cloned().collect(),
             allowed,
             mapping,
+            pool,
+            legacy_get: self.legacy_get.clone(),
             ..new_source(&deployment, (&self.id, self.kind), &self.company, &home, hash.clone()).await?
         };
         let out = Out::new(self.out.as_deref())?;
@@ -217,21 +248,36 @@ impl Add {
                 let answer = serde_json::json!({ "id": issued.id, "api_key_id": issued.api_key_id,
                     "kid": issued.kid, "urls": issued.urls, "file": path });
                 output.answer(&answer, || {
-                    format!("{}\nIts keys are in {path}.\n{}", added(&source, &deployment), self.next(&source))
+                    format!(
+                        "{}\nIts keys are in {path}.\n{}",
+                        added(&source, &deployment),
+                        self.next(&source, &deployment)
+                    )
                 });
             }
             None => output.answer(&issued, || {
-                format!("{}\n{}\n{}", added(&source, &deployment), shown_once(&issued), self.next(&source))
+                format!("{}\n{}\n{}", added(&source, &deployment), shown_once(&issued), self.next(&source, &deployment))
             }),
         }
         stored
     }
 
     /// What to do next, as commands that can be pasted.
-    fn next(&self, source: &IngestSource) -> String {
+    fn next(&self, source: &IngestSource, deployment: &Regions) -> String {
         let (id, place) = (&source.id, self.target.arguments());
+        if let Some(pool) = &source.pool {
+            return format!(
+                "Next: set the triggers of the pool {} with terraform/modules/cognito (source = \"{id}\"), and look at it:\n  umoja source show {id} {place}",
+                pool.id
+            );
+        }
+        let gateway = if deployment.list.iter().any(|region| has_gateway(source, region)) {
+            " (as a bearer token; `x-api-key` has the gateway's key)"
+        } else {
+            ""
+        };
         format!(
-            "Next: give the URL and the key to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
+            "Next: give the URL and the key{gateway} to {}, and try it:\n  umoja source test {id} {place}\n  umoja source show {id} {place}",
             shown::system(source.kind)
         )
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{SourceId, SourceKind};
 
-use super::known::{change_known, known};
+use super::known::{change_known, check_legacy, known};
 use crate::CliError;
 use crate::commands::issued::{Out, new_api_key, new_key_pair, random_name, rotate_api_keys};
 use crate::commands::target::Target;
@@ -46,8 +46,12 @@ pub(super) struct Rotate {
 impl Rotate {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_documents().await?;
-        if self.sign && known(&deployment, &self.id).await?.kind == SourceKind::Scim {
-            return Err(CliError::Usage("a SCIM client does not sign its requests; leave --sign out".into()));
+        if self.sign {
+            let source = known(&deployment, &self.id).await?;
+            if source.kind == SourceKind::Scim {
+                return Err(CliError::Usage("a SCIM client does not sign its requests; leave --sign out".into()));
+            }
+            check_legacy(source.kind, true, source.legacy_get.as_deref())?;
         }
         let (api_key, hash) = new_api_key(&deployment)?;
         let pair = self.sign.then(|| {
@@ -59,7 +63,7 @@ impl Rotate {
         let changing = change_known(&deployment, &self.id, |source| {
             rotate_api_keys(&mut source.api_keys, &hash, now, self.overlap_secs);
             source.signing_keys.extend(pair.iter().map(|(key, _)| key.clone()));
-            Ok(())
+            check_legacy(source.kind, !source.signing_keys.is_empty(), source.legacy_get.as_deref())
         });
         let stored = match changing.await {
             Ok(changed) => changed.everywhere,

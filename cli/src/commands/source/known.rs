@@ -79,6 +79,26 @@ pub(super) fn check_allowed(company: &Company, allowed: Allowed) -> Result<(), C
     Ok(())
 }
 
+/// The most characters of the topic of the legacy form.
+const MAX_TOPIC: usize = 256;
+
+/// Rejects the legacy form of events where it has no meaning: for another kind, and for a source that signs.
+pub(super) fn check_legacy(kind: SourceKind, signs: bool, topic: Option<&str>) -> Result<(), CliError> {
+    let Some(topic) = topic else { return Ok(()) };
+    if kind != SourceKind::Auth0 {
+        return Err(CliError::Usage("--legacy-get goes with the kind auth0: it is a form of its old Actions".into()));
+    }
+    if signs {
+        return Err(CliError::Usage(
+            "a GET in the legacy form cannot be signed: a source that signs its events does not use it".into(),
+        ));
+    }
+    if topic.is_empty() || topic.chars().count() > MAX_TOPIC || topic.chars().any(char::is_control) {
+        return Err(CliError::Usage(format!("a topic has 1 to {MAX_TOPIC} characters that can be printed")));
+    }
+    Ok(())
+}
+
 /// Rejects a home that is no region of the deployment.
 pub(super) fn check_home(deployment: &Regions, home: &Region) -> Result<(), CliError> {
     deployment.get(home).map(drop)

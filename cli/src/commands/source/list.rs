@@ -108,6 +108,7 @@ fn row(source: &IngestSource, now_secs: u64) -> Vec<String> {
     let mut may = Vec::new();
     may.extend(source.allowed.disable.then_some("may disable"));
     may.extend(source.allowed.erase.then_some("may erase"));
+    may.extend(source.legacy_get.as_ref().map(|_| "LEGACY GET"));
     vec![
         source.id.to_string(),
         source.kind.as_str().to_owned(),

@@ -5,6 +5,7 @@ mod drop;
 mod keys;
 mod known;
 mod list;
+mod pool;
 mod redrive;
 mod remove;
 mod set;

@@ -94,7 +94,9 @@ impl Redrive {
             && !is_dropped
             && match self.since {
                 None => event.state == InboxState::Parked,
-                Some(since) => event.state != InboxState::Waiting && event.received_at >= since,
+                Some(since) => {
+                    !matches!(event.state, InboxState::Waiting | InboxState::Open) && event.received_at >= since
+                }
             }
     }
 

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 use umoja_schema::{IngestSource, Region, SourceId, SourceKind};
 
-use super::known::{change_known, check_allowed, check_home, company, known, mapping};
+use super::known::{change_known, check_allowed, check_home, check_legacy, company, known, mapping};
 use super::shown::settings;
 use crate::CliError;
 use crate::commands::target::Target;
@@ -38,7 +38,8 @@ pub(super) struct Resume {
 }
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 5] = ["home", "mapping", "may_disable", "may_erase", "retire_signing_key"];
+const CHANGES: [&str; 7] =
+    ["home", "mapping", "may_disable", "may_erase", "legacy_get", "no_legacy_get", "retire_signing_key"];
 
 /// Change a source: its mapping, its home region, what it may do. What is not named stays.
 #[derive(Debug, Args)]
@@ -53,6 +54,7 @@ the new home has applied is dropped.")]
 #[command(after_help = "Examples:
   umoja source set soko-crm --mapping crm-2.json --dir DIR
   umoja source set soko-auth0 --may-erase true --dir DIR
+  umoja source set soko-auth0 --no-legacy-get --dir DIR
   umoja source set soko-auth0 --home af-south-1 \\
       --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja source set [OPTIONS] <ID>")]
@@ -74,6 +76,12 @@ pub(super) struct Set {
     /// Whether a deletion at the provider erases a person to whom no other company is linked.
     #[arg(long, value_name = "BOOL")]
     may_erase: Option<bool>,
+    /// Take the old form of an Action too: a GET whose query string has this topic, a subject and a message.
+    #[arg(long, value_name = "TOPIC", conflicts_with = "no_legacy_get")]
+    legacy_get: Option<String>,
+    /// End the old form.
+    #[arg(long)]
+    no_legacy_get: bool,
     /// End this signing key (`kid`); another one has to stay.
     #[arg(long, value_name = "KID")]
     retire_signing_key: Option<String>,
@@ -134,7 +142,13 @@ impl Set {
             }
             source.allowed.disable = self.may_disable.unwrap_or(source.allowed.disable);
             source.allowed.erase = self.may_erase.unwrap_or(source.allowed.erase);
-            self.retire(source)
+            if self.no_legacy_get {
+                source.legacy_get = None;
+            } else if self.legacy_get.is_some() {
+                source.legacy_get.clone_from(&self.legacy_get);
+            }
+            self.retire(source)?;
+            check_legacy(source.kind, !source.signing_keys.is_empty(), source.legacy_get.as_deref())
         });
         let changed = changed.await?;
         changed.everywhere?;

@@ -27,7 +27,19 @@ pub(in crate::commands) fn path(source: &IngestSource) -> String {
 
 /// The URL in one region; `None` if the region has not been served yet on a fixed port.
 pub(super) fn url(source: &IngestSource, region: &DeployedRegion) -> Option<String> {
-    region.url.as_ref().map(|base| format!("{base}{}", path(source)))
+    base(source, region).map(|base| format!("{base}{}", path(source)))
+}
+
+/// The URL of the region without the path. SCIM clients use that of the API, everything else the gateway of sources, if
+/// there is one.
+pub(super) fn base<'a>(source: &IngestSource, region: &'a DeployedRegion) -> Option<&'a String> {
+    let own = region.sources_url.as_ref().filter(|_| source.kind != SourceKind::Scim);
+    own.or(region.url.as_ref())
+}
+
+/// True if a gateway with a key of its own stands before the source.
+pub(super) fn has_gateway(source: &IngestSource, region: &DeployedRegion) -> bool {
+    region.sources_url.is_some() && source.kind != SourceKind::Scim
 }
 
 /// The URL of each region for programs, the home first: events that it accepts need not be handed over.
@@ -68,6 +80,8 @@ pub(super) fn settings(source: &IngestSource, now_secs: u64) -> Value {
         "may_disable": source.allowed.disable,
         "may_erase": source.allowed.erase,
         "mapping": source.mapping,
+        "pool": source.pool.as_ref().map(|pool| json!({ "id": pool.id, "direction": pool.direction })),
+        "legacy_get": source.legacy_get,
         "api_keys": live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
         "keys": source.signing_keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
         "inbox_key_version": source.inbox_key.version,

@@ -15,7 +15,7 @@ use umoja_crypto::{Algorithm, SigningKey};
 use umoja_schema::{InboxEvent, InboxState, IngestSource, Region, SourceId, SourceKind};
 
 use super::known::known;
-use super::shown::url;
+use super::shown::{base, has_gateway, url};
 use crate::CliError;
 use crate::commands::inbox;
 use crate::commands::target::Target;
@@ -42,7 +42,8 @@ its own events are shown too.
 Without --event the command prints a curl line that posts a file. The exit code is 0 if every event was applied or \
 ignored.
 
-In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region."
+In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region, and the key of the gateway of the region that is posted \
+to, unless the gateway wants none."
 )]
 #[command(after_help = "Examples:
   umoja source test soko-auth0 --dir DIR
@@ -61,6 +62,9 @@ pub(super) struct Test {
     /// The keys of the source, as `umoja source add --out` wrote them.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    /// A file with the key of the region's gateway, in AWS: `terraform output -raw sources_key` prints it.
+    #[arg(long, value_name = "FILE")]
+    gateway_key: Option<PathBuf>,
     /// The region that is posted to [default: the home].
     #[arg(long, value_name = "REGION")]
     at: Option<Region>,
@@ -92,12 +96,22 @@ impl Keys {
     }
 
     /// The request that the provider would send.
-    fn request(&self, url: &str, body: Vec<u8>, id: &str, secs: u64) -> Result<Request<Full<bytes::Bytes>>, CliError> {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(url)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("x-api-key", &self.api_key);
+    fn request(
+        &self,
+        url: &str,
+        gateway_key: Option<&str>,
+        body: Vec<u8>,
+        id: &str,
+        secs: u64,
+    ) -> Result<Request<Full<bytes::Bytes>>, CliError> {
+        let mut request =
+            Request::builder().method(Method::POST).uri(url).header(header::CONTENT_TYPE, "application/json");
+        request = match gateway_key {
+            Some(key) => {
+                request.header("x-api-key", key).header(header::AUTHORIZATION, format!("Bearer {}", self.api_key))
+            }
+            None => request.header("x-api-key", &self.api_key),
+        };
         if let (Some(kid), Some(pem)) = (&self.kid, &self.private_key_pem) {
             let unusable = |error: &dyn std::fmt::Display| CliError::Failed(format!("the private key: {error}"));
             let alg = Algorithm::from_name("EdDSA").ok_or_else(|| unusable(&"its algorithm is unknown"))?;
@@ -122,7 +136,7 @@ impl Test {
         })?;
         let keys = self.keys.as_deref().map(|path| Keys::read(path, &self.id)).transpose()?;
         let (Some(path), Some(keys)) = (&self.event, &keys) else {
-            let line = curl(&source, &url, keys.as_ref());
+            let line = curl(&source, &url, keys.as_ref(), has_gateway(&source, region));
             output.answer(&json!({ "id": self.id, "url": url, "curl": line }), || {
                 let signed = "Its events have to be signed; --event and --keys do that.";
                 if source.signing_keys.is_empty() { line.clone() } else { format!("{line}\n{signed}") }
@@ -135,8 +149,9 @@ impl Test {
         let body = files::small(path).map_err(|source| CliError::File { path: path.clone(), source })?.to_vec();
         let before: BTreeSet<[u8; 32]> = events(&deployment, &source).await?.into_keys().collect();
         let id = format!("msg_{}", hex::encode(deployment.entropy.array::<12>()));
-        let request = keys.request(&url, body, &id, deployment.clock.now().secs())?;
-        let base = url.strip_suffix(&super::shown::path(&source)).unwrap_or(&url);
+        let gateway_key = self.gateway_key.as_deref().map(line_of).transpose()?;
+        let request = keys.request(&url, gateway_key.as_deref(), body, &id, deployment.clock.now().secs())?;
+        let base = base(&source, region).map_or(url.as_str(), String::as_str);
         let raw = Http::new(base)?.send(request).await?;
         if raw.status != 202 {
             return Err(rejected(&raw).into());
@@ -214,19 +229,35 @@ fn row(key: &[u8; 32], event: &InboxEvent) -> Vec<String> {
         InboxState::Done => "applied",
         InboxState::Ignored => "ignored: its type is unknown",
         InboxState::Parked => "PARKED",
+        InboxState::Open => "waits for a confirmation",
     };
     vec![URL_SAFE_NO_PAD.encode(key), state.to_owned(), event.reason.clone().unwrap_or_default()]
 }
 
+/// The only line of a file.
+fn line_of(path: &Path) -> Result<String, CliError> {
+    let bytes = files::small(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
+    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err(CliError::Usage(format!("{} does not have a key", path.display())));
+    }
+    Ok(text.to_owned())
+}
+
 /// A curl line that does what the provider does.
-fn curl(source: &IngestSource, url: &str, keys: Option<&Keys>) -> String {
+fn curl(source: &IngestSource, url: &str, keys: Option<&Keys>, has_gateway: bool) -> String {
     let api_key = keys.map_or("API_KEY", |keys| keys.api_key.as_str());
     let start = "curl --silent --show-error";
     if source.kind == SourceKind::Scim {
         let header = shell::word(&format!("authorization: Bearer {api_key}"));
         return format!("{start} --header {header} {}", shell::word(&format!("{url}/Users?count=1")));
     }
-    let header = shell::word(&format!("x-api-key: {api_key}"));
+    let header = if has_gateway {
+        let token = shell::word(&format!("authorization: Bearer {api_key}"));
+        format!("{} --header {token}", shell::word("x-api-key: GATEWAY_KEY"))
+    } else {
+        shell::word(&format!("x-api-key: {api_key}"))
+    };
     format!(
         "{start} --header 'content-type: application/json' --header {header} --data-binary @event.json {}",
         shell::word(url)

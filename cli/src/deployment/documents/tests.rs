@@ -37,6 +37,7 @@ fn regions(stores: &[RegionStore], first: usize) -> Regions {
     let region = |store: &RegionStore| DeployedRegion {
         home: store.home([], Arc::new(SystemClock), Arc::new(OsEntropy)),
         url: None,
+        sources_url: None,
         state: RegionState::Serving,
     };
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));

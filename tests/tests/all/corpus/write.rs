@@ -83,6 +83,7 @@ async fn settings(places: &[Place; 2]) {
         data_key: format!("arn:aws:kms:{region}:123456789012:key/1"),
         proof_key: format!("arn:aws:kms:{region}:123456789012:key/2"),
         queues: format!("https://sqs.{region}.amazonaws.com/123456789012"),
+        sources_url: None,
         regions: REGIONS.map(|name| name.parse().unwrap()).to_vec(),
     };
     let states = [RegionState::Serving, RegionState::Joining];

@@ -74,6 +74,8 @@ async fn feeder(d: &Deployment, company: &Caller, allowed: Allowed) -> Feeder {
         hash_key: String::new(),
         allowed,
         mapping: None,
+        pool: None,
+        legacy_get: None,
         unknown: serde_json::Map::new(),
     };
     Feeder { importer, source: Arc::new(source), marks: Arc::new(Remembered::default()) }

@@ -1,12 +1,20 @@
 //! Sources: what a provider posts becomes a change of a user, once, in the order of the provider's own times.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use umoja_ingest::{Acceptor, Waiting, router};
 use umoja_schema::{InboxState, SourceKind};
 use umoja_store::faulty::Fault;
 use umoja_store::inbox;
+use umoja_store::ports::QueueDepth;
+use umoja_tests::deployment::Deployment;
 use umoja_tests::provider::{Answer, Provider};
 
 use super::story;
@@ -162,8 +170,15 @@ fn a_paused_source_takes_events_that_wait() {
         assert_eq!(accepted(&auth0.post(&d, 0, &created()).await), (1, 0));
         d.world.rounds(3).await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
+        // The event waits in the inbox alone: a paused source costs no messages, however long it is paused.
+        d.world.clock.advance(120_000);
+        let home = &d.world.regions[0];
+        assert_eq!(home.pump.ring_again().await, Ok(Waiting::default()));
+        assert_eq!(home.home.own.ingest.depth().await, Ok(QueueDepth::default()));
         auth0.source.enabled = true;
         auth0.store(&d).await;
+        d.world.clock.advance(10_000);
+        assert_eq!(home.pump.ring_again().await.unwrap().rung, 1);
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
     });
@@ -180,6 +195,8 @@ fn the_events_of_a_removed_source_are_parked() {
         auth0.source.end();
         auth0.store(&d).await;
         assert_eq!(auth0.post(&d, 0, &created()).await.status, 401);
+        d.world.clock.advance(120_000);
+        assert_eq!(d.world.regions[0].pump.ring_again().await.unwrap().rung, 1);
         d.world.settle().await;
         let home = &d.world.regions[0].home;
         let page = inbox::page(&*home.own.inbox, None, 10, home.clock.now()).await.unwrap();
@@ -240,10 +257,10 @@ fn an_event_is_found_again_when_its_message_was_lost() {
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.rejected(404, "user_not_found");
         d.world.clock.advance(120_000);
-        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(1));
+        assert_eq!(d.world.regions[0].pump.ring_again().await.unwrap().rung, 1);
         d.world.settle().await;
         d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(200);
-        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(0));
+        assert_eq!(d.world.regions[0].pump.ring_again().await, Ok(Waiting::default()));
     });
 }
 
@@ -257,5 +274,83 @@ fn an_event_that_cannot_be_applied_is_parked_once() {
         let depths = d.world.regions[0].home.own.ingest.depth().await.unwrap();
         assert_eq!((depths.waiting, depths.in_flight, depths.dead), (0, 0, 0));
         assert_eq!(accepted(&auth0.post(&d, 0, &nameless).await), (0, 1));
+    });
+}
+
+/// A GET as the old Action of a tenant sends it.
+async fn get(d: &Deployment, auth0: &Provider, at: usize, key: &str, query: &str) -> (u16, Value, Option<String>) {
+    let request = Request::get(format!("/v1/sources/{}/events?{query}", auth0.source.id)).header("x-api-key", key);
+    let router = router(Arc::new(Acceptor::new(d.world.regions[at].home.clone())));
+    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let deprecation = response.headers().get("deprecation").map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or_default(), deprecation)
+}
+
+/// The query of an event of the user `auth0|eve`.
+const EVE: &str = "topic=users&subject=eve%40example.com&message=%7B%22user_id%22%3A%22auth0%7Ceve%22%2C%22email%22%3A%22eve%40example.com%22%7D";
+
+#[test]
+fn an_event_in_a_query_string_names_a_user_and_nothing_more() {
+    story(911, async |d| {
+        let mut auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        let key = auth0.api_key.clone();
+        assert_eq!(get(&d, &auth0, 1, &key, EVE).await.0, 405, "the form is off unless an operator turns it on");
+        auth0.source.legacy_get = Some("users".to_owned());
+        auth0.store(&d).await;
+        let (status, body, deprecation) = get(&d, &auth0, 1, &key, EVE).await;
+        assert_eq!((status, body), (200, json!({ "status": "OK" })));
+        assert!(deprecation.is_some_and(|since| since.starts_with('@')));
+        assert_eq!(get(&d, &auth0, 1, &key, EVE).await.0, 200, "a repeated event changes nothing");
+        d.world.settle().await;
+        let eve = d.call(0, "lookup", json!({ "external_id": "auth0|eve" })).await;
+        assert_eq!(eve.ok(200).body["user"].get("email"), None);
+        // What the provider says itself wins, whenever it comes.
+        let said = event(
+            "evt_2",
+            "user.updated",
+            "2020-01-01T00:00:00.000Z",
+            json!({ "user_id": "auth0|eve", "email": "eve@example.com" }),
+        );
+        assert_eq!(accepted(&auth0.post(&d, 0, &said).await), (1, 0));
+        d.world.settle().await;
+        let eve = d.call(1, "lookup", json!({ "email": "eve@example.com" })).await;
+        assert_eq!(eve.ok(200).body["user"]["profile"]["given_name"], "Ada");
+        get(&d, &auth0, 0, &key, EVE).await;
+        d.world.settle().await;
+        d.call(1, "lookup", json!({ "email": "eve@example.com" })).await.ok(200);
+    });
+}
+
+#[test]
+fn a_query_string_with_another_topic_or_key_is_rejected() {
+    story(912, async |d| {
+        let mut auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        auth0.source.legacy_get = Some("users".to_owned());
+        auth0.store(&d).await;
+        let key = auth0.api_key.clone();
+        assert_eq!(get(&d, &auth0, 0, &key, &EVE.replace("topic=users", "topic=arn%3Aaws")).await.0, 401);
+        assert_eq!(get(&d, &auth0, 0, "another", EVE).await.0, 401);
+        assert_eq!(get(&d, &auth0, 0, &key, "topic=users&message=%7B%7D").await.0, 422);
+        assert_eq!(get(&d, &auth0, 0, &key, "topic=users").await.0, 405);
+        assert_eq!(d.world.regions[0].home.own.ingest.depth().await, Ok(QueueDepth::default()));
+        // A GET has no body that could be signed.
+        let signing = auth0.signing(&d).await;
+        assert_eq!(get(&d, &signing, 0, &key, EVE).await.0, 401);
+    });
+}
+
+#[test]
+fn a_gateways_key_beside_the_sources_own_is_no_matter() {
+    story(913, async |d| {
+        let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+        let request = |gateway: &str, token: &str| {
+            let request = Request::post(format!("/v1/sources/{}/events", auth0.source.id));
+            let request = request.header("x-api-key", gateway).header("authorization", format!("Bearer {token}"));
+            request.body(Body::from(created().to_string())).unwrap()
+        };
+        assert_eq!(accepted(&auth0.send(&d, 0, request("the-gateways-key", &auth0.api_key)).await), (1, 0));
+        assert_eq!(auth0.send(&d, 0, request("the-gateways-key", "another")).await.status, 401);
     });
 }

@@ -1,0 +1,93 @@
+//! Before and after the confirmation of a sign-up.
+
+use umoja_accounts::incoming::{Applied, Change, IncomingChange};
+use umoja_schema::ingest::{InboxState, PoolDirection};
+
+use super::event::{Attributes, TriggerEvent};
+use super::handler::{Admitted, Cognito, payload};
+use super::refusal::Refusal;
+
+/// The pool of which the users come to Umoja.
+pub(super) fn feeding(admitted: Admitted) -> Result<Admitted, Refusal> {
+    match admitted.direction {
+        PoolDirection::FromPool => Ok(admitted),
+        PoolDirection::ToPool => Err(Refusal::NotAllowed("the users of the pool come from Umoja")),
+    }
+}
+
+impl Cognito {
+    /// Before the sign-up: writes a row that expires, and neither makes a user nor claims an address. The same sign-up
+    /// may come any number of times.
+    pub(super) async fn sign_up(
+        &self,
+        parsed: &TriggerEvent,
+        attributes: &Attributes,
+        by_admin: bool,
+    ) -> Result<(), Refusal> {
+        let admitted = feeding(self.admitted(parsed).await?)?;
+        let row = attributes.row(parsed.user_name.as_str()).map_err(|_| Refusal::Unusable)?;
+        if self.feeder(&admitted).taken(&row).await?.is_some() {
+            return Err(Refusal::Taken);
+        }
+        let key = admitted.known.sign_up_key(&parsed.pool, parsed.user_name.as_str());
+        let payload = payload("PreSignUp_SignUp", attributes);
+        self.rows(&admitted.known).open(&key, payload.as_bytes(), by_admin).await
+    }
+
+    /// After the confirmation, which Cognito has stored: an error here is shown to the person and undoes nothing. So
+    /// what is not applied now waits in the inbox.
+    pub(super) async fn confirmed(&self, parsed: &TriggerEvent, attributes: &Attributes) -> Result<(), Refusal> {
+        let admitted = feeding(self.admitted(parsed).await?)?;
+        self.activate(&admitted, parsed, attributes).await
+    }
+
+    /// Makes or matches the user of a confirmed sign-up.
+    pub(super) async fn activate(
+        &self,
+        admitted: &Admitted,
+        parsed: &TriggerEvent,
+        attributes: &Attributes,
+    ) -> Result<(), Refusal> {
+        let subject = attributes.subject()?;
+        let row = Box::new(attributes.row(subject)?);
+        let rows = self.rows(&admitted.known);
+        let key = admitted.known.confirmed_key(&parsed.pool, subject);
+        let payload = payload("PostConfirmation_ConfirmSignUp", attributes);
+        let (at, state) = rows.confirm(&key, payload.as_bytes()).await?;
+        if matches!(state, InboxState::Done | InboxState::Ignored) {
+            return Ok(());
+        }
+        let change = Change::State { row, logged_in: false };
+        let change = IncomingChange { subject: subject.to_owned(), at, change };
+        let feeder = self.feeder(admitted);
+        let applied = match feeder.apply(&change).await {
+            Err(failed) if failed.is_transient() => feeder.apply(&change).await,
+            applied => applied,
+        };
+        match applied {
+            Ok(applied) => {
+                rows.settle(&key, InboxState::Done, None).await;
+                match applied {
+                    Applied::Created(_)
+                    | Applied::Matched(_)
+                    | Applied::Changed(_)
+                    | Applied::Unchanged(_)
+                    | Applied::Older(_) => Ok(()),
+                    _ => Err(Refusal::NoUser),
+                }
+            }
+            Err(failed) if failed.is_transient() => {
+                rows.ring(&key).await;
+                Err(failed.into())
+            }
+            Err(failed) => {
+                let reason = match &failed {
+                    umoja_accounts::import::Failed::Rejected(reason) => reason.code(),
+                    umoja_accounts::import::Failed::Stopped(_) => "stopped",
+                };
+                rows.settle(&key, InboxState::Parked, Some(reason)).await;
+                Err(failed.into())
+            }
+        }
+    }
+}

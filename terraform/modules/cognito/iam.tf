@@ -1,0 +1,208 @@
+# One role for each function, with one policy. A policy allows only the calls that the code makes, and a statement's name
+# states their purpose. The names of the roles are those that the keys of every region admit (`modules/region/keys.tf`).
+
+locals {
+  sqs       = "arn:${local.partition}:sqs:${var.region}:${local.account}"
+  peer_keys = [for peer in local.peers : "arn:${local.partition}:kms:${peer}:${local.account}:key/*"]
+
+  only_data_keys  = { StringEquals = { "aws:ResourceTag/umoja:deployment" = var.prefix, "aws:ResourceTag/umoja:use" = "data-keys" } }
+  only_proof_keys = { StringEquals = { "aws:ResourceTag/umoja:deployment" = var.prefix, "aws:ResourceTag/umoja:use" = "proofs" } }
+
+  # Peers are not reached from a network of its own.
+  reached_peer_keys = var.network == null ? local.peer_keys : []
+
+  common_statements = {
+    for name, function in local.function_name : name => concat([
+      {
+        Sid      = "ReadSettingsAndCompanies"
+        Action   = ["dynamodb:GetItem"]
+        Resource = [local.own_table["companies"], local.own_table["settings"]]
+      },
+      {
+        Sid      = "VerifyItems"
+        Action   = ["kms:Decrypt"]
+        Resource = [var.proof_key]
+      },
+      {
+        Sid       = "VerifyItemsByPeers"
+        Action    = ["kms:Decrypt"]
+        Resource  = local.reached_peer_keys
+        Condition = local.only_proof_keys
+      },
+      {
+        Sid      = "WriteOwnLog"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${function}:*"]
+      },
+      {
+        # X-Ray does not support resources.
+        Sid      = "SendTraces"
+        Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+        Resource = var.tracing ? ["*"] : []
+      },
+      {
+        # Lambda attaches functions to a network under their own role. EC2 does not support resources here.
+        Sid      = "AttachToTheNetwork"
+        Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        Resource = var.network == null ? [] : ["*"]
+      },
+    ])
+  }
+
+  # Matching, registering and changing people of a company, as the api does.
+  write_people = [
+    {
+      Sid      = "ReadAndWriteUsers"
+      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["users"]]
+    },
+    {
+      Sid      = "ReadAndChangeIdentifiers"
+      Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+      Resource = [local.own_table["identifiers"]]
+    },
+    {
+      Sid      = "ReadAndChangeLinkedAccounts"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["linked_accounts"]]
+    },
+    {
+      Sid      = "JournalConflictsAndReadReceipts"
+      Action   = ["dynamodb:Query", "dynamodb:UpdateItem"]
+      Resource = [local.own_table["journal"], local.own_table["receipts"]]
+    },
+    {
+      Sid      = "RecordEvents"
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["audit"]]
+    },
+    {
+      Sid      = "KeepSignUpsAndMarks"
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+      Resource = [local.own_table["inbox"]]
+    },
+    {
+      Sid      = "MakeAndOpenDataKeys"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = [var.data_key]
+    },
+    {
+      Sid       = "WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut"
+      Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+      Resource  = local.reached_peer_keys
+      Condition = local.only_data_keys
+    },
+    {
+      # Keys that a peer did not wrap, and messages that no worker can read.
+      Sid      = "AskForRepairs"
+      Action   = ["sqs:SendMessage"]
+      Resource = ["${local.sqs}:${var.prefix}-${local.names.queues.keys}", "${local.sqs}:${var.prefix}-${local.names.queues.merges}"]
+    },
+  ]
+
+  policies = {
+    cognito = concat(local.write_people, [
+      {
+        Sid      = "RingForSignUps"
+        Action   = ["sqs:SendMessage"]
+        Resource = ["${local.sqs}:${var.prefix}-${local.names.queues.ingest}"]
+      },
+      {
+        # A count is replaced or increased; it is deleted after a successful login.
+        Sid      = "CountAttempts"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        Resource = local.is_feeding ? [] : [local.own_table["attempts"]]
+      },
+    ])
+    reconcile-sources = concat(local.write_people, [
+      {
+        Sid      = "CompareUsers"
+        Action   = ["dynamodb:Scan"]
+        Resource = local.is_feeding ? [local.own_table["users"]] : []
+      },
+    ])
+  }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.function_name
+
+  name        = "${var.prefix}-${var.region}-${each.key}"
+  description = "Umoja: what ${each.key} may do in ${var.region}"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Lambda"
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  #checkov:skip=CKV_AWS_355:X-Ray and the network interfaces of a function have no resources.
+  #checkov:skip=CKV_AWS_290:X-Ray and the network interfaces of a function have no resources.
+
+  for_each = local.function_name
+
+  name = "permissions"
+  role = aws_iam_role.function[each.key].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      for statement in concat(local.common_statements[each.key], local.policies[each.key]) :
+      merge({ Effect = "Allow" }, statement)
+      if length(flatten([statement.Resource])) > 0
+    ]
+  })
+}
+
+# Apart, because the pool names the functions.
+resource "aws_iam_role_policy" "pool" {
+  name = "pool"
+  role = aws_iam_role.function["reconcile-sources"].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "ListThePool"
+      Effect   = "Allow"
+      Action   = ["cognito-idp:ListUsers"]
+      Resource = [aws_cognito_user_pool.this.arn]
+    }]
+  })
+}
+
+resource "aws_iam_role" "schedule" {
+  name        = "${var.prefix}-${var.region}-reconcile-sources-schedule"
+  description = "Umoja: starts reconcile-sources in ${var.region}"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Scheduler"
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "schedule" {
+  name = "permissions"
+  role = aws_iam_role.schedule.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "Start"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = [aws_lambda_function.this["reconcile-sources"].arn]
+    }]
+  })
+}
