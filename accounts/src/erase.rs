@@ -213,7 +213,7 @@ impl<'a> Erasing<'a> {
                 }
                 let record = PartRecord::tombstone(*id, part, version.clone());
                 rows.push((Log::Receipts, confirmation(home, &record, &home.own.name)));
-                let tombstone = Replacement::over(stored, record);
+                let tombstone = Replacement::erasing(stored, record);
                 match part {
                     Part::Profile => profiles.push(tombstone),
                     Part::Credentials => credentials.push(tombstone),
@@ -222,7 +222,14 @@ impl<'a> Erasing<'a> {
             if let Some(profile) = &parts.profile {
                 changes.push(OwnershipChange { id: *id, before: profile.ownerships(), after: &none });
             }
-            rows.push((Log::Receipts, self.receipt_row(*id, format!("{ERASE}#{version}"), &version)));
+            let mut receipt = self.receipt_row(*id, format!("{ERASE}#{version}"), &version);
+            // A tombstone has no links, and the companies that were linked have to be told.
+            let facts = parts.profile.as_ref().and_then(PartRecord::profile_facts);
+            if let Some(facts) = facts.filter(|facts| !facts.links.is_empty()) {
+                let companies = facts.links.keys().map(|company| company.to_string().into()).collect();
+                receipt.fields.insert(attribute::COMPANIES.into(), Attribute::L(companies));
+            }
+            rows.push((Log::Receipts, receipt));
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
                 let key = format!("{ERASE}#{version}#{id}");
