@@ -14,6 +14,7 @@ use umoja_store::ports::{Hasher, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
+use crate::noticed::of_credentials;
 use crate::person::Reader;
 use crate::transaction::{Recorded, Replacement, Transaction, Unrecorded};
 use crate::{Context, Error};
@@ -96,12 +97,13 @@ impl People {
         event: Option<(&Context, AuditEvent)>,
     ) -> Result<Option<PartRecord>, Error> {
         let recorded = async {
-            let Some((context, event)) = event else { return Ok(Recorded::none(Unrecorded::PasswordUpgrade)) };
+            let Some((context, event)) = event.clone() else { return Ok(Recorded::none(Unrecorded::PasswordUpgrade)) };
             Recorded::events(self.recorder(), &context.actor, &[(stored.id, event)]).await
         };
         let (record, recorded) = tokio::join!(self.seal_credentials(stored, credentials, status), recorded);
         let (record, recorded) = (record?, recorded?);
-        let part = Replacement::of(stored, record.clone());
+        let sets_password = !matches!(event, None | Some((_, AuditEvent::StatusChanged(_))));
+        let part = Replacement::of(stored, record.clone(), &of_credentials(stored, status, sets_password));
         let is_done = Transaction::new(&self.home, recorded).credentials(&part).is_done().await?;
         Ok(is_done.then_some(record))
     }

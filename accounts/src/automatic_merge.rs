@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join;
 use umoja_schema::{
-    AccountStatus, Actor, AuditEvent, Facts, HlcError, IdentifierItem, IdentifierKind, Ownership, PartRecord,
-    ProfileFacts, UserId, Version,
+    AccountStatus, Actor, AuditEvent, Facts, HlcError, IdentifierItem, IdentifierKind, Notice, Noticed, Ownership,
+    PartRecord, ProfileFacts, UserId, Version,
 };
 use umoja_store::Home;
 use umoja_store::audit::{AuditKey, Recorder};
@@ -183,7 +183,11 @@ async fn point(reader: Reader<'_>, joined: &Person, survivor: &Stored, duplicate
     let why = ("reason".to_owned(), "verified".into());
     let transaction = Transaction::new(home, recorded)
         // A pointer changes no ownership.
-        .profiles(&[Replacement::of(stored, record)], OwnershipPlan::default(), |id| joined.holds(id))
+        .profiles(
+            &[Replacement::of(stored, record, &Noticed::new([Notice::Merged(one)]))],
+            OwnershipPlan::default(),
+            |id| joined.holds(id),
+        )
         .rows(pointer_rows(&home.own.name, MERGED, &version, one, other, &why))
         .unchanged([(one, survivor.profile.version.clone())]);
     let others = joined.profiles_without(&[one, other]);

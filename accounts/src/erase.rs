@@ -187,6 +187,15 @@ fn pointing<'a>(users: &'a Left, untrusted: &BTreeSet<UserId>) -> Vec<&'a PartRe
     pointing.filter(|profile| !untrusted.contains(&profile.id)).collect()
 }
 
+/// The field of receipts with the companies that are linked to any of the users: a tombstone has no links, and the feed
+/// tells the companies. Of a user whose profile part has not arrived, those of the others are known.
+fn companies(users: &[(UserId, Parts)]) -> Option<(String, Attribute)> {
+    let facts = users.iter().filter_map(|(_, parts)| parts.profile.as_ref()?.profile_facts());
+    let companies: BTreeSet<&CompanyId> = facts.flat_map(|facts| facts.links.keys()).collect();
+    let list = companies.into_iter().map(|company| company.to_string().into()).collect::<Vec<_>>();
+    (!list.is_empty()).then(|| (attribute::COMPANIES.into(), Attribute::L(list)))
+}
+
 /// One request to erase.
 struct Erasing<'a> {
     people: &'a People,
@@ -205,6 +214,7 @@ impl<'a> Erasing<'a> {
         let asked = self.asked;
         let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == asked));
         let none = BTreeMap::new();
+        let companies = companies(users);
         let (mut profiles, mut credentials, mut changes, mut rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, parts) in users {
             let stored = Part::ALL.into_iter().filter_map(|part| parts.get(part)).map(|record| &record.version);
@@ -216,7 +226,7 @@ impl<'a> Erasing<'a> {
                 }
                 let record = PartRecord::tombstone(*id, part, version.clone());
                 rows.push((Log::Receipts, confirmation(home, &record, &home.own.name)));
-                let tombstone = Replacement::over(stored, record);
+                let tombstone = Replacement::erasing(stored, record);
                 match part {
                     Part::Profile => profiles.push(tombstone),
                     Part::Credentials => credentials.push(tombstone),
@@ -225,7 +235,9 @@ impl<'a> Erasing<'a> {
             if let Some(profile) = &parts.profile {
                 changes.push(OwnershipChange { id: *id, before: profile.ownerships(), after: &none });
             }
-            rows.push((Log::Receipts, self.receipt_row(*id, format!("{ERASE}#{version}"), &version)));
+            let mut receipt = self.receipt_row(*id, format!("{ERASE}#{version}"), &version);
+            receipt.fields.extend(companies.clone());
+            rows.push((Log::Receipts, receipt));
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
                 let key = format!("{ERASE}#{version}#{id}");

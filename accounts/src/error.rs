@@ -61,6 +61,9 @@ pub enum Error {
     /// The person consists of too many users to be read.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// Events after the position of the caller were deleted before they were read.
+    #[error("events after the position have expired")]
+    EventsExpired,
     /// One of two users would be left without an identifier.
     #[error("a user would be left without an identifier")]
     NoIdentifierLeft,

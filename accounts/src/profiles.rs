@@ -7,6 +7,7 @@ use umoja_store::ports::MAX_WRITES;
 
 use crate::audit::events;
 use crate::identifiers::{keeps, reject_taken};
+use crate::noticed::{of_change, of_credentials};
 use crate::person::{Change, Person};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Error, People};
@@ -140,15 +141,20 @@ impl People {
         let credentials = self.seal_with(rules.credentials.as_deref());
         let (records, credentials, recorded) = tokio::join!(sealed, credentials, recorded);
         let (records, credentials, recorded) = (records?, credentials?, recorded?);
-        let over = |record: &PartRecord| Some(Replacement::of(&person.get(record.id)?.profile, record.clone()));
-        let parts = records.iter().map(over).collect::<Option<Vec<_>>>().ok_or(NOT_IN_PERSON)?;
+        let over = |(record, change): (&PartRecord, &Change)| {
+            let before = person.get(record.id)?;
+            Some(Replacement::of(&before.profile, record.clone(), &of_change(before, change)))
+        };
+        let parts = records.iter().zip(changes).map(over).collect::<Option<Vec<_>>>().ok_or(NOT_IN_PERSON)?;
         let as_read = rules.all_as_read || !ownerships.writes().is_empty();
         let mut transaction = Transaction::new(&self.home, recorded)
             .profiles(&parts, ownerships, |other| person.holds(other))
             .rows(records.iter().flat_map(rows))
             .unchanged(rules.and_unchanged.iter().cloned());
         if let (Some(new), Some(record)) = (&rules.credentials, &credentials) {
-            transaction = transaction.credentials(&Replacement::of(&new.stored, record.clone()));
+            let sets_password = new.stored.status() == Some(new.status);
+            let noticed = of_credentials(&new.stored, new.status, sets_password);
+            transaction = transaction.credentials(&Replacement::of(&new.stored, record.clone(), &noticed));
         }
         if as_read {
             let written: Vec<_> = changes.iter().map(|change| change.id).collect();

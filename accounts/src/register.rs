@@ -15,6 +15,7 @@ use crate::deciding_credentials::Deciding;
 use crate::evidence::Joins;
 use crate::identifiers::reject_taken;
 use crate::matching::Match;
+use crate::noticed::of_new;
 use crate::person::Stored;
 use crate::policy::About;
 use crate::profiles::Rules;
@@ -206,9 +207,10 @@ impl People {
         recorded: Recorded,
         same: impl Fn(UserId) -> bool,
     ) -> Transaction<'_> {
+        let (of_profile, of_credentials) = of_new(profile, credentials);
         Transaction::new(&self.home, recorded)
-            .profiles(&[Replacement::new(profile.clone())], ownerships, same)
-            .credentials(&Replacement::new(credentials.clone()))
+            .profiles(&[Replacement::new(profile.clone(), &of_profile)], ownerships, same)
+            .credentials(&Replacement::new(credentials.clone(), &of_credentials))
     }
 }
 

@@ -1,13 +1,13 @@
 //! One transaction on people. This is the only module that builds [`Writes`].
 //!
 //! Its types require everything that is easily forgotten. A part comes with the stored part, which is its condition
-//! ([`Replacement`]). A profile part comes with the ownerships that change with it ([`OwnershipPlan`]); its pointers
+//! ([`Replacement`]), and with what it changes, by names, for the feed ([`Noticed`]). A profile part comes with the ownerships that change with it ([`OwnershipPlan`]); its pointers
 //! and the journal rows about conflicts are derived here. The rows of the audit trail come first, or the reason why
 //! there are none ([`Recorded`]).
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{Actor, BlindIndex, Log, LogRow, Ownership, PartRecord, UserId, Version};
+use umoja_schema::{Actor, BlindIndex, Log, LogRow, Noticed, Ownership, PartRecord, UserId, Version};
 use umoja_store::Home;
 use umoja_store::apply::{
     IDENTIFIER_CONFLICT, OwnershipChange, commit_own, conflicts, plan_linked_accounts, plan_ownerships_of,
@@ -24,18 +24,20 @@ pub struct Replacement<'a> {
 
 impl<'a> Replacement<'a> {
     /// A part that is not stored yet.
-    pub const fn new(record: PartRecord) -> Self {
+    pub fn new(mut record: PartRecord, noticed: &Noticed) -> Self {
+        noticed.put(&mut record);
         Self { stored: None, record }
     }
 
     /// A part that replaces the stored one. It is written only if that part is still stored.
-    pub const fn of(stored: &'a PartRecord, record: PartRecord) -> Self {
+    pub fn of(stored: &'a PartRecord, mut record: PartRecord, noticed: &Noticed) -> Self {
+        noticed.put(&mut record);
         Self { stored: Some(stored), record }
     }
 
-    /// A part that replaces the stored one, if there is one.
-    pub const fn over(stored: Option<&'a PartRecord>, record: PartRecord) -> Self {
-        Self { stored, record }
+    /// A tombstone that replaces the stored part, if there is one. Its receipt has what the feed needs.
+    pub const fn erasing(stored: Option<&'a PartRecord>, tombstone: PartRecord) -> Self {
+        Self { stored, record: tombstone }
     }
 
     fn write(&self) -> PartWrite {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use umoja_accounts::events::Waiting;
 use umoja_accounts::{Accounts, PasswordRules, People};
 use umoja_schema::Region;
 use umoja_store::Home;
@@ -31,6 +32,8 @@ pub struct ApiConfig {
     /// Whether the answer to a request that is not accepted says which check it failed. Only for a deployment to try
     /// things out with: an attacker learns the reason too.
     pub explains: bool,
+    /// Whether a feed makes events for companies in the regions of the deployment.
+    pub makes_events: bool,
 }
 
 /// The state of the router.
@@ -39,6 +42,7 @@ pub struct App {
     pub(crate) config: ApiConfig,
     pub(crate) companies: Companies,
     pub(crate) rates: Rates,
+    pub(crate) waiting: Waiting,
 }
 
 impl App {
@@ -53,6 +57,6 @@ impl App {
         let passwords = PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
         let accounts = Accounts { people: People { home, sealer, secrets }, hasher, passwords };
         let rates = Rates::new(config.rate_lease);
-        Self { accounts, config, companies: Companies::default(), rates }
+        Self { accounts, config, companies: Companies::default(), rates, waiting: Waiting::default() }
     }
 }

@@ -42,7 +42,7 @@ problems! {
     SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export` and `erase` take the scope `users:lookup` too.";
     NOT_LINKED = 403 "not_linked" "The user is not linked to the company" "Register or authenticate the user first, which links the user to the company.";
     NOT_FOUND = 404 "user_not_found" "There is no such user" "Check the identifier, or send `min_version` if the user was just written in another region.";
-    NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Send a POST request to a path under /v1/users/ that /openapi.json describes.";
+    NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Send a POST request to a path that /openapi.json describes.";
     METHOD = 405 "method_not_allowed" "The method is not allowed" "Use POST for operations and GET for discovery documents.";
     REPLAYED = 409 "replayed" "The request was received before" "Sign a new request with a new `jti`, and keep the `idk` if it is a retry.";
     TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
@@ -54,6 +54,7 @@ problems! {
     MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is already merged into the duplicate" "Unmerge the survivor first if you want the other direction; the two are one person already.";
     NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "A user would be left without an identifier" "Give the merged user another identifier first, because the two share their only identifier or one of them has none.";
     TOO_MANY_MERGED = 409 "too_many_merged" "Too many users are merged into one" "Unmerge some of these users first.";
+    CURSOR_EXPIRED = 410 "cursor_expired" "Events after the cursor have expired" "Look up or export your users, then begin without a cursor, with `after` as the time at which you began.";
     TOO_LARGE = 413 "too_large" "The body is too large" "Send a body of at most 256 KiB.";
     CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
     INVALID = 422 "invalid_body" "The body does not have the form of the operation" "Correct the member that `field` names.";
@@ -74,6 +75,7 @@ problems! {
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "Try again in the region that answered the write, or here later, when this region runs the newer version of Umoja that wrote the user.";
     UNREADABLE = 503 "unreadable" "This region cannot read what it stores" "Try again in another region; this one can answer again once an operator or its daily anti-entropy has repaired the damage.";
     NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json, or this one again after `Retry-After` seconds.";
+    NO_EVENTS = 501 "events_not_available" "This deployment makes no events" "Ask the operator for a deployment that makes events, and find changes by look-ups until then.";
     INTERNAL = 500 "internal" "The service has an internal error" "Report the `Request-Id` of the answer to the operator.";
 }
 
@@ -215,6 +217,7 @@ impl From<Error> for Problem {
             Error::Weak(weakness) => Self::weak("password", weakness),
             Error::KeyReused => Self::from(&IDK_REUSED),
             Error::ResetTokenInvalid => Self::from(&RESET_TOKEN),
+            Error::EventsExpired => Self::from(&CURSOR_EXPIRED),
             Error::NoIdentifierLeft => Self::from(&NO_IDENTIFIER_LEFT),
             Error::Merge(why) => Self::from(match why {
                 MergeError::Otherwise => &MERGED_OTHERWISE,

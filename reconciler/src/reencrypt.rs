@@ -19,7 +19,7 @@ mod report;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_accounts::transaction::{OwnershipPlan, Recorded, Replacement, Transaction, Unrecorded};
-use umoja_schema::{Facts, Identity, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{Facts, Identity, Noticed, Part, PartRecord, Region, UserId, Version};
 use umoja_store::apply::{OwnershipChange, same_person};
 use umoja_store::ownerships;
 use umoja_store::ports::{KeysError, StoreError};
@@ -261,13 +261,15 @@ impl Source<'_> {
         };
         let transaction = Transaction::new(self.home, Recorded::none(Unrecorded::KeyRotation));
         let transaction = match record.part {
-            Part::Credentials => transaction.credentials(&Replacement::of(record, next)),
+            Part::Credentials => transaction.credentials(&Replacement::of(record, next, &Noticed::default())),
             Part::Profile => {
                 let users = &*self.home.own.users;
                 let change = OwnershipChange { id: record.id, before: record.ownerships(), after: next.ownerships() };
                 let ownerships = OwnershipPlan::read(users, &[change]).await?;
                 let same = same_person(users, &next, ownerships.writes()).await?;
-                transaction.profiles(&[Replacement::of(record, next)], ownerships, |other| same.contains(&other))
+                transaction.profiles(&[Replacement::of(record, next, &Noticed::default())], ownerships, |other| {
+                    same.contains(&other)
+                })
             }
         };
         let is_done = transaction.is_done().await?;

@@ -28,8 +28,11 @@ pub(crate) struct Job {
     pub(crate) item: Item,
 }
 
-enum Unfit {
+/// Why a record of the stream is not handled.
+pub(crate) enum Unfit {
+    /// Another region wrote it, and handles it.
     Echo,
+    /// It can never be processed.
     Poison(String),
     /// Whether the item verifies is unknown.
     Unknown(StoreError),
@@ -67,7 +70,8 @@ impl Batch {
     }
 }
 
-async fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
+/// The verified item of a record that the own region wrote.
+pub(crate) async fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
     let Some(origin) = Image(&change.image).origin() else {
         return Err(ItemError::new(attribute::ORIGIN).into());
     };

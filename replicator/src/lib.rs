@@ -20,12 +20,15 @@
 //! Items of an envelope format that this version does not know are replicated unopened.
 
 mod batch;
+mod feed;
 mod send;
 
 use futures_util::future::{join, join_all};
 use serde::Serialize;
 use umoja_schema::Message;
 use umoja_store::{Change, Home};
+
+pub use feed::{Feed, FeedOutcome};
 
 use batch::Batch;
 

@@ -11,6 +11,9 @@ use umoja_store::ports::{Clock, StoreError};
 /// The cursor of the change log up to which changes are replicated.
 pub const CURSOR: &str = "replicator";
 
+/// The cursor of the change log up to which changes have their events.
+pub const FEED_CURSOR: &str = "feed";
+
 /// How long a backlog has to be there. Longer than a serving process needs to store its position.
 const MOMENT: Duration = Duration::from_millis(500);
 

@@ -180,6 +180,7 @@ impl DirectoryServer {
             min_password_score: self.settings.min_password_score,
             rate_lease: None,
             explains: self.settings.explains,
+            makes_events: true,
         };
         let hasher = Arc::clone(&self.settings.hasher);
         let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));
@@ -203,9 +204,10 @@ impl DirectoryServer {
             } else {
                 closed(app)
             },
-            pump: state
-                .sends()
-                .then(|| RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing))),
+            pump: state.sends().then(|| {
+                let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
+                if state.makes_events() { pump } else { pump.without_feed() }
+            }),
             home,
         })
     }

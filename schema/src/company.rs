@@ -115,11 +115,14 @@ pub enum Scope {
     /// Merge duplicates.
     #[serde(rename = "users:merge")]
     Merge,
+    /// List the events about linked users.
+    #[serde(rename = "events:list")]
+    Events,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Register,
         Self::Lookup,
         Self::Authenticate,
@@ -130,6 +133,7 @@ impl Scope {
         Self::Erase,
         Self::Export,
         Self::Merge,
+        Self::Events,
     ];
 
     /// The scope's name.
@@ -145,6 +149,7 @@ impl Scope {
             Self::Erase => "users:erase",
             Self::Export => "users:export",
             Self::Merge => "users:merge",
+            Self::Events => "events:list",
         }
     }
 

@@ -17,7 +17,11 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
     let id = |name: &str| json!({ "hash_key": name });
     let streamed = |table: &&Replicated| {
         let keys = json!({ "hash_key": attribute::ID, "range_key": table.sort_key });
-        (table.name.to_owned(), json!({ "keys": keys, "stream": true, "rule": table.rule.name() }))
+        let mut described = json!({ "keys": keys, "stream": true, "rule": table.rule.name() });
+        if let Some(ttl) = table.ttl {
+            described["ttl"] = ttl.into();
+        }
+        (table.name.to_owned(), described)
     };
     let own = [
         (table::IDENTIFIERS, json!({ "keys": id(attribute::INDEX), "stream": false })),

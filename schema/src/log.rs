@@ -1,4 +1,4 @@
-//! Append-only rows: conflicts, erasures and security events. They are replicated as they are, and put if absent.
+//! Append-only rows: conflicts, erasures, security events and events for companies. They are replicated as they are, and put if absent.
 
 use std::str::FromStr;
 
@@ -15,11 +15,13 @@ pub enum Log {
     Receipts,
     /// Security events.
     Audit,
+    /// Events for companies ([`crate::events`]).
+    Events,
 }
 
 impl Log {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Journal, Self::Receipts, Self::Audit];
+    pub const ALL: [Self; 4] = [Self::Journal, Self::Receipts, Self::Audit, Self::Events];
 
     /// The name of the table, without the deployment's prefix.
     pub const fn table(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Log {
             Self::Journal => table::JOURNAL,
             Self::Receipts => table::RECEIPTS,
             Self::Audit => table::AUDIT,
+            Self::Events => table::EVENTS,
         }
     }
 }

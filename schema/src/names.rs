@@ -48,6 +48,8 @@ pub mod table {
         RECEIPTS = "receipts";
         /// Security events. Append-only, replicated.
         AUDIT = "audit";
+        /// Events for companies: what changed about their users, by names. Append-only, replicated, TTL.
+        EVENTS = "events";
         /// Checkpoints of anti-entropy passes and of jobs.
         CHECKPOINTS = "checkpoints";
     }
@@ -83,6 +85,10 @@ pub mod attribute {
     pub const SINCE: &str = "since";
     /// In a link: day of the last login, days since 1970-01-01.
     pub const LAST_LOGIN_DAY: &str = "last_login_day";
+    /// What the write of a part changed, by names, for the feed.
+    pub const NOTICED: &str = "noticed";
+    /// In the receipt of an erasure: the companies that the user was linked to, for the feed.
+    pub const COMPANIES: &str = "companies";
     /// Primary account of a duplicate.
     pub const MERGED_INTO: &str = "merged_into";
     /// Sort key of `linked_accounts`: the user whose pointer names the partition key's user.
@@ -170,6 +176,8 @@ pub mod setting {
         REGIONS = "regions";
         /// The retention of the audit trail; `umoja audit keep` writes it, the same in every region.
         AUDIT = "audit";
+        /// The retention of events; `umoja events keep` writes it, the same in every region.
+        EVENTS = "events";
         /// A source, one document for each, `source/<id>`; `umoja source` writes it, the same in every region.
         SOURCE = "source";
         /// The infrastructure of this region; Terraform writes it, and it differs in each region.

@@ -21,6 +21,8 @@ pub struct Replicated {
     pub chained: bool,
     /// The effect of an erasure on the user's items.
     pub erasure: Erasure,
+    /// The attribute that says when an item expires (Unix seconds), in tables whose items do.
+    pub ttl: Option<&'static str>,
 }
 
 /// The rule by which regions choose between two copies of an item.
@@ -64,6 +66,7 @@ pub static USERS: Replicated = Replicated {
     rule: Rule::Parts,
     chained: false,
     erasure: Erasure::Tombstone,
+    ttl: None,
 };
 
 /// Conflicts.
@@ -75,12 +78,18 @@ pub static RECEIPTS: Replicated = rows(table::RECEIPTS, Log::Receipts, false);
 /// Security events.
 pub static AUDIT: Replicated = rows(table::AUDIT, Log::Audit, true);
 
+/// Events for companies. Their partition key is not a user but a block of a company's events
+/// (`umoja_store::events::block_id`), except for the rows that say which changes already have events.
+pub static EVENTS: Replicated =
+    Replicated { ttl: Some(attribute::EXPIRES_AT), ..rows(table::EVENTS, Log::Events, false) };
+
 /// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones
 /// decide about the other tables.
-pub static ALL: [&Replicated; 4] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT];
+pub static ALL: [&Replicated; 5] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS];
 
 const fn rows(name: &'static str, log: Log, chained: bool) -> Replicated {
-    Replicated { name, sort_key: attribute::KEY, rule: Rule::PutIfAbsent(log), chained, erasure: Erasure::Kept }
+    let (rule, erasure) = (Rule::PutIfAbsent(log), Erasure::Kept);
+    Replicated { name, sort_key: attribute::KEY, rule, chained, erasure, ttl: None }
 }
 
 impl Log {
@@ -90,6 +99,7 @@ impl Log {
             Self::Journal => &JOURNAL,
             Self::Receipts => &RECEIPTS,
             Self::Audit => &AUDIT,
+            Self::Events => &EVENTS,
         }
     }
 }

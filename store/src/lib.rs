@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod deployment;
 pub mod derive;
 pub mod digest;
+pub mod events;
 pub mod faulty;
 pub mod identifiers;
 pub mod inbox;

@@ -113,7 +113,7 @@ impl Caller {
         RequestClaims {
             iss: self.id.clone(),
             aud: to.base_url.clone(),
-            path: format!("/v1/users/{operation}"),
+            path: crate::operations::path(operation),
             iat: now_secs,
             exp: now_secs + 60,
             jti: format!("{}-{number}", self.id),

@@ -6,7 +6,15 @@ use schemars::SchemaGenerator;
 use serde_json::{Map, Value};
 
 /// The beginning of every operation's path.
-const BEFORE: &str = "/v1/users/";
+const BEFORE: &str = "/v1/";
+/// What follows it in the paths of operations on users, whose names are without it.
+const USERS: &str = "users/";
+
+/// The path of an operation, by its name.
+pub fn path(operation: &str) -> String {
+    let users = if operation.starts_with("events/") { "" } else { USERS };
+    format!("{BEFORE}{users}{operation}")
+}
 
 /// The operations, as [`crate::caller::Caller::call`] names them.
 pub fn all() -> Vec<&'static str> {
@@ -20,7 +28,8 @@ pub fn that_take(body: &Value) -> Vec<&'static str> {
 }
 
 fn name(path: &'static str) -> &'static str {
-    path.strip_prefix(BEFORE).expect("every operation is about users")
+    let name = path.strip_prefix(BEFORE).expect("every operation is of this version of the API");
+    name.strip_prefix(USERS).unwrap_or(name)
 }
 
 /// The names of all members of all bodies.

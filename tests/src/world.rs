@@ -150,6 +150,15 @@ impl World {
         records
     }
 
+    /// Makes the events of all changes in every region's stream, and returns how many. A world makes none by itself.
+    pub async fn feed(&self) -> usize {
+        let mut made = 0;
+        for region in &self.regions {
+            made += feed_of(region).await;
+        }
+        made
+    }
+
     /// One round of all background work: streams, retries, repairs.
     pub async fn round(&self) -> Round {
         let mut round = Round { records: self.deliver().await, ..Round::default() };
@@ -321,6 +330,18 @@ impl World {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the events of all changes in one region's stream, or of those before the change that fails.
+async fn feed_of(region: &WorldRegion) -> usize {
+    let mut made = 0;
+    loop {
+        let fed = region.pump.feed().await.expect("a change log can be read");
+        made += fed.outcome.made;
+        if fed.outcome.records == 0 || fed.outcome.failed.is_some() {
+            return made;
+        }
     }
 }
 

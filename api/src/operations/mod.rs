@@ -6,6 +6,7 @@ mod authenticate;
 mod erase;
 mod erasure;
 mod export;
+mod list_events;
 mod lookup;
 mod members;
 mod merge;
@@ -51,6 +52,7 @@ operations! {
     export::Export,
     merge::Merge,
     unmerge::Unmerge,
+    list_events::ListEvents,
 }
 
 /// Every operation as data. The schemas of bodies and of answers refer to definitions of their generators.

@@ -8,6 +8,7 @@ mod deliver;
 mod demo;
 mod digest;
 mod doctor;
+mod events;
 #[cfg(test)]
 mod examples;
 mod export;
@@ -70,6 +71,7 @@ enum Command {
     Serve(serve::Serve),
     Region(region::Command),
     Audit(audit::Command),
+    Events(events::Command),
     Company(company::Command),
     Source(source::Command),
     Conflicts(conflicts::Command),
@@ -134,6 +136,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Serve(serve) => serve.run(output).await,
         Command::Region(region) => region.run(output).await,
         Command::Audit(audit) => audit.run(output).await,
+        Command::Events(events) => events.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Source(source) => source.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use umoja_reconciler::AntiEntropySettings;
 
-pub use self::region::{Reconciled, RegionPump, Step};
+pub use self::region::{Fed, Reconciled, RegionPump, Step};
 
 /// How long an anti-entropy run lasts until its checkpoint, and how often it is checked whether a pass is due.
 const ANTI_ENTROPY_RUN: Duration = Duration::from_secs(2);
@@ -24,6 +24,9 @@ const ANTI_ENTROPY_PAUSE: Duration = Duration::from_millis(10);
 const MEASURE: Duration = Duration::from_secs(10);
 /// How often the inbox is searched for events that wait without a message.
 const RING_AGAIN: Duration = Duration::from_mins(1);
+
+/// How often expired events are searched and deleted.
+const DROP_EVENTS: Duration = Duration::from_hours(1);
 
 /// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +65,16 @@ impl Pump {
             let stream = Arc::clone(&region);
             let stopped = stop.subscribe();
             tasks.spawn(async move { stream.stream(settings.poll, stopped).await });
+            if region.feeds() {
+                let (feed, stopped) = (Arc::clone(&region), stop.subscribe());
+                tasks.spawn(async move { feed.make_events(settings.poll, stopped).await });
+            }
+            let events = Arc::clone(&region);
+            tasks.spawn(every(DROP_EVENTS, stop.subscribe(), async move || {
+                if let Err(error) = events.drop_expired_events().await {
+                    tracing::warn!(region = %events.region(), %error, "expired events were not deleted");
+                }
+            }));
             for position in 0..region.home().peers.len() {
                 let retries = Arc::clone(&region);
                 tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {

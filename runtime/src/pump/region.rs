@@ -10,15 +10,15 @@ use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
-    merge_users, repair_keys,
+    drop_expired_events, merge_users, repair_keys,
 };
-use umoja_replicator::{BatchOutcome, Replicator};
+use umoja_replicator::{BatchOutcome, Feed, FeedOutcome, Replicator};
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::{Change, Home, Peer};
 
-use crate::backlog::{Backlog, CURSOR, LagThresholds};
+use crate::backlog::{Backlog, CURSOR, FEED_CURSOR, LagThresholds};
 use crate::record;
 
 /// The most changes of one step: as many as one Lambda invocation handles.
@@ -40,6 +40,8 @@ pub struct RegionPump {
     home: Home,
     sealer: Arc<Sealer>,
     replicator: Replicator,
+    feed: Feed,
+    feeds: bool,
     ingest: Option<Worker>,
 }
 
@@ -50,6 +52,15 @@ pub struct Step {
     pub position: u64,
     /// The result of the batch.
     pub outcome: BatchOutcome,
+}
+
+/// The result of one step of [`RegionPump::feed`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Fed {
+    /// The position in the change log after the step: all changes up to it have their events.
+    pub position: u64,
+    /// The result of the batch.
+    pub outcome: FeedOutcome,
 }
 
 /// The result of one step of [`RegionPump::reconcile`].
@@ -66,7 +77,20 @@ pub struct Reconciled {
 impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
-        Self { store, replicator: Replicator::new(home.clone()), home, sealer, ingest: None }
+        let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest: None }
+    }
+
+    /// The same work without making events, as long as the region may lack events that it has made: while it is
+    /// backfilled or compared.
+    #[must_use]
+    pub fn without_feed(self) -> Self {
+        Self { feeds: false, ..self }
+    }
+
+    /// True if it makes events.
+    pub(super) const fn feeds(&self) -> bool {
+        self.feeds
     }
 
     /// The same work, and that of applying the events of sources.
@@ -104,15 +128,26 @@ impl RegionPump {
     async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
         let changes = self.store.changes(position, BATCH)?;
         let outcome = self.replicator.handle(&changes).await;
-        let handled = handled(&changes, &outcome);
+        let handled = handled(&changes, outcome.failed.as_deref());
         record::replicated(outcome.sent, outcome.queued);
         record::quarantined(outcome.quarantined);
         if outcome.sent > 0 {
             self.record_lags(handled);
         }
-        // The store's sequences are decimal numbers.
-        let position = handled.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
-        Ok(Step { position, outcome })
+        Ok(Step { position: after(position, handled), outcome })
+    }
+
+    /// Makes the events of the next batch of the change log and stores its position, which never passes a change whose
+    /// events were not made.
+    pub async fn feed(&self) -> Result<Fed, StoreError> {
+        let position = self.store.cursor(FEED_CURSOR).await?;
+        let changes = self.store.changes(position, BATCH)?;
+        let outcome = self.feed.handle(&changes).await;
+        let fed = Fed { position: after(position, handled(&changes, outcome.failed.as_deref())), outcome };
+        if fed.position > position {
+            self.store.advance_cursor(FEED_CURSOR, fed.position).await?;
+        }
+        Ok(fed)
     }
 
     fn record_lags(&self, handled: &[Change]) {
@@ -184,6 +219,14 @@ impl RegionPump {
         }
     }
 
+    /// Deletes the events that have expired. Returns how many.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn drop_expired_events(&self) -> Result<u64, StoreError> {
+        drop_expired_events(&self.home).await
+    }
+
     /// Compares the region with each of its peers and with its derived tables, and repairs what differs, until all
     /// comparisons are done or the time is `until`.
     pub async fn anti_entropy(&self, settings: &AntiEntropySettings, until: Millis) -> Vec<AntiEntropyRun> {
@@ -229,6 +272,37 @@ impl RegionPump {
             all.changes += removed.changes;
             if !removed.may_have_more(HOUSEKEEP) {
                 return Ok(all);
+            }
+        }
+    }
+
+    /// Makes events until stopped. Wakes like [`RegionPump::stream`].
+    pub(super) async fn make_events(&self, poll: Duration, mut stop: watch::Receiver<bool>) {
+        let (mut position, mut back_off) = (0, BACK_OFF.0);
+        while !*stop.borrow() {
+            let wait = match self.feed().await {
+                Ok(fed) if fed.outcome.failed.is_none() => {
+                    back_off = BACK_OFF.0;
+                    position = fed.position;
+                    if fed.outcome.records > 0 {
+                        continue;
+                    }
+                    poll
+                }
+                Ok(_) => back_off,
+                Err(error) => {
+                    tracing::error!(region = %self.region(), %error, "the change log cannot be read");
+                    back_off
+                }
+            };
+            let is_idle = wait == poll;
+            if !is_idle {
+                back_off = (back_off * 2).min(BACK_OFF.1);
+            }
+            tokio::select! {
+                () = self.store.wait_for_change(position), if is_idle => {}
+                () = sleep(wait) => {}
+                _ = stop.changed() => {}
             }
         }
     }
@@ -319,9 +393,15 @@ enum Progress {
 }
 
 /// The handled changes of a batch: all before the lowest record that failed.
-fn handled<'a>(changes: &'a [Change], outcome: &BatchOutcome) -> &'a [Change] {
-    match &outcome.failed {
+fn handled<'a>(changes: &'a [Change], failed: Option<&str>) -> &'a [Change] {
+    match failed {
         None => changes,
-        Some(failed) => changes.split(|change| change.sequence == *failed).next().unwrap_or_default(),
+        Some(failed) => changes.split(|change| change.sequence == failed).next().unwrap_or_default(),
     }
+}
+
+/// The position after the handled changes.
+fn after(position: u64, handled: &[Change]) -> u64 {
+    // The store's sequences are decimal numbers.
+    handled.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position)
 }

@@ -3,9 +3,11 @@
 
 mod answers;
 mod constraints;
+mod events;
 mod requests;
 
 pub use answers::*;
+pub use events::*;
 pub use requests::*;
 
 /// The members of bodies that are passwords. No other member is one, at any depth.

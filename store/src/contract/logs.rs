@@ -8,7 +8,7 @@ use umoja_schema::{Attribute, Log};
 
 use super::Tables;
 use super::sample::*;
-use crate::ports::RowPage;
+use crate::ports::{Commit, RowPage, Writes};
 
 pub async fn a_stored_row_is_never_replaced(t: Tables) {
     let first = row(user(1), "a");
@@ -134,4 +134,17 @@ pub async fn one_of_many_concurrent_appends_of_a_row_succeeds(t: Tables) {
     let winners: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
     assert_eq!(winners.len(), 1);
     assert_eq!(t.logs.rows(Log::Audit, user(1)).await, Ok(winners));
+}
+
+pub async fn new_rows_alone_are_written_together_and_once(t: Tables) {
+    let new = |keys: &[&str]| {
+        let new_rows = keys.iter().map(|key| (Log::Events, row(user(1), key))).collect();
+        Writes { new_rows, ..Writes::default() }
+    };
+    assert_eq!(t.users.commit(&new(&["a", "b"])).await, Ok(Commit::Done));
+    assert_eq!(t.users.commit(&new(&["b", "c"])).await, Ok(Commit::Conflict { stored: vec![] }));
+    assert_eq!(t.logs.row(Log::Events, user(1), "c").await, Ok(None));
+    assert_eq!(t.users.commit(&new(&["c"])).await, Ok(Commit::Done));
+    assert_eq!(t.users.commit(&new(&["c"])).await, Ok(Commit::Conflict { stored: vec![] }));
+    assert_eq!(t.logs.rows(Log::Events, user(1)).await, Ok(["a", "b", "c"].map(|key| row(user(1), key)).to_vec()));
 }

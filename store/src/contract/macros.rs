@@ -144,6 +144,7 @@ macro_rules! logs_contract {
             a_scan_of_an_empty_log_ends_immediately,
             a_scan_returns_every_row_once_with_any_page_size,
             one_of_many_concurrent_appends_of_a_row_succeeds,
+            new_rows_alone_are_written_together_and_once,
         }
     };
 }

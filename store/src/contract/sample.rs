@@ -19,6 +19,7 @@ pub static SAMPLE: Replicated = Replicated {
     rule: Rule::NewestWins,
     chained: false,
     erasure: Erasure::Deleted,
+    ttl: None,
 };
 
 /// The replicated tables of a deployment, and [`SAMPLE`].

@@ -3,7 +3,7 @@ use umoja_schema::{Log, LogRow, UserId};
 
 use super::StoreError;
 
-/// The append-only tables of one region (`journal`, `receipts`, `audit`).
+/// The append-only tables of one region (`journal`, `receipts`, `audit`, `events`).
 #[async_trait]
 pub trait Logs: Send + Sync {
     /// Stores a row if its (user, key) is absent, and returns whether it did. A new row appears in the region's stream.
@@ -18,8 +18,8 @@ pub trait Logs: Send + Sync {
     /// The last row of a user whose key begins with `prefix`, in the order of the keys.
     async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError>;
 
-    /// Deletes a row if it exists. Only rows of the audit trail are ever deleted, once they are past the retention
-    /// period. The deletion does not appear in the region's stream.
+    /// Deletes a row if it exists. Only rows of the audit trail and events are ever deleted, once they are past their
+    /// retention period. The deletion does not appear in the region's stream.
     async fn drop_row(&self, log: Log, user: UserId, key: &str) -> Result<(), StoreError>;
 
     /// Rows of all users, in the order of the adapter, starting after `after`. The page may omit a row that is appended

@@ -24,6 +24,7 @@ pub struct Secrets {
     user_ids: MacKey,
     requests: MacKey,
     resets: MacKey,
+    event_cursors: MacKey,
     audit: AuditKey,
     rows: WrappingKey,
     inbox: MacKey,
@@ -72,6 +73,7 @@ impl Secrets {
             user_ids: MacKey::derive(derivation.expose(), "umoja/1/user-ids"),
             requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
             resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
+            event_cursors: MacKey::derive(derivation.expose(), "umoja/1/event-cursors"),
             audit: AuditKey::derive(derivation.expose()),
             rows: wrapping_key(&derivation, "umoja/1/rows"),
             inbox: MacKey::derive(derivation.expose(), "umoja/1/inbox"),
@@ -143,6 +145,16 @@ impl Secrets {
     /// True if `tag` is the tag of these parts, compared in constant time.
     pub fn is_reset_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
         self.resets.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
+    }
+
+    /// The tag of a cursor of events. It is the same in every region, and no rotation of other secrets changes it.
+    pub fn event_cursor_tag(&self, parts: &[&str]) -> [u8; 32] {
+        self.event_cursors.tag(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// True if `tag` is the tag of these parts, compared in constant time.
+    pub fn is_event_cursor_tag(&self, parts: &[&str], tag: &[u8]) -> bool {
+        self.event_cursors.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
     }
 
     /// The key that makes and checks rows of the audit trail.

@@ -127,6 +127,22 @@ const ROWS: [[&str; 3]; 45] = [
         "any live version verifies; items are proved again; old versions are retired on request",
         "N-1 beside N, an older backup, a removed region and a KMS that is out lose nothing",
     ],
+    [
+        "events for companies lost, doubled or out of order",
+        "an event takes its number in the transaction that stores it; a reader stops at a gap; a cursor is a vector",
+        "regions cut, functions killed at any await, cursors carried between regions: the consumer ends with what the \
+         stores say",
+    ],
+    [
+        "a region's events arrive after three days, out of order",
+        "the reader waits at the gap of that region, and goes on with the others",
+        "none missed, none read twice",
+    ],
+    [
+        "a region that has lost events makes others",
+        "another epoch begins after a backfill or a restore",
+        "no number means two events; consumers ahead and behind read the new ones",
+    ],
 ];
 
 /// Rows that no test shows yet. The list only shrinks: a row with a test may not be listed.

@@ -4,6 +4,7 @@ mod anti_entropy;
 mod audit;
 mod away;
 mod delivery;
+mod feed;
 mod join;
 mod keys;
 mod kills;

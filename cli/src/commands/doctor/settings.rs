@@ -11,7 +11,11 @@ use umoja_store::ports::StoreError;
 use crate::deployment::{DeployedRegion, Regions, names};
 
 /// The settings that are proved, that every region holds, and that count their changes.
-const PROVED: [(&str, &str); 2] = [(setting::REGIONS, "the list of regions"), (setting::AUDIT, "the audit retention")];
+const PROVED: [(&str, &str); 3] = [
+    (setting::REGIONS, "the list of regions"),
+    (setting::AUDIT, "the audit retention"),
+    (setting::EVENTS, "the retention of events"),
+];
 
 /// What one region holds.
 struct Written {

@@ -15,7 +15,7 @@ use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::keyring::MAX_WRAPPED_KEYS;
 use umoja_store::{RegionEntry, RegionState, RegionsDocument};
 
-use super::change::{Pace, find, newest_list, note_unreadable, on_its_way, replicate_documents, serving};
+use super::change::{Pace, begin_events, find, newest_list, note_unreadable, on_its_way, replicate_documents, serving};
 use crate::CliError;
 use crate::commands::deliver::Delivery;
 use crate::commands::jobs::Listed;
@@ -221,6 +221,7 @@ impl Add {
             return Err(no_source(target));
         }
         let copied = backfill.from(&sources, false).await?;
+        begin_events(regions, target).await?;
         note_unreadable(copied.unreadable);
         Ok(copied)
     }

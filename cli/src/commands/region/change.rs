@@ -7,6 +7,7 @@ use umoja_reconciler::jobs::Worker;
 use umoja_schema::{Company, IngestSource, Millis, Region};
 use umoja_store::audit::Retention;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
+use umoja_store::events::{EventRetention, begin_epoch};
 use umoja_store::{Home, RegionsDocument};
 
 use crate::commands::audit;
@@ -117,7 +118,8 @@ async fn newest_of_serving<D: Document>(regions: &Regions, new: &DeployedRegion)
 pub(super) async fn replicate_documents(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
     replicate::<Company>(regions, new).await?;
     replicate::<IngestSource>(regions, new).await?;
-    replicate_retention(regions, new).await
+    replicate_retention(regions, new).await?;
+    replicate_event_retention(regions, new).await
 }
 
 /// Replicates the documents of a kind, with the changes made meanwhile. A later change of a document is written there
@@ -146,6 +148,26 @@ async fn replicate_retention(regions: &Regions, new: &DeployedRegion) -> Result<
         return Ok(());
     }
     retention.put(registry).await.map_err(|source| new.failed(source))
+}
+
+/// Brings the setting of how long events are kept to a region. Most deployments have none.
+async fn replicate_event_retention(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    let failed = |source| new.failed(source);
+    let own = EventRetention::load(&*new.home.registry).await.map_err(failed)?;
+    let mut newest = own;
+    for region in regions.list.iter().filter(|region| region.state.serves()) {
+        if let Ok(retention) = EventRetention::load(&*region.home.registry).await {
+            newest = newest.merged(&retention);
+        }
+    }
+    if newest == own { Ok(()) } else { newest.put(&*new.home.registry).await.map_err(failed) }
+}
+
+/// Begins another epoch of a region's events, after the region may have lost some that it had made.
+pub(super) async fn begin_events(regions: &Regions, name: &Region) -> Result<(), CliError> {
+    let region = find(regions, name)?;
+    let begun = begin_epoch(&*region.home.checkpoints, regions.clock.now(), 0).await;
+    begun.map(drop).map_err(|source| region.failed(source))
 }
 
 /// Reports items that no region can read. They keep no region from serving.

@@ -12,7 +12,8 @@ use umoja_schema::{Millis, Region};
 use umoja_store::{RegionState, RegionsDocument};
 
 use super::change::{
-    Pace, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_documents, serving,
+    Pace, begin_events, deadline, find, newest_list, note_unreadable, on_its_way, reject_last, replicate_documents,
+    serving,
 };
 use crate::CliError;
 use crate::commands::target::{Place, Target, connect, no_region};
@@ -238,7 +239,9 @@ impl Thaw {
     async fn receive(&self, regions: &Regions, since: Millis, repairs: Repairs) -> Result<BackfillReport, CliError> {
         let (worker, target) = (self.pace.worker(regions), &self.name);
         let backfill = BackfillJob { worker, target, since, derives: true, repairs, reads_all: false };
-        Ok(backfill.from(&serving(regions, target)?, false).await?)
+        let came = backfill.from(&serving(regions, target)?, false).await?;
+        begin_events(regions, target).await?;
+        Ok(came)
     }
 }
 

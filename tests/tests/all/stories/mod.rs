@@ -8,6 +8,7 @@ mod description;
 #[cfg(feature = "aws")]
 mod dynamodb;
 mod erase;
+mod events;
 mod export;
 mod faults;
 mod idempotency;

@@ -1,0 +1,32 @@
+//! What a write changes, by names, for the feed: see [`umoja_schema::events`].
+
+use umoja_schema::{AccountStatus, LinkState, Notice, Noticed, Part, PartRecord};
+
+use crate::audit::events;
+use crate::person::{Change, Stored};
+
+/// What replacing a user's profile part changes.
+pub(crate) fn of_change(before: &Stored, after: &Change) -> Noticed {
+    let mut notices = Noticed::of_events(after.id, Part::Profile, &events(before, after));
+    notices.push(Notice::Profile(before.identity.profile.changed_fields(&after.identity.profile)));
+    Noticed::new(notices)
+}
+
+/// What replacing a user's credentials part changes. A new hash of the same password sets no password.
+pub(crate) fn of_credentials(before: &PartRecord, status: AccountStatus, sets_password: bool) -> Noticed {
+    let notice = match status {
+        AccountStatus::Disabled => Notice::Disabled,
+        AccountStatus::Active => Notice::Enabled,
+    };
+    let changed = (before.status() != Some(status)).then_some(notice);
+    Noticed::new(changed.into_iter().chain(sets_password.then_some(Notice::Credentials)))
+}
+
+/// What the parts of a new user say. A user may be imported as a disabled or suspended one.
+pub(crate) fn of_new(profile: &PartRecord, credentials: &PartRecord) -> (Noticed, Noticed) {
+    let links = profile.profile_facts().into_iter().flat_map(|facts| &facts.links);
+    let suspended = links.filter(|(_, link)| link.state == LinkState::Suspended);
+    let suspended = suspended.map(|(company, _)| Notice::Suspended(company.clone()));
+    let disabled = (credentials.status() == Some(AccountStatus::Disabled)).then_some(Notice::Disabled);
+    (Noticed::new([Notice::Registered].into_iter().chain(suspended)), Noticed::new(disabled))
+}

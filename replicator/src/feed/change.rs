@@ -1,0 +1,174 @@
+//! What a record of the stream says about a user, and whom it concerns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use umoja_schema::names::{attribute, table};
+use umoja_schema::{
+    Attribute, CompanyId, Item, Log, LogRow, Notice, Noticed, Part, PartRecord, RecordVersion, UserId, Version,
+};
+use umoja_store::person::{PersonError, PersonParts, read};
+use umoja_store::ports::StoreError;
+use umoja_store::{Change, Home};
+
+use crate::batch::{self, Unfit};
+
+/// The kind of the receipt that an erasure writes.
+const ERASE: &str = "erase";
+
+/// A write of the own region that events are made of.
+pub(super) struct Written {
+    /// The position of its record.
+    pub(super) sequence: String,
+    pub(super) user: UserId,
+    /// Names the change among all of the user.
+    pub(super) change: String,
+    pub(super) part: Part,
+    pub(super) version: Version,
+    notices: Vec<Notice>,
+    /// The companies that the user is linked to, as the write left it.
+    companies: BTreeSet<CompanyId>,
+}
+
+impl Written {
+    /// The write of a record; `None` if there is nothing to tell about it.
+    ///
+    /// # Errors
+    /// If the item cannot be verified now. One that is not genuine is left to the replicator, which quarantines it.
+    pub(super) async fn read(home: &Home, change: &Change) -> Result<Option<Self>, StoreError> {
+        let may_tell = match change.table.as_str() {
+            table::USERS => change.image.contains_key(attribute::NOTICED),
+            table::RECEIPTS => change.image.get(attribute::KIND) == Some(&ERASE.into()),
+            _ => false,
+        };
+        if !may_tell {
+            return Ok(None);
+        }
+        let item = match batch::read(home, change).await {
+            Ok(item) => item,
+            Err(Unfit::Unknown(error)) => return Err(error),
+            Err(Unfit::Echo | Unfit::Poison(_)) => return Ok(None),
+        };
+        let sequence = change.sequence.clone();
+        Ok(match item {
+            Item::Part(record) => Self::part(sequence, &record),
+            Item::Row(Log::Receipts, row) => Self::erasure(sequence, &row),
+            Item::Row(..) | Item::Versioned(_) => None,
+        })
+    }
+
+    fn part(sequence: String, record: &PartRecord) -> Option<Self> {
+        let notices = Noticed::in_part(record).notices().to_vec();
+        let links = record.profile_facts().map(|facts| facts.links.keys().cloned().collect());
+        (!notices.is_empty()).then(|| Self {
+            sequence,
+            user: record.id,
+            change: format!("{}#{}", record.part, record.version.hlc),
+            part: record.part,
+            version: record.version.clone(),
+            notices,
+            companies: links.unwrap_or_default(),
+        })
+    }
+
+    fn erasure(sequence: String, row: &LogRow) -> Option<Self> {
+        let Some(Attribute::L(companies)) = row.fields.get(attribute::COMPANIES) else { return None };
+        let company = |company: &Attribute| match company {
+            Attribute::S(id) => id.parse().ok(),
+            _ => None,
+        };
+        let version: Version = row.key.strip_prefix("erase#")?.parse().ok()?;
+        Some(Self {
+            sequence,
+            user: row.user,
+            change: format!("erased#{}", version.hlc),
+            part: Part::Profile,
+            version,
+            notices: vec![Notice::Erased],
+            companies: companies.iter().filter_map(company).collect(),
+        })
+    }
+
+    /// Whom the write concerns: the companies that are linked to any user of the person, as the region holds it now, and
+    /// those that the write names. A merge and an unmerge concern both persons.
+    pub(super) async fn found(&self, home: &Home) -> Result<Found<'_>, StoreError> {
+        let mut users = BTreeMap::from([(self.user, self.companies.clone())]);
+        let mut min_version = None;
+        let others = self.notices.iter().filter_map(Notice::other);
+        for id in std::iter::once(self.user).chain(others) {
+            if self.version.erased {
+                break;
+            }
+            for parts in person(home, id).await?.iter().flat_map(PersonParts::users) {
+                let facts = parts.profile.as_ref().and_then(|profile| Some((profile.id, profile.profile_facts()?)));
+                let Some((user, facts)) = facts else { continue };
+                users.entry(user).or_default().extend(facts.links.keys().cloned());
+                if user == self.user {
+                    min_version = parts.version().map(|version| self.at_least(version));
+                }
+            }
+        }
+        Ok(Found { written: self, users, min_version })
+    }
+
+    /// The version of the whole user, which is not older than the write.
+    fn at_least(&self, version: RecordVersion) -> String {
+        match self.part {
+            Part::Profile => RecordVersion { profile: version.profile.max(self.version.clone()), ..version },
+            Part::Credentials => {
+                RecordVersion { credentials: version.credentials.max(self.version.clone()), ..version }
+            }
+        }
+        .to_string()
+    }
+}
+
+/// The person of a user. A person that is too large is told about as far as the write itself names companies.
+async fn person(home: &Home, id: UserId) -> Result<Option<PersonParts>, StoreError> {
+    match read(&*home.own.users, id, &BTreeSet::new()).await {
+        Ok(person) => Ok(person),
+        Err(PersonError::TooLarge(error)) => {
+            tracing::warn!(user = %id, %error, "a change of a person that is too large is told to its own companies");
+            Ok(None)
+        }
+        // The write itself was verified. What else cannot be read now says nothing about companies.
+        Err(PersonError::Store(StoreError::Unreadable(error))) => {
+            tracing::error!(user = %id, %error, "a user of a person cannot be read, and its companies are not told");
+            Ok(None)
+        }
+        Err(PersonError::Store(error)) => Err(error),
+    }
+}
+
+/// A write, and whom it concerns.
+pub(super) struct Found<'a> {
+    written: &'a Written,
+    /// The companies of each user of the person.
+    users: BTreeMap<UserId, BTreeSet<CompanyId>>,
+    min_version: Option<String>,
+}
+
+/// What one company is told about a write.
+pub(super) struct Told<'a> {
+    pub(super) written: &'a Written,
+    pub(super) company: CompanyId,
+    /// The user that the company is linked to: the one that changed, if it is linked to that.
+    pub(super) user: UserId,
+    pub(super) min_version: Option<String>,
+    pub(super) notices: Vec<Notice>,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn told(self) -> Vec<Told<'a>> {
+        let Self { written, users, min_version } = self;
+        let companies: BTreeSet<&CompanyId> = users.values().flatten().collect();
+        let told = |company: &CompanyId| {
+            let is_linked = |id: &UserId| users.get(id).is_some_and(|companies| companies.contains(company));
+            let user = if is_linked(&written.user) { written.user } else { *users.keys().find(|id| is_linked(id))? };
+            let concerns = |notice: &&Notice| notice.only().is_none_or(|only| only == company);
+            let notices: Vec<Notice> = written.notices.iter().filter(concerns).cloned().collect();
+            let min_version = min_version.clone();
+            (!notices.is_empty()).then(|| Told { written, company: company.clone(), user, min_version, notices })
+        };
+        companies.into_iter().filter_map(told).collect()
+    }
+}
