@@ -11,7 +11,7 @@
 //!   notices, unless the source may disable accounts or erase people.
 //! - **Unknown users.** The standing of a user that no part remembers is remembered as a [`Mark`](umoja_schema::Mark). A state that is older
 //!   than a deletion makes no user.
-//! - **Erased users** stay erased, whoever had registered them. No state of them makes a user again, until a company
+//! - **Erased users** stay erased, whichever company had registered them. No state of them makes a user again, until a company
 //!   registers the person.
 
 mod change;

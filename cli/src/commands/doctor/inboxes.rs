@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{IngestSource, SourceId};
+use umoja_schema::{IngestSource, Region, SourceId};
 
-use super::Unseen;
 use crate::commands::inbox::{self, Standing};
 use crate::deployment::{Regions, newest_of};
 
-/// The regions whose inbox cannot be read, and what needs attention in the others.
-pub(super) async fn look(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
+/// The regions whose inbox cannot be read, with the reason, and what needs attention in the others.
+pub(super) async fn look(regions: &Regions) -> (Vec<(Region, String)>, Vec<String>) {
     let answered = regions.rows::<IngestSource>().await;
     let newest: BTreeMap<&str, &IngestSource> = newest_of(answered.regions.iter().flat_map(|(_, rows)| rows));
     let standing = |id: &SourceId| Standing::of(newest.get(id.as_str()).copied());
@@ -17,9 +16,7 @@ pub(super) async fn look(regions: &Regions) -> (Vec<Unseen>, Vec<String>) {
     for region in &regions.list {
         match inbox::count(region, regions.clock.now()).await {
             Ok(counted) => attention.extend(inbox::attention(&counted, standing, region.name().as_str())),
-            Err(error) => {
-                unseen.push(Unseen { region: region.name().clone(), error: format!("its inbox: {error}") });
-            }
+            Err(error) => unseen.push((region.name().clone(), format!("its inbox: {error}"))),
         }
     }
     (unseen, attention)

@@ -115,9 +115,11 @@ impl Doctor {
         let (mut unseen, mut attention) = look_at_queues(&regions).await;
         let (closed, events) = inboxes::look(&regions).await;
         // A region that does not answer is named once.
-        unseen.extend(
-            closed.into_iter().filter(|one| !unseen.iter().any(|seen| seen.region == one.region)).collect::<Vec<_>>(),
-        );
+        for (region, error) in closed {
+            if !unseen.iter().any(|seen| seen.region == region) {
+                unseen.push(Unseen { region, error });
+            }
+        }
         attention.extend(events);
         attention.extend(regions.list.iter().filter_map(|region| status::unserved(region.name(), region.state)));
         attention.extend(settings::differences(&regions).await);

@@ -144,6 +144,7 @@ fn an_erased_person_is_known_by_an_address_at_an_older_account_only() {
     story(971, async |d| {
         let before = d.world.clock.now();
         let id = d.call(0, "register", json!({ "email": ADA })).await.ok(201).id();
+        d.world.clock.advance(1_000);
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         d.world.settle().await;
         let shop = shop(&d).await;
