@@ -217,17 +217,18 @@ async fn from_pool(feeder: &Feeder, user: &Listed, at: Millis, done: &mut Reconc
     };
     let is_ghost = matches!(change, Change::State { .. });
     let applied = feeder.apply(&IncomingChange { subject: user.subject.clone(), at, change }).await;
-    if is_ghost && !matches!(applied, Ok(Applied::Absent | Applied::Erased(_))) {
-        done.only_in_pool += 1;
-    }
     match applied {
         Ok(
             Applied::Created(_) | Applied::Matched(_) | Applied::Changed(_) | Applied::Unchanged(_) | Applied::Older(_),
-        ) => done.repaired += 1,
+        ) => {
+            done.only_in_pool += usize::from(is_ghost);
+            done.repaired += 1;
+        }
         Ok(_) => done.erased += 1,
         Err(failed) if failed.is_transient() => return Err(failed.into()),
         Err(failed) => {
             tracing::warn!(error = %failed, "a user of a pool cannot be made");
+            done.only_in_pool += usize::from(is_ghost);
             done.failed += 1;
         }
     }
