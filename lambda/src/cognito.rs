@@ -12,7 +12,7 @@ use umoja_api::openapi::MIN_PASSWORD_CHARS;
 use umoja_aws::Service;
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{PasswordKeys, Passwords};
-use umoja_ingest::cognito::{Cognito, Refusal, is_note};
+use umoja_ingest::cognito::{Cognito, TriggerError, is_note};
 use umoja_runtime::api::hasher;
 use umoja_runtime::aws::Needs;
 use umoja_runtime::region::{Build, Live, NotReady, Settings};
@@ -84,14 +84,14 @@ impl Triggers {
 /// Answers a trigger.
 ///
 /// # Errors
-/// [`Refusal`], which Cognito shows to the person.
+/// [`TriggerError`], which Cognito shows to the person.
 pub async fn handle(function: &Function<BuildCognito>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let answer = answer(&function.live, event.payload).await;
     function.metrics.write();
     Ok(answer?)
 }
 
-async fn answer(live: &Live<BuildCognito>, event: Value) -> Result<Value, Refusal> {
+async fn answer(live: &Live<BuildCognito>, event: Value) -> Result<Value, TriggerError> {
     let service = live.service().await;
     let reason = match &service {
         Ok(triggers) => match triggers.serving() {
@@ -101,7 +101,7 @@ async fn answer(live: &Live<BuildCognito>, event: Value) -> Result<Value, Refusa
         Err(reason) => reason.to_string(),
     };
     tracing::error!(reason, "not ready");
-    if is_note(&event) { Ok(event) } else { Err(Refusal::Unavailable) }
+    if is_note(&event) { Ok(event) } else { Err(TriggerError::Unavailable) }
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
         json!({ "userPoolId": "eu_1", "userName": "ann", "triggerSource": source, "request": { "userAttributes": {} } })
     }
 
-    async fn asked(state: Option<RegionState>, source: &str) -> Result<Value, Refusal> {
+    async fn asked(state: Option<RegionState>, source: &str) -> Result<Value, TriggerError> {
         let regions = Regions::new(&["eu", "us"]);
         if let Some(state) = state {
             regions.put(&document(&[("eu", state), ("us", Serving)])).await;
@@ -143,14 +143,14 @@ mod tests {
             let note = "PostAuthentication_Authentication";
             assert_eq!(asked(state, note).await, Ok(event(note)));
             for source in ["PreSignUp_SignUp", "TokenGeneration_Authentication"] {
-                assert_eq!(asked(state, source).await, Err(Refusal::Unavailable));
+                assert_eq!(asked(state, source).await, Err(TriggerError::Unavailable));
             }
         }
     }
 
     #[tokio::test]
-    async fn without_its_source_a_pool_is_refused() {
-        let refused = asked(Some(Serving), "PreSignUp_SignUp").await;
-        assert_eq!(refused, Err(Refusal::NotAllowed("there is no such source")));
+    async fn without_its_source_a_pool_is_rejected() {
+        let rejected = asked(Some(Serving), "PreSignUp_SignUp").await;
+        assert_eq!(rejected, Err(TriggerError::NotAllowed("there is no such source")));
     }
 }

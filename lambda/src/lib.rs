@@ -12,7 +12,7 @@
 //! | `ingest-worker` | SQS; schedule | applies the events of the inbox; rings again for those that wait |
 //! | `scim` | HTTP API (payload format 2.0) | the SCIM server, once the region serves |
 //! | `cognito` | Amazon Cognito, for each trigger of a user pool | [`umoja_ingest::cognito`]: sign-ups, tokens, migrations |
-//! | `reconcile-sources` | schedule | compares a user pool with the store, mends what only one of them has |
+//! | `reconcile-sources` | schedule | compares a user pool with the store, repairs what only one of them has |
 //!
 //! # Start
 //!

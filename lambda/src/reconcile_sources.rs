@@ -80,8 +80,8 @@ async fn compared(triggers: &Triggers, list: &dyn UserPool) -> Option<(u64, u64)
             }
             Some((only_in_pool, only_in_store))
         }
-        Err(refusal) => {
-            tracing::error!(%refusal, "the pool was not compared to its end");
+        Err(error) => {
+            tracing::error!(%error, "the pool was not compared to its end");
             None
         }
     }

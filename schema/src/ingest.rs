@@ -235,7 +235,7 @@ pub enum InboxState {
     Ignored,
     /// It cannot be applied. An operator can have it tried again.
     Parked,
-    /// A sign-up that nobody has confirmed yet. No worker applies it.
+    /// A sign-up that waits for its confirmation. No worker applies it.
     Open,
 }
 

@@ -214,7 +214,7 @@ pub mod pool_function {
     described! {
         /// Answers the triggers of the pool.
         COGNITO = "cognito";
-        /// Compares the pool with the store, by a schedule, and mends what only one of them has.
+        /// Compares the pool with the store, by a schedule, and repairs what only one of them has.
         RECONCILE_SOURCES = "reconcile-sources";
     }
 }

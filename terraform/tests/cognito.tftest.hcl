@@ -84,7 +84,7 @@ run "users_come_from_umoja" {
 
   assert {
     condition     = aws_cognito_user_pool.this.lambda_config[0].user_migration == aws_lambda_function.this["cognito"].arn && aws_cognito_user_pool.this.lambda_config[0].pre_sign_up == null && aws_cognito_user_pool.this.admin_create_user_config[0].allow_admin_create_user_only
-    error_message = "Only the trigger of a migration is set, and nobody signs up."
+    error_message = "Only the trigger of a migration is set, and no person signs up."
   }
   assert {
     condition     = aws_cognito_user_pool.this.lambda_config[0].pre_token_generation == aws_lambda_function.this["cognito"].arn && length(aws_cognito_user_pool.this.lambda_config[0].pre_token_generation_config) == 0

@@ -1,5 +1,5 @@
 //! A user pool of Amazon Cognito that feeds a company, as far as its triggers see it: it stores a confirmation before it
-//! calls the trigger of it, and makes nobody if the trigger before the sign-up fails.
+//! calls the trigger of it, and makes no user if the trigger before the sign-up fails.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use umoja_accounts::{Accounts, PasswordRules};
-use umoja_ingest::cognito::{CLAIM, Cognito, Reconciled, Refusal, UMOJA_ID};
+use umoja_ingest::cognito::{CLAIM, Cognito, Reconciled, TriggerError, UMOJA_ID};
 use umoja_schema::SourceKind;
 use umoja_schema::ingest::{self, PoolDirection};
 use umoja_store::ports::{Entropy, PoolPage, StoreError, UserPool};
@@ -83,7 +83,7 @@ impl Pool {
     ///
     /// # Errors
     /// If the store or the source does not allow it.
-    pub async fn reconcile(&self) -> Result<Reconciled, Refusal> {
+    pub async fn reconcile(&self) -> Result<Reconciled, TriggerError> {
         self.cognito.reconcile(self).await
     }
 
@@ -105,15 +105,15 @@ impl Pool {
     ///
     /// # Errors
     /// What the function answers.
-    pub async fn call(&self, event: Value) -> Result<Value, Refusal> {
+    pub async fn call(&self, event: Value) -> Result<Value, TriggerError> {
         self.cognito.handle(event).await
     }
 
     /// A person signs up. With `fails`, Cognito itself fails after its trigger.
     ///
     /// # Errors
-    /// What the trigger answers: Cognito makes nobody then.
-    pub async fn sign_up(&self, d: &Deployment, name: &str, email: &str, fails: bool) -> Result<(), Refusal> {
+    /// What the trigger answers: Cognito makes no user then.
+    pub async fn sign_up(&self, d: &Deployment, name: &str, email: &str, fails: bool) -> Result<(), TriggerError> {
         self.call(self.event("PreSignUp_SignUp", name, json!({ "email": email }))).await?;
         if !fails {
             self.add(d, name, email, false);
@@ -124,8 +124,8 @@ impl Pool {
     /// An administrator makes a user, whose address counts as verified.
     ///
     /// # Errors
-    /// What the trigger answers: Cognito makes nobody then.
-    pub async fn create(&self, d: &Deployment, name: &str, email: &str) -> Result<(), Refusal> {
+    /// What the trigger answers: Cognito makes no user then.
+    pub async fn create(&self, d: &Deployment, name: &str, email: &str) -> Result<(), TriggerError> {
         let attributes = json!({ "email": email, "email_verified": "true" });
         self.call(self.event("PreSignUp_AdminCreateUser", name, attributes)).await?;
         self.add(d, name, email, true);
@@ -153,7 +153,7 @@ impl Pool {
     ///
     /// # Errors
     /// What the trigger answers: the user stays confirmed.
-    pub async fn confirm(&self, name: &str) -> Result<(), Refusal> {
+    pub async fn confirm(&self, name: &str) -> Result<(), TriggerError> {
         let attributes = {
             let mut users = self.users();
             let user = users.get_mut(name).expect("a user of the pool");
@@ -167,7 +167,7 @@ impl Pool {
     ///
     /// # Errors
     /// What the trigger before the token answers: there is no token then.
-    pub async fn token(&self, name: &str) -> Result<String, Refusal> {
+    pub async fn token(&self, name: &str) -> Result<String, TriggerError> {
         let user = self.user(name).expect("a user of the pool");
         let event = self.event("TokenGeneration_Authentication", name, attributes(&user));
         let answer = self.call(event).await?;
@@ -179,7 +179,7 @@ impl Pool {
     ///
     /// # Errors
     /// What the trigger answers: the pool stays without the user.
-    pub async fn migrate(&self, d: &Deployment, name: &str, password: Option<&str>) -> Result<Value, Refusal> {
+    pub async fn migrate(&self, d: &Deployment, name: &str, password: Option<&str>) -> Result<Value, TriggerError> {
         let source = if password.is_some() { "UserMigration_Authentication" } else { "UserMigration_ForgotPassword" };
         let mut event = self.event(source, name, Value::Null);
         event["request"] = json!({ "password": password });
@@ -205,7 +205,7 @@ pub fn triggers(d: &Deployment, at: usize, provider: &Provider) -> Cognito {
     Cognito::new(accounts, region.hashing(region.secrets()), provider.source.id.clone())
 }
 
-/// What the pool tells of a user.
+/// What the pool says of a user.
 fn attributes(user: &PoolUser) -> Value {
     let status = if user.is_confirmed { "CONFIRMED" } else { "UNCONFIRMED" };
     let mut attributes = json!({

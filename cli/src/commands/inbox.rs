@@ -26,7 +26,7 @@ pub(super) struct Counts {
     pub(super) ignored: u64,
     /// Events that were applied, or handed to the home of the source.
     pub(super) done: u64,
-    /// Sign-ups in a user pool that nobody has confirmed, if there are any.
+    /// Sign-ups in a user pool that wait for their confirmation, if there are any.
     #[serde(skip_serializing_if = "is_none")]
     pub(super) open: u64,
     /// How long the oldest waiting event has waited, in milliseconds.

@@ -21,7 +21,7 @@ pub struct TriggerEvent {
 /// What has happened.
 #[derive(Debug)]
 pub enum Trigger {
-    /// Somebody wants to sign up, or an administrator makes a user.
+    /// A person wants to sign up, or an administrator makes a user.
     SignUp {
         /// The attributes that were given, none of them verified.
         attributes: Attributes,
@@ -41,7 +41,7 @@ pub enum Trigger {
         /// The version of the event, which says what the answer may change.
         version: TokenVersion,
     },
-    /// Somebody whom the pool does not know logs in, or wants to set another password.
+    /// A person whom the pool does not know logs in, or wants to set another password.
     Migration {
         /// The password. `None` if the person has forgotten it.
         password: Option<Password>,

@@ -4,24 +4,24 @@ use umoja_accounts::incoming::Holder;
 use umoja_schema::UserId;
 use umoja_schema::ingest::{InboxState, PoolDirection};
 
+use super::error::TriggerError;
 use super::event::{Attributes, TriggerEvent};
 use super::handler::{Admitted, Cognito};
 use super::migration::UMOJA_ID;
-use super::refusal::Refusal;
 
 impl Cognito {
     /// The user that has the pool's id. It is never the primary account of a merged person, so that a merge changes no
     /// token. A sign-up that is still open is completed first.
-    pub(super) async fn token(&self, parsed: &TriggerEvent, attributes: &Attributes) -> Result<UserId, Refusal> {
+    pub(super) async fn token(&self, parsed: &TriggerEvent, attributes: &Attributes) -> Result<UserId, TriggerError> {
         let admitted = self.admitted(parsed).await?;
         let feeder = self.feeder(&admitted);
         if admitted.direction == PoolDirection::ToPool {
-            let id = attributes.get(UMOJA_ID).and_then(|id| id.parse().ok()).ok_or(Refusal::NoUser)?;
+            let id = attributes.get(UMOJA_ID).and_then(|id| id.parse().ok()).ok_or(TriggerError::NoUser)?;
             return admits(feeder.linked(id).await?);
         }
         // Cognito issues no token to such a user.
         if attributes.get("cognito:user_status") == Some("UNCONFIRMED") {
-            return Err(Refusal::NoUser);
+            return Err(TriggerError::NoUser);
         }
         let subject = attributes.subject()?;
         let holder = feeder.holder(subject).await?;
@@ -34,7 +34,7 @@ impl Cognito {
 
     /// True if the user of a sign-up was not made yet. A user that was made and is gone was erased, and is not made
     /// again by a login.
-    async fn waits(&self, admitted: &Admitted, parsed: &TriggerEvent, subject: &str) -> Result<bool, Refusal> {
+    async fn waits(&self, admitted: &Admitted, parsed: &TriggerEvent, subject: &str) -> Result<bool, TriggerError> {
         let rows = self.rows(&admitted.known);
         let confirmed = admitted.known.confirmed_key(&parsed.pool, subject);
         Ok(match rows.state(&confirmed).await? {
@@ -45,9 +45,9 @@ impl Cognito {
     }
 }
 
-const fn admits(holder: Holder) -> Result<UserId, Refusal> {
+const fn admits(holder: Holder) -> Result<UserId, TriggerError> {
     match holder {
         Holder::User { id, may_log_in: true, .. } => Ok(id),
-        Holder::User { .. } | Holder::Erased | Holder::Unknown => Err(Refusal::NoUser),
+        Holder::User { .. } | Holder::Erased | Holder::Unknown => Err(TriggerError::NoUser),
     }
 }

@@ -12,8 +12,8 @@ use umoja_schema::{Actor, Company, Scope, SourceId, SourceKind, UserId};
 use umoja_store::Home;
 
 use super::answer::{with_claim, with_user};
+use super::error::TriggerError;
 use super::event::{Attributes, Trigger, TriggerEvent};
-use super::refusal::Refusal;
 use super::rows::Rows;
 use crate::accept::store;
 use crate::marks::InboxMarks;
@@ -59,9 +59,9 @@ impl Cognito {
     /// at any await.
     ///
     /// # Errors
-    /// [`Refusal`]: Cognito then makes no user, issues no token, or rejects the login. A login that is only noted never
+    /// [`TriggerError`]: Cognito then makes no user, issues no token, or rejects the login. A login that is only noted never
     /// fails.
-    pub async fn handle(&self, event: Value) -> Result<Value, Refusal> {
+    pub async fn handle(&self, event: Value) -> Result<Value, TriggerError> {
         let parsed = TriggerEvent::parse(&event);
         let is_note = is_note(&event);
         let answer = match parsed {
@@ -76,17 +76,17 @@ impl Cognito {
             }
             Err(error) => Err(error.into()),
         };
-        if let Err(refusal) = &answer {
-            let cause = match refusal {
-                Refusal::NotAllowed(cause) => cause,
+        if let Err(error) = &answer {
+            let cause = match error {
+                TriggerError::NotAllowed(cause) => cause,
                 _ => "",
             };
-            tracing::warn!(source = %self.source, %refusal, cause, "a trigger of a user pool is refused");
+            tracing::warn!(source = %self.source, %error, cause, "a trigger of a user pool is rejected");
         }
         answer
     }
 
-    async fn answer(&self, event: Value, parsed: &TriggerEvent) -> Result<Value, Refusal> {
+    async fn answer(&self, event: Value, parsed: &TriggerEvent) -> Result<Value, TriggerError> {
         match &parsed.trigger {
             Trigger::Other | Trigger::LoggedIn(_) | Trigger::PasswordReset(_) => Ok(event),
             Trigger::SignUp { attributes, by_admin } => {
@@ -109,42 +109,42 @@ impl Cognito {
     }
 
     /// The source, if it may do what an event asks for. The direction is that of the pool.
-    pub(super) async fn admitted(&self, parsed: &TriggerEvent) -> Result<Admitted, Refusal> {
+    pub(super) async fn admitted(&self, parsed: &TriggerEvent) -> Result<Admitted, TriggerError> {
         let admitted = self.admitted_pool().await?;
         if admitted.known.source.pool.as_ref().is_none_or(|pool| pool.id != parsed.pool) {
-            return Err(Refusal::NotAllowed("the event is of another pool"));
+            return Err(TriggerError::NotAllowed("the event is of another pool"));
         }
         let forgotten = matches!(parsed.trigger, Trigger::Migration { password: None });
         if admitted.direction == PoolDirection::ToPool && forgotten && !admitted.company.may(Scope::Reset) {
-            return Err(Refusal::NotAllowed(NO_SCOPE));
+            return Err(TriggerError::NotAllowed(NO_SCOPE));
         }
         Ok(admitted)
     }
 
     /// The source, if it has a pool, is not paused, and its company may do what the direction of the pool needs.
-    pub(super) async fn admitted_pool(&self) -> Result<Admitted, Refusal> {
+    pub(super) async fn admitted_pool(&self) -> Result<Admitted, TriggerError> {
         let home = self.home();
         let seen = self.sources.get(&*home.registry, &self.source, home.clock.now()).await?;
-        let seen = seen.ok_or(Refusal::NotAllowed("there is no such source"))?;
+        let seen = seen.ok_or(TriggerError::NotAllowed("there is no such source"))?;
         self.sources.remember(&seen);
         let known = seen.1;
         let source = &known.source;
         if source.kind != SourceKind::Cognito {
-            return Err(Refusal::NotAllowed("the source is of another kind"));
+            return Err(TriggerError::NotAllowed("the source is of another kind"));
         }
-        let direction = source.pool.as_ref().ok_or(Refusal::NotAllowed("the source has no pool"))?.direction;
+        let direction = source.pool.as_ref().ok_or(TriggerError::NotAllowed("the source has no pool"))?.direction;
         if !source.enabled {
-            return Err(Refusal::NotAllowed("the source is paused"));
+            return Err(TriggerError::NotAllowed("the source is paused"));
         }
         let company = home.registry.company(&source.company).await?;
         let company = company.filter(|company| company.enabled);
-        let company = Arc::new(company.ok_or(Refusal::NotAllowed("the company is absent or disabled"))?);
+        let company = Arc::new(company.ok_or(TriggerError::NotAllowed("the company is absent or disabled"))?);
         let needed = match direction {
             PoolDirection::FromPool => Scope::Register,
             PoolDirection::ToPool => Scope::Authenticate,
         };
         if !company.may(needed) {
-            return Err(Refusal::NotAllowed(NO_SCOPE));
+            return Err(TriggerError::NotAllowed(NO_SCOPE));
         }
         Ok(Admitted { known, company, direction })
     }
@@ -192,14 +192,14 @@ impl Cognito {
             let id = UserId::v7(now.0, home.entropy.array()).to_string();
             let payload = payload(source, attributes).into_bytes();
             store(home, &admitted.known, &Received { id, payload }, now).await?;
-            Ok::<_, Refusal>(())
+            Ok::<_, TriggerError>(())
         };
-        if let Err(refusal) = within(NOTE, noted).await {
-            let cause = match &refusal {
-                Refusal::NotAllowed(cause) => cause,
+        if let Err(error) = within(NOTE, noted).await {
+            let cause = match &error {
+                TriggerError::NotAllowed(cause) => cause,
                 _ => "",
             };
-            tracing::warn!(source = %self.source, %refusal, cause, "a login is not noted");
+            tracing::warn!(source = %self.source, %error, cause, "a login is not noted");
         }
     }
 }
@@ -215,6 +215,6 @@ pub(super) fn payload(source: &str, attributes: &Attributes) -> String {
     json!({ "triggerSource": source, "request": { "userAttributes": attributes.to_value() } }).to_string()
 }
 
-async fn within<T>(most: Duration, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    tokio::time::timeout(most, work).await.unwrap_or(Err(Refusal::Unavailable))
+async fn within<T>(most: Duration, work: impl Future<Output = Result<T, TriggerError>>) -> Result<T, TriggerError> {
+    tokio::time::timeout(most, work).await.unwrap_or(Err(TriggerError::Unavailable))
 }

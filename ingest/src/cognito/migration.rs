@@ -7,9 +7,9 @@ use umoja_schema::IdentifierKind;
 use umoja_schema::api::Selector;
 use umoja_schema::ingest::PoolDirection;
 
+use super::error::TriggerError;
 use super::event::{Password, TriggerEvent};
 use super::handler::{Admitted, Cognito};
-use super::refusal::Refusal;
 
 /// The attribute of a pool that has Umoja's id. Only this function may set it: no client may write it.
 pub const UMOJA_ID: &str = "custom:umoja_id";
@@ -26,10 +26,10 @@ impl Cognito {
         &self,
         parsed: &TriggerEvent,
         password: Option<&Password>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    ) -> Result<Map<String, Value>, TriggerError> {
         let admitted = self.admitted(parsed).await?;
         if admitted.direction == PoolDirection::FromPool {
-            return Err(Refusal::NotAllowed("the users of the pool do not come from Umoja"));
+            return Err(TriggerError::NotAllowed("the users of the pool do not come from Umoja"));
         }
         let selector = selector(parsed.user_name.as_str());
         let person = match password {
@@ -44,39 +44,39 @@ impl Cognito {
         admitted: &Admitted,
         selector: Selector,
         password: &Password,
-    ) -> Result<Person, Refusal> {
+    ) -> Result<Person, TriggerError> {
         let password = umoja_crypto::Password::attempt(password.as_str());
         // Cognito does not say where the person is.
         let origin = Origin { ip: None, device: None };
         let attempt = Authenticate { selector, password, origin };
         match attempt.run(self.accounts(), &self.context(admitted)).await {
             Ok(Some(person)) => Ok(*person),
-            Ok(None) | Err(Error::Locked { .. } | Error::Invalid { .. }) => Err(Refusal::WrongPassword),
+            Ok(None) | Err(Error::Locked { .. } | Error::Invalid { .. }) => Err(TriggerError::WrongPassword),
             Err(error) => {
                 tracing::warn!(%error, "a password is not checked");
-                Err(Refusal::Unavailable)
+                Err(TriggerError::Unavailable)
             }
         }
     }
 
-    async fn with_address(&self, admitted: &Admitted, selector: &Selector) -> Result<Person, Refusal> {
+    async fn with_address(&self, admitted: &Admitted, selector: &Selector) -> Result<Person, TriggerError> {
         let unavailable = |error| {
             tracing::warn!(%error, "a user is not looked up");
-            Refusal::Unavailable
+            TriggerError::Unavailable
         };
         let accounts = self.accounts();
         let found = match accounts.find(&self.context(admitted), selector).await {
             Err(Error::Invalid { .. }) => None,
             found => found.map_err(unavailable)?,
         };
-        let Some(parts) = found else { return Err(Refusal::WrongPassword) };
-        let person = accounts.reader().open(parts).await.map_err(unavailable)?.ok_or(Refusal::WrongPassword)?;
+        let Some(parts) = found else { return Err(TriggerError::WrongPassword) };
+        let person = accounts.reader().open(parts).await.map_err(unavailable)?.ok_or(TriggerError::WrongPassword)?;
         let linked = self.feeder(admitted).linked(person.primary.id()).await?;
         let shown = person.view();
         let is_reachable = [shown.email_verified, shown.phone_number_verified].contains(&Some(true));
         match linked {
             Holder::User { may_log_in: true, .. } if is_reachable => Ok(person),
-            _ => Err(Refusal::WrongPassword),
+            _ => Err(TriggerError::WrongPassword),
         }
     }
 }

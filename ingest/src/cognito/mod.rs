@@ -2,10 +2,10 @@
 //! (<https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html>).
 //!
 //! Cognito stores a user as confirmed before it calls the trigger of the confirmation, so an error there undoes nothing.
-//! Only the trigger before the sign-up refuses. So that neither side has a user whom the other does not have:
+//! Only the trigger before the sign-up rejects. So that neither side has a user whom the other does not have:
 //!
 //! - **Before the sign-up** a sealed row is written into the inbox, and nothing else: no user, and no claim on an
-//!   address. If nobody confirms, the row expires.
+//!   address. Without a confirmation, the row expires.
 //! - **After the confirmation** the verified attributes are stored first and applied then, by the rule of
 //!   [`umoja_accounts::incoming`]. What cannot be applied now stays in the inbox, and the worker applies it.
 //! - **Before a token** is issued, the user that has the pool's id is looked up. If the sign-up is still open, it is
@@ -16,21 +16,21 @@
 //!
 //! - [`TriggerEvent`] is what Cognito says: pure parsing.
 //! - [`Cognito`] is the rule.
-//! - [`Refusal`] is why Cognito gets an error.
+//! - [`TriggerError`] is why Cognito gets an error.
 
 mod answer;
+mod error;
 mod event;
 mod gate;
 mod handler;
 mod migration;
 mod reconcile;
-mod refusal;
 mod rows;
 mod sign_up;
 
 pub use self::answer::CLAIM;
+pub use self::error::TriggerError;
 pub use self::event::{Attributes, TokenVersion, Trigger, TriggerEvent};
 pub use self::handler::{Cognito, is_note};
 pub use self::migration::UMOJA_ID;
 pub use self::reconcile::Reconciled;
-pub use self::refusal::Refusal;

@@ -9,9 +9,9 @@ use umoja_schema::ingest::PoolDirection;
 use umoja_schema::{BlindIndex, IdentifierKind, Identity, Millis, Part, PartRecord};
 use umoja_store::ports::UserPool;
 
+use super::error::TriggerError;
 use super::handler::{Admitted, Cognito};
 use super::migration::UMOJA_ID;
-use super::refusal::Refusal;
 use crate::providers::cognito;
 
 /// How many parts are read at a time.
@@ -37,11 +37,11 @@ pub struct Reconciled {
     pub erased: usize,
     /// Users who are disabled in the pool and were active in the store, or the other way round.
     pub other_standing: usize,
-    /// Differences that were mended.
-    pub mended: usize,
-    /// Differences that could not be mended, and users that could not be read.
+    /// Differences that were repaired.
+    pub repaired: usize,
+    /// Differences that could not be repaired, and users that could not be read.
     pub failed: usize,
-    /// True if so many users have left the pool that none of them was suspended.
+    /// True if more users have left the pool than are believed, so that none of them was suspended.
     pub is_held: bool,
 }
 
@@ -56,12 +56,12 @@ struct Listed {
 }
 
 impl Cognito {
-    /// Compares the pool of the source with the store, and mends what only one of them has. A repeated call continues.
+    /// Compares the pool of the source with the store, and repairs what only one of them has. A repeated call continues.
     ///
     /// # Errors
-    /// [`Refusal`] if the source may not do this, or if the list or the store cannot be read to the end. What was mended
+    /// [`TriggerError`] if the source may not do this, or if the list or the store cannot be read to the end. What was repaired
     /// before stays.
-    pub async fn reconcile(&self, list: &dyn UserPool) -> Result<Reconciled, Refusal> {
+    pub async fn reconcile(&self, list: &dyn UserPool) -> Result<Reconciled, TriggerError> {
         let admitted = self.admitted_pool().await?;
         let Some(pool) = admitted.known.source.pool.clone() else { return Ok(Reconciled::default()) };
         let (feeder, mut done) = (self.feeder(&admitted), Reconciled::default());
@@ -108,11 +108,12 @@ impl Cognito {
         feeder: &Feeder,
         (listed, began): (&BTreeSet<BlindIndex>, Millis),
         done: &mut Reconciled,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), TriggerError> {
         let people = &self.accounts().people;
         let (mut gone, mut after) = (Vec::new(), None);
         loop {
             let page = people.home.own.users.scan(after, PAGE).await?;
+            done.failed += page.unreadable.len();
             for record in page.records.iter().filter(|record| record.part == Part::Profile) {
                 if !is_missing(record, admitted, listed) {
                     continue;
@@ -137,7 +138,7 @@ impl Cognito {
         }
         for subject in gone {
             let change = IncomingChange { subject, at: began, change: Change::Deleted };
-            done.mend(feeder.apply(&change).await.is_ok());
+            done.count(feeder.apply(&change).await.is_ok());
         }
         Ok(())
     }
@@ -166,9 +167,9 @@ fn is_missing(record: &PartRecord, admitted: &Admitted, listed: &BTreeSet<BlindI
 }
 
 impl Reconciled {
-    const fn mend(&mut self, is_mended: bool) {
-        if is_mended {
-            self.mended += 1;
+    const fn count(&mut self, is_repaired: bool) {
+        if is_repaired {
+            self.repaired += 1;
         } else {
             self.failed += 1;
         }
@@ -196,13 +197,10 @@ impl Listed {
     }
 }
 
-async fn from_pool(feeder: &Feeder, user: &Listed, at: Millis, done: &mut Reconciled) -> Result<(), Refusal> {
+async fn from_pool(feeder: &Feeder, user: &Listed, at: Millis, done: &mut Reconciled) -> Result<(), TriggerError> {
     let change = match feeder.holder(&user.subject).await? {
         Holder::Unknown if !user.is_confirmed => return Ok(()),
-        Holder::Unknown => {
-            done.only_in_pool += 1;
-            user.change.clone()
-        }
+        Holder::Unknown => user.change.clone(),
         Holder::Erased => {
             done.erased += 1;
             return Ok(());
@@ -217,12 +215,20 @@ async fn from_pool(feeder: &Feeder, user: &Listed, at: Millis, done: &mut Reconc
         }
         Holder::User { .. } => return Ok(()),
     };
-    match feeder.apply(&IncomingChange { subject: user.subject.clone(), at, change }).await {
-        Ok(Applied::Absent | Applied::Erased(_)) => done.erased += 1,
-        Ok(_) => done.mended += 1,
+    let is_ghost = matches!(change, Change::State { .. });
+    let applied = feeder.apply(&IncomingChange { subject: user.subject.clone(), at, change }).await;
+    match applied {
+        Ok(
+            Applied::Created(_) | Applied::Matched(_) | Applied::Changed(_) | Applied::Unchanged(_) | Applied::Older(_),
+        ) => {
+            done.only_in_pool += usize::from(is_ghost);
+            done.repaired += 1;
+        }
+        Ok(_) => done.erased += 1,
         Err(failed) if failed.is_transient() => return Err(failed.into()),
         Err(failed) => {
             tracing::warn!(error = %failed, "a user of a pool cannot be made");
+            done.only_in_pool += usize::from(is_ghost);
             done.failed += 1;
         }
     }
@@ -231,7 +237,7 @@ async fn from_pool(feeder: &Feeder, user: &Listed, at: Millis, done: &mut Reconc
 
 /// A pool that gets its users from Umoja has lost none of them: they come with their next login. Whom it has and Umoja
 /// does not, gets no token.
-async fn to_pool(feeder: &Feeder, user: &Listed, done: &mut Reconciled) -> Result<(), Refusal> {
+async fn to_pool(feeder: &Feeder, user: &Listed, done: &mut Reconciled) -> Result<(), TriggerError> {
     let holder = match user.umoja_id.as_deref().and_then(|id| id.parse().ok()) {
         Some(id) => feeder.linked(id).await?,
         None => Holder::Unknown,

@@ -9,7 +9,7 @@ use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
 use umoja_store::ports::StoreError;
 
-use super::refusal::Refusal;
+use super::error::TriggerError;
 use crate::accept::sealed;
 use crate::source::{Hash, KnownSource};
 
@@ -35,7 +35,7 @@ impl Rows<'_> {
     }
 
     /// Opens a sign-up, or opens it again with what the person has given now.
-    pub(super) async fn open(&self, key: &Hash, payload: &[u8], by_admin: bool) -> Result<(), Refusal> {
+    pub(super) async fn open(&self, key: &Hash, payload: &[u8], by_admin: bool) -> Result<(), TriggerError> {
         let row = sealed(self.home, self.known, key, payload, InboxState::Open)?;
         let now = self.now();
         let until = if by_admin { now.plus(BY_ADMIN_DAYS * DAY_MS) } else { expiry(InboxState::Open, now) };
@@ -49,7 +49,7 @@ impl Rows<'_> {
                 }
             }
         }
-        Err(Refusal::Unavailable)
+        Err(TriggerError::Unavailable)
     }
 
     /// True if a sign-up is open.
@@ -64,7 +64,7 @@ impl Rows<'_> {
     }
 
     /// Stores a confirmed user, which waits from then on. Returns when it was stored first, and its state.
-    pub(super) async fn confirm(&self, key: &Hash, payload: &[u8]) -> Result<(Millis, InboxState), Refusal> {
+    pub(super) async fn confirm(&self, key: &Hash, payload: &[u8]) -> Result<(Millis, InboxState), TriggerError> {
         let row = sealed(self.home, self.known, key, payload, InboxState::Waiting)?;
         let accept =
             || inbox::accept(&*self.home.own.inbox, key, &row, row.received_at, expiry(row.state, row.received_at));

@@ -3,15 +3,15 @@
 use umoja_accounts::incoming::{Applied, Change, IncomingChange};
 use umoja_schema::ingest::{InboxState, PoolDirection};
 
+use super::error::TriggerError;
 use super::event::{Attributes, TriggerEvent};
 use super::handler::{Admitted, Cognito, payload};
-use super::refusal::Refusal;
 
 /// The pool of which the users come to Umoja.
-pub(super) fn feeding(admitted: Admitted) -> Result<Admitted, Refusal> {
+pub(super) fn feeding(admitted: Admitted) -> Result<Admitted, TriggerError> {
     match admitted.direction {
         PoolDirection::FromPool => Ok(admitted),
-        PoolDirection::ToPool => Err(Refusal::NotAllowed("the users of the pool come from Umoja")),
+        PoolDirection::ToPool => Err(TriggerError::NotAllowed("the users of the pool come from Umoja")),
     }
 }
 
@@ -23,11 +23,11 @@ impl Cognito {
         parsed: &TriggerEvent,
         attributes: &Attributes,
         by_admin: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), TriggerError> {
         let admitted = feeding(self.admitted(parsed).await?)?;
-        let row = attributes.row(parsed.user_name.as_str()).map_err(|_| Refusal::Unusable)?;
+        let row = attributes.row(parsed.user_name.as_str()).map_err(|_| TriggerError::Unusable)?;
         if self.feeder(&admitted).taken(&row).await?.is_some() {
-            return Err(Refusal::Taken);
+            return Err(TriggerError::Taken);
         }
         let key = admitted.known.sign_up_key(&parsed.pool, parsed.user_name.as_str());
         let payload = payload("PreSignUp_SignUp", attributes);
@@ -36,7 +36,7 @@ impl Cognito {
 
     /// After the confirmation, which Cognito has stored: an error here is shown to the person and undoes nothing. So
     /// what is not applied now waits in the inbox.
-    pub(super) async fn confirmed(&self, parsed: &TriggerEvent, attributes: &Attributes) -> Result<(), Refusal> {
+    pub(super) async fn confirmed(&self, parsed: &TriggerEvent, attributes: &Attributes) -> Result<(), TriggerError> {
         let admitted = feeding(self.admitted(parsed).await?)?;
         self.activate(&admitted, parsed, attributes).await
     }
@@ -47,7 +47,7 @@ impl Cognito {
         admitted: &Admitted,
         parsed: &TriggerEvent,
         attributes: &Attributes,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), TriggerError> {
         let subject = attributes.subject()?;
         let row = Box::new(attributes.row(subject)?);
         let rows = self.rows(&admitted.known);
@@ -73,7 +73,7 @@ impl Cognito {
                     | Applied::Changed(_)
                     | Applied::Unchanged(_)
                     | Applied::Older(_) => Ok(()),
-                    _ => Err(Refusal::NoUser),
+                    _ => Err(TriggerError::NoUser),
                 }
             }
             Err(failed) if failed.is_transient() => {

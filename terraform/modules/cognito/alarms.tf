@@ -1,4 +1,4 @@
-# Users whom only the pool or only the store has. A comparison mends them, so the next one finds none; if it does, the
+# Users whom only the pool or only the store has. A comparison repairs that, so the next one finds none; if it does, the
 # triggers fail again and again.
 
 resource "aws_cloudwatch_metric_alarm" "ghosts" {
@@ -18,7 +18,7 @@ resource "aws_cloudwatch_metric_alarm" "ghosts" {
   alarm_actions       = [var.alarm_topic]
 }
 
-# A trigger that is throttled refuses a sign-up or a login.
+# A trigger that is throttled rejects a sign-up or a login.
 resource "aws_cloudwatch_metric_alarm" "throttles" {
   count = var.alarm_topic == null ? 0 : 1
 

@@ -22,7 +22,7 @@ locals {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:A limit of concurrency would refuse logins.
+  #checkov:skip=CKV_AWS_115:A limit of concurrency would reject logins.
   #checkov:skip=CKV_AWS_116:Cognito and the schedule get the answer of the function, and a dead letter of a trigger would contain personal data.
   #checkov:skip=CKV_AWS_117:A network of its own is the operator's choice: `network`.
   #checkov:skip=CKV_AWS_272:Packages are built reproducibly from the sources and compared by hash. A signing profile is the operator's choice.

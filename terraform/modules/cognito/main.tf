@@ -39,7 +39,7 @@ resource "aws_cognito_user_pool" "this" {
     case_sensitive = false
   }
 
-  # Nobody signs up in a pool whose users come from Umoja.
+  # No person signs up in a pool whose users come from Umoja.
   admin_create_user_config {
     allow_admin_create_user_only = !local.is_feeding
   }
@@ -112,7 +112,7 @@ resource "aws_cognito_user_pool_client" "this" {
   # A migration needs the password as it was typed.
   explicit_auth_flows = concat(["ALLOW_REFRESH_TOKEN_AUTH"], local.is_feeding ? ["ALLOW_USER_SRP_AUTH"] : ["ALLOW_USER_PASSWORD_AUTH"])
 
-  # Whether a person is known is told to nobody.
+  # No caller learns whether a person is known.
   prevent_user_existence_errors = "ENABLED"
   enable_token_revocation       = true
 

@@ -1,7 +1,7 @@
 //! The token gate: the id of the user that holds the pool's id, or no token.
 
 use serde_json::{Value, json};
-use umoja_ingest::cognito::Refusal;
+use umoja_ingest::cognito::TriggerError;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::pool::Pool;
 
@@ -36,7 +36,7 @@ fn an_erased_user_gets_no_token_and_does_not_come_back() {
         let id = ann(&d, &pool).await;
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         for _ in 0..2 {
-            assert_eq!(pool.token("ann").await, Err(Refusal::NoUser));
+            assert_eq!(pool.token("ann").await, Err(TriggerError::NoUser));
             login(&pool, "ann").await;
             finish(&d).await;
         }
@@ -52,7 +52,7 @@ fn an_erased_user_that_was_only_matched_gets_no_token_and_does_not_come_back() {
         d.call(0, "erase", json!({ "id": known })).await.ok(202);
         for wait in [0, MINUTE, 25 * HOUR, 8 * 24 * HOUR] {
             d.world.clock.advance(wait);
-            assert_eq!(pool.token("ann").await, Err(Refusal::NoUser), "after {wait} ms");
+            assert_eq!(pool.token("ann").await, Err(TriggerError::NoUser), "after {wait} ms");
             login(&pool, "ann").await;
             finish(&d).await;
             assert_eq!(seen(&d, 0, &pool, "ann").await, Value::Null, "after {wait} ms");
@@ -75,7 +75,7 @@ fn a_user_who_may_not_log_in_gets_no_token() {
     feeding(1523, async |d, pool| {
         let id = ann(&d, &pool).await;
         d.call(0, "status", json!({ "id": id, "status": "disabled" })).await.ok(200);
-        assert_eq!(pool.token("ann").await, Err(Refusal::NoUser));
+        assert_eq!(pool.token("ann").await, Err(TriggerError::NoUser));
         d.call(0, "status", json!({ "id": id, "status": "active" })).await.ok(200);
         assert_eq!(pool.token("ann").await, Ok(id));
     });
@@ -99,7 +99,7 @@ fn a_user_of_the_pool_who_never_signed_up_gets_no_token_and_leaves_nothing() {
     feeding(1525, async |d, pool| {
         pool.create(&d, "ann", ANN).await.unwrap();
         d.world.clock.advance(8 * 24 * HOUR);
-        assert_eq!(pool.token("ann").await, Err(Refusal::NoUser));
+        assert_eq!(pool.token("ann").await, Err(TriggerError::NoUser));
         finish(&d).await;
         assert_eq!(stored(&d).await, (0, 0));
     });
@@ -109,7 +109,7 @@ fn a_user_of_the_pool_who_never_signed_up_gets_no_token_and_leaves_nothing() {
 fn who_has_not_confirmed_gets_no_token_and_leaves_nothing() {
     feeding(1529, async |d, pool| {
         pool.sign_up(&d, "ann", ANN, false).await.unwrap();
-        assert_eq!(pool.token("ann").await, Err(Refusal::NoUser));
+        assert_eq!(pool.token("ann").await, Err(TriggerError::NoUser));
         assert_eq!(stored(&d).await, (0, 1));
     });
 }

@@ -70,7 +70,7 @@ seen.migrated = await login(fed, "cay@example.com", "correct horse");
 seen.wrong = await login(fed, "dan@example.com", "correct horse");
 // The source is that of the other pool now.
 const eve = { ClientId: feeding, Username: "eve@example.com", Password };
-seen.refused = await call("SignUp", { ...eve, UserAttributes: [{ Name: "email", Value: "eve@example.com" }] });
+seen.rejected = await call("SignUp", { ...eve, UserAttributes: [{ Name: "email", Value: "eve@example.com" }] });
 console.log(JSON.stringify(seen));
 server.removeAllListeners("exit");
 server.kill();

@@ -34,8 +34,8 @@ async fn invoke(State(function): State<Arc<Function>>, body: String) -> Response
     let event = serde_json::from_str(&body).unwrap();
     match Box::pin(function.cognito.handle(event)).await {
         Ok(answer) => Json(answer).into_response(),
-        Err(refusal) => {
-            let error = json!({ "errorMessage": refusal.to_string(), "errorType": "Refusal" });
+        Err(error) => {
+            let error = json!({ "errorMessage": error.to_string(), "errorType": "TriggerError" });
             ([("x-amz-function-error", "Unhandled")], Json(error)).into_response()
         }
     }
@@ -95,7 +95,7 @@ fn a_sign_up_in_cognito_local_has_the_id_in_its_token_and_is_readable_in_the_oth
             d.call(1, "lookup", json!({ "external_id": seen["claims"]["sub"] })).await.ok(200).body["user"].clone();
         assert_eq!((&user["id"], &user["email"]), (&seen["claims"]["umoja_id"], &json!("ann@example.com")));
         assert_eq!(seen["migrated"]["umoja_id"], json!(cay));
-        for name in ["wrong", "refused"] {
+        for name in ["wrong", "rejected"] {
             assert!(seen[name]["error"].is_string(), "{name}: {seen}");
         }
         d.world.check_invariants().await;

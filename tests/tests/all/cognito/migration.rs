@@ -1,7 +1,7 @@
 //! Users who come into a pool by their first login.
 
 use serde_json::{Value, json};
-use umoja_ingest::cognito::Refusal;
+use umoja_ingest::cognito::TriggerError;
 use umoja_schema::ingest::PoolDirection;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::pool::Pool;
@@ -28,7 +28,7 @@ fn the_right_password_brings_a_user_into_the_pool_with_the_id_in_its_tokens() {
         assert_eq!(pool.token(ANN).await, Ok(id.clone()));
         assert_eq!(stored(&d).await, before, "nothing is written");
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
-        assert_eq!(pool.token(ANN).await, Err(Refusal::NoUser));
+        assert_eq!(pool.token(ANN).await, Err(TriggerError::NoUser));
         finish(&d).await;
     });
 }
@@ -44,11 +44,11 @@ fn every_other_attempt_gets_one_answer_after_the_same_work() {
         for (name, password) in [
             (ANN, "wrong horse"),
             ("none@example.com", RIGHT),
-            ("nobody@example.com", RIGHT),
+            ("unknown@example.com", RIGHT),
             ("off@example.com", RIGHT),
-            ("nobody", RIGHT),
+            ("unknown", RIGHT),
         ] {
-            assert_eq!(pool.migrate(&d, name, Some(password)).await, Err(Refusal::WrongPassword), "{name}");
+            assert_eq!(pool.migrate(&d, name, Some(password)).await, Err(TriggerError::WrongPassword), "{name}");
             assert_eq!(d.hasher.take(), (0, 1), "{name}");
         }
         for text in ["no address@", "+1", ""] {
@@ -63,10 +63,10 @@ fn too_many_wrong_passwords_lock_the_right_one_out() {
     story(1542, async |d, pool| {
         d.register(0, ANN, RIGHT).await.ok(201);
         for _ in 0..200 {
-            assert_eq!(pool.migrate(&d, ANN, Some("wrong horse")).await, Err(Refusal::WrongPassword));
+            assert_eq!(pool.migrate(&d, ANN, Some("wrong horse")).await, Err(TriggerError::WrongPassword));
         }
         d.hasher.take();
-        assert_eq!(pool.migrate(&d, ANN, Some(RIGHT)).await, Err(Refusal::WrongPassword));
+        assert_eq!(pool.migrate(&d, ANN, Some(RIGHT)).await, Err(TriggerError::WrongPassword));
         assert_eq!(d.hasher.take(), (0, 0), "no password is compared while the account is locked");
     });
 }
@@ -82,8 +82,8 @@ fn who_has_forgotten_the_password_needs_a_verified_address_and_no_password() {
             assert_eq!((&answer["finalUserStatus"], &answer["userAttributes"]["email"]), (&Value::Null, &json!(name)));
         }
         d.call_as(&d.food, 0, "register", json!({ "email": "food@example.com", "email_verified": true })).await.ok(201);
-        for name in ["unverified@example.com", "nobody@example.com", "food@example.com"] {
-            assert_eq!(pool.migrate(&d, name, None).await, Err(Refusal::WrongPassword), "{name}");
+        for name in ["unverified@example.com", "unknown@example.com", "food@example.com"] {
+            assert_eq!(pool.migrate(&d, name, None).await, Err(TriggerError::WrongPassword), "{name}");
         }
     });
 }
@@ -91,16 +91,16 @@ fn who_has_forgotten_the_password_needs_a_verified_address_and_no_password() {
 #[test]
 fn a_pool_has_one_direction() {
     story(1544, async |d, pool| {
-        let refused = Err(Refusal::NotAllowed("the users of the pool come from Umoja"));
-        assert_eq!(pool.sign_up(&d, "ann", ANN, false).await, refused);
-        assert_eq!(pool.create(&d, "ann", ANN).await, refused);
+        let rejected = Err(TriggerError::NotAllowed("the users of the pool come from Umoja"));
+        assert_eq!(pool.sign_up(&d, "ann", ANN, false).await, rejected);
+        assert_eq!(pool.create(&d, "ann", ANN).await, rejected);
         assert_eq!(stored(&d).await, (0, 0));
     });
     feeding(1545, async |d, pool| {
         d.register(0, ANN, RIGHT).await.ok(201);
-        let refused = Err(Refusal::NotAllowed("the users of the pool do not come from Umoja"));
-        assert_eq!(pool.migrate(&d, ANN, Some(RIGHT)).await, refused);
-        assert_eq!(pool.migrate(&d, ANN, None).await, refused);
+        let rejected = Err(TriggerError::NotAllowed("the users of the pool do not come from Umoja"));
+        assert_eq!(pool.migrate(&d, ANN, Some(RIGHT)).await, rejected);
+        assert_eq!(pool.migrate(&d, ANN, None).await, rejected);
     });
 }
 
@@ -113,7 +113,7 @@ fn an_id_of_a_user_whom_the_company_does_not_know_gives_no_token() {
         for id in [other.as_str(), "", "no id"] {
             let attributes = json!({ "sub": "1", "custom:umoja_id": id });
             let event = pool.event("TokenGeneration_Authentication", ANN, attributes);
-            assert_eq!(pool.call(event).await, Err(Refusal::NoUser), "{id}");
+            assert_eq!(pool.call(event).await, Err(TriggerError::NoUser), "{id}");
         }
     });
 }

@@ -46,7 +46,7 @@ struct Ended {
     /// People who have confirmed and not logged in for a day.
     away: usize,
     /// Users that were only made by a comparison of the pool with the store.
-    mended: usize,
+    repaired: usize,
 }
 
 /// Plans faults of the next calls, and may take a key or a peer out.
@@ -156,8 +156,8 @@ async fn world(seed: u64, hasher: &Arc<CountingHasher>) -> Ended {
     // A sign-up of which nothing was stored after its confirmation is found in the list of the pool.
     d.world.clock.advance(25 * HOUR);
     let done = pool.reconcile().await.unwrap();
-    assert_eq!((done.only_in_pool, done.only_in_store, done.failed), (done.mended, 0, 0), "seed {seed}: {done:?}");
-    ended.mended += done.mended;
+    assert_eq!((done.only_in_pool, done.only_in_store, done.failed), (done.repaired, 0, 0), "seed {seed}: {done:?}");
+    ended.repaired += done.repaired;
     finish(&d).await;
     // No ghost in Umoja: every user is one of the pool, and none was erased.
     let mut ids = BTreeMap::new();
@@ -187,16 +187,16 @@ fn sign_ups(people: u64) -> Ended {
     let mut all = Ended::default();
     for seed in 0..people / IN_A_WORLD {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let Ended { users, abandoned, failed, late, away, mended } = runtime.block_on(world(seed, &hasher));
+        let Ended { users, abandoned, failed, late, away, repaired } = runtime.block_on(world(seed, &hasher));
         all.users += users;
         all.abandoned += abandoned;
         all.failed += failed;
         all.late += late;
         all.away += away;
-        all.mended += mended;
+        all.repaired += repaired;
     }
     println!("{people} sign-ups: {all:?}");
-    assert!(all.users > 0 && all.abandoned > 0 && all.failed > 0 && all.late > 0 && all.mended > 0, "{all:?}");
+    assert!(all.users > 0 && all.abandoned > 0 && all.failed > 0 && all.late > 0 && all.repaired > 0, "{all:?}");
     all
 }
 

@@ -1,7 +1,7 @@
 //! The list of a pool, compared with the store.
 
 use serde_json::{Value, json};
-use umoja_ingest::cognito::{Reconciled, Refusal};
+use umoja_ingest::cognito::{Reconciled, TriggerError};
 use umoja_schema::ingest::PoolDirection;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::pool::Pool;
@@ -40,13 +40,13 @@ fn a_confirmed_user_of_whom_nothing_was_stored_is_made_from_the_list() {
     feeding(1561, async |d, pool| {
         pool.sign_up(&d, "ann", "ann@example.com", false).await.unwrap();
         d.world.regions[0].faults.tables.set_down(true);
-        assert_eq!(pool.confirm("ann").await, Err(Refusal::Unavailable));
-        assert_eq!(pool.reconcile().await, Err(Refusal::Unavailable));
+        assert_eq!(pool.confirm("ann").await, Err(TriggerError::Unavailable));
+        assert_eq!(pool.reconcile().await, Err(TriggerError::Unavailable));
         d.world.regions[0].faults.tables.set_down(false);
         d.world.clock.advance(25 * HOUR);
-        assert_eq!(pool.token("ann").await, Err(Refusal::NoUser));
+        assert_eq!(pool.token("ann").await, Err(TriggerError::NoUser));
         let done = pool.reconcile().await.unwrap();
-        assert_eq!(done, Reconciled { listed: 1, only_in_pool: 1, mended: 1, ..Reconciled::default() });
+        assert_eq!(done, Reconciled { listed: 1, only_in_pool: 1, repaired: 1, ..Reconciled::default() });
         let id = pool.token("ann").await.unwrap();
         finish(&d).await;
         assert_eq!(seen(&d, 1, &pool, "ann").await["id"], json!(id));
@@ -63,7 +63,7 @@ fn a_user_whom_the_pool_has_lost_is_suspended_at_the_company_only() {
         let subject = pool.user("user-00").unwrap().sub;
         pool.delete("user-00");
         let done = pool.reconcile().await.unwrap();
-        assert_eq!(done, Reconciled { listed: 1, only_in_store: 1, mended: 1, ..Reconciled::default() });
+        assert_eq!(done, Reconciled { listed: 1, only_in_store: 1, repaired: 1, ..Reconciled::default() });
         finish(&d).await;
         let user = d.call(1, "lookup", json!({ "external_id": subject })).await.ok(200).body["user"].clone();
         assert_eq!(user["accounts"]["shop"]["status"], "suspended");
@@ -106,7 +106,7 @@ fn a_user_who_is_disabled_in_the_pool_may_not_log_in_until_enabled_again() {
         for (is_enabled, expected) in [(false, "suspended"), (true, "active")] {
             pool.enable("user-00", is_enabled);
             let done = pool.reconcile().await.unwrap();
-            assert_eq!(done, Reconciled { listed: 1, other_standing: 1, mended: 1, ..Reconciled::default() });
+            assert_eq!(done, Reconciled { listed: 1, other_standing: 1, repaired: 1, ..Reconciled::default() });
             finish(&d).await;
             assert_eq!(status(&d, &pool, "user-00").await, expected);
             assert_eq!(pool.token("user-00").await.is_ok(), is_enabled);
@@ -123,10 +123,10 @@ fn an_erased_user_is_counted_and_does_not_come_back() {
         d.call(0, "erase", json!({ "id": id })).await.ok(202);
         for _ in 0..2 {
             let done = pool.reconcile().await.unwrap();
-            assert_eq!((done.listed, done.erased, done.mended, done.failed), (2, 1, 0, 0));
+            assert_eq!((done.listed, done.erased, done.repaired, done.failed), (2, 1, 0, 0));
             finish(&d).await;
         }
-        assert_eq!(pool.token("user-00").await, Err(Refusal::NoUser));
+        assert_eq!(pool.token("user-00").await, Err(TriggerError::NoUser));
     });
 }
 

@@ -1,7 +1,7 @@
 //! Sign-ups: who confirms becomes one user, and who does not leaves nothing.
 
 use serde_json::json;
-use umoja_ingest::cognito::Refusal;
+use umoja_ingest::cognito::TriggerError;
 use umoja_schema::Scope;
 use umoja_tests::pool::Pool;
 use umoja_tests::world::killed_after;
@@ -84,7 +84,7 @@ fn a_confirmation_that_fails_is_completed_by_the_worker() {
         pool.sign_up(&d, "ann", ANN, false).await.unwrap();
         // No key can be made or opened in any region.
         d.world.regions.iter().for_each(|region| region.faults.kms.set_down(true));
-        assert_eq!(pool.confirm("ann").await, Err(Refusal::Unavailable));
+        assert_eq!(pool.confirm("ann").await, Err(TriggerError::Unavailable));
         assert_eq!(stored(&d).await, (0, 2));
         d.world.regions.iter().for_each(|region| region.faults.kms.set_down(false));
         d.world.clock.advance(MINUTE);
@@ -101,8 +101,8 @@ fn a_confirmation_of_which_nothing_was_stored_is_completed_at_the_token_gate() {
     feeding(1506, async |d, pool| {
         pool.sign_up(&d, "ann", ANN, false).await.unwrap();
         d.world.regions[0].faults.tables.set_down(true);
-        assert_eq!(pool.confirm("ann").await, Err(Refusal::Unavailable));
-        assert_eq!(pool.token("ann").await, Err(Refusal::Unavailable));
+        assert_eq!(pool.confirm("ann").await, Err(TriggerError::Unavailable));
+        assert_eq!(pool.token("ann").await, Err(TriggerError::Unavailable));
         d.world.regions[0].faults.tables.set_down(false);
         let id = pool.token("ann").await.unwrap();
         finish(&d).await;
@@ -150,7 +150,7 @@ fn a_person_of_another_company_is_matched_by_the_address_that_was_verified() {
     feeding(1509, async |d, pool| {
         let known = d.call_as(&d.food, 0, "register", json!({ "email": ANN, "email_verified": true })).await.id();
         pool.sign_up(&d, "ann", ANN, false).await.unwrap();
-        assert_eq!(seen(&d, 0, &pool, "ann").await, json!(null), "an address alone links nobody");
+        assert_eq!(seen(&d, 0, &pool, "ann").await, json!(null), "an address alone links no user");
         pool.confirm("ann").await.unwrap();
         assert_eq!(pool.token("ann").await, Ok(known));
         finish(&d).await;
@@ -172,14 +172,14 @@ fn a_person_whom_the_company_knows_by_another_id_gets_a_user_in_conflict() {
 }
 
 #[test]
-fn a_second_sign_up_with_the_verified_address_of_a_user_of_the_pool_is_refused() {
+fn a_second_sign_up_with_the_verified_address_of_a_user_of_the_pool_is_rejected() {
     feeding(1511, async |d, pool| {
         pool.sign_up(&d, "ann", ANN, false).await.unwrap();
         pool.confirm("ann").await.unwrap();
         let before = stored(&d).await;
-        assert_eq!(pool.sign_up(&d, "second", "ANN@example.com", false).await, Err(Refusal::Taken));
+        assert_eq!(pool.sign_up(&d, "second", "ANN@example.com", false).await, Err(TriggerError::Taken));
         assert_eq!(stored(&d).await, before);
-        // Nobody learns here whom other companies know.
+        // The answer does not say whom other companies know.
         d.call_as(&d.food, 0, "register", json!({ "email": "eve@example.com", "email_verified": true })).await.ok(201);
         pool.sign_up(&d, "eve", "eve@example.com", false).await.unwrap();
     });
@@ -204,22 +204,22 @@ fn before_a_sign_up_no_other_region_is_asked() {
 }
 
 #[test]
-fn a_pool_that_may_not_do_this_is_refused() {
+fn a_pool_that_may_not_do_this_is_rejected() {
     feeding(1513, async |d, mut pool| {
         pool.sign_up(&d, "ann", ANN, false).await.unwrap();
-        let refused = async |pool: &Pool, cause: &'static str| {
+        let rejected = async |pool: &Pool, cause: &'static str| {
             for answer in [
                 pool.sign_up(&d, "eve", "eve@example.com", false).await,
                 pool.confirm("ann").await,
                 pool.token("ann").await.map(drop),
             ] {
-                assert_eq!(answer, Err(Refusal::NotAllowed(cause)));
+                assert_eq!(answer, Err(TriggerError::NotAllowed(cause)));
             }
         };
         pool.provider.source.enabled = false;
         pool.provider.store(&d).await;
         pool.restart(&d, 0);
-        refused(&pool, "the source is paused").await;
+        rejected(&pool, "the source is paused").await;
         pool.provider.source.enabled = true;
         let own = pool.provider.source.pool.clone();
         if let Some(other) = &mut pool.provider.source.pool {
@@ -227,18 +227,18 @@ fn a_pool_that_may_not_do_this_is_refused() {
         }
         pool.provider.store(&d).await;
         pool.restart(&d, 0);
-        refused(&pool, "the event is of another pool").await;
+        rejected(&pool, "the event is of another pool").await;
         pool.provider.source.pool = None;
         pool.provider.store(&d).await;
         pool.restart(&d, 0);
-        refused(&pool, "the source has no pool").await;
+        rejected(&pool, "the source has no pool").await;
         pool.provider.source.pool = own;
         pool.provider.store(&d).await;
         pool.restart(&d, 0);
         let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Register).collect();
         d.put_company(&d.shop.company(&scopes, true)).await;
         d.world.clock.advance(MINUTE);
-        refused(&pool, "the company has not the scope that this needs").await;
+        rejected(&pool, "the company has not the scope that this needs").await;
         assert_eq!(stored(&d).await.0, 0);
     });
 }

@@ -1,4 +1,4 @@
-//! Why Cognito gets an error. Cognito shows the text to the person, so it says nothing about anybody.
+//! Why Cognito gets an error. Cognito shows the text to the person, so it says nothing about any user.
 
 use umoja_accounts::import::Failed;
 use umoja_store::ports::StoreError;
@@ -8,7 +8,7 @@ use crate::providers::Malformed;
 
 /// Why Cognito gets an error. The text names no person and no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum TriggerError {
     /// The event is not one of a trigger.
     #[error("The request cannot be read.")]
     Malformed(Malformed),
@@ -32,20 +32,20 @@ pub enum Refusal {
     Unavailable,
 }
 
-impl From<Malformed> for Refusal {
+impl From<Malformed> for TriggerError {
     fn from(error: Malformed) -> Self {
         Self::Malformed(error)
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for TriggerError {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "a trigger is not answered");
         Self::Unavailable
     }
 }
 
-impl From<Rejection> for Refusal {
+impl From<Rejection> for TriggerError {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Store(error) => error.into(),
@@ -55,7 +55,7 @@ impl From<Rejection> for Refusal {
     }
 }
 
-impl From<Failed> for Refusal {
+impl From<Failed> for TriggerError {
     fn from(failed: Failed) -> Self {
         tracing::warn!(error = %failed, "a trigger is not answered");
         match failed {
