@@ -229,7 +229,7 @@ fn page(shown: &BTreeMap<String, Vec<(String, String)>>) -> String {
         documentation of a test\nlists it here. Simulated runs combine most of these failures in random orders.\n\n\
         | failure | rule | has to be shown | shown by |\n|---|---|---|---|\n"
         .to_owned();
-    for [failure, rule, has_to_be_shown] in ROWS {
+    for &[failure, rule, has_to_be_shown] in ROWS {
         let tests = shown.get(failure).map_or(&[][..], Vec::as_slice);
         let tests: Vec<String> = tests.iter().map(|(path, name)| format!("[{name}](../{path})")).collect();
         let tests = if tests.is_empty() { "**not shown yet**".to_owned() } else { tests.join("<br>") };
@@ -245,7 +245,7 @@ fn every_failure_has_a_listed_test() {
     for (failure, tests) in &shown {
         assert!(known(failure), "{tests:?} name a failure that the table does not have: {failure}");
     }
-    for [failure, ..] in ROWS {
+    for &[failure, ..] in ROWS {
         let (has_test, is_missing) = (shown.contains_key(failure), MISSING.contains(&failure));
         assert!(has_test || is_missing, "no test shows: {failure}");
         assert!(!has_test || !is_missing, "there is a test now, remove it from MISSING: {failure}");
