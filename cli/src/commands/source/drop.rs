@@ -90,18 +90,18 @@ impl Drop {
         let is_done = regions.iter().all(|dropped| dropped.error.is_none());
         let found: u64 = regions.iter().map(|dropped| dropped.events.len() as u64).sum();
         output.answer(&json!({ "id": self.id, "dropped": self.yes, "regions": regions }), || {
-            let mut text = String::new();
+            let mut lines = Vec::new();
             for Dropped { region, events, error } in &regions {
                 let row = |one: &Parked| vec![time(one.received_at), one.reason.clone(), one.key.clone()];
                 let what = if self.yes { "dropped" } else { "would be dropped" };
-                let events_text = table(&events.iter().map(row).collect::<Vec<_>>());
-                text += &format!("{region}: {} {what}\n{events_text}", counted(events.len() as u64, "event"));
-                text.extend(error.iter().map(|error| format!("{region}: {error}; run the command again\n")));
+                lines.push(format!("{region}: {} {what}\n", counted(events.len() as u64, "event")));
+                lines.push(table(&events.iter().map(row).collect::<Vec<_>>()));
+                lines.extend(error.iter().map(|error| format!("{region}: {error}; run the command again\n")));
             }
             if !self.yes && found > 0 {
-                text += "Nothing was changed. With --yes they are dropped, and cannot be brought back.\n";
+                lines.push("Nothing was changed. With --yes they are dropped, and cannot be brought back.".to_owned());
             }
-            text.trim_end().to_owned()
+            lines.concat().trim_end().to_owned()
         });
         if is_done && (self.yes || found == 0) { Ok(()) } else { Err(CliError::Said) }
     }
