@@ -67,7 +67,7 @@ fn break_something(d: &Deployment, random: &Random) {
         faults.kms.set_down(true);
         d.world.set_cut(0, 1, random.once_in(2));
     }
-    if random.once_in(20) {
+    if random.once_in(5) {
         faults.tables.set_down(true);
     }
 }

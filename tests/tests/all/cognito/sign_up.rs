@@ -120,6 +120,9 @@ fn a_confirmation_that_was_killed_at_any_await_makes_one_user() {
             d.world.set_pausing(true);
             ended = killed_after(polls, pool.confirm("ann")).await.is_some();
             d.world.set_pausing(false);
+            if !pool.user("ann").unwrap().is_confirmed {
+                pool.confirm("ann").await.unwrap();
+            }
             let id = pool.token("ann").await.unwrap();
             finish(&d).await;
             assert_eq!(stored(&d).await.0, 2, "killed after {polls} polls");
