@@ -13,10 +13,8 @@ use umoja_store::secrets::Secrets;
 
 /// The text of a cursor of a company.
 pub fn seal(secrets: &Secrets, company: &CompanyId, position: &Position) -> String {
-    let mut content = position.from.0.to_string();
-    for (region, place) in &position.read {
-        content += &format!("~{region}~{place}");
-    }
+    let read = position.read.iter().flat_map(|(region, place)| [region.to_string(), place.to_string()]);
+    let content = std::iter::once(position.from.0.to_string()).chain(read).collect::<Vec<_>>().join("~");
     let tag = secrets.event_cursor_tag(&[company.as_str(), &content]);
     format!("{}.{}", URL_SAFE_NO_PAD.encode(content), URL_SAFE_NO_PAD.encode(tag))
 }

@@ -35,6 +35,11 @@ impl Place {
         self.number / BLOCK
     }
 
+    /// True if no place of its block is after it.
+    pub const fn is_last_of(&self, block: u32) -> bool {
+        self.block() == block && self.number % BLOCK == BLOCK - 1
+    }
+
     /// The next place of the same day; `None` if the day has no more.
     #[must_use]
     pub fn next(self) -> Option<Self> {

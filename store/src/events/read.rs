@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::events::{BLOCK, EVENT, expires_at, previous};
+use umoja_schema::events::{EVENT, expires_at, previous};
 use umoja_schema::{CompanyId, EventRow, Log, LogRow, Millis, Place, Region};
 
 use super::{DAY_MS, MAX_KEEP_DAYS, block_id, end_of};
@@ -111,10 +111,11 @@ pub async fn read(
                     home.own.logs.rows(Log::Events, block_id(company, day, block)).await?
                 }
             };
-            match reader.block(day, block, rows)? {
-                Some(next) => wanted.extend(next),
-                None => return Ok(reader.page(true)),
+            if !reader.block(day, block, rows)? {
+                return Ok(reader.page(true));
             }
+            let is_read = reader.position.read.values().any(|place| place.day == day && place.is_last_of(block));
+            wanted.extend(is_read.then_some(block + 1));
         }
     }
     Ok(reader.page(false))
@@ -146,9 +147,8 @@ impl Reader<'_> {
         Page { events: self.events, position: self.position, more }
     }
 
-    /// Reads the rows of a block. Returns the block of the day that has to be read too; `None` if the page is full.
-    fn block(&mut self, day: u16, block: u32, rows: Vec<LogRow>) -> Result<Option<Option<u32>>, ReadError> {
-        let mut next = None;
+    /// Reads the rows of a block. False if the page is full before their end.
+    fn block(&mut self, day: u16, block: u32, rows: Vec<LogRow>) -> Result<bool, ReadError> {
         let placed = |row: LogRow| {
             let (origin, place) = Place::in_key(&row.key)?;
             let is_here = place.day == day && place.block() == block && origin == row.origin;
@@ -171,7 +171,7 @@ impl Reader<'_> {
                 match EventRow::from_row(&row) {
                     Ok(event) => {
                         if !self.events.is_empty() && self.changes + event.notices.len() > self.limit {
-                            return Ok(None);
+                            return Ok(false);
                         }
                         self.changes += event.notices.len();
                         self.events.push(event);
@@ -179,12 +179,9 @@ impl Reader<'_> {
                     Err(error) => tracing::error!(%origin, %place, %error, "an event cannot be read"),
                 }
             }
-            if place.number % BLOCK == BLOCK - 1 {
-                next = place.next().map(|next| next.block());
-            }
             self.position.read.insert(origin, place);
         }
-        Ok(Some(next))
+        Ok(true)
     }
 
     fn follows(&self, read: Option<Place>, origin: &Region, place: Place, row: &LogRow) -> Result<Follows, ReadError> {

@@ -231,6 +231,7 @@ impl Fleet {
                 let request = plain(json!({ "id": id, "status": status, "reason": format!("number {number}") }));
                 (Request { secret: Some(Secret::Kept), ..request }, *idk)
             }
+            Call::Events => (plain(json!({ "limit": 1 + number % 3 })), false),
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Erase { by, idk } => {
                 let mut body = selector(*by, id);

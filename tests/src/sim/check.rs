@@ -116,6 +116,7 @@ impl Fleet {
                     reply.status
                 );
             }
+            Call::Events => assert_eq!(reply.status, 200, "answer: events were not listed ({code})"),
             Call::ResetStart { by } => self.check_reset_start(answer, *by, code),
             Call::ResetFinish { .. } => {
                 let set = [200, 503].contains(&reply.status);

@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 29] = [
+pub const OPERATIONS: [&str; 30] = [
     "register",
     "lookup",
     "authenticate",
@@ -21,6 +21,7 @@ pub const OPERATIONS: [&str; 29] = [
     "erasure",
     "merge",
     "unmerge",
+    "events",
     "repeat",
     "guess",
     "corrected",
@@ -96,6 +97,7 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Erasure => "erasure",
             Call::Merge { .. } => "merge",
             Call::Unmerge { .. } => "unmerge",
+            Call::Events => "events",
             Call::Repeat => "repeat",
             Call::Guess => "guess",
             Call::Corrected => "corrected",
@@ -151,7 +153,7 @@ pub fn possible(operation: &str, fault: &str) -> bool {
             matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Ingest)
         }
         // These operations do not encrypt or decrypt.
-        "erasure" => matches!(service, Service::Tables | Service::Requests),
+        "erasure" | "events" => matches!(service, Service::Tables | Service::Requests),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),
     }
 }

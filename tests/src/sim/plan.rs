@@ -240,6 +240,8 @@ pub enum Call {
     Unmerge {
         idk: bool,
     },
+    /// The company lists the events of its users.
+    Events,
     /// The user's last call with an idempotency key is repeated.
     Repeat,
     /// The user's last call with an idempotency key, which has set a password, is repeated with another password.
@@ -265,6 +267,7 @@ impl Call {
             Self::Erasure => "erasure",
             Self::Merge { .. } => "merge",
             Self::Unmerge { .. } => "unmerge",
+            Self::Events => "events/list",
             Self::Repeat | Self::Guess | Self::Corrected => return None,
         })
     }

@@ -137,7 +137,7 @@ async fn perform(d: &Deployment, consumer: &mut Consumer, act: &Act, polls: usiz
             d.call(*at, "update", json!({ "id": user(*at), "set": set })).await;
         }
         Act::Status(at) => {
-            let status = if polls % 2 == 0 { "disabled" } else { "active" };
+            let status = if polls.is_multiple_of(2) { "disabled" } else { "active" };
             d.call(*at, "status", json!({ "id": user(*at), "status": status })).await;
         }
         Act::Merge(at, into) => {
