@@ -141,10 +141,10 @@ def fed(system: System, story: Story, here: Region, there: Region) -> None:
     posted(feeds, here, there)
     rejected(feeds, here)
     poison(feeds, here)
-    tested(feeds, here)
     legacy(feeds, here, there)
     scim(feeds, here, there)
     resume(feeds, here, paused, waiting)
+    tested(feeds, here)
 
 
 def posted(feeds: Feeds, here: Region, there: Region) -> None:
