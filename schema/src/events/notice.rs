@@ -86,9 +86,10 @@ impl Notice {
             AuditEvent::Activated(company) => (Part::Profile, Self::Unsuspended(company.clone())),
             AuditEvent::MergedInto(other) => (Part::Profile, Self::Merged(*other)),
             AuditEvent::UnmergedFrom(other) => (Part::Profile, Self::Unmerged(*other)),
-            AuditEvent::PasswordChanged | AuditEvent::PasswordReset | AuditEvent::PasswordDropped => {
-                (Part::Credentials, Self::Credentials)
-            }
+            AuditEvent::PasswordChanged
+            | AuditEvent::PasswordReset
+            | AuditEvent::PasswordLearnt
+            | AuditEvent::PasswordDropped => (Part::Credentials, Self::Credentials),
             AuditEvent::StatusChanged(AccountStatus::Disabled) => (Part::Credentials, Self::Disabled),
             AuditEvent::StatusChanged(AccountStatus::Active) => (Part::Credentials, Self::Enabled),
             AuditEvent::Imported
