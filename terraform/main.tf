@@ -15,6 +15,7 @@ module "region" {
   stream              = var.stream
   throttling          = var.throttling
   sources             = var.sources
+  sources_key         = var.sources_key
   base_url            = var.base_url
   domain              = var.domain
   endpoints           = var.endpoints

@@ -4,6 +4,7 @@
 //! deleted: the schedule rings again once the region sends data again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
@@ -76,32 +77,33 @@ pub async fn handle(function: &Function<BuildWorker>, event: LambdaEvent<Value>)
     let answer = match function.live.service().await {
         Err(reason) => {
             tracing::error!(%reason, "not ready; events wait");
-            batch.map_or_else(QueueAnswer::default, |batch| batch.failed())
+            batch.map_or_else(QueueAnswer::default, QueueEvent::failed)
         }
-        Ok(working) => match batch {
-            Some(batch) => {
-                let batch = QueueBatch::new(batch, Arc::clone(&working.queue));
-                if tokio::time::timeout(time, working.apply(&batch)).await.is_err() {
-                    tracing::error!("a batch of events was not handled in time");
-                }
-                batch.answer()
-            }
-            None => {
-                match tokio::time::timeout(time, working.ring_again()).await {
-                    Ok(Some(oldest_ms)) => function.metrics.write_oldest_event(oldest_ms),
-                    Ok(None) => {}
-                    Err(_) => tracing::error!("the inbox was not searched in time"),
+        Ok(working) => {
+            if let Some(batch) = batch {
+                working.handle(batch, time).await
+            } else {
+                if let Some(oldest_ms) = working.ring_again(time).await {
+                    function.metrics.write_oldest_event(oldest_ms);
                 }
                 QueueAnswer::default()
             }
-        },
+        }
     };
     function.metrics.write();
     Ok(answer)
 }
 
 impl Working {
-    /// Applies the events of a batch.
+    /// Applies the events of a batch, as far as time allows.
+    async fn handle(&self, batch: QueueEvent, time: Duration) -> QueueAnswer {
+        let batch = QueueBatch::new(batch, Arc::clone(&self.queue));
+        if tokio::time::timeout(time, self.apply(&batch)).await.is_err() {
+            tracing::error!("a batch of events was not handled in time");
+        }
+        batch.answer()
+    }
+
     async fn apply(&self, batch: &QueueBatch) {
         let Some(worker) = &self.worker else {
             tracing::warn!("the region is frozen; its events wait in the inbox");
@@ -113,16 +115,62 @@ impl Working {
     }
 
     /// Rings again for the events that wait, and returns the age of the oldest one in milliseconds.
-    async fn ring_again(&self) -> Option<u64> {
-        match self.worker.as_ref()?.ring_again().await {
-            Ok(waiting) => {
+    async fn ring_again(&self, time: Duration) -> Option<u64> {
+        match tokio::time::timeout(time, self.worker.as_ref()?.ring_again()).await {
+            Ok(Ok(waiting)) => {
                 tracing::info!(rung = waiting.rung, oldest_ms = waiting.oldest_ms, "rang again");
                 Some(waiting.oldest_ms)
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::error!(%error, "the inbox cannot be searched");
                 None
             }
+            Err(_) => {
+                tracing::error!("the inbox was not searched in time");
+                None
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use umoja_runtime::region::Live;
+    use umoja_runtime::testing::{Regions, document};
+    use umoja_store::RegionState::{Frozen, Serving};
+    use umoja_store::{RegionState, inbox};
+
+    /// The answer to a message about an event that no inbox has, and the depth of the queue afterwards.
+    async fn answer(state: RegionState, body: &str) -> Value {
+        let regions = Regions::new(&["eu", "us"]);
+        regions.put(&document(&[("eu", state), ("us", Serving)])).await;
+        let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
+        let live = Live::new(Arc::clone(&regions) as _, BuildWorker::new().unwrap(), own, clock);
+        let working = live.service().await.unwrap();
+        let record = json!({
+            "messageId": "1", "receiptHandle": "r1", "body": body, "attributes": { "ApproximateReceiveCount": "1" },
+        });
+        let batch = QueueEvent::read(json!({ "Records": [record] })).unwrap().unwrap();
+        serde_json::to_value(working.handle(batch, Duration::from_mins(1)).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_message_about_an_event_that_is_gone_is_deleted() {
+        let text = inbox::message(&[7; 32]).to_text();
+        assert_eq!(answer(Serving, &text).await, json!({ "batchItemFailures": [] }));
+    }
+
+    #[tokio::test]
+    async fn a_frozen_region_deletes_messages_because_events_wait_in_the_inbox() {
+        let text = inbox::message(&[7; 32]).to_text();
+        assert_eq!(answer(Frozen, &text).await, json!({ "batchItemFailures": [] }));
+    }
+
+    #[tokio::test]
+    async fn a_message_of_a_newer_version_is_delivered_again() {
+        let again = json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] });
+        assert_eq!(answer(Serving, r#"{"v":2,"type":"ingest"}"#).await, again);
     }
 }

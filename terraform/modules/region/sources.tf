@@ -162,6 +162,7 @@ resource "aws_api_gateway_usage_plan" "sources" {
 resource "aws_api_gateway_api_key" "sources" {
   name        = "${var.prefix}-sources"
   description = "Umoja: the gateway's key for the sources of ${var.region}; it authenticates no source"
+  value       = var.sources_key
 }
 
 resource "aws_api_gateway_usage_plan_key" "sources" {

@@ -190,6 +190,18 @@ variable "sources" {
   }
 }
 
+variable "sources_key" {
+  description = "The gateway's key for sources, if it shall be the same in every region. Null: AWS makes one in each region. It is written into the state."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.sources_key == null || can(regex("^[A-Za-z0-9]{20,128}$", var.sources_key))
+    error_message = "The gateway's key must have 20 to 128 letters and digits."
+  }
+}
+
 variable "base_url" {
   description = "Base URL of this region's API, which signed requests name as their audience. Null: the custom domain's if there is one, else the HTTP API's own."
   type        = string

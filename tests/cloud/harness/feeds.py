@@ -50,7 +50,7 @@ class Feeds:
         return self.system.terraform.outputs(region.name)["sources_api_id"]
 
     def gateway_key(self, region: Region) -> str:
-        """The gateway's key, as Terraform tells it."""
+        """The gateway's key, as Terraform prints it."""
         if region.name not in self._gateway_keys:
             self._gateway_keys[region.name] = self.system.terraform.outputs(region.name)["sources_key"]
         return self._gateway_keys[region.name]
@@ -141,10 +141,10 @@ def fed(system: System, story: Story, here: Region, there: Region) -> None:
     posted(feeds, here, there)
     rejected(feeds, here)
     poison(feeds, here)
-    tested(feeds, here)
     legacy(feeds, here, there)
     scim(feeds, here, there)
     resume(feeds, here, paused, waiting)
+    tested(feeds, here)
 
 
 def posted(feeds: Feeds, here: Region, there: Region) -> None:
@@ -185,7 +185,10 @@ def rejected(feeds: Feeds, here: Region) -> None:
 
 
 def poison(feeds: Feeds, here: Region) -> None:
-    """Failure: inbox poison. An event that cannot be applied is parked, and a message that says nothing is quarantined."""
+    """An event that cannot be applied is parked, and a message that says nothing is quarantined.
+
+    Failure: inbox poison
+    """
     check, d = feeds.story.progress.check, feeds.d
     _, _, event = feeds.registered("Neema")
     feeds.accepted(here, "soko-auth0", event | {"user": {"user_id": None}})

@@ -1,6 +1,7 @@
 """Sets the system up and destroys it: emulator, packages, Terraform, the operator's commands."""
 
 import json
+import secrets
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class System:
         self.deployment = Deployment(self.emulator, self.proxy, self.wire, options.prefix, self.names, progress)
         self.terraform: Terraform | None = None
         self.packages = Path()
+        self._sources_keys: dict[str, str] = {}
         self.umoja = Path()
 
     def prepare(self) -> None:
@@ -62,6 +64,8 @@ class System:
                 "deletion_protection": False, "log_retention_days": 1,
                 # The test of permissions needs scheduled functions that run only when invoked.
                 "schedules": {"enabled": not self.options.permissions},
+                # The emulator makes no value of its own, and one of two regions with the same value does not work.
+                "sources_key": self._sources_keys.setdefault(name, secrets.token_hex(20)),
                 **self.reachable(name),
             })
         begin = self.progress.elapsed()

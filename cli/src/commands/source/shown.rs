@@ -32,7 +32,7 @@ pub(super) fn url(source: &IngestSource, region: &DeployedRegion) -> Option<Stri
 
 /// The URL of the region without the path. SCIM clients use that of the API, everything else the gateway of sources, if
 /// there is one.
-pub(super) fn base<'a>(source: &IngestSource, region: &'a DeployedRegion) -> Option<&'a String> {
+fn base<'a>(source: &IngestSource, region: &'a DeployedRegion) -> Option<&'a String> {
     let own = region.sources_url.as_ref().filter(|_| source.kind != SourceKind::Scim);
     own.or(region.url.as_ref())
 }

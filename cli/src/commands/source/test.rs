@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::Args;
-use http::{Method, Request, header};
+use http::{Method, Request, Uri, header};
 use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use umoja_crypto::{Algorithm, SigningKey};
 use umoja_schema::{InboxEvent, InboxState, IngestSource, Region, SourceId, SourceKind};
 
 use super::known::known;
-use super::shown::{base, has_gateway, url};
+use super::shown::{has_gateway, url};
 use crate::CliError;
 use crate::commands::inbox;
 use crate::commands::target::Target;
@@ -151,8 +151,7 @@ impl Test {
         let id = format!("msg_{}", hex::encode(deployment.entropy.array::<12>()));
         let gateway_key = self.gateway_key.as_deref().map(line_of).transpose()?;
         let request = keys.request(&url, gateway_key.as_deref(), body, &id, deployment.clock.now().secs())?;
-        let base = base(&source, region).map_or(url.as_str(), String::as_str);
-        let raw = Http::new(base)?.send(request).await?;
+        let raw = Http::new(&origin(request.uri()))?.send(request).await?;
         if raw.status != 202 {
             return Err(rejected(&raw).into());
         }
@@ -232,6 +231,12 @@ fn row(key: &[u8; 32], event: &InboxEvent) -> Vec<String> {
         InboxState::Open => "waits for a confirmation",
     };
     vec![URL_SAFE_NO_PAD.encode(key), state.to_owned(), event.reason.clone().unwrap_or_default()]
+}
+
+/// The scheme, host and port of a URL. The URL of a gateway has a stage in its path.
+fn origin(url: &Uri) -> String {
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    format!("{}://{authority}", url.scheme_str().unwrap_or("https"))
 }
 
 /// The only line of a file.
