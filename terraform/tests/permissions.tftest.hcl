@@ -187,9 +187,15 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-scim",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-scim",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-scim",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-cognito",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-cognito",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-cognito",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-reconcile-sources",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-reconcile-sources",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-sources",
       "arn:aws:iam::123456789012:role/operators",
     ]
-    error_message = "The data key is used by five functions of each region, and by operators."
+    error_message = "The data key is used by five functions of each region, by those of a user pool, and by operators."
   }
   assert {
     condition = alltrue([
