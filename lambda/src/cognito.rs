@@ -69,6 +69,7 @@ impl Build for BuildCognito {
             people,
             hasher: Arc::clone(&self.hasher),
             passwords: PasswordRules { min_chars: MIN_PASSWORD_CHARS, min_score: MIN_SCORE },
+            old_systems: None,
         };
         Ok(Triggers(Some(Cognito::new(accounts, hashing, self.source.clone()))))
     }

@@ -54,6 +54,7 @@ impl Build for BuildScim {
                     people,
                     hasher: Arc::clone(&self.hasher),
                     passwords: PasswordRules { min_chars: MIN_PASSWORD_CHARS, min_score: MIN_SCORE },
+                    old_systems: None,
                 },
             }),
         };
