@@ -21,5 +21,6 @@ module "region" {
   log_retention_days  = var.log_retention_days
   tracing             = var.tracing
   alarms              = var.alarms
+  old_pools           = var.old_pools
   deletion_protection = var.deletion_protection
 }

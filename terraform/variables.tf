@@ -250,6 +250,13 @@ variable "alarms" {
   nullable = false
 }
 
+variable "old_pools" {
+  description = "ARNs of user pools of Cognito that are old systems of companies (`umoja company set --old-system`)."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "deletion_protection" {
   description = "Whether tables are protected against deletion. Set it to false only if all data may be lost."
   type        = bool

@@ -14,6 +14,7 @@ use umoja_store::ports::{Hasher, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
+use crate::old_systems::OldSystems;
 use crate::person::Reader;
 use crate::transaction::{Recorded, Replacement, Transaction, Unrecorded};
 use crate::{Context, Error};
@@ -47,6 +48,8 @@ pub struct Accounts {
     pub hasher: Arc<dyn Hasher>,
     /// The requirements for new passwords.
     pub passwords: PasswordRules,
+    /// The old systems of companies; `None` in a process that asks none.
+    pub old_systems: Option<Arc<OldSystems>>,
 }
 
 impl Deref for Accounts {

@@ -9,7 +9,8 @@ use umoja_store::person::PersonParts;
 use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
-use crate::deciding_credentials::Deciding;
+use crate::deciding_credentials::{Deciding, has_any};
+use crate::first_login::{Asked, Learnt};
 use crate::links::may_log_in;
 use crate::lockout::{Entry, Origin, Target};
 use crate::person::Change;
@@ -60,13 +61,13 @@ async fn logged_in(
     entry: &mut Entry<'_>,
     person: Option<PersonParts>,
 ) -> Result<Option<Box<Person>>, Error> {
-    let mut first = Some(person);
+    let (mut first, mut asked) = (Some(person), Asked::default());
     until_written!({
         let person = match first.take() {
             Some(read) => read,
             None => attempted.read(accounts, context).await?.person,
         };
-        Ok(match login(accounts, context, &attempted.password, entry, person).await? {
+        Ok(match login(accounts, context, &attempted.password, entry, person, &mut asked).await? {
             Login::Overtaken => None,
             Login::Rejected => Some(None),
             Login::Accepted(person) => Some(Some(person)),
@@ -90,6 +91,7 @@ async fn login(
     password: &Password,
     entry: &mut Entry<'_>,
     person: Option<PersonParts>,
+    asked: &mut Asked,
 ) -> Result<Login, Error> {
     let deciding = match &person {
         Some(person) => accounts.deciding(person).await?,
@@ -99,7 +101,8 @@ async fn login(
     let verdict = entry.compare(password, &credentials).await?;
     let (Some(mut person), Some(record)) = (person, record) else { return Ok(Login::Rejected) };
     let secret = match verdict {
-        Verdict::Wrong => return Ok(Login::Rejected),
+        Verdict::Wrong if has_any(&credentials) => return Ok(Login::Rejected),
+        Verdict::Wrong => return first_login(accounts, context, password, person, asked).await,
         Verdict::Verified => None,
         Verdict::Upgrade(secret) => Some(secret),
     };
@@ -115,6 +118,31 @@ async fn login(
             Err(error) => tracing::warn!(%error, "a password hash was not upgraded"),
         }
     }
+    accepted(accounts, context, person).await
+}
+
+/// The login of a person of whom no password is stored: the company's old system may know it.
+async fn first_login(
+    accounts: &Accounts,
+    context: &Context,
+    password: &Password,
+    mut person: PersonParts,
+    asked: &mut Asked,
+) -> Result<Login, Error> {
+    if !may_log_in(&person, &context.company.id) {
+        return Ok(Login::Rejected);
+    }
+    match accounts.learnt(context, &person, password, asked).await? {
+        Learnt::No => return Ok(Login::Rejected),
+        Learnt::Overtaken => return Ok(Login::Overtaken),
+        Learnt::Stored(written) => person.set(written),
+        Learnt::NotStored => {}
+    }
+    accepted(accounts, context, person).await
+}
+
+/// The login of a person whose password is right.
+async fn accepted(accounts: &Accounts, context: &Context, person: PersonParts) -> Result<Login, Error> {
     let Some(person) = accounts.reader().open(person).await? else { return Ok(Login::Rejected) };
     if person.is_linked_to(&context.company.id) {
         return Ok(Login::Accepted(Box::new(person)));

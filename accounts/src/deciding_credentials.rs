@@ -30,7 +30,8 @@ impl Deciding {
     }
 }
 
-fn has_any(credentials: &Credentials) -> bool {
+/// True if there is something that a password can be compared with.
+pub(crate) fn has_any(credentials: &Credentials) -> bool {
     credentials.secret.is_some() || !credentials.legacy_hashes.is_empty()
 }
 

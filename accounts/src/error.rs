@@ -70,6 +70,12 @@ pub enum Error {
         /// The time until the next attempt is allowed, in seconds.
         retry_after_secs: u32,
     },
+    /// The old system of the company gives no answer, so the password was not checked.
+    #[error("the old system of the company does not answer")]
+    OldSystem {
+        /// The time until the next attempt, in seconds.
+        retry_after_secs: u32,
+    },
     /// The requested version has not arrived in this region.
     #[error("the region has not caught up yet")]
     Behind,

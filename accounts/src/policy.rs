@@ -23,7 +23,7 @@ impl Accounts {
         password: Password,
     ) -> Result<Result<String, Weakness>, Busy> {
         let (policy, salt, keys) =
-            (self.policy(context, about), self.home.entropy.array(), self.secrets.password_keys());
+            (Some(self.policy(context, about)), self.home.entropy.array(), self.secrets.password_keys());
         let company = context.company.id.clone();
         self.hasher.hash(NewPassword { company, password, policy, salt, keys }).await
     }

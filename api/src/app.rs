@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use umoja_accounts::{Accounts, PasswordRules, People};
+use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_schema::Region;
 use umoja_store::Home;
 use umoja_store::ports::Hasher;
@@ -51,8 +51,16 @@ impl App {
         config: ApiConfig,
     ) -> Self {
         let passwords = PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
-        let accounts = Accounts { people: People { home, sealer, secrets }, hasher, passwords };
+        let people = People { home, sealer, secrets };
+        let accounts = Accounts { people, hasher, passwords, old_systems: None };
         let rates = Rates::new(config.rate_lease);
         Self { accounts, config, companies: Companies::default(), rates }
+    }
+
+    /// Asks the old systems of companies at a user's first login.
+    #[must_use]
+    pub fn with_old_systems(mut self, systems: Arc<OldSystems>) -> Self {
+        self.accounts.old_systems = Some(systems);
+        self
     }
 }

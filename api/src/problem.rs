@@ -70,6 +70,7 @@ problems! {
     LOCKED = 429 "too_many_attempts" "Too many password attempts failed" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "The region is processing too many requests" "Try again after `Retry-After` seconds.";
+    OLD_SYSTEM = 503 "old_system_unavailable" "The old system of the company does not answer" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "Try again in the region that answered the write, or here later, when this region runs the newer version of Umoja that wrote the user.";
     UNREADABLE = 503 "unreadable" "This region cannot read what it stores" "Try again in another region; this one can answer again once an operator or its daily anti-entropy has repaired the damage.";
@@ -227,6 +228,7 @@ impl From<Error> for Problem {
                 Self::from(&TOO_MANY_MERGED)
             }
             Error::Locked { retry_after_secs } => Self::later(&LOCKED, retry_after_secs),
+            Error::OldSystem { retry_after_secs } => Self::later(&OLD_SYSTEM, retry_after_secs),
             Error::Behind => Self::from(&BEHIND),
             Error::Contended => Self::from(&BUSY),
             Error::Busy(busy) => busy.into(),

@@ -124,7 +124,7 @@ fn ports(
 }
 
 /// The endpoint that the environment names for a region.
-fn endpoint(region: &Region) -> Option<String> {
+pub(crate) fn endpoint(region: &Region) -> Option<String> {
     let suffix = region.as_str().replace('-', "_").to_ascii_uppercase();
     std::env::var(format!("{}_{suffix}", environment::ENDPOINT)).ok()
 }

@@ -1,5 +1,5 @@
 //! The store's ports on AWS: `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on
-//! DynamoDB, `Keys` on KMS, `Queue` on SQS. The only crate that names the AWS SDK.
+//! DynamoDB, `Keys` on KMS, `Queue` on SQS, `LegacyLogin` on Cognito. The only crate that names the AWS SDK.
 //!
 //! A [`Session`] holds what regions share (credentials, connections). A [`Deployment`] makes from it the ports of a
 //! region and of its peers, as the deployment's settings list them:
@@ -13,6 +13,7 @@
 //! An error names the call, the table and AWS's error code. AWS's messages are left out, because some quote values.
 
 mod attribute;
+mod cognito_login;
 mod connections;
 mod dynamodb;
 mod error;
@@ -26,6 +27,7 @@ mod session;
 mod sqs;
 pub mod tables;
 
+pub use cognito_login::CognitoLogin;
 pub use connections::Service;
 pub use dynamodb::DynamoDb;
 pub use home::Deployment;

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use umoja_crypto::{Params, PasswordKeys, Passwords};
-use umoja_host::{BreachedList, PoolSettings};
+use umoja_host::{BreachedList, OldEndpoint, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
 use umoja_runtime::listeners::Limits;
+use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::Region;
 use umoja_store::Home;
@@ -34,6 +35,8 @@ pub(crate) struct ServerSettings {
     pub(crate) limits: Limits,
     /// The network between the regions, to cut them off from each other.
     pub(crate) links: Option<Links>,
+    /// Whether the old system of a company may be on this machine.
+    pub(crate) old_system_loopback: bool,
     /// Whether a region whose port is taken moves to another port, which is then stored.
     pub(crate) may_move_ports: bool,
 }
@@ -89,6 +92,11 @@ impl Server {
             limits: settings.limits.within_descriptors(),
             passwords: Arc::new(passwords.with_keys(PasswordKeys::default())),
             hasher: hasher(passwords, PoolSettings::default(), breached),
+            old_systems: old_systems(if settings.old_system_loopback {
+                OldEndpoint::new().with_loopback()
+            } else {
+                OldEndpoint::new()
+            }),
             lock: Box::new(lock),
         };
         let links = settings.links;

@@ -1,10 +1,13 @@
 //! The machine's services for any process of Umoja, a server or a function: the clock, randomness, and threads that
-//! hash passwords and check new ones against a list of breached passwords.
+//! hash passwords and check new ones against a list of breached passwords, and the endpoints of companies that verify
+//! passwords.
 
 pub mod breached;
 pub mod hashing;
+pub mod old_endpoint;
 pub mod system;
 
 pub use breached::{BreachedError, BreachedList};
 pub use hashing::{HashPool, InlineHasher, PoolSettings};
+pub use old_endpoint::OldEndpoint;
 pub use system::{OsEntropy, SystemClock};

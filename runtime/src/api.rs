@@ -8,11 +8,12 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
+use umoja_accounts::OldSystems;
 use umoja_api::openapi::MIN_PASSWORD_CHARS;
 use umoja_api::{ApiConfig, App, identified, unavailable};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
-use umoja_host::{BreachedList, HashPool, PoolSettings, SystemClock};
+use umoja_host::{BreachedList, HashPool, OldEndpoint, PoolSettings, SystemClock};
 use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::ports::{Entropy, Hasher};
@@ -22,6 +23,7 @@ use umoja_store::{Home, RegionEntry};
 
 #[cfg(feature = "aws")]
 use crate::aws::Needs;
+use crate::old_systems::old_systems;
 use crate::region::{Build, Live, NotReady, Settings};
 
 /// The services that the API calls. A registration has the keys of its two parts wrapped concurrently, and opening a
@@ -48,6 +50,8 @@ pub struct ApiSettings {
     pub pool: PoolSettings,
     /// The list that new passwords are checked against.
     pub breached: Option<BreachedList>,
+    /// The old systems of companies; the default asks those on the public internet.
+    pub old_systems: Option<Arc<OldSystems>>,
     /// The base URL that clients of this host use, if it differs from the one in the deployment's settings.
     pub public_url: Option<String>,
 }
@@ -56,6 +60,8 @@ pub struct ApiSettings {
 pub struct BuildApi {
     hasher: Arc<dyn Hasher>,
     public_url: Option<String>,
+    /// Lives as long as the process, because it remembers which of them are out.
+    old_systems: Arc<OldSystems>,
 }
 
 impl BuildApi {
@@ -66,7 +72,8 @@ impl BuildApi {
     pub fn new(settings: ApiSettings) -> Result<Self, EngineError> {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
-        Ok(Self { hasher, public_url: settings.public_url })
+        let old_systems = settings.old_systems.unwrap_or_else(|| old_systems(OldEndpoint::new()));
+        Ok(Self { hasher, public_url: settings.public_url, old_systems })
     }
 }
 
@@ -110,7 +117,8 @@ impl Build for BuildApi {
             explains: false,
         };
         let base_url = config.base_url.clone();
-        let app = Arc::new(App::new(home, sealer, secrets, Arc::clone(&self.hasher), config));
+        let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
+        let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)));
         let router = if settings.own.state.serves() { umoja_api::router(app) } else { umoja_api::closed(app) };
         Ok(Api { url: base_url, router })
     }
@@ -180,7 +188,11 @@ mod tests {
     fn live(regions: &Arc<Regions>) -> Live<BuildApi> {
         let params = Params { m_kib: 8, t: 1, p: 1 };
         let passwords = Arc::new(Passwords::new(params, EngineChoice::Auto, None).unwrap());
-        let build = BuildApi { hasher: Arc::new(InlineHasher::new(passwords)), public_url: None };
+        let build = BuildApi {
+            hasher: Arc::new(InlineHasher::new(passwords)),
+            public_url: None,
+            old_systems: old_systems(OldEndpoint::new()),
+        };
         Live::new(Arc::clone(regions) as _, build, regions.own().clone(), Arc::clone(&regions.clock) as _)
     }
 

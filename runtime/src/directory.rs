@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_accounts::import::Hashing;
-use umoja_accounts::{Accounts, PasswordRules, People};
+use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_api::{ApiConfig, App, closed, router, with_request_ids};
 use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
@@ -62,6 +62,8 @@ pub struct DirectorySettings {
     pub hasher: Arc<dyn Hasher>,
     /// The hasher of the hashes that come with the events of sources.
     pub passwords: Arc<Passwords>,
+    /// The old systems of companies.
+    pub old_systems: Arc<OldSystems>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
 }
@@ -184,7 +186,8 @@ impl DirectoryServer {
         let hasher = Arc::clone(&self.settings.hasher);
         let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
-        let app = Arc::new(App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config));
+        let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
+        let app = Arc::new(app.with_old_systems(Arc::clone(&self.settings.old_systems)));
         let sources = Arc::new(Acceptor::new(home.clone()));
         let directory = Arc::new(self.users_of_scim(&people, &hashing));
         Ok(Built {
@@ -215,7 +218,8 @@ impl DirectoryServer {
         let passwords =
             PasswordRules { min_chars: self.settings.min_password_chars, min_score: self.settings.min_password_score };
         let hasher = Arc::clone(&self.settings.hasher);
-        scim::People { accounts: Accounts { people: people.clone(), hasher, passwords }, hashing: hashing.clone() }
+        let accounts = Accounts { people: people.clone(), hasher, passwords, old_systems: None };
+        scim::People { accounts, hashing: hashing.clone() }
     }
 
     /// Every region with its base URL.

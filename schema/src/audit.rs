@@ -55,6 +55,8 @@ pub enum AuditEvent {
     ResetStarted,
     /// The password was set with a reset token.
     PasswordReset,
+    /// The old system of a company verified the password, and Umoja has kept it since.
+    PasswordLearnt,
     /// What a company had stated about the password before it changed at the company's source is no longer accepted.
     PasswordDropped,
     /// The status was set.
@@ -79,7 +81,7 @@ pub enum AuditEvent {
 
 impl AuditEvent {
     /// The names of all events.
-    pub const NAMES: [&str; 17] = [
+    pub const NAMES: [&str; 18] = [
         "registered",
         "imported",
         "linked",
@@ -87,6 +89,7 @@ impl AuditEvent {
         "password_changed",
         "password_reset_started",
         "password_reset",
+        "password_learnt",
         "password_dropped",
         "status_changed",
         "suspended",
@@ -109,6 +112,7 @@ impl AuditEvent {
             Self::PasswordChanged => "password_changed",
             Self::ResetStarted => "password_reset_started",
             Self::PasswordReset => "password_reset",
+            Self::PasswordLearnt => "password_learnt",
             Self::PasswordDropped => "password_dropped",
             Self::StatusChanged(_) => "status_changed",
             Self::Suspended(_) => "suspended",
@@ -140,6 +144,7 @@ impl AuditEvent {
             | Self::PasswordChanged
             | Self::ResetStarted
             | Self::PasswordReset
+            | Self::PasswordLearnt
             | Self::PasswordDropped
             | Self::Exported
             | Self::Erased => return Attributes::new(),
@@ -242,6 +247,7 @@ mod tests {
             AuditEvent::PasswordChanged,
             AuditEvent::ResetStarted,
             AuditEvent::PasswordReset,
+            AuditEvent::PasswordLearnt,
             AuditEvent::PasswordDropped,
             AuditEvent::StatusChanged(AccountStatus::Active),
             AuditEvent::Suspended("soko".parse().unwrap()),
@@ -279,6 +285,7 @@ mod tests {
             AuditEvent::PasswordChanged,
             AuditEvent::ResetStarted,
             AuditEvent::PasswordReset,
+            AuditEvent::PasswordLearnt,
             AuditEvent::PasswordDropped,
             AuditEvent::StatusChanged(AccountStatus::Disabled),
             AuditEvent::Suspended(company.clone()),

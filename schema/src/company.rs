@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{CompanyId, RestrictionLevel};
+use crate::{CompanyId, OldSystem, RestrictionLevel};
 
 /// A company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Company {
     /// The most requests in a second, in each region; [`Company::DEFAULT_RATE_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<NonZeroU32>,
+    /// Where the password of a user without one of Umoja is verified at the first login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_system: Option<OldSystem>,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.

@@ -29,6 +29,7 @@ pub mod item;
 pub mod log;
 pub mod message;
 pub mod names;
+pub mod old_system;
 pub mod ownership;
 mod precis;
 pub mod profile;
@@ -51,6 +52,7 @@ pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, SourceId, UserId};
 pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use message::Message;
+pub use old_system::{NoOldSystem, OldSystem};
 pub use ownership::{IdentifierItem, Ownership};
 pub use profile::Profile;
 pub use record::{

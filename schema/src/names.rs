@@ -277,6 +277,14 @@ pub mod metric {
         STUFFING_CLIENTS = "StuffingClients", Counter, "Count", [Api];
         /// Attempts at a password that could not be counted.
         UNCOUNTED_LOGINS = "UncountedLogins", Counter, "Count", [Api];
+        /// Questions to old systems of companies.
+        OLD_SYSTEM_QUESTIONS = "OldSystemQuestions", Counter, "Count", [Api];
+        /// Questions to which an old system gave no answer.
+        OLD_SYSTEM_FAILURES = "OldSystemFailures", Counter, "Count", [Api];
+        /// Questions that were not asked, because the old system is out.
+        OLD_SYSTEM_SKIPPED = "OldSystemSkipped", Counter, "Count", [Api];
+        /// Passwords that an old system verified, and that Umoja has kept.
+        PASSWORDS_LEARNT = "PasswordsLearnt", Counter, "Count", [Api];
         /// Time from the HLC timestamp of a write to its arrival at the peers.
         REPLICATION_LAG = "ReplicationLag", Histogram, "Milliseconds", [Background];
         /// Items that a peer accepted.

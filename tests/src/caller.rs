@@ -89,6 +89,7 @@ impl Caller {
             scopes: scopes.to_vec(),
             phone_country: Some("KE".into()),
             username_restriction: None,
+            old_system: None,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use umoja_accounts::OldSystems;
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
 use umoja_host::InlineHasher;
 use umoja_schema::{Company, CompanyId, Region, Scope};
 use umoja_store::Home;
-use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, NewPassword, Verdict};
+use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, LegacyLogin, NewPassword, Verdict};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -61,13 +62,26 @@ impl Deployment {
         deployment
     }
 
+    /// The API of every region asks the old systems of companies, as one process.
+    #[must_use]
+    pub fn asking(mut self, login: Arc<dyn LegacyLogin>) -> Self {
+        let systems = Arc::new(OldSystems::new(login));
+        let names: Vec<Region> = self.world.regions.iter().map(|region| region.name.clone()).collect();
+        let endpoint = |region: &WorldRegion| {
+            let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
+            instance(region.home.clone(), sealer, secrets, Arc::clone(&self.hasher), &names, None, Some(&systems))
+        };
+        self.endpoints = self.world.regions.iter().map(endpoint).collect();
+        self
+    }
+
     /// Another instance of a region's API. It reserves at most `rate_lease` requests of a company's rate limit at a
     /// time.
     pub fn instance(&self, at: usize, rate_lease: u32) -> Endpoint {
         let region = &self.world.regions[at];
         let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
         let lease = NonZeroU32::new(rate_lease);
-        instance(region.home.clone(), sealer, secrets, Arc::clone(&self.hasher), &[], lease)
+        instance(region.home.clone(), sealer, secrets, Arc::clone(&self.hasher), &[], lease, None)
     }
 
     /// Stores a company in every region.
@@ -123,7 +137,7 @@ pub fn endpoint(
     hasher: Arc<CountingHasher>,
     regions: &[Region],
 ) -> Endpoint {
-    instance(home, sealer, secrets, hasher, regions, None)
+    instance(home, sealer, secrets, hasher, regions, None, None)
 }
 
 fn instance(
@@ -133,6 +147,7 @@ fn instance(
     hasher: Arc<CountingHasher>,
     regions: &[Region],
     rate_lease: Option<NonZeroU32>,
+    old_systems: Option<&Arc<OldSystems>>,
 ) -> Endpoint {
     let url = |name: &Region| format!("https://{name}.example.com");
     let base_url = url(&home.own.name);
@@ -147,6 +162,10 @@ fn instance(
     };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
     let app = App::new(home, sealer, secrets, hasher, config);
+    let app = match old_systems {
+        Some(systems) => app.with_old_systems(Arc::clone(systems)),
+        None => app,
+    };
     Endpoint { router: router(Arc::new(app)), base_url, jwks }
 }
 

@@ -111,6 +111,12 @@ impl Password {
         &self.typed
     }
 
+    /// The text as it was typed, for an old system that verifies it; empty if it is too long for any password. Do not
+    /// keep or log it.
+    pub fn as_typed(&self) -> &str {
+        &self.typed
+    }
+
     pub(crate) fn hopeless(&self) -> bool {
         self.hopeless
     }

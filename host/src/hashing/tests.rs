@@ -131,11 +131,14 @@ async fn the_pool_and_the_inline_hasher_agree() {
         let new = |password| NewPassword {
             company: company("acme"),
             password: Password::attempt(password),
-            policy: Policy::new(0, ["ada lovelace"]),
+            policy: Some(Policy::new(0, ["ada lovelace"])),
             salt: [1; 16],
             keys: Arc::default(),
         };
         assert_eq!(hasher.hash(new("lovelace")).await, Ok(Err(Weakness::Personal)));
+        // What an old system has verified is kept.
+        let kept = hasher.hash(NewPassword { policy: None, ..new("lovelace") }).await.unwrap().unwrap();
+        assert_eq!(hasher.verify(attempt("lovelace", Some(&kept), &[])).await, Ok(Verdict::Verified));
         let secret = hasher.hash(new("correct horse")).await.unwrap().unwrap();
         assert_eq!(hasher.verify(attempt("correct horse", Some(&secret), &[])).await, Ok(Verdict::Verified));
         assert_eq!(hasher.verify(attempt("wrong", Some(&secret), &[])).await, Ok(Verdict::Wrong));
@@ -154,7 +157,7 @@ async fn a_breached_password_or_an_unreadable_list_is_rejected() {
     let new = |password| NewPassword {
         company: company("acme"),
         password: Password::attempt(password),
-        policy: Policy::new(3, []),
+        policy: Some(Policy::new(3, [])),
         salt: [1; 16],
         keys: Arc::default(),
     };

@@ -323,6 +323,22 @@ macro_rules! queue_contract {
     };
 }
 
+/// The tests of an adapter of old systems. Takes a function that returns a new
+/// [`OldWorld`](crate::contract::legacy_login::OldWorld), after any attributes for the tests.
+#[macro_export]
+macro_rules! legacy_login_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, legacy_login:
+            only_the_right_password_is_right,
+            an_unknown_user_has_no_password,
+            a_missing_second_factor_means_that_the_password_was_right,
+            a_dead_system_is_an_error,
+            each_question_is_asked_once,
+            an_error_has_nothing_of_the_question,
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -347,6 +363,7 @@ mod tests {
             ("streams", include_str!("streams.rs")),
             ("keys", include_str!("keys.rs")),
             ("queue", include_str!("queue.rs")),
+            ("legacy_login", include_str!("legacy_login.rs")),
         ] {
             let listed = macros.split_once(&format!("$make, {module}:\n")).unwrap().1.split_once('}').unwrap().0;
             let listed: Vec<_> = listed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();

@@ -36,6 +36,7 @@ pub mod derived;
 pub mod inbox;
 pub mod items;
 pub mod keys;
+pub mod legacy_login;
 pub mod linked_accounts;
 pub mod logs;
 pub mod ownerships;

@@ -60,4 +60,13 @@ locals {
       Condition = local.only_data_keys
     },
   ]
+
+  # Only if companies have such old systems.
+  ask_old_pools = [
+    for pools in [var.old_pools] : {
+      Sid      = "VerifyPasswordsByOldPools"
+      Action   = ["cognito-idp:AdminInitiateAuth"]
+      Resource = pools
+    } if length(pools) > 0
+  ]
 }

@@ -6,7 +6,7 @@
 
 locals {
   policies = {
-    api              = local.policy_api
+    api              = concat(local.policy_api, local.ask_old_pools)
     replicator       = local.policy_replicator
     reconcile-writes = local.policy_reconcile_writes
     reconcile-keys   = local.policy_reconcile_keys

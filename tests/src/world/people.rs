@@ -136,7 +136,12 @@ impl World {
 
     fn accounts(&self, at: usize, secret: &str) -> Accounts {
         let hasher = Arc::new(Verbatim(secret.to_owned()));
-        Accounts { people: self.regions[at].people(), hasher, passwords: PasswordRules { min_chars: 1, min_score: 0 } }
+        Accounts {
+            people: self.regions[at].people(),
+            hasher,
+            passwords: PasswordRules { min_chars: 1, min_score: 0 },
+            old_systems: None,
+        }
     }
 
     fn context(&self, at: usize) -> Context {
@@ -177,6 +182,7 @@ fn company() -> Company {
         scopes: Vec::new(),
         phone_country: None,
         username_restriction: None,
+        old_system: None,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Failure, rule, and what a test has to show.
-const ROWS: [[&str; 3]; 43] = [
+const ROWS: [[&str; 3]; 44] = [
     [
         "peer region down",
         "keep pending, probe, resume",
@@ -43,6 +43,11 @@ const ROWS: [[&str; 3]; 43] = [
         "an erased user is described by a source again",
         "an erasure marks the subjects and addresses of the person; a state that would make that person again is ignored",
         "no user; killed at any await of the erasure and retried; a company may register the person again",
+    ],
+    [
+        "a company's old system is out",
+        "503 with a problem of its own; the attempt is given back; a breaker for each company, which one user cannot open",
+        "no lock-out by the outage; no request waits for a dead system; users with a password of Umoja log in",
     ],
     ["profile edit races password change or disable", "two parts", "both survive"],
     ["two creates of one e-mail in two regions", "identifier ownerships", "same winner everywhere, both journaled"],

@@ -47,7 +47,8 @@ impl List {
     }
 }
 
-fn value(company: &Company, now_secs: u64) -> Value {
+/// A company for programs, with the ids of its live keys.
+pub(super) fn value(company: &Company, now_secs: u64) -> Value {
     let live = company.api_keys.iter().filter(|key| key.expires_at.is_none_or(|at| now_secs < at));
     let mut value = settings(company);
     value["api_keys"] = live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect();

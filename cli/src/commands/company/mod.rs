@@ -6,6 +6,7 @@ mod limit;
 mod list;
 mod options;
 mod set;
+mod show;
 mod signing;
 
 use std::num::NonZeroU32;
@@ -43,6 +44,7 @@ pub(super) struct Command {
 enum Action {
     Add(Box<Add>),
     List(List),
+    Show(show::Show),
     Disable(Disable),
     Enable(Enable),
     Limit(Limit),
@@ -132,6 +134,7 @@ impl Command {
         match self.action {
             Action::Add(add) => add.run(output).await,
             Action::List(list) => list.run(output).await,
+            Action::Show(show) => show.run(output).await,
             Action::Disable(Disable { id, target }) => set_enabled(&target, id, false, output).await,
             Action::Enable(Enable { id, target }) => set_enabled(&target, id, true, output).await,
             Action::Limit(limit) => limit.run(output).await,
@@ -163,6 +166,7 @@ pub(crate) fn new_company(
         scopes,
         phone_country: None,
         username_restriction: None,
+        old_system: None,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],

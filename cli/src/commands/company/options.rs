@@ -1,7 +1,7 @@
 //! What the options of a company mean.
 
 use serde_json::{Value, json};
-use umoja_schema::{Company, RestrictionLevel, Scope};
+use umoja_schema::{Company, OldSystem, RestrictionLevel, Scope};
 
 /// A word of `--scopes`.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,10 @@ pub(super) fn restriction(text: &str) -> Result<RestrictionLevel, String> {
     RestrictionLevel::from_name(text).ok_or_else(|| format!("choose one of {}, none", names()))
 }
 
+pub(super) fn old_system(text: &str) -> Result<OldSystem, String> {
+    text.parse().map_err(|error: umoja_schema::NoOldSystem| error.to_string())
+}
+
 /// A value that an option can take away.
 #[derive(Debug, Clone)]
 pub(super) struct OrNone<T>(pub(super) Option<T>);
@@ -63,5 +67,6 @@ pub(super) fn settings(company: &Company) -> Value {
         "phone_country": company.phone_country,
         "username_restriction": company.username_restriction,
         "rate_limit": company.requests_per_second(),
+        "old_system": company.old_system.as_ref().map(ToString::to_string),
     })
 }

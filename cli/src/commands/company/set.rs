@@ -3,25 +3,27 @@
 use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
-use umoja_schema::{Company, CompanyId, RestrictionLevel};
+use umoja_schema::{Company, CompanyId, OldSystem, RestrictionLevel};
 
 use super::known::change_known;
-use super::options::{OrNone, Scopes, chosen, country, or_none, restriction, scopes, settings};
+use super::options::{OrNone, Scopes, chosen, country, old_system, or_none, restriction, scopes, settings};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 7] =
-    ["name", "scopes", "trusted", "phone_country", "username_restriction", "rate_limit", "enabled"];
+const CHANGES: [&str; 8] =
+    ["name", "scopes", "trusted", "phone_country", "username_restriction", "rate_limit", "old_system", "enabled"];
 
-/// Change a company: its name, scopes, trust, phone country, user names, rate limit, or whether it is enabled. What is
-/// not named stays.
+/// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, or whether it is
+/// enabled. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
   umoja company set soko --scopes users:lookup,users:authenticate \\
       --rate-limit 50 --dir DIR
+  umoja company set soko --old-system https://login.soko.example/verify \\
+      --dir DIR
   umoja company set soko --name 'Soko Ltd' --phone-country none \\
       --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja company set [OPTIONS] <ID>")]
@@ -50,6 +52,10 @@ pub(super) struct Set {
     /// How many requests it may make in a second, in each region.
     #[arg(long, value_name = "N")]
     rate_limit: Option<NonZeroU32>,
+    /// Where the password of a user without one is verified at the first login, and then kept: https://HOST/PATH, an
+    /// endpoint of the company; cognito:POOL_ID/CLIENT_ID; or `none`. docs/migrate.md has the request.
+    #[arg(long, value_name = "SYSTEM", value_parser = |text: &str| or_none(text, old_system))]
+    old_system: Option<OrNone<OldSystem>>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -86,6 +92,9 @@ impl Set {
         }
         if let Some(OrNone(level)) = &self.username_restriction {
             company.username_restriction = *level;
+        }
+        if let Some(OrNone(system)) = &self.old_system {
+            company.old_system.clone_from(system);
         }
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);

@@ -25,7 +25,11 @@ impl Serve {
         logging::start_serving(self.log_format);
         let mut stopped = stop_signal()?;
         let exporting = self.metrics.start(metric::ALL).await?;
-        let mut settings = ServerSettings { limits: self.clients.limits(), ..ServerSettings::default() };
+        let mut settings = ServerSettings {
+            limits: self.clients.limits(),
+            old_system_loopback: self.old_system_loopback,
+            ..ServerSettings::default()
+        };
         let minutes = deployment.config().anti_entropy_every_mins;
         settings.pump.anti_entropy = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
         let mut server = Server::start(&deployment, settings, lock).await?;

@@ -70,6 +70,9 @@ pub(super) struct Serve {
     /// The region's port. 0 takes any free one [default: 7300].
     #[arg(long, value_name = "PORT", help_heading = HEADING_PREFIX, conflicts_with = "dir")]
     port: Option<u16>,
+    /// Let the old system of a company be on this machine, also without TLS.
+    #[arg(long, help_heading = HEADING_DIR, conflicts_with = "prefix")]
+    old_system_loopback: bool,
     #[command(flatten)]
     clients: Clients,
     #[command(flatten)]

@@ -16,6 +16,7 @@ mod lockout;
 mod lookup;
 mod merge;
 mod numbers;
+mod old_system;
 mod password;
 mod policy;
 mod races;

@@ -56,6 +56,7 @@ pub(super) fn company(id: &str) -> Company {
         scopes,
         phone_country: None,
         username_restriction: None,
+        old_system: None,
         rate_limit: None,
         api_keys,
         keys,
