@@ -62,11 +62,12 @@ impl Feed {
     /// again, the completed work is not repeated.
     pub async fn handle(&self, changes: &[Change]) -> FeedOutcome {
         let mut outcome = FeedOutcome { records: changes.len(), ..FeedOutcome::default() };
-        let mut written = Vec::new();
+        let (mut written, mut seen) = (Vec::new(), BTreeSet::new());
         for change in changes {
             match Written::read(&self.home, change).await {
-                Ok(Some(one)) => written.push(one),
-                Ok(None) => {}
+                // A wrapped key that was added later makes another image of the same write.
+                Ok(Some(one)) if seen.insert((one.user, one.change.clone())) => written.push(one),
+                Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "a change could not be verified and will be delivered again");
                     outcome.failed = Some(change.sequence.clone());

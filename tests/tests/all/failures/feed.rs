@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use umoja_reconciler::drain_retries;
-use umoja_schema::{Log, LogRow, Noticed, Part, PartRecord, Place, Region, UserId, Version};
+use umoja_schema::{EventRow, Log, LogRow, Noticed, Part, PartRecord, Place, Region, UserId, Version};
 use umoja_store::Home;
 use umoja_store::events::{Position, Window, begin_epoch, read};
 use umoja_store::replicate::replicate;
@@ -270,17 +270,21 @@ fn a_number_that_a_lost_event_had_is_not_used_again() {
         ahead.catch_up(&d, 0).await;
         assert_eq!(ahead.seen.len(), 3);
         // The region is restored from a backup without the last event, and its feed begins anew.
-        let lost = own_events(&d, 0).await.pop().unwrap();
-        d.world.regions[0].home.own.logs.drop_row(Log::Events, lost.user, &lost.key).await.unwrap();
         let home = &d.world.regions[0].home;
+        let lost = own_events(&d, 0).await.pop().unwrap();
+        let made = home.own.logs.rows(Log::Events, EventRow::from_row(&lost).unwrap().changed).await.unwrap();
+        for row in made.iter().chain([&lost]) {
+            home.own.logs.drop_row(Log::Events, row.user, &row.key).await.unwrap();
+        }
+        d.world.skip_stream(0).await;
         begin_epoch(&*home.checkpoints, home.clock.now(), 0).await.unwrap();
         d.world.set_cut(0, 1, false);
         let feed = umoja_replicator::Feed::new(home.clone());
         d.register(0, "joe@example.com", "correct horse").await;
         let outcome = feed.handle(&d.world.changes(0)).await;
-        assert_eq!((outcome.failed, outcome.made), (None, 1), "what has its event gets no other");
+        assert_eq!((outcome.failed, outcome.made), (None, 2), "only the lost one and the new one");
         settle(&d.world).await;
-        for (consumer, read) in [(&mut ahead, 4), (&mut behind, 3)] {
+        for (consumer, read) in [(&mut ahead, 5), (&mut behind, 4)] {
             consumer.catch_up(&d, 1).await;
             assert_eq!(consumer.seen.len(), read);
         }
@@ -380,6 +384,18 @@ fn a_copied_notice_makes_no_event() {
         let copied: PartRecord = region.sealer.seal_again(&stored, version, facts).await.unwrap();
         assert_eq!(Noticed::in_part(&copied), Noticed::default());
         d.world.feed().await;
+        assert_eq!(own_events(&d, 0).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_write_whose_key_was_wrapped_later_has_one_event() {
+    run(async {
+        let d = Deployment::new(726).await;
+        d.world.set_cut(0, 1, true);
+        d.register(0, "ada@example.com", "correct horse").await;
+        d.world.set_cut(0, 1, false);
+        settle(&d.world).await;
         assert_eq!(own_events(&d, 0).await.len(), 1);
     });
 }

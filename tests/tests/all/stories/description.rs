@@ -54,6 +54,7 @@ fn bodies(id: &str, version: &str) -> Vec<(&'static str, Value)> {
         ("export", json!({ "email": "ada@example.com", "id": null, "after": null })),
         ("merge", json!({ "survivor": id, "duplicate": NOT_A_USER, "preview": true, "min_version": version })),
         ("unmerge", json!({ "id": id, "min_version": version })),
+        ("events/list", json!({ "cursor": null, "after": 1, "limit": 10, "wait_secs": 0 })),
     ]
 }
 
@@ -154,7 +155,7 @@ fn each_constraint_of_the_description_is_enforced() {
         let bodies = bodies(&id, &version);
         assert_eq!(bodies.iter().map(|(operation, _)| *operation).collect::<Vec<_>>(), operations::all());
         for (operation, body) in bodies {
-            let path = format!("/v1/users/{operation}");
+            let path = operations::path(operation);
             assert!(takes(&path, &body), "{operation} does not take {body}");
             let claims = &root["paths"][&path]["post"]["requestBody"]["content"]["application/jwt"]["schema"]["contentSchema"]
                 ["prefixItems"][1]["properties"]["body"];
