@@ -182,6 +182,7 @@ async fn world(seed: u64, hasher: &Arc<CountingHasher>) -> Ended {
 }
 
 /// Worlds in which this many people sign up.
+#[allow(clippy::print_stdout, reason = "the numbers are what a long run shows")]
 fn sign_ups(people: u64) -> Ended {
     let hasher = Arc::new(CountingHasher::default());
     let mut all = Ended::default();
