@@ -63,28 +63,27 @@ impl Accounts {
             Some((id, answer)) if id == user.id() => Some(answer),
             _ => None,
         };
-        let answer = match known {
-            Some(answer) => answer,
-            None => {
-                let now: Millis = self.home.clock.now();
-                let id = UserId::v7(now.0, self.home.entropy.array()).to_string();
-                let identity = &user.identity;
-                let as_known = KnownAs {
-                    external_id: identity.external_ids.get(company).cloned(),
-                    email: identity.email.clone(),
-                    phone_number: identity.phone_number.clone(),
-                    username: identity.username.clone(),
-                };
-                let question = Question {
-                    system,
-                    user: &as_known,
-                    password,
-                    id: &id,
-                    at_secs: now.secs(),
-                    key: self.secrets.signing_key(),
-                };
-                systems.ask(company, user.id(), &question, &*self.home.clock).await?
-            }
+        let answer = if let Some(answer) = known {
+            answer
+        } else {
+            let now: Millis = self.home.clock.now();
+            let id = UserId::v7(now.0, self.home.entropy.array()).to_string();
+            let identity = &user.identity;
+            let as_known = KnownAs {
+                external_id: identity.external_ids.get(company).cloned(),
+                email: identity.email.clone(),
+                phone_number: identity.phone_number.clone(),
+                username: identity.username.clone(),
+            };
+            let question = Question {
+                system,
+                user: &as_known,
+                password,
+                id: &id,
+                at_secs: now.secs(),
+                key: self.secrets.signing_key(),
+            };
+            systems.ask(company, user.id(), &question, &*self.home.clock).await?
         };
         asked.0 = Some((user.id(), answer));
         match answer {

@@ -118,13 +118,12 @@ impl Breaker {
                 self.out = Some(Out { until: now.plus(wait_ms), wait_ms, is_probed: false });
                 false
             }
-            // It was asked before it counted as out.
-            Some(_) => false,
             None if self.failures.len() >= USERS => {
                 self.out = Some(Out { until: now.plus(FIRST_WAIT_MS), wait_ms: FIRST_WAIT_MS, is_probed: false });
                 true
             }
-            None => false,
+            // It was asked before it counted as out, or too few users have failed.
+            _ => false,
         }
     }
 }
