@@ -23,7 +23,7 @@ pub struct ListEvents {
     /// The most changes.
     pub limit: usize,
     /// How long to wait for an event, in seconds.
-    pub wait_secs: u8,
+    pub wait_secs: u16,
     /// The requests that wait in this process.
     pub waiting: Waiting,
 }

@@ -9,7 +9,7 @@ use crate::{Part, UserId};
 /// The most changes in one answer.
 pub const MAX_EVENTS: u16 = 500;
 /// The longest that a request waits for an event, in seconds.
-pub const MAX_WAIT_SECS: u8 = 20;
+pub const MAX_WAIT_SECS: u16 = 20;
 /// The most characters of a cursor.
 pub const MAX_CURSOR: usize = 4096;
 
@@ -31,7 +31,7 @@ pub struct ListEvents {
     /// Wait this long for an event if there is none, up to 20 seconds. A region in which too many requests wait answers
     /// without waiting.
     #[schemars(range(max = MAX_WAIT_SECS))]
-    pub wait_secs: Option<u8>,
+    pub wait_secs: Option<u16>,
 }
 
 /// Some events of the calling company.
