@@ -172,6 +172,7 @@ async fn only_a_clear_answer_is_one() {
 }
 
 #[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "the thread of a server that answers late")]
 async fn a_long_or_slow_answer_ends_the_question() {
     let (long, _) =
         serve(|_| response("200 OK", "", &format!("{{\"authenticated\": true, \"x\": \"{}\"}}", "x".repeat(5_000))));
