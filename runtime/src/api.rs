@@ -40,7 +40,7 @@ const RATE_LEASE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// The metrics of a process that serves only the API.
 pub fn recorded() -> Vec<Metric> {
-    metric::ALL.iter().filter(|metric| metric.recorded_by.contains(&Program::Api)).copied().collect()
+    metric::recorded_by(&[Program::Api])
 }
 
 /// What differs between the hosts of the API.

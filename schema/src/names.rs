@@ -280,6 +280,14 @@ pub mod metric {
         Background,
         /// `umoja serve --dir` alone: in AWS, CloudWatch has these metrics from SQS.
         Directory,
+        /// Functions alone: a directory has no user pool.
+        Function,
+    }
+
+    /// The metrics that at least one of these programs records.
+    pub fn recorded_by(programs: &[Program]) -> Vec<Metric> {
+        let is_recorded = |metric: &&Metric| metric.recorded_by.iter().any(|program| programs.contains(program));
+        ALL.iter().filter(is_recorded).copied().collect()
     }
 
     macro_rules! metrics {
@@ -353,9 +361,9 @@ pub mod metric {
         /// Calls to a KMS that failed, of any region.
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
         /// Users of a user pool whom the store did not have, as the last comparison found them.
-        ONLY_IN_POOL = "OnlyInPool", Gauge, "Count", [Background];
+        ONLY_IN_POOL = "OnlyInPool", Gauge, "Count", [Function];
         /// Users of the store whom their user pool did not have any more, as the last comparison found them.
-        ONLY_IN_STORE = "OnlyInStore", Gauge, "Count", [Background];
+        ONLY_IN_STORE = "OnlyInStore", Gauge, "Count", [Function];
         /// Messages in a region's queues, by queue and state.
         QUEUED_MESSAGES = "QueuedMessages", Gauge, "Count", [Directory];
         /// Changes of a region that its stream has not replicated yet.

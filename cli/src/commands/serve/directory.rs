@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use umoja_schema::names::metric;
+use umoja_schema::names::metric::{self, Program};
 
 use super::{Serve, stop_signal};
 use crate::CliError;
@@ -13,6 +13,9 @@ use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::output::{Output, table};
 use crate::server::{ServeLock, Server, ServerSettings};
+
+/// What a process does that serves a directory.
+const RECORDING: &[Program] = &[Program::Api, Program::Background, Program::Directory];
 
 impl Serve {
     pub(super) async fn directory(&self, dir: &Path, output: Output) -> Result<(), CliError> {
@@ -24,7 +27,7 @@ impl Serve {
         })?;
         logging::start_serving(self.log_format);
         let mut stopped = stop_signal()?;
-        let exporting = self.metrics.start(metric::ALL).await?;
+        let exporting = self.metrics.start(&metric::recorded_by(RECORDING)).await?;
         let mut settings = ServerSettings {
             limits: self.clients.limits(),
             old_system_loopback: self.old_system_loopback,
