@@ -1,7 +1,7 @@
 //! The events of an operation in the audit trail: those that concern the security of an account, and who may see or use
 //! it. Logins and edits of a profile are not recorded, because each would cost a write and its replication.
 
-use umoja_schema::{AuditEvent, IdentifierKind, LinkState, ProfileFacts, UserId};
+use umoja_schema::{AuditEvent, IdentifierKind, LinkState, Notice, Noticed, Part, ProfileFacts, UserId};
 
 use crate::identifiers::verified;
 use crate::person::{Change, Stored};
@@ -30,6 +30,13 @@ pub(crate) fn events(before: &Stored, after: &Change) -> Vec<(UserId, AuditEvent
         events.extend(left.chain(joined));
     }
     events
+}
+
+/// What replacing a user's profile part changes, by names, for the feed.
+pub(crate) fn notices(before: &Stored, after: &Change) -> Noticed {
+    let mut notices = Noticed::of_events(after.id, Part::Profile, &events(before, after));
+    notices.push(Notice::Profile(before.identity.profile.changed_fields(&after.identity.profile)));
+    Noticed::new(notices)
 }
 
 /// The suspensions that begin or end. A link that begins is active.

@@ -188,7 +188,7 @@ fn pointing<'a>(users: &'a Left, untrusted: &BTreeSet<UserId>) -> Vec<&'a PartRe
 }
 
 /// The field of receipts with the companies that are linked to any of the users: a tombstone has no links, and the feed
-/// tells the companies. Of a user whose profile part has not arrived, those of the others are known.
+/// makes an event for each. Of a user whose profile part has not arrived, those of the others are known.
 fn companies(users: &[(UserId, Parts)]) -> Option<(String, Attribute)> {
     let facts = users.iter().filter_map(|(_, parts)| parts.profile.as_ref()?.profile_facts());
     let companies: BTreeSet<&CompanyId> = facts.flat_map(|facts| facts.links.keys()).collect();

@@ -1,16 +1,7 @@
-//! What a write changes, by names, for the feed: see [`umoja_schema::events`].
+//! What a write of a new user or of credentials changes, by names, for the feed: see [`umoja_schema::events`]. [`crate::audit::notices`]
+//! says it of a profile.
 
-use umoja_schema::{AccountStatus, LinkState, Notice, Noticed, Part, PartRecord};
-
-use crate::audit::events;
-use crate::person::{Change, Stored};
-
-/// What replacing a user's profile part changes.
-pub(crate) fn of_change(before: &Stored, after: &Change) -> Noticed {
-    let mut notices = Noticed::of_events(after.id, Part::Profile, &events(before, after));
-    notices.push(Notice::Profile(before.identity.profile.changed_fields(&after.identity.profile)));
-    Noticed::new(notices)
-}
+use umoja_schema::{AccountStatus, LinkState, Notice, Noticed, PartRecord};
 
 /// What replacing a user's credentials part changes. A new hash of the same password sets no password.
 pub(crate) fn of_credentials(before: &PartRecord, status: AccountStatus, sets_password: bool) -> Noticed {

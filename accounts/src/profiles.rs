@@ -5,9 +5,9 @@ use umoja_store::apply::OwnershipChange;
 use umoja_store::ownerships;
 use umoja_store::ports::MAX_WRITES;
 
-use crate::audit::events;
+use crate::audit::{events, notices};
 use crate::identifiers::{keeps, reject_taken};
-use crate::noticed::{of_change, of_credentials};
+use crate::noticed::of_credentials;
 use crate::person::{Change, Person};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Error, People};
@@ -143,7 +143,7 @@ impl People {
         let (records, credentials, recorded) = (records?, credentials?, recorded?);
         let over = |(record, change): (&PartRecord, &Change)| {
             let before = person.get(record.id)?;
-            Some(Replacement::of(&before.profile, record.clone(), &of_change(before, change)))
+            Some(Replacement::of(&before.profile, record.clone(), &notices(before, change)))
         };
         let parts = records.iter().zip(changes).map(over).collect::<Option<Vec<_>>>().ok_or(NOT_IN_PERSON)?;
         let as_read = rules.all_as_read || !ownerships.writes().is_empty();

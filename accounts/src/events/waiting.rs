@@ -1,4 +1,4 @@
-//! The requests of a process that wait for an event: so many that they cost little, and of no company so many that others
+//! The requests of a process that wait for an event: few enough that they cost little, and few enough of each company that others
 //! find no place.
 
 use std::collections::BTreeMap;

@@ -122,17 +122,17 @@ impl Written {
     }
 }
 
-/// The person of a user. A person that is too large is told about as far as the write itself names companies.
+/// The person of a user. Of a person that is too large, only the companies that the write itself names are known.
 async fn person(home: &Home, id: UserId) -> Result<Option<PersonParts>, StoreError> {
     match read(&*home.own.users, id, &BTreeSet::new()).await {
         Ok(person) => Ok(person),
         Err(PersonError::TooLarge(error)) => {
-            tracing::warn!(user = %id, %error, "a change of a person that is too large is told to its own companies");
+            tracing::warn!(user = %id, %error, "the event of a person that is too large is for the companies of the user alone");
             Ok(None)
         }
         // The write itself was verified. What else cannot be read now says nothing about companies.
         Err(PersonError::Store(StoreError::Unreadable(error))) => {
-            tracing::error!(user = %id, %error, "a user of a person cannot be read, and its companies are not told");
+            tracing::error!(user = %id, %error, "a user of a person cannot be read, and its companies get no event");
             Ok(None)
         }
         Err(PersonError::Store(error)) => Err(error),
@@ -147,8 +147,8 @@ pub(super) struct Found<'a> {
     min_version: Option<String>,
 }
 
-/// What one company is told about a write.
-pub(super) struct Told<'a> {
+/// What one company learns of a write.
+pub(super) struct Reported<'a> {
     pub(super) written: &'a Written,
     pub(super) company: CompanyId,
     /// The user that the company is linked to: the one that changed, if it is linked to that.
@@ -158,17 +158,17 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Found<'a> {
-    pub(super) fn told(self) -> Vec<Told<'a>> {
+    pub(super) fn reported(self) -> Vec<Reported<'a>> {
         let Self { written, users, min_version } = self;
         let companies: BTreeSet<&CompanyId> = users.values().flatten().collect();
-        let told = |company: &CompanyId| {
+        let reported = |company: &CompanyId| {
             let is_linked = |id: &UserId| users.get(id).is_some_and(|companies| companies.contains(company));
             let user = if is_linked(&written.user) { written.user } else { *users.keys().find(|id| is_linked(id))? };
             let concerns = |notice: &&Notice| notice.only().is_none_or(|only| only == company);
             let notices: Vec<Notice> = written.notices.iter().filter(concerns).cloned().collect();
             let min_version = min_version.clone();
-            (!notices.is_empty()).then(|| Told { written, company: company.clone(), user, min_version, notices })
+            (!notices.is_empty()).then(|| Reported { written, company: company.clone(), user, min_version, notices })
         };
-        companies.into_iter().filter_map(told).collect()
+        companies.into_iter().filter_map(reported).collect()
     }
 }

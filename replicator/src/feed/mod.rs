@@ -8,7 +8,7 @@
 //! - **No gap.** The numbers of a company's events have no gaps, so that a reader in another region sees that one of them
 //!   has not arrived yet. A feed that may have lost rows continues in another epoch.
 //! - **Only own writes.** The region that wrote a part makes its events; the others get them by replication.
-//! - **Only linked companies.** A company is told about users that it is linked to, and about those that are one person
+//! - **Only linked companies.** A company gets events of users that it is linked to, and of those that are one person
 //!   with them.
 
 mod change;
@@ -25,7 +25,7 @@ use umoja_store::events::{EventRetention, block_of, epoch};
 use umoja_store::ports::{Commit, MAX_WRITES, StoreError, Writes};
 use umoja_store::{Change, Home};
 
-use change::{Found, Told, Written};
+use change::{Found, Reported, Written};
 use sequence::{Next, Sequences};
 
 /// How many reads run at the same time.
@@ -90,19 +90,19 @@ impl Feed {
         let in_time = written.iter().filter(|one| now.since(one.version.hlc.millis()) < retention.keep_ms());
         let found: Vec<_> = in_time.map(|one| one.found(&self.home)).collect();
         let found: Vec<Found<'_>> = stream::iter(found).buffered(CONCURRENT).try_collect().await.map_err(stopped)?;
-        let mut told: Vec<Told<'_>> = found.into_iter().flat_map(Found::told).collect();
+        let mut reported: Vec<Reported<'_>> = found.into_iter().flat_map(Found::reported).collect();
         let mut rounds = 0;
-        while !told.is_empty() {
-            let at = told[0].written.sequence.clone();
+        while !reported.is_empty() {
+            let at = reported[0].written.sequence.clone();
             let stopped = |error| Stopped { at: at.clone(), error };
-            let batch = told.len().min(MAX_WRITES / ROWS);
-            let absent = self.absent(&told[..batch]).await.map_err(stopped)?;
-            let mut next: Vec<&Told<'_>> = Vec::with_capacity(batch);
-            for (one, absent) in told[..batch].iter().zip(absent) {
+            let batch = reported.len().min(MAX_WRITES / ROWS);
+            let absent = self.absent(&reported[..batch]).await.map_err(stopped)?;
+            let mut next: Vec<&Reported<'_>> = Vec::with_capacity(batch);
+            for (one, absent) in reported[..batch].iter().zip(absent) {
                 next.extend(absent.then_some(one));
             }
             if next.is_empty() || self.commit(&next, &retention, made).await.map_err(stopped)? {
-                told.drain(..batch);
+                reported.drain(..batch);
                 rounds = 0;
                 continue;
             }
@@ -116,10 +116,10 @@ impl Feed {
         Ok(())
     }
 
-    /// For each company that is to be told, whether it has not been told yet.
-    async fn absent(&self, told: &[Told<'_>]) -> Result<Vec<bool>, StoreError> {
-        let rows = told.iter().map(async |told| {
-            let Told { written, company, .. } = told;
+    /// For each event to make, whether it has not been made yet.
+    async fn absent(&self, reported: &[Reported<'_>]) -> Result<Vec<bool>, StoreError> {
+        let rows = reported.iter().map(async |reported| {
+            let Reported { written, company, .. } = reported;
             let key = made_key(&self.home.own.name, &written.change, company);
             match self.home.own.logs.row(Log::Events, written.user, &key).await {
                 Ok(row) => Ok(row.is_none()),
@@ -139,7 +139,7 @@ impl Feed {
     /// companies, or one of these, at the same moment.
     async fn commit(
         &self,
-        told: &[&Told<'_>],
+        reported: &[&Reported<'_>],
         retention: &EventRetention,
         made_events: &mut usize,
     ) -> Result<bool, StoreError> {
@@ -148,7 +148,7 @@ impl Feed {
         let mut rows: Vec<LogRow> = Vec::new();
         let mut last: BTreeMap<CompanyId, Next> = BTreeMap::new();
         let mut count = 0;
-        for Told { written, company, user, min_version, notices } in told.iter().copied() {
+        for Reported { written, company, user, min_version, notices } in reported.iter().copied() {
             let before = match last.get(company) {
                 Some(next) => Some(next.taken()),
                 None => self.sequences.last(home, company).await?,

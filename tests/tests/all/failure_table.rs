@@ -140,7 +140,7 @@ const ROWS: &[[&str; 3]] = &[
     ],
     [
         "a region's events arrive after three days, out of order",
-        "the reader waits at the gap of that region, and goes on with the others",
+        "the reader waits at the gap of that region, and continues with the others",
         "none missed, none read twice",
     ],
     [

@@ -236,7 +236,7 @@ fn missing_rows_of_any_region_are_appended() {
         let report = total(&world.anti_entropy().await);
         assert_eq!((report.found, report.rows_pushed + report.rows_pulled), (6, 6), "each in two regions: {report:?}");
         for region in &world.regions {
-            for log in Log::ALL {
+            for log in [Log::Journal, Log::Receipts, Log::Audit] {
                 // The audit trail also has the registration.
                 let rows = 2 + usize::from(log == Log::Audit);
                 assert_eq!(region.tables.logs.rows(log, ids[0]).await.unwrap().len(), rows, "{}", region.name);

@@ -63,12 +63,12 @@ impl Consumer {
         let page = world.regions[at].home.own.users.scan(None, 10_000).await.unwrap();
         let records: BTreeMap<_, _> = page.records.iter().map(|record| ((record.id, record.part), record)).collect();
         for ((id, part), record) in &records {
-            let told = self.versions.get(&(*id, *part));
+            let reported = self.versions.get(&(*id, *part));
             if record.version.erased {
                 let profile = self.versions.get(&(*id, Part::Profile));
-                assert!(profile.is_some_and(|version| version.erased), "the erasure of {id} was not told");
+                assert!(profile.is_some_and(|version| version.erased), "the erasure of {id} made no event");
             } else if !Noticed::in_part(record).notices().is_empty() {
-                assert_eq!(told, Some(&record.version), "the {part} part of {id}");
+                assert_eq!(reported, Some(&record.version), "the {part} part of {id}");
             }
         }
         for (id, part) in self.versions.keys() {
@@ -231,7 +231,7 @@ fn a_cursor_waits_for_what_arrives_late_and_misses_nothing() {
         assert_eq!(
             consumer.read(&d, 1, 100).await,
             Some(1),
-            "the other region goes on, and lacks nothing that was read"
+            "the other region continues, and lacks nothing that was read"
         );
         // The last event arrives first.
         d.world.set_cut(0, 1, false);
@@ -269,7 +269,7 @@ fn a_number_that_a_lost_event_had_is_not_used_again() {
         d.world.feed().await;
         ahead.catch_up(&d, 0).await;
         assert_eq!(ahead.seen.len(), 3);
-        // The region is restored from a backup without the last event, and its feed begins anew.
+        // The region is restored from a backup without the last event, and its feed begins again.
         let home = &d.world.regions[0].home;
         let lost = own_events(&d, 0).await.pop().unwrap();
         let made = home.own.logs.rows(Log::Events, EventRow::from_row(&lost).unwrap().changed).await.unwrap();
@@ -292,7 +292,7 @@ fn a_number_that_a_lost_event_had_is_not_used_again() {
 }
 
 #[test]
-fn a_gap_of_a_removed_region_is_passed_over_once_nobody_can_fill_it() {
+fn a_gap_of_a_removed_region_is_passed_over_once_no_region_can_fill_it() {
     run(async {
         let d = Deployment::new(722).await;
         for n in 0..3 {
@@ -370,7 +370,7 @@ fn numbers_continue_over_blocks_and_days_without_a_gap() {
     });
 }
 
-/// A copy of what an earlier write noticed, in a part that software has written which does not know it, tells nothing.
+/// A copy of what an earlier write noticed, in a part that software has written which does not know it, makes no event.
 #[test]
 fn a_copied_notice_makes_no_event() {
     run(async {

@@ -1,4 +1,4 @@
-//! The feed of events: what companies are told about their users, through the signed API of two regions.
+//! The feed of events: what companies learn of their users, through the signed API of two regions.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -19,18 +19,18 @@ async fn list(d: &Deployment, caller: &Caller, at: usize, body: Value) -> Value 
 }
 
 /// The types of events without their prefix, each with the names of what changed.
-fn told(answer: &Value) -> Vec<String> {
+fn reported(answer: &Value) -> Vec<String> {
     let events = answer["events"].as_array().unwrap().iter();
-    let told = events.map(|event| {
+    let reported = events.map(|event| {
         let kind = event["type"].as_str().unwrap().strip_prefix("umoja.user.").unwrap();
         let changed = event["data"]["changed"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
         std::iter::once(kind).chain(changed).collect::<Vec<_>>().join(" ")
     });
-    told.collect()
+    reported.collect()
 }
 
 #[test]
-fn a_company_is_told_what_changes_about_its_users_by_names() {
+fn a_company_gets_what_changes_about_its_users_by_names() {
     story(700, async |d| {
         let id = d.register(0, "ada@example.com", "correct horse").await.id();
         let set = json!({ "profile": { "given_name": "Ada", "custom": { "shoe": 38 } }, "username": "ada" });
@@ -43,7 +43,7 @@ fn a_company_is_told_what_changes_about_its_users_by_names() {
         for at in 0..2 {
             let answer = list(&d, &d.shop, at, json!({})).await;
             let changed = "profile_changed profile.given_name profile.custom";
-            let mut kinds = told(&answer);
+            let mut kinds = reported(&answer);
             kinds.sort();
             let mut expected = vec![
                 "registered",
@@ -87,18 +87,18 @@ fn a_cursor_continues_in_every_region() {
         d.register(0, "ada@example.com", "correct horse").await;
         settled(&d).await;
         let first = list(&d, &d.shop, 0, json!({})).await;
-        assert_eq!(told(&first), ["registered"]);
+        assert_eq!(reported(&first), ["registered"]);
         let next = |cursor: &Value| json!({ "cursor": cursor });
         for at in 0..2 {
-            assert_eq!(told(&list(&d, &d.shop, at, next(&first["cursor"])).await), [""; 0]);
+            assert_eq!(reported(&list(&d, &d.shop, at, next(&first["cursor"])).await), [""; 0]);
         }
         d.register(1, "eve@example.com", "correct horse").await;
         d.register(0, "joe@example.com", "correct horse").await;
         settled(&d).await;
         for at in 0..2 {
             let second = list(&d, &d.shop, at, next(&first["cursor"])).await;
-            assert_eq!(told(&second), ["registered"; 2], "one of each region");
-            assert_eq!(told(&list(&d, &d.shop, 1 - at, next(&second["cursor"])).await), [""; 0]);
+            assert_eq!(reported(&second), ["registered"; 2], "one of each region");
+            assert_eq!(reported(&list(&d, &d.shop, 1 - at, next(&second["cursor"])).await), [""; 0]);
         }
     });
 }
@@ -137,9 +137,9 @@ fn events_are_replayed_from_a_time() {
         let after = d.now();
         d.register(0, "eve@example.com", "correct horse").await;
         settled(&d).await;
-        assert_eq!(told(&list(&d, &d.shop, 1, json!({})).await).len(), 2);
-        assert_eq!(told(&list(&d, &d.shop, 1, json!({ "after": after })).await).len(), 1);
-        assert_eq!(told(&list(&d, &d.shop, 1, json!({ "after": d.now() + 60 })).await).len(), 0);
+        assert_eq!(reported(&list(&d, &d.shop, 1, json!({})).await).len(), 2);
+        assert_eq!(reported(&list(&d, &d.shop, 1, json!({ "after": after })).await).len(), 1);
+        assert_eq!(reported(&list(&d, &d.shop, 1, json!({ "after": d.now() + 60 })).await).len(), 0);
     });
 }
 
@@ -190,8 +190,8 @@ fn links_concern_their_company_and_an_erasure_all_that_were_linked() {
         let login = json!({ "email": "ada@example.com", "password": "correct horse" });
         d.call_as(&d.food, 1, "authenticate", login).await.ok(200);
         settled(&d).await;
-        assert_eq!(told(&list(&d, &d.food, 0, json!({})).await), ["linked"]);
-        assert_eq!(told(&list(&d, &d.shop, 0, json!({})).await), ["registered"]);
+        assert_eq!(reported(&list(&d, &d.food, 0, json!({})).await), ["linked"]);
+        assert_eq!(reported(&list(&d, &d.shop, 0, json!({})).await), ["registered"]);
         d.call(1, "erase", json!({ "id": id })).await.ok(202);
         settled(&d).await;
         for caller in [&d.shop, &d.food] {
@@ -205,7 +205,7 @@ fn links_concern_their_company_and_an_erasure_all_that_were_linked() {
 }
 
 #[test]
-fn merged_users_are_told_to_the_companies_of_both() {
+fn events_of_merged_users_reach_the_companies_of_both() {
     story(708, async |d| {
         let one = d.call(0, "register", json!({ "username": "ada" })).await.id();
         let two = d.call_as(&d.food, 0, "register", json!({ "username": "countess" })).await.id();
@@ -244,7 +244,7 @@ fn a_login_and_a_repeated_request_make_no_event() {
         assert!(d.accepts(0, "ada@example.com", "correct horse").await);
         d.call(0, "status", json!({ "id": id, "status": "active" })).await.ok(200);
         settled(&d).await;
-        assert_eq!(told(&list(&d, &d.shop, 0, json!({ "cursor": cursor })).await), [""; 0]);
+        assert_eq!(reported(&list(&d, &d.shop, 0, json!({ "cursor": cursor })).await), [""; 0]);
     });
 }
 
@@ -261,10 +261,10 @@ fn a_waiting_request_is_answered_by_the_first_event() {
             d.world.feed().await;
         };
         let (answer, ()) = tokio::join!(waiting, later);
-        assert_eq!(told(&answer), ["registered"]);
+        assert_eq!(reported(&answer), ["registered"]);
         let cursor = &answer["cursor"];
         let answer = list(&d, &d.shop, 0, json!({ "cursor": cursor, "wait_secs": 1 })).await;
-        assert_eq!(told(&answer), [""; 0], "no event came");
+        assert_eq!(reported(&answer), [""; 0], "no event came");
     });
 }
 
@@ -285,8 +285,8 @@ fn a_cursor_before_expired_events_is_rejected_and_an_idle_one_is_not() {
         assert!(d.world.regions[1].pump.drop_expired_events().await.unwrap() > 0);
         for at in 0..2 {
             d.call(at, "events/list", json!({ "cursor": read })).await.rejected(410, "cursor_expired");
-            assert_eq!(told(&list(&d, &d.shop, at, json!({ "cursor": all })).await), ["registered"]);
-            assert_eq!(told(&list(&d, &d.shop, at, json!({})).await), ["registered"], "what is kept");
+            assert_eq!(reported(&list(&d, &d.shop, at, json!({ "cursor": all })).await), ["registered"]);
+            assert_eq!(reported(&list(&d, &d.shop, at, json!({})).await), ["registered"], "what is kept");
         }
         d.world.anti_entropy().await;
         assert!(d.world.regions[1].pump.drop_expired_events().await.unwrap() == 0, "nothing comes back");
