@@ -80,7 +80,7 @@ run "tables" {
     error_message = "Streams carry new images only."
   }
   assert {
-    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "idempotency", "inbox", "replays"]
+    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "events", "idempotency", "inbox", "replays"]
     error_message = "Exactly the tables with temporary items have an expiry."
   }
   assert {

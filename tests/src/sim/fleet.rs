@@ -48,6 +48,9 @@ pub(super) struct Fleet {
     pub(super) named: RefCell<BTreeMap<(usize, String), UserId>>,
     /// The remembered outcomes that an attacker changed, by region and idempotency key, and since when.
     pub(super) forged: RefCell<BTreeMap<(usize, String), Millis>>,
+    /// True once a version of the secret of proofs was retired. What regions remember of requests from before does not
+    /// verify from then on, for a day (docs/decisions/0072).
+    pub(super) has_retired: Cell<bool>,
     /// The users whose erasure was acknowledged.
     pub(super) erased: RefCell<BTreeSet<UserId>>,
     /// The users that may have been registered under each idempotency key.
@@ -134,6 +137,7 @@ impl Fleet {
             unnamed: Cell::default(),
             named: RefCell::default(),
             forged: RefCell::default(),
+            has_retired: Cell::default(),
             erased: RefCell::default(),
             made: RefCell::default(),
             attempts: RefCell::default(),

@@ -191,6 +191,7 @@ impl Fleet {
         }
         // What other tasks write meanwhile may still be proved by an older version.
         if command.alone && left == 0 {
+            self.has_retired.set(true);
             rotate::proof_key(command, &mut secrets).await?;
         }
         Ok(())
