@@ -233,8 +233,13 @@ impl History {
             self.disabled.insert(id);
         }
         let is_new = base.is_none_or(|base| base.version != record.version);
-        let replaces_damaged = self.damaged.remove(&(at, id, part)) && record.version.origin != *name;
-        if let Some(base) = base.filter(|base| !replaces_damaged || record.version >= base.version) {
+        if self.damaged.contains(&(at, id, part)) {
+            if base.is_some_and(|base| record.version < base.version) {
+                return;
+            }
+            self.damaged.remove(&(at, id, part));
+        }
+        if let Some(base) = base {
             assert!(record.version >= base.version, "2: {part} of {id} went backwards in {name}");
             if !is_new {
                 assert_eq!(mid(base), mid(record), "2: {part} of {id} changed under its version in {name}");
