@@ -26,8 +26,9 @@ locals {
       Resource = [local.own_table["linked_accounts"]]
     },
     {
+      # PutItem: the marks that keep an erased person out.
       Sid      = "JournalConflictsAndKeepReceipts"
-      Action   = ["dynamodb:Query", "dynamodb:UpdateItem"]
+      Action   = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
       Resource = [local.own_table["journal"], local.own_table["receipts"]]
     },
     {

@@ -157,6 +157,11 @@ resource "aws_api_gateway_usage_plan" "sources" {
     rate_limit  = var.sources.rate
     burst_limit = var.sources.burst
   }
+
+  # A quota is the operator's own.
+  lifecycle {
+    ignore_changes = [quota_settings]
+  }
 }
 
 resource "aws_api_gateway_api_key" "sources" {

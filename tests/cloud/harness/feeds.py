@@ -201,6 +201,8 @@ def poison(feeds: Feeds, here: Region) -> None:
     d.progress.until("it is quarantined", lambda: d.depth(here.name, "quarantined") == 1)
     sqs.purge_queue(QueueUrl=d.queue_url(here.name, "quarantined"))
     check(feeds.is_silent(here), "a message that cannot be read is quarantined")
+    feeds.umoja("drop", "soko-auth0", "--all", "--yes")
+    check(feeds.events("soko-auth0", here)["parked"] == 0, "umoja source drop gives the parked event up")
 
 
 def tested(feeds: Feeds, here: Region) -> None:
