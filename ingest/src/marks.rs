@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use umoja_accounts::incoming::Marks;
-use umoja_schema::Mark;
+use umoja_schema::{Mark, Marked};
 use umoja_store::Home;
 use umoja_store::inbox;
 use umoja_store::ports::{Inbox, StoreError};
@@ -30,8 +30,8 @@ impl InboxMarks {
 
 #[async_trait]
 impl Marks for InboxMarks {
-    async fn mark(&self, subject: &str) -> Result<Option<Mark>, StoreError> {
-        inbox::mark(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
+    async fn marked(&self, subject: &str) -> Result<Option<Marked>, StoreError> {
+        inbox::marked(self.inbox(), &self.known.mark_key(subject), self.home.clock.now()).await
     }
 
     async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {

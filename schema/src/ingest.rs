@@ -260,13 +260,56 @@ pub struct Mark {
     pub standing: Standing,
 }
 
+impl Mark {
+    fn deletion(self) -> Option<Millis> {
+        (self.standing == Standing::Deleted).then_some(self.at)
+    }
+}
+
+/// What is remembered of a user that no part remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marked {
+    /// The greatest mark.
+    #[serde(flatten)]
+    newest: Mark,
+    /// The time of the newest deletion, which an activation does not end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Millis>,
+}
+
+impl Marked {
+    /// A user with one mark.
+    #[must_use]
+    pub fn new(mark: Mark) -> Self {
+        Self { newest: mark, deleted_at: mark.deletion() }
+    }
+
+    /// The user with one more mark.
+    #[must_use]
+    pub fn and(self, mark: Mark) -> Self {
+        Self { newest: self.newest.max(mark), deleted_at: self.deleted_at().max(mark.deletion()) }
+    }
+
+    /// The greatest mark.
+    #[must_use]
+    pub const fn newest(self) -> Mark {
+        self.newest
+    }
+
+    /// The time of the newest deletion.
+    #[must_use]
+    pub fn deleted_at(self) -> Option<Millis> {
+        self.deleted_at.max(self.newest.deletion())
+    }
+}
+
 /// What the table `inbox` remembers of a user that no part remembers: events of the past do not bring a deleted user
 /// back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredMark {
-    /// The mark.
+    /// The marks.
     #[serde(flatten)]
-    pub mark: Mark,
+    pub marked: Marked,
     /// The proof, and members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -283,6 +326,25 @@ mod tests {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         assert_eq!(SourceKind::from_name("ldap"), None);
+    }
+
+    #[test]
+    fn an_activation_ends_a_deletion_and_does_not_forget_it() {
+        let mark = |at, standing| Mark { at: Millis(at), standing };
+        let all = [mark(20, Standing::Deleted), mark(60, Standing::Active), mark(10, Standing::Deleted)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let [first, second, third] = order.map(|n| all[n]);
+            let marked = Marked::new(first).and(second).and(third);
+            assert_eq!((marked.newest(), marked.deleted_at()), (all[1], Some(Millis(20))));
+            let document = serde_json::to_value(marked).unwrap();
+            assert_eq!(document, serde_json::json!({ "at": 60, "standing": "active", "deleted_at": 20 }));
+        }
+    }
+
+    #[test]
+    fn a_deletion_that_an_older_version_has_written_is_known() {
+        let stored: Marked = serde_json::from_str(r#"{"at":20,"standing":"deleted"}"#).unwrap();
+        assert_eq!(stored.and(Mark { at: Millis(60), standing: Standing::Active }).deleted_at(), Some(Millis(20)));
     }
 
     #[test]

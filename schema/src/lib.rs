@@ -51,7 +51,7 @@ pub use events::{EventRow, Notice, Noticed, Place};
 pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
 pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, SourceId, UserId};
-pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, SourceKind, Standing};
+pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, Marked, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use message::Message;
 pub use old_system::{NoOldSystem, OldSystem};

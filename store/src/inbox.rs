@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use umoja_schema::ingest::StoredMark;
-use umoja_schema::{InboxEvent, InboxState, ItemError, Mark, Message, Millis};
+use umoja_schema::{InboxEvent, InboxState, ItemError, Mark, Marked, Message, Millis};
 
 use crate::ports::{Etag, Inbox, InboxDocument, StoreError};
 use crate::proof::members;
@@ -141,33 +141,33 @@ pub async fn replace_event(
     inbox.replace_inbox_document(&read.key, Some(&read.etag), &members(event)?, now, expires_at).await
 }
 
-/// The mark under a key.
+/// The marks under a key.
 ///
 /// # Errors
-/// If the inbox fails. [`StoreError::Unreadable`] if the document is no mark, or does not verify.
-pub async fn mark(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Option<Mark>, StoreError> {
+/// If the inbox fails. [`StoreError::Unreadable`] if the document has no marks, or does not verify.
+pub async fn marked(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Option<Marked>, StoreError> {
     let stored = inbox.inbox_document(key, now).await?;
-    stored.map(|document| Ok(read::<StoredMark>(document.members.as_ref())?.mark)).transpose()
+    stored.map(|document| Ok(read::<StoredMark>(document.members.as_ref())?.marked)).transpose()
 }
 
-/// Remembers a mark, unless a greater one is remembered, and returns the greater one. A document that is damaged or does not verify is replaced.
+/// Remembers a mark beside those before, and returns them all. A document that is damaged or does not verify is replaced.
 ///
 /// # Errors
 /// If the inbox fails. The mark may have been stored then; the caller can do the same again.
-pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Millis) -> Result<Mark, StoreError> {
+pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Millis) -> Result<Marked, StoreError> {
     for _ in 0..ROUNDS {
         let stored = inbox.inbox_document(key, now).await?;
         let (before, etag) = stored.map_or((None, None), |stored| (stored.members, Some(stored.etag)));
         let document = match before {
             Some(before) => {
                 let before: StoredMark = read(Some(&before))?;
-                StoredMark { mark: before.mark.max(mark), ..before }
+                StoredMark { marked: before.marked.and(mark), ..before }
             }
-            None => StoredMark { mark, unknown: Map::new() },
+            None => StoredMark { marked: Marked::new(mark), unknown: Map::new() },
         };
         let (raised, expires_at) = (members(&document)?, now.plus(MARK_DAYS * DAY_MS));
         if inbox.replace_inbox_document(key, etag.as_ref(), &raised, now, expires_at).await? {
-            return Ok(document.mark);
+            return Ok(document.marked);
         }
     }
     Err(overtaken())

@@ -2,7 +2,7 @@
 
 use umoja_schema::api::Selector;
 use umoja_schema::{
-    AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Millis, ProfileFacts, Standing, UserId,
+    AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Marked, Millis, ProfileFacts, Standing, UserId,
 };
 
 use super::change::Applied;
@@ -27,7 +27,7 @@ impl Feeder {
     ) -> Result<Option<Applied>, Failed> {
         let user = person.get(id).ok_or(Rejected::Unreadable)?;
         // Who made the user may have stopped before it looked for the mark, or has no marks, as an import.
-        let standing = event.standing.max(self.marks.mark(event.subject).await?);
+        let standing = event.standing.max(self.marks.marked(event.subject).await?.map(Marked::newest));
         let values = event.state.as_ref().map(|(_, values)| (event.at, values.content.as_str()));
         let next = self.state_of(user).after(&Said { values, standing });
         if let Some(mark) = next.standing.filter(|mark| self.erases(*mark, &next)) {

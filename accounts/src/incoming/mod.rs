@@ -9,8 +9,8 @@
 //!   company made since.
 //! - **Standing.** A user that the provider has suspended or deleted is suspended at the company. No other company
 //!   notices, unless the source may disable accounts or erase people.
-//! - **Unknown users.** The standing of a user that no part remembers is remembered as a [`Mark`](umoja_schema::Mark). A state that is older
-//!   than a deletion makes no user.
+//! - **Unknown users.** The standing of a user that no part remembers is remembered as a [`Mark`](umoja_schema::Mark). A state that is not newer
+//!   than a deletion makes no user, even if an activation has ended the deletion: it says how the user was before.
 //! - **Erased users** stay erased, whichever company had registered them. No state of them makes a user again, until a company
 //!   registers the person.
 

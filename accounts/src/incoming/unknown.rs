@@ -2,7 +2,7 @@
 
 use metrics::counter;
 use umoja_schema::names::metric;
-use umoja_schema::{Feed, LinkState, Mark, Millis, Standing, UserId};
+use umoja_schema::{Feed, LinkState, Mark, Marked, Millis, UserId};
 
 use super::change::Applied;
 use super::feeder::{Event, Feeder, Unknown};
@@ -43,10 +43,12 @@ impl Feeder {
         user: &NewUser,
         unknown: &mut Unknown,
     ) -> Result<Option<Applied>, Failed> {
-        let mark = self.marks.mark(event.subject).await?;
-        if mark.is_some_and(|mark| mark.standing == Standing::Deleted && mark.at >= event.at) {
+        let marked = self.marks.marked(event.subject).await?;
+        // A user that is active again is not as it was before the deletion.
+        if marked.and_then(Marked::deleted_at).is_some_and(|deleted_at| deleted_at >= event.at) {
             return Ok(Some(Applied::Absent));
         }
+        let mark = marked.map(Marked::newest);
         let user = self.fed(event, user, event.standing.max(mark));
         let is_first = !std::mem::replace(&mut unknown.has_tried, true);
         let (outcome, id) = match self.importer.round(context, &user, &mut unknown.hash, is_first).await {
@@ -71,7 +73,7 @@ impl Feeder {
             }
         };
         unknown.made = Some(made);
-        let is_marked = self.marks.mark(event.subject).await?.is_some_and(|now| Some(now) > mark);
+        let is_marked = self.marks.marked(event.subject).await?.map(Marked::newest) > mark;
         let is_complete = !is_marked && !self.disables(event.standing.max(mark));
         Ok(is_complete.then_some(made))
     }

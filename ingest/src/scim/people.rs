@@ -14,7 +14,7 @@ use umoja_accounts::import::{Hashing, Importer};
 use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
 use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update, may_move};
 use umoja_schema::api::Selector;
-use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Part, UserId};
+use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Marked, Part, UserId};
 use umoja_store::ports::StoreError;
 
 use self::errors::{FAILED, TAKEN, failed, rejected};
@@ -38,7 +38,7 @@ struct NoMarks;
 
 #[async_trait]
 impl Marks for NoMarks {
-    async fn mark(&self, _: &str) -> Result<Option<Mark>, StoreError> {
+    async fn marked(&self, _: &str) -> Result<Option<Marked>, StoreError> {
         Ok(None)
     }
 

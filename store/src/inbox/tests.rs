@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::task::JoinSet;
-use umoja_schema::Standing;
+use umoja_schema::{Marked, Standing};
 
 use super::*;
 use crate::faulty::{Fault, Faults, Faulty};
@@ -124,11 +124,11 @@ async fn a_damaged_document_is_no_event_and_is_replaced() {
     let table = Table::default();
     table.put(KEY, "damaged");
     assert!(matches!(event(&table, &KEY, NOW).await, Err(StoreError::Unreadable(_))));
-    assert!(matches!(mark(&table, &KEY, NOW).await, Err(StoreError::Unreadable(_))));
+    assert!(matches!(marked(&table, &KEY, NOW).await, Err(StoreError::Unreadable(_))));
     assert_eq!(accept_one(&table, &sample("a")).await, Ok(Accepted::New));
     assert_eq!(event(&table, &KEY, NOW).await.unwrap().unwrap().event, sample("a"));
     table.put(KEY, "damaged");
-    assert_eq!(raise_mark(&table, &KEY, deleted(5), NOW).await, Ok(deleted(5)));
+    assert_eq!(raise_mark(&table, &KEY, deleted(5), NOW).await, Ok(Marked::new(deleted(5))));
 }
 
 #[tokio::test]
@@ -144,15 +144,15 @@ async fn a_document_of_a_form_that_this_version_does_not_know_is_kept() {
 #[tokio::test]
 async fn a_mark_keeps_the_latest_deletion_and_lasts_from_the_last_one() {
     let table = Table::default();
-    assert_eq!(mark(&table, &KEY, NOW).await, Ok(None));
+    assert_eq!(marked(&table, &KEY, NOW).await, Ok(None));
     let later = NOW.plus(DAY_MS);
     for (at, now, kept) in [(50, NOW, 50), (40, later, 50), (60, later, 60)] {
-        assert_eq!(raise_mark(&table, &KEY, deleted(at), now).await, Ok(deleted(kept)));
-        assert_eq!(mark(&table, &KEY, now).await, Ok(Some(deleted(kept))));
+        assert_eq!(raise_mark(&table, &KEY, deleted(at), now).await, Ok(Marked::new(deleted(kept))));
+        assert_eq!(marked(&table, &KEY, now).await, Ok(Some(Marked::new(deleted(kept)))));
     }
     let until = later.plus(90 * DAY_MS);
-    assert!(mark(&table, &KEY, Millis(until.0 - 1)).await.unwrap().is_some());
-    assert_eq!(mark(&table, &KEY, until).await, Ok(None));
+    assert!(marked(&table, &KEY, Millis(until.0 - 1)).await.unwrap().is_some());
+    assert_eq!(marked(&table, &KEY, until).await, Ok(None));
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn concurrent_deletions_leave_the_latest() {
         tasks.spawn(async move { raise_mark(&*table, &KEY, deleted(at), NOW).await.unwrap() });
     }
     tasks.join_all().await;
-    assert_eq!(mark(&*table, &KEY, NOW).await, Ok(Some(deleted(9))));
+    assert_eq!(marked(&*table, &KEY, NOW).await, Ok(Some(Marked::new(deleted(9)))));
     assert!(faults.calls()["replace_inbox_document"] > 7, "no task was overtaken");
 }
 

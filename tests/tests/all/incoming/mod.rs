@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
 use umoja_migrate::Row;
 use umoja_schema::ingest::{Allowed, InboxPublicKey, IngestSource, SourceKind};
-use umoja_schema::{Log, LogRow, Mark, Millis, UserId};
+use umoja_schema::{Log, LogRow, Mark, Marked, Millis, UserId};
 use umoja_store::ports::StoreError;
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
@@ -35,23 +35,23 @@ fn story(seed: u64, story: impl AsyncFnOnce(Deployment)) {
 
 /// Marks in memory. Every call yields, so that other work can come in between.
 #[derive(Default)]
-struct Remembered(Mutex<BTreeMap<String, Mark>>);
+struct Remembered(Mutex<BTreeMap<String, Marked>>);
 
 #[async_trait]
 impl Marks for Remembered {
-    async fn mark(&self, subject: &str) -> Result<Option<Mark>, StoreError> {
+    async fn marked(&self, subject: &str) -> Result<Option<Marked>, StoreError> {
         tokio::task::yield_now().await;
-        let mark = self.0.lock().unwrap().get(subject).copied();
+        let marked = self.0.lock().unwrap().get(subject).copied();
         tokio::task::yield_now().await;
-        Ok(mark)
+        Ok(marked)
     }
 
     async fn remember(&self, subject: &str, mark: Mark) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         {
             let mut marks = self.0.lock().unwrap();
-            let known = marks.entry(subject.to_owned()).or_insert(mark);
-            *known = mark.max(*known);
+            let marked = marks.get(subject).map_or_else(|| Marked::new(mark), |marked| marked.and(mark));
+            marks.insert(subject.to_owned(), marked);
         }
         tokio::task::yield_now().await;
         Ok(())

@@ -35,6 +35,20 @@ fn a_state_that_is_older_than_a_deletion_makes_no_user() {
     });
 }
 
+/// Otherwise, the older of two states from before the deletion could be the one that makes the user.
+#[test]
+fn an_activation_brings_no_state_back_from_before_a_deletion() {
+    story(957, async |d| {
+        let shop = shop(&d).await;
+        apply(&shop, 20, Change::Deleted).await;
+        assert_eq!(shop.apply(&state(20, ada())).await, Ok(Applied::Absent));
+        apply(&shop, 60, Change::Activated).await;
+        assert_eq!(shop.apply(&state(10, ada())).await, Ok(Applied::Absent));
+        assert!(matches!(shop.apply(&state(30, ada())).await, Ok(Applied::Created(_))));
+        assert_eq!(seen(&d, &d.shop, json!({ "external_id": "s7" })).await["accounts"]["shop"]["status"], "active");
+    });
+}
+
 #[test]
 fn a_suspension_that_overtakes_the_creation_counts() {
     story(952, async |d| {
