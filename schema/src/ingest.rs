@@ -269,9 +269,10 @@ impl Mark {
 /// What is remembered of a user that no part remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marked {
-    /// The greatest mark.
-    #[serde(flatten)]
-    newest: Mark,
+    /// The time of the greatest mark.
+    at: Millis,
+    /// Its standing.
+    standing: Standing,
     /// The time of the newest deletion, which an activation does not end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Millis>,
@@ -281,25 +282,26 @@ impl Marked {
     /// A user with one mark.
     #[must_use]
     pub fn new(mark: Mark) -> Self {
-        Self { newest: mark, deleted_at: mark.deletion() }
+        Self { at: mark.at, standing: mark.standing, deleted_at: mark.deletion() }
     }
 
     /// The user with one more mark.
     #[must_use]
     pub fn and(self, mark: Mark) -> Self {
-        Self { newest: self.newest.max(mark), deleted_at: self.deleted_at().max(mark.deletion()) }
+        let deleted_at = self.deleted_at().max(mark.deletion());
+        Self { deleted_at, ..Self::new(self.newest().max(mark)) }
     }
 
     /// The greatest mark.
     #[must_use]
     pub const fn newest(self) -> Mark {
-        self.newest
+        Mark { at: self.at, standing: self.standing }
     }
 
     /// The time of the newest deletion.
     #[must_use]
     pub fn deleted_at(self) -> Option<Millis> {
-        self.deleted_at.max(self.newest.deletion())
+        self.deleted_at.max(self.newest().deletion())
     }
 }
 
