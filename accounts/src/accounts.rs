@@ -99,14 +99,14 @@ impl People {
         status: AccountStatus,
         event: Option<(&Context, AuditEvent)>,
     ) -> Result<Option<PartRecord>, Error> {
+        let events: Vec<_> = event.iter().map(|(_, event)| (stored.id, event.clone())).collect();
         let recorded = async {
-            let Some((context, event)) = event.clone() else { return Ok(Recorded::none(Unrecorded::PasswordUpgrade)) };
-            Recorded::events(self.recorder(), &context.actor, &[(stored.id, event)]).await
+            let Some((context, _)) = &event else { return Ok(Recorded::none(Unrecorded::PasswordUpgrade)) };
+            Recorded::events(self.recorder(), &context.actor, &events).await
         };
         let (record, recorded) = tokio::join!(self.seal_credentials(stored, credentials, status), recorded);
         let (record, recorded) = (record?, recorded?);
-        let sets_password = !matches!(event, None | Some((_, AuditEvent::StatusChanged(_))));
-        let part = Replacement::of(stored, record.clone(), &of_credentials(stored, status, sets_password));
+        let part = Replacement::of(stored, record.clone(), &of_credentials(stored, status, &events));
         let is_done = Transaction::new(&self.home, recorded).credentials(&part).is_done().await?;
         Ok(is_done.then_some(record))
     }

@@ -1,6 +1,6 @@
 //! Checks a password. The answer and the work behind it are the same for an unknown user, a disabled user, a user that
-//! the company has suspended and a wrong password. For merged users, the credentials and the status of the primary account decide. Too many failures lock
-//! further attempts out for some time.
+//! the company has suspended and a wrong password. For merged users, the credentials and the status of the primary
+//! account decide. Too many failures lock further attempts out for some time.
 
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
@@ -97,15 +97,15 @@ async fn login(
         Some(person) => accounts.deciding(person).await?,
         None => Deciding::absent(),
     };
-    let Deciding { record, credentials } = deciding;
-    let verdict = entry.compare(password, &credentials).await?;
-    let (Some(mut person), Some(record)) = (person, record) else { return Ok(Login::Rejected) };
+    let verdict = entry.compare(password, &deciding.credentials).await?;
+    let Some(mut person) = person.filter(|_| deciding.record.is_some()) else { return Ok(Login::Rejected) };
     let secret = match verdict {
-        Verdict::Wrong if has_any(&credentials) => return Ok(Login::Rejected),
-        Verdict::Wrong => return first_login(accounts, context, password, person, asked).await,
+        Verdict::Wrong if has_any(&deciding.credentials) => return Ok(Login::Rejected),
+        Verdict::Wrong => return first_login(accounts, context, password, (person, deciding), asked).await,
         Verdict::Verified => None,
         Verdict::Upgrade(secret) => Some(secret),
     };
+    let Deciding { record: Some(record), credentials } = deciding else { return Ok(Login::Rejected) };
     if !may_log_in(&person, &context.company.id) {
         return Ok(Login::Rejected);
     }
@@ -118,7 +118,8 @@ async fn login(
             Err(error) => tracing::warn!(%error, "a password hash was not upgraded"),
         }
     }
-    accepted(accounts, context, person).await
+    let Some(person) = accounts.reader().open(person).await? else { return Ok(Login::Rejected) };
+    accepted(accounts, context, Box::new(person)).await
 }
 
 /// The login of a person of whom no password is stored: the company's old system may know it.
@@ -126,31 +127,28 @@ async fn first_login(
     accounts: &Accounts,
     context: &Context,
     password: &Password,
-    mut person: PersonParts,
+    (person, deciding): (PersonParts, Deciding),
     asked: &mut Asked,
 ) -> Result<Login, Error> {
     if !may_log_in(&person, &context.company.id) {
         return Ok(Login::Rejected);
     }
-    match accounts.learnt(context, &person, password, asked).await? {
-        Learnt::No => return Ok(Login::Rejected),
-        Learnt::Overtaken => return Ok(Login::Overtaken),
-        Learnt::Stored(written) => person.set(written),
-        Learnt::NotStored => {}
+    match accounts.learnt(context, (person, deciding), password, asked).await? {
+        Learnt::No => Ok(Login::Rejected),
+        Learnt::Overtaken => Ok(Login::Overtaken),
+        Learnt::Right(person) => accepted(accounts, context, person).await,
     }
-    accepted(accounts, context, person).await
 }
 
 /// The login of a person whose password is right.
-async fn accepted(accounts: &Accounts, context: &Context, person: PersonParts) -> Result<Login, Error> {
-    let Some(person) = accounts.reader().open(person).await? else { return Ok(Login::Rejected) };
+async fn accepted(accounts: &Accounts, context: &Context, person: Box<Person>) -> Result<Login, Error> {
     if person.is_linked_to(&context.company.id) {
-        return Ok(Login::Accepted(Box::new(person)));
+        return Ok(Login::Accepted(person));
     }
     Ok(linked(accounts, context, &person).await.unwrap_or_else(|error| {
         // The password is right anyway, and the next login tries to link again.
         tracing::warn!(%error, "a user was not linked to the company that authenticated it");
-        Login::Accepted(Box::new(person))
+        Login::Accepted(person)
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Erases a person for all companies, with every user that is merged into that person. It first marks by what sources
-//! could describe the person again ([`crate::kept_out`]). For each user, it then writes two
-//! tombstones, drops the ownerships and pointers, and writes the receipts. It uses as few transactions as possible,
-//! each of which is safe by itself.
+//! could describe the person again ([`crate::kept_out`]). For each user, it then writes two tombstones, drops the
+//! ownerships and pointers, and writes the receipts. It uses as few transactions as possible, each of which is safe by
+//! itself.
 //!
 //! These transactions also write the confirmation of this region. A region that replicates a tombstone to a peer writes
 //! the confirmation of the peer (`umoja_store::replicate`), and anti-entropy writes those that are missing.

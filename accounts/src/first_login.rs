@@ -7,13 +7,13 @@
 use metrics::counter;
 use umoja_crypto::Password;
 use umoja_schema::names::metric;
-use umoja_schema::{AccountStatus, AuditEvent, CompanyId, Credentials, LinkState, Millis, PartRecord, UserId};
+use umoja_schema::{AccountStatus, AuditEvent, CompanyId, Credentials, LinkState, Millis, UserId};
 use umoja_store::person::PersonParts;
 use umoja_store::ports::{KnownAs, LegacyAnswer, NewPassword, Question};
 
-use crate::deciding_credentials::has_any;
+use crate::deciding_credentials::{Deciding, has_any};
 use crate::person::Stored;
-use crate::{Accounts, Context, Error};
+use crate::{Accounts, Context, Error, Person};
 
 /// What an old system has answered about a user in one attempt. It is asked once, however often the attempt is repeated
 /// because other writes overtook it.
@@ -22,10 +22,8 @@ pub(crate) struct Asked(Option<(UserId, LegacyAnswer)>);
 
 /// The result of asking.
 pub(crate) enum Learnt {
-    /// The password is right and stored in this part.
-    Stored(PartRecord),
-    /// The password is right, and could not be stored now. The next login asks again.
-    NotStored,
+    /// The password is right. The person has it, unless it could not be stored now: then the next login asks again.
+    Right(Box<Person>),
     /// The old system says no, or is not asked about this user.
     No,
     /// Another write got in between.
@@ -34,14 +32,15 @@ pub(crate) enum Learnt {
 
 impl Accounts {
     /// Asks the company's old system whether a password is right, if the company has one and may know the user, and
-    /// keeps the password. No user of the person has a password of its own, and the person may log in.
+    /// keeps the password. The person, whose credentials that decide were opened, has no password of its own and may
+    /// log in.
     ///
     /// # Errors
     /// [`Error::OldSystem`] if it gives no answer.
     pub(crate) async fn learnt(
         &self,
         context: &Context,
-        person: &PersonParts,
+        (person, deciding): (PersonParts, Deciding),
         password: &Password,
         asked: &mut Asked,
     ) -> Result<Learnt, Error> {
@@ -52,10 +51,13 @@ impl Accounts {
         if password.as_typed().is_empty() {
             return Ok(Learnt::No);
         }
-        let Some(opened) = self.reader().open(person.clone()).await? else { return Ok(Learnt::No) };
+        let Some(person) = self.reader().open(person).await? else { return Ok(Learnt::No) };
         let company = &context.company.id;
-        let Some(user) = opened.users().find(|user| may_know(company, user)) else { return Ok(Learnt::No) };
-        let credentials: Credentials = self.sealer.open(&user.credentials).await?;
+        let Some(user) = person.users().find(|user| may_know(company, user)) else { return Ok(Learnt::No) };
+        let credentials = match deciding.record {
+            Some(record) if record.id == user.id() => deciding.credentials,
+            _ => self.sealer.open(&user.credentials).await?,
+        };
         if has_any(&credentials) {
             return Ok(Learnt::No);
         }
@@ -88,7 +90,7 @@ impl Accounts {
         asked.0 = Some((user.id(), answer));
         match answer {
             LegacyAnswer::Wrong => Ok(Learnt::No),
-            LegacyAnswer::Right => self.keep(context, user, credentials, password).await,
+            LegacyAnswer::Right => self.keep(context, (&person, user), credentials, password).await,
         }
     }
 
@@ -96,33 +98,34 @@ impl Accounts {
     async fn keep(
         &self,
         context: &Context,
-        user: &Stored,
+        (person, user): (&Person, &Stored),
         credentials: Credentials,
         password: &Password,
     ) -> Result<Learnt, Error> {
         let (salt, keys) = (self.home.entropy.array(), self.secrets.password_keys());
         let kept =
             NewPassword { company: context.company.id.clone(), password: password.clone(), policy: None, salt, keys };
-        let Ok(secret) = self.hasher.hash(kept).await? else { return Ok(Learnt::NotStored) };
+        let not_stored = || Learnt::Right(Box::new(person.clone()));
+        let Ok(secret) = self.hasher.hash(kept).await? else { return Ok(not_stored()) };
         let changed = Credentials { secret: Some(secret), password_source: Some(context.source()), ..credentials };
         let event = Some((context, AuditEvent::PasswordLearnt));
         match self.write_credentials(&user.credentials, &changed, user.status, event).await {
             Ok(Some(written)) => {
                 counter!(metric::PASSWORDS_LEARNT).increment(1);
-                Ok(Learnt::Stored(written))
+                Ok(Learnt::Right(Box::new(person.clone().with_credentials(written))))
             }
             Ok(None) => Ok(Learnt::Overtaken),
             // The password is right anyway, and the next login asks again.
             Err(error) => {
                 tracing::warn!(%error, "a password that an old system verified was not stored");
-                Ok(Learnt::NotStored)
+                Ok(not_stored())
             }
         }
     }
 }
 
-/// True if the old system of a company may know a user: the company is linked to it, and the account is active. After an
-/// unmerge no user has the password of another, because the password is kept by the user that the company knows.
+/// True if the old system of a company may know a user: the company is linked to it, and the account is active. After
+/// an unmerge no user has the password of another, because the password is kept by the user that the company knows.
 fn may_know(company: &CompanyId, user: &Stored) -> bool {
     let link = user.facts.links.get(company);
     link.is_some_and(|link| link.state == LinkState::Active) && user.status == AccountStatus::Active

@@ -1,16 +1,17 @@
 //! Keeps erased people out: the marks that an erasure leaves, and what they mean for a source.
 //!
 //! A tombstone only keeps out a user of its own id. A user that a company registered has another id than the one that a
-//! source would make of the same subject. So an erasure writes down under which external ids and addresses the companies
-//! of the person knew it. A mark is a row without fields, under an id that is a keyed hash of the value: who does not
-//! have the deployment's secret and the value learns nothing from it.
+//! source would make of the same subject. So an erasure writes down under which external ids and addresses the
+//! companies of the person knew it. A mark is a row without fields, under an id that is a keyed hash of the value: who
+//! does not have the deployment's secret and the value learns nothing from it.
 //!
 //! - **A subject is one user for ever.** No state of an erased subject makes a user again.
-//! - **An address may belong to another person later.** A state with an address of an erased person makes no user if the
-//!   account at the provider is older than the erasure, because then the address was the erased person's at that account.
-//!   A newer account, or one of which the provider does not say since when it exists, is another person.
+//! - **An address may belong to another person later.** A state with an address of an erased person makes no user if
+//!   the account at the provider is older than the erasure, because then the address was the erased person's at that
+//!   account. A newer account, or one of which the provider does not say since when it exists, is another person.
 //!
-//! A mark keeps no state from being applied to a user that exists. So a person whom a company registers again is fed again.
+//! A mark keeps no state from being applied to a user that exists. So a person whom a company registers again is fed
+//! again.
 
 use std::collections::BTreeSet;
 

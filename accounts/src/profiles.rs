@@ -152,8 +152,7 @@ impl People {
             .rows(records.iter().flat_map(rows))
             .unchanged(rules.and_unchanged.iter().cloned());
         if let (Some(new), Some(record)) = (&rules.credentials, &credentials) {
-            let sets_password = new.stored.status() == Some(new.status);
-            let noticed = of_credentials(&new.stored, new.status, sets_password);
+            let noticed = of_credentials(&new.stored, new.status, &events);
             transaction = transaction.credentials(&Replacement::of(&new.stored, record.clone(), &noticed));
         }
         if as_read {

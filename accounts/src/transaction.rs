@@ -1,9 +1,9 @@
 //! One transaction on people. This is the only module that builds [`Writes`].
 //!
 //! Its types require everything that is easily forgotten. A part comes with the stored part, which is its condition
-//! ([`Replacement`]), and with what it changes, by names, for the feed ([`Noticed`]). A profile part comes with the ownerships that change with it ([`OwnershipPlan`]); its pointers
-//! and the journal rows about conflicts are derived here. The rows of the audit trail come first, or the reason why
-//! there are none ([`Recorded`]).
+//! ([`Replacement`]), and with what it changes, by names, for the feed ([`Noticed`]). A profile part comes with the
+//! ownerships that change with it ([`OwnershipPlan`]); its pointers and the journal rows about conflicts are derived
+//! here. The rows of the audit trail come first, or the reason why there are none ([`Recorded`]).
 
 use std::collections::BTreeMap;
 

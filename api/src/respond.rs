@@ -15,8 +15,8 @@ use crate::problem::{INTERNAL, Problem, UNAVAILABLE};
 /// The most bytes of an answer: AWS Lambda answers with at most 6 MB, headers and escapes included.
 const MAX_ANSWER: usize = 5_000_000;
 
-/// A signed answer to a caller. Every operation keeps its answers below [`MAX_ANSWER`]. If one does not, the caller gets
-/// a problem and the operator an error in the log, instead of a bare 502 of the platform.
+/// A signed answer to a caller. Every operation keeps its answers below [`MAX_ANSWER`]. If one does not, the caller
+/// gets a problem and the operator an error in the log, instead of a bare 502 of the platform.
 pub(crate) fn signed(app: &App, caller: &Caller, now: Millis, status: u16, body: Value) -> Response {
     let answer = token(app, caller, now, status, body);
     if answer.len() <= MAX_ANSWER {

@@ -1,8 +1,8 @@
 //! A user pool of Amazon Cognito as an old system: `AdminInitiateAuth` with `ADMIN_USER_PASSWORD_AUTH`.
 //!
-//! The one call is signed here (SigV4) and sent over the session's connections, because the SDK's client of Cognito would
-//! make the function that answers logins a third larger. The client that is named needs no secret and has to allow
-//! `ALLOW_ADMIN_USER_PASSWORD_AUTH`; the role needs `cognito-idp:AdminInitiateAuth` on the pool.
+//! The one call is signed here (SigV4) and sent over the session's connections, because the SDK's client of Cognito
+//! would make the function that answers logins a third larger. The client that is named needs no secret and has to
+//! allow `ALLOW_ADMIN_USER_PASSWORD_AUTH`; the role needs `cognito-idp:AdminInitiateAuth` on the pool.
 
 use std::time::{Duration, SystemTime};
 

@@ -129,8 +129,8 @@ impl Session {
         UserPools::new(aws_sdk_cognitoidentityprovider::Client::from_conf(config.build()))
     }
 
-    /// `queue`, rung through the topic with this ARN in a region. The client is made only here, because one function needs
-    /// it and clients lengthen a cold start.
+    /// `queue`, rung through the topic with this ARN in a region. The client is made only here, because one function
+    /// needs it and clients lengthen a cold start.
     pub fn topic(&self, region: &Region, endpoint: Option<&str>, arn: &str, queue: Arc<dyn Queue>) -> TopicQueue {
         let mut config = aws_sdk_sns::config::Builder::from(&self.shared_of(region));
         if let Some(endpoint) = endpoint {

@@ -9,8 +9,8 @@ use umoja_store::ports::{Delivery, Queue, QueueDepth, StoreError};
 
 use crate::error;
 
-/// A queue whose messages without a delay are published to a topic that the queue subscribes. Everything else is done at
-/// the queue itself.
+/// A queue whose messages without a delay are published to a topic that the queue subscribes. Everything else is done
+/// at the queue itself.
 #[derive(Clone)]
 pub struct TopicQueue {
     client: Client,

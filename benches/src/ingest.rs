@@ -1,5 +1,5 @@
-//! A source that feeds the deployment: how soon and how often its events are accepted, and how fast their users are made
-//! in both regions.
+//! A source that feeds the deployment: how soon and how often its events are accepted, and how fast their users are
+//! made in both regions.
 
 use std::path::Path;
 use std::time::Duration;

@@ -4,8 +4,8 @@
 //! # Danger
 //!
 //! A query string is written into the logs of whatever passes it on, and cannot be signed. Of the message, which has
-//! personal data, only the id of the user is read; everything else is dropped before anything is stored. So such an event
-//! says that the user exists, and nothing about it.
+//! personal data, only the id of the user is read; everything else is dropped before anything is stored. So such an
+//! event says that the user exists, and nothing about it.
 
 use serde_json::{Value, json};
 

@@ -90,8 +90,8 @@ type Read = Seen<KnownSource>;
 pub(crate) struct Sources(Remembered<SourceId, KnownSource>);
 
 impl Sources {
-    /// The source as stored, or as stored some seconds ago. `None` if there is none with this id, if an operator removed
-    /// it, or if its document is damaged, which is logged.
+    /// The source as stored, or as stored some seconds ago. `None` if there is none with this id, if an operator
+    /// removed it, or if its document is damaged, which is logged.
     ///
     /// # Errors
     /// If the settings cannot be read.

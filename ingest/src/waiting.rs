@@ -57,8 +57,8 @@ pub(crate) async fn ring_again(home: &Home, sources: &Sources) -> Result<Waiting
     }
 }
 
-/// True if an operator holds the events of a source: it is paused, or its company is disabled. An event of a source that
-/// is unknown is not held: the worker parks it.
+/// True if an operator holds the events of a source: it is paused, or its company is disabled. An event of a source
+/// that is unknown is not held: the worker parks it.
 async fn is_held(home: &Home, sources: &Sources, id: &SourceId) -> Result<bool, StoreError> {
     let Some(seen) = sources.get(&*home.registry, id, home.clock.now()).await? else { return Ok(false) };
     sources.remember(&seen);

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Map;
 use umoja_accounts::People;
-use umoja_accounts::import::{Failed, Hashing, Importer, Reason, Stopped};
-use umoja_accounts::incoming::{Applied, Feeder};
+use umoja_accounts::import::{Failed, Hashing, Reason, Stopped};
+use umoja_accounts::incoming::Applied;
 use umoja_schema::ingest::{InboxEvent, InboxState};
 use umoja_schema::{Message, names};
 use umoja_store::Home;
@@ -20,7 +20,7 @@ use umoja_store::ports::{Queue, StoreError};
 use umoja_store::queue_runs::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_failed, serve};
 
 use crate::accept::event_aad;
-use crate::marks::InboxMarks;
+use crate::feeder::feeder;
 use crate::providers::{Read, Reading, read};
 use crate::source::{Hash, KnownSource, Sources};
 use crate::waiting::{Waiting, ring_again};
@@ -30,7 +30,7 @@ use crate::waiting::{Waiting, ring_again};
 pub struct IngestReport {
     /// Messages received.
     pub received: usize,
-    /// Events that were applied, handed to the home of their source, kept or parked.
+    /// Events that were applied, passed on to the home of their source, kept or parked.
     pub done: usize,
     /// Messages about events that were done before.
     pub overtaken: usize,
@@ -148,11 +148,7 @@ impl Worker {
         if !company.enabled {
             return Ok(Served::Waits);
         }
-        let feeder = Feeder {
-            importer: Importer::of_source(self.people.clone(), self.hashing.clone(), Arc::new(company)),
-            source: Arc::clone(&known.source),
-            marks: Arc::new(InboxMarks::new(home.clone(), Arc::clone(&known))),
-        };
+        let feeder = feeder(&self.people, &self.hashing, &known, Arc::new(company));
         for change in &changes {
             match feeder.apply(change).await {
                 Ok(applied) => log(&known, &applied),

@@ -1,38 +1,28 @@
 //! The triggers of a user pool of Amazon Cognito, which calls the function and waits for five seconds:
 //! [`umoja_ingest::cognito`].
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
-use umoja_accounts::import::Hashing;
-use umoja_accounts::{Accounts, PasswordRules};
-use umoja_api::openapi::MIN_PASSWORD_CHARS;
 use umoja_aws::Service;
-use umoja_crypto::password::MIN_SCORE;
-use umoja_crypto::{PasswordKeys, Passwords};
 use umoja_ingest::cognito::{Cognito, TriggerError, is_note};
-use umoja_runtime::api::hasher;
 use umoja_runtime::aws::Needs;
+use umoja_runtime::people::people;
 use umoja_runtime::region::{Build, Live, NotReady, Settings};
 use umoja_schema::SourceId;
 use umoja_schema::names::environment;
 use umoja_store::Home;
-use umoja_store::ports::Hasher;
 
-use crate::api::POOL;
 use crate::environment::{Environment, EnvironmentError};
 use crate::function::Function;
-use crate::people::{engine, people_within};
+use crate::people::Hashers;
 
 /// The services that a sign-up calls. As with the API, the keys of two parts are wrapped at the same time.
 pub const NEEDS: Needs = Needs { own: &[Service::Kms, Service::Sqs], peers: &[Service::Kms, Service::Kms] };
 
 /// Builds the triggers.
 pub struct BuildCognito {
-    hasher: Arc<dyn Hasher>,
-    passwords: Passwords,
+    hashers: Hashers,
     source: SourceId,
     peer_wrap_budget_ms: u64,
 }
@@ -45,9 +35,7 @@ impl BuildCognito {
     /// If the environment names no source, or if no engine computes the published test vectors on this machine.
     pub fn new(of: &Environment) -> Result<Self, Error> {
         let source = of.source.clone().ok_or(EnvironmentError::of(environment::SOURCE))?;
-        let passwords = engine()?;
-        let hasher = hasher(passwords.with_keys(PasswordKeys::default()), POOL, None);
-        Ok(Self { hasher, passwords, source, peer_wrap_budget_ms: of.peer_wrap_budget_ms })
+        Ok(Self { hashers: Hashers::new()?, source, peer_wrap_budget_ms: of.peer_wrap_budget_ms })
     }
 }
 
@@ -63,14 +51,8 @@ impl Build for BuildCognito {
         if !settings.own.state.serves() {
             return Ok(Triggers(None));
         }
-        let people = people_within(home, settings, self.peer_wrap_budget_ms).await?;
-        let hashing = Hashing::Threads(Arc::new(self.passwords.with_keys(people.secrets.password_keys())));
-        let accounts = Accounts {
-            people,
-            hasher: Arc::clone(&self.hasher),
-            passwords: PasswordRules { min_chars: MIN_PASSWORD_CHARS, min_score: MIN_SCORE },
-            old_systems: None,
-        };
+        let people = people(home, settings, self.peer_wrap_budget_ms).await?;
+        let (accounts, hashing) = self.hashers.accounts(people);
         Ok(Triggers(Some(Cognito::new(accounts, hashing, self.source.clone()))))
     }
 }
@@ -107,18 +89,18 @@ async fn answer(live: &Live<BuildCognito>, event: Value) -> Result<Value, Trigge
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use serde_json::json;
-    use umoja_crypto::{EngineChoice, Params};
-    use umoja_host::InlineHasher;
+    use umoja_crypto::{EngineChoice, Params, Passwords};
     use umoja_runtime::testing::{Regions, document};
     use umoja_store::RegionState::{self, Frozen, Serving};
 
     fn live(regions: &Arc<Regions>) -> Live<BuildCognito> {
         let passwords = || Passwords::new(Params { m_kib: 8, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
         let build = BuildCognito {
-            hasher: Arc::new(InlineHasher::new(Arc::new(passwords()))),
-            passwords: passwords(),
+            hashers: Hashers::inline(passwords),
             source: "shop-pool".parse().unwrap(),
             peer_wrap_budget_ms: 0,
         };

@@ -9,18 +9,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
-use umoja_accounts::import::Hashing;
 use umoja_aws::Service;
 use umoja_crypto::{EngineError, Passwords};
 use umoja_ingest::Worker;
 use umoja_runtime::aws::Needs;
+use umoja_runtime::people::people;
 use umoja_runtime::record;
 use umoja_runtime::region::{Build, NotReady, Settings};
 use umoja_store::Home;
+use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
 use umoja_store::ports::Queue;
 
 use crate::function::{Function, time_left};
-use crate::people::{engine, people};
+use crate::people::{engine, hashing};
 use crate::queue_batch::{QueueAnswer, QueueBatch, QueueEvent};
 
 /// The services that applying events calls: of a peer its KMS, and its inbox and queue for events of a source with
@@ -59,8 +60,8 @@ impl Build for BuildWorker {
         if settings.may_send().is_err() {
             return Ok(Working { worker: None, queue });
         }
-        let people = people(home, settings).await?;
-        let hashing = Hashing::Threads(Arc::new(self.passwords.with_keys(people.secrets.password_keys())));
+        let people = people(home, settings, PEER_WRAP_BUDGET_MS).await?;
+        let hashing = hashing(&self.passwords, &people.secrets);
         Ok(Working { worker: Some(Worker::new(people, hashing)), queue })
     }
 }

@@ -1,35 +1,17 @@
-//! The people of a region, for the functions that write them without the API.
+//! What hashes passwords in the functions that write people without the API.
 
 use std::sync::Arc;
 
-use umoja_accounts::People;
-use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
-use umoja_runtime::region::{NotReady, Settings};
-use umoja_store::Home;
-use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::seal::Sealer;
-use umoja_store::secrets::{Secrets, SecretsError};
+use umoja_accounts::import::Hashing;
+use umoja_accounts::{Accounts, PasswordRules, People};
+use umoja_api::openapi::MIN_PASSWORD_CHARS;
+use umoja_crypto::password::MIN_SCORE;
+use umoja_crypto::{EngineChoice, EngineError, Params, PasswordKeys, Passwords};
+use umoja_runtime::api::hasher;
+use umoja_store::ports::Hasher;
+use umoja_store::secrets::Secrets;
 
-/// The people of a region under these settings.
-///
-/// # Errors
-/// If the deployment's secrets are not available.
-pub async fn people(home: Home, settings: &Settings) -> Result<People, NotReady> {
-    people_within(home, settings, PEER_WRAP_BUDGET_MS).await
-}
-
-/// The people of a region whose writes wait so long for peers to wrap data keys, in milliseconds. 0 where no peer is
-/// reached: `reconcile-keys` has them wrapped later.
-///
-/// # Errors
-/// If the deployment's secrets are not available.
-pub async fn people_within(home: Home, settings: &Settings, peer_wrap_budget_ms: u64) -> Result<People, NotReady> {
-    let ring = KeyRing::new(&home, peer_wrap_budget_ms);
-    let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
-    let document = settings.secrets.as_ref().ok_or(SecretsError::Absent)?;
-    let secrets = Arc::new(Secrets::open(document, sealer.ring()).await?);
-    Ok(People { home, sealer, secrets })
-}
+use crate::api::POOL;
 
 /// The engine of passwords of this machine, chosen once for the life of an instance.
 ///
@@ -37,4 +19,40 @@ pub async fn people_within(home: Home, settings: &Settings, peer_wrap_budget_ms:
 /// If no engine computes the published test vectors.
 pub fn engine() -> Result<Passwords, EngineError> {
     Passwords::new(Params::OWASP, EngineChoice::Auto, None)
+}
+
+/// What hashes the legacy hashes of rows and events.
+pub(crate) fn hashing(passwords: &Passwords, secrets: &Secrets) -> Hashing {
+    Hashing::Threads(Arc::new(passwords.with_keys(secrets.password_keys())))
+}
+
+/// What hashes passwords in an instance.
+pub(crate) struct Hashers {
+    passwords: Passwords,
+    hasher: Arc<dyn Hasher>,
+}
+
+impl Hashers {
+    /// Chooses the password engine once for the life of the instance.
+    ///
+    /// # Errors
+    /// If no engine computes the published test vectors on this machine.
+    pub(crate) fn new() -> Result<Self, EngineError> {
+        let passwords = engine()?;
+        let hasher = hasher(passwords.with_keys(PasswordKeys::default()), POOL, None);
+        Ok(Self { passwords, hasher })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn inline(passwords: impl Fn() -> Passwords) -> Self {
+        Self { passwords: passwords(), hasher: Arc::new(umoja_host::InlineHasher::new(Arc::new(passwords()))) }
+    }
+
+    /// People with the hasher and the rules of passwords, which ask no old system, and what hashes their legacy hashes.
+    pub(crate) fn accounts(&self, people: People) -> (Accounts, Hashing) {
+        let hashing = hashing(&self.passwords, &people.secrets);
+        let hasher = Arc::clone(&self.hasher);
+        let passwords = PasswordRules { min_chars: MIN_PASSWORD_CHARS, min_score: MIN_SCORE };
+        (Accounts { people, hasher, passwords, old_systems: None }, hashing)
+    }
 }

@@ -36,8 +36,8 @@ struct Attributes {
     approximate_receive_count: String,
 }
 
-/// A message as a topic wraps it for a queue that did not ask for raw messages (Amazon SNS Developer Guide, "Raw message
-/// delivery").
+/// A message as a topic wraps it for a queue that did not ask for raw messages (Amazon SNS Developer Guide, "Raw
+/// message delivery").
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Notification {

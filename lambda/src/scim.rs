@@ -3,27 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use umoja_accounts::import::Hashing;
-use umoja_accounts::{Accounts, PasswordRules};
-use umoja_api::openapi::MIN_PASSWORD_CHARS;
-use umoja_crypto::password::MIN_SCORE;
-use umoja_crypto::{EngineError, Passwords};
+use umoja_crypto::EngineError;
 use umoja_ingest::scim::{People, Scim, router};
-use umoja_runtime::api::hasher;
+use umoja_runtime::people::people;
 use umoja_runtime::region::{Build, NotReady, Settings};
 use umoja_store::Home;
-use umoja_store::ports::Hasher;
+use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
 
-use crate::api::POOL;
-use crate::people::{engine, people};
+use crate::people::Hashers;
 use crate::routes::Routes;
 
 pub use umoja_runtime::api::NEEDS;
 
 /// Builds the routes of SCIM.
 pub struct BuildScim {
-    hasher: Arc<dyn Hasher>,
-    passwords: Passwords,
+    hashers: Hashers,
 }
 
 impl BuildScim {
@@ -32,8 +26,7 @@ impl BuildScim {
     /// # Errors
     /// If no engine computes the published test vectors on this machine.
     pub fn new() -> Result<Self, EngineError> {
-        let passwords = engine()?;
-        Ok(Self { hasher: hasher(passwords.with_keys(umoja_crypto::PasswordKeys::default()), POOL, None), passwords })
+        Ok(Self { hashers: Hashers::new()? })
     }
 }
 
@@ -43,20 +36,12 @@ impl Build for BuildScim {
     const SECRETS: bool = true;
 
     async fn build(&self, home: Home, settings: &Settings) -> Result<Routes, NotReady> {
-        let people = people(home, settings).await?;
+        let (accounts, hashing) = self.hashers.accounts(people(home, settings, PEER_WRAP_BUDGET_MS).await?);
         let scim = Scim {
             base_url: settings.own.infrastructure.base_url.clone(),
-            sources: Arc::new(Arc::clone(&people.home.registry)),
-            clock: Arc::clone(&people.home.clock),
-            directory: Arc::new(People {
-                hashing: Hashing::Threads(Arc::new(self.passwords.with_keys(people.secrets.password_keys()))),
-                accounts: Accounts {
-                    people,
-                    hasher: Arc::clone(&self.hasher),
-                    passwords: PasswordRules { min_chars: MIN_PASSWORD_CHARS, min_score: MIN_SCORE },
-                    old_systems: None,
-                },
-            }),
+            sources: Arc::new(Arc::clone(&accounts.home.registry)),
+            clock: Arc::clone(&accounts.home.clock),
+            directory: Arc::new(People { accounts, hashing }),
         };
         Ok(Routes::new(settings, || router(scim)))
     }

@@ -19,7 +19,7 @@ use umoja_store::apply::Applied;
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::ports::StoreError;
 use umoja_store::repairs::enqueue_if_incomplete;
-use umoja_store::replicate::{confirmation_key, replicate};
+use umoja_store::replicate::{confirmation_key, replicate_newest};
 use umoja_store::{Home, RegionPorts};
 
 use crate::restore::{readable, restore};
@@ -46,8 +46,8 @@ pub struct BackfillReport {
     /// Parts and rows of the serving region that could not be read and were replaced by the copies of other regions.
     /// Another pass replicates them.
     pub restored: u64,
-    /// Parts and rows of the serving region that cannot be read, and no region has a copy that can. No backfill can bring
-    /// them.
+    /// Parts and rows of the serving region that cannot be read, and no region has a copy that can. No backfill can
+    /// bring them.
     pub unreadable: u64,
 }
 
@@ -178,7 +178,7 @@ impl<'a> Backfill<'a> {
         let stored = readable(self.target, &item.key()).await?;
         let mut there = item.resolve(stored.as_ref()) == Resolution::KeepStored && self.is_confirmed(&item).await?;
         if !there {
-            let applied = replicate(self.source, self.target, &item).await?;
+            let applied = replicate_newest(self.source, self.target, &item).await?;
             // A region does not accept items of an erased user, so they do not count as missing.
             there = matches!(item, Item::Versioned(_)) && applied == Applied::Current;
         }

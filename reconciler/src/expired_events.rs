@@ -8,8 +8,8 @@ use umoja_store::ports::StoreError;
 /// How many rows are read at once.
 const PAGE: usize = 500;
 
-/// Deletes the rows of a region's table `events` that have expired. Returns how many. Anti-entropy does not compare such
-/// rows, so each region deletes them by itself.
+/// Deletes the rows of a region's table `events` that have expired. Returns how many. Anti-entropy does not compare
+/// such rows, so each region deletes them by itself.
 ///
 /// # Errors
 /// If the store fails.

@@ -4,7 +4,7 @@ use umoja_schema::replicated::Rule;
 use umoja_schema::{Item, Key, Part, Replicated, UserId};
 use umoja_store::apply::Applied;
 use umoja_store::ports::StoreError;
-use umoja_store::replicate::replicate;
+use umoja_store::replicate::replicate_newest;
 use umoja_store::{Home, RegionPorts};
 
 /// Replaces the unreadable items of a user in one table, and returns how many. A peer that cannot be asked has no copy.
@@ -24,7 +24,7 @@ pub(crate) async fn restore(home: &Home, table: &'static Replicated, user: UserI
         for copy in copies {
             match home.own.read(&copy.key()).await {
                 Err(StoreError::Unreadable(_)) => {
-                    restored += u64::from(replicate(home, &home.own, &copy).await? != Applied::Current);
+                    restored += u64::from(replicate_newest(home, &home.own, &copy).await? != Applied::Current);
                 }
                 read => drop(read?),
             }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 use umoja_schema::{Item, Key, Message, Part, PartRecord, Version, names};
 use umoja_store::ports::{Queue, StoreError};
-use umoja_store::replicate::{delete_with_user, replicate};
+use umoja_store::replicate::{delete_with_user, replicate_newest};
 use umoja_store::{Home, Peer};
 
 use crate::Ended;
@@ -102,8 +102,8 @@ impl Retries<'_> {
         Ok(Key { table, user: *id, sort: key.clone() })
     }
 
-    /// The item was deleted with its user before this retry. The peer may have accepted an earlier attempt, whose answer
-    /// was lost, after it accepted the erasure.
+    /// The item was deleted with its user before this retry. The peer may have accepted an earlier attempt, whose
+    /// answer was lost, after it accepted the erasure.
     async fn absent(&self, key: &Key) -> Served {
         let profile = match self.home.own.users.part(key.user, Part::Profile).await {
             Ok(Some(profile)) => profile,
@@ -121,7 +121,7 @@ impl Retries<'_> {
         let state = item.version().map(|version| (version.clone(), keys));
         let known = self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         if state.is_none() || known != state {
-            replicate(self.home, &self.peer.ports, item).await?;
+            replicate_newest(self.home, &self.peer.ports, item).await?;
             let state = state.map(|state| (key.clone(), state));
             self.sent.lock().unwrap_or_else(PoisonError::into_inner).extend(state);
         }

@@ -8,22 +8,21 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
-use umoja_accounts::OldSystems;
+use umoja_accounts::{OldSystems, People};
 use umoja_api::openapi::MIN_PASSWORD_CHARS;
 use umoja_api::{ApiConfig, App, identified, unavailable};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, OldEndpoint, PoolSettings, SystemClock};
 use umoja_schema::names::metric::{self, Metric, Program};
-use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
+use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
 use umoja_store::ports::{Entropy, Hasher};
-use umoja_store::seal::Sealer;
-use umoja_store::secrets::{Secrets, SecretsError};
 use umoja_store::{Home, RegionEntry};
 
 #[cfg(feature = "aws")]
 use crate::aws::Needs;
 use crate::old_systems::old_systems;
+use crate::people::people;
 use crate::region::{Build, Live, NotReady, Settings};
 
 /// The services that the API calls. A registration has the keys of its two parts wrapped concurrently, and opening a
@@ -100,10 +99,7 @@ impl Build for BuildApi {
     const SECRETS: bool = true;
 
     async fn build(&self, home: Home, settings: &Settings) -> Result<Api, NotReady> {
-        let ring = KeyRing::new(&home, PEER_WRAP_BUDGET_MS);
-        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&home.entropy)));
-        let document = settings.secrets.as_ref().ok_or(SecretsError::Absent)?;
-        let secrets = Arc::new(Secrets::open(document, sealer.ring()).await?);
+        let People { home, sealer, secrets } = people(home, settings, PEER_WRAP_BUDGET_MS).await?;
         let url = |entry: &RegionEntry| {
             let public = self.public_url.as_ref().filter(|_| entry.name() == settings.own.name());
             public.unwrap_or(&entry.infrastructure.base_url).clone()

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`region`], [`api`] | a region that follows the deployment's settings, and its API | `umoja serve --prefix`, the functions |
 //! | [`old_systems`] | the old systems of companies, by their kind | `umoja serve`, the functions |
+//! | [`people`] | the people of a region under the deployment's settings | [`api`], the functions that write people |
 //! | [`listeners`] | routers on ports, limits on connections, and the graceful end | `umoja serve` |
 //! | [`file_size`] | writes beyond the largest size of a file fail, and do not end the process | `umoja` |
 //! | [`record`], [`counting`] | recording of metrics, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
@@ -30,6 +31,7 @@ pub mod file_size;
 pub mod listeners;
 pub mod log;
 pub mod old_systems;
+pub mod people;
 #[cfg(feature = "directory")]
 pub mod pump;
 pub mod record;

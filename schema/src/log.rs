@@ -1,4 +1,5 @@
-//! Append-only rows: conflicts, erasures, security events and events for companies. They are replicated as they are, and put if absent.
+//! Append-only rows: conflicts, erasures, security events and events for companies. They are replicated as they are,
+//! and put if absent.
 
 use std::str::FromStr;
 

@@ -33,10 +33,32 @@ pub enum Applied {
 /// Applies a part of another region: the newest version wins, and the ownerships change with it in one transaction.
 /// Applying a part twice, late, or after a newer one has the same effect as applying it once. `observer` is the region
 /// that applies it, for the journal.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] if the stored part cannot be read or verified: whether the incoming one is newer is
+/// unknown.
 pub async fn apply_replicated(
     users: &dyn Users,
     incoming: &PartRecord,
     observer: &Region,
+) -> Result<Applied, StoreError> {
+    apply(users, incoming, observer, false).await
+}
+
+/// As [`apply_replicated`], also in the place of a stored part that cannot be read or verified. For the newest of all
+/// copies: an older one would take the region back, and the ownerships of the newer one would stay.
+///
+/// # Errors
+/// If the store fails.
+pub async fn apply_newest(users: &dyn Users, newest: &PartRecord, observer: &Region) -> Result<Applied, StoreError> {
+    apply(users, newest, observer, true).await
+}
+
+async fn apply(
+    users: &dyn Users,
+    incoming: &PartRecord,
+    observer: &Region,
+    replaces_unreadable: bool,
 ) -> Result<Applied, StoreError> {
     // A credentials part has no ownerships, so it is written without a read. A rejected write is followed by a read.
     if incoming.part == Part::Credentials {
@@ -48,8 +70,7 @@ pub async fn apply_replicated(
     for _ in 0..MAX_ROUNDS {
         let (stored, unreadable) = match users.part(incoming.id, incoming.part).await {
             Ok(stored) => (stored, None),
-            // What cannot be read or verified never wins over an item that can.
-            Err(StoreError::Unreadable(_)) => {
+            Err(StoreError::Unreadable(_)) if replaces_unreadable => {
                 (None, users.etag(&Key::of_part(incoming.id, incoming.part)).await?.map(Condition::EtagIs))
             }
             Err(error) => return Err(error),

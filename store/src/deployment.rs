@@ -96,8 +96,8 @@ impl RegionState {
         !matches!(self, Self::Joining | Self::Frozen)
     }
 
-    /// True if the region's feed makes events. While the region is backfilled or compared, it may lack the events that it
-    /// has made.
+    /// True if the region's feed makes events. While the region is backfilled or compared, it may lack the events that
+    /// it has made.
     pub const fn makes_events(self) -> bool {
         matches!(self, Self::Serving | Self::Leaving)
     }

@@ -100,8 +100,8 @@ pub async fn event(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Opt
     inbox.inbox_document(key, now).await?.map(|document| Ok(stored_event(*key, document)?)).transpose()
 }
 
-/// Stores an event unless one is stored under its key. A document that is damaged or does not verify is no event, and is
-/// replaced.
+/// Stores an event unless one is stored under its key. A document that is damaged or does not verify is no event, and
+/// is replaced.
 ///
 /// # Errors
 /// If the inbox fails. The event may have been stored then; the caller can do the same again.
@@ -150,7 +150,8 @@ pub async fn marked(inbox: &dyn Inbox, key: &[u8; 32], now: Millis) -> Result<Op
     stored.map(|document| Ok(read::<StoredMark>(document.members.as_ref())?.marked)).transpose()
 }
 
-/// Remembers a mark beside those before, and returns them all. A document that is damaged or does not verify is replaced.
+/// Remembers a mark beside those before, and returns them all. A document that is damaged or does not verify is
+/// replaced.
 ///
 /// # Errors
 /// If the inbox fails. The mark may have been stored then; the caller can do the same again.

@@ -1,9 +1,11 @@
-//! Replication to a peer. The replicator does it immediately, the reconcilers later, both through this module.
+//! Replication to a peer. The replicator does it immediately ([`replicate`]), the reconcilers later
+//! ([`replicate_newest`]).
 
+use futures_util::future::join_all;
 use umoja_schema::replicated::Erasure;
-use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, VersionedItem};
+use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, Resolution, VersionedItem, resolve};
 
-use crate::apply::{Applied, MAX_ROUNDS, apply_replicated};
+use crate::apply::{Applied, MAX_ROUNDS, apply_newest, apply_replicated};
 use crate::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
 use crate::{Home, RegionPorts};
 
@@ -32,15 +34,13 @@ pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> Log
 /// in the own region, and is replicated like any other row.
 ///
 /// # Errors
-/// If one of the regions fails.
+/// If one of the regions fails. [`StoreError::Unreadable`] if the region's part cannot be read or verified: the image
+/// of a stream may be older than what the region had, so only [`replicate_newest`] replaces such a part.
 pub async fn replicate(home: &Home, to: &RegionPorts, item: &Item) -> Result<Applied, StoreError> {
     match item {
         Item::Part(record) => {
             let applied = apply_replicated(&*to.users, &home.listed(record), &to.name).await?;
-            if record.version.erased {
-                delete_with_user(to, record).await?;
-                home.own.logs.append(Log::Receipts, &confirmation(home, record, &to.name)).await?;
-            }
+            finish_erasure(home, to, record).await?;
             Ok(applied)
         }
         Item::Row(log, row) => {
@@ -49,6 +49,48 @@ pub async fn replicate(home: &Home, to: &RegionPorts, item: &Item) -> Result<App
         }
         Item::Versioned(item) => apply_item(to, item).await,
     }
+}
+
+/// As [`replicate`]. If the region's part cannot be read or verified, the newest copy of all regions takes its place. A
+/// region that does not answer, or cannot read its copy, has none.
+///
+/// # Errors
+/// If one of the regions fails.
+pub async fn replicate_newest(home: &Home, to: &RegionPorts, item: &Item) -> Result<Applied, StoreError> {
+    match (replicate(home, to, item).await, item) {
+        (Err(StoreError::Unreadable(_)), Item::Part(record)) => {
+            let newest = newest(home, to, record).await;
+            let applied = apply_newest(&*to.users, &home.listed(&newest), &to.name).await?;
+            finish_erasure(home, to, &newest).await?;
+            Ok(applied)
+        }
+        (replicated, _) => replicated,
+    }
+}
+
+/// The newest of a part and the copies of all regions but one.
+async fn newest(home: &Home, but: &RegionPorts, record: &PartRecord) -> PartRecord {
+    let regions = std::iter::once(&home.own).chain(home.peers.iter().map(|peer| &peer.ports));
+    let others = regions.filter(|region| region.name != but.name);
+    let copies = join_all(others.map(async |region| (region, region.users.part(record.id, record.part).await))).await;
+    let mut newest = record.clone();
+    for (region, copy) in copies {
+        match copy {
+            Ok(Some(copy)) if resolve(Some(&newest), &copy) == Resolution::TakeIncoming => newest = copy,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(region = %region.name, %error, "a region was not asked for its copy"),
+        }
+    }
+    newest
+}
+
+/// If a region has taken a tombstone: deletes what goes with the user, and confirms the erasure.
+async fn finish_erasure(home: &Home, to: &RegionPorts, record: &PartRecord) -> Result<(), StoreError> {
+    if record.version.erased {
+        delete_with_user(to, record).await?;
+        home.own.logs.append(Log::Receipts, &confirmation(home, record, &to.name)).await?;
+    }
+    Ok(())
 }
 
 /// The newest version wins. An item of an erased user is deleted immediately. The writer of a tombstone deletes the

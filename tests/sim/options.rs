@@ -51,8 +51,8 @@ pub(crate) struct Options {
     /// Ends after this number of seconds, whatever the number of runs.
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
-    /// Instead of runs: visits every state that three regions, two users and one address can get into with three writes;
-    /// with `deeper` also with four writes and any clocks, which takes minutes more.
+    /// Instead of runs: visits every state that three regions, two users and one address can get into with three
+    /// writes; with `deeper` also with four writes and any clocks, which takes minutes more.
     #[arg(long, value_name = "DEPTH", num_args = 0..=1, default_missing_value = "full")]
     pub(crate) exhaustive: Option<Depth>,
     /// Disables the rules of the design one by one, and expects each to be detected within `--within` runs.

@@ -1,5 +1,5 @@
-//! A user pool of Amazon Cognito that feeds a company, as far as its triggers see it: it stores a confirmation before it
-//! calls the trigger of it, and makes no user if the trigger before the sign-up fails.
+//! A user pool of Amazon Cognito that feeds a company, as far as its triggers see it: it stores a confirmation before
+//! it calls the trigger of it, and makes no user if the trigger before the sign-up fails.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

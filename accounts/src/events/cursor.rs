@@ -1,8 +1,8 @@
-//! Cursors of events, which are not stored: a position, and a tag that every region can check. A cursor is of one company,
-//! and no caller can invent one.
+//! Cursors of events, which are not stored: a position, and a tag that every region can check. A cursor is of one
+//! company, and no caller can invent one.
 //!
-//! The format is `<content>.<tag>`, both in unpadded base64url. The content is the time from which on events are read, in
-//! Unix milliseconds, and for each region `~<region>~<place>`.
+//! The format is `<content>.<tag>`, both in unpadded base64url. The content is the time from which on events are read,
+//! in Unix milliseconds, and for each region `~<region>~<place>`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,5 +1,5 @@
-//! The requests of a process that wait for an event: few enough that they cost little, and few enough of each company that others
-//! find no place.
+//! The requests of a process that wait for an event: few enough that they cost little, and few enough of each company
+//! that others find no place.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -65,6 +65,18 @@ pub enum Applied {
     Absent,
 }
 
+impl Applied {
+    /// The user that has what the source says, or something newer. `None` if there is no such user.
+    pub const fn user(self) -> Option<UserId> {
+        match self {
+            Self::Created(id) | Self::Matched(id) | Self::Changed(id) | Self::Unchanged(id) | Self::Older(id) => {
+                Some(id)
+            }
+            Self::Erased(_) | Self::KeptOut | Self::Absent => None,
+        }
+    }
+}
+
 impl IncomingChange {
     /// Leaves an identifier of the state out. False if it has none of this kind.
     pub(super) fn leave_out(&mut self, kind: IdentifierKind) -> bool {

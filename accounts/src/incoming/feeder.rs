@@ -56,8 +56,8 @@ impl Feeder {
     /// Applies a change. A second application has no further effect.
     ///
     /// # Errors
-    /// [`Failed::Rejected`] if the change cannot be applied, and [`Failed::Stopped`] if no other change could be applied
-    /// either. [`Failed::is_transient`] says whether a retry may succeed.
+    /// [`Failed::Rejected`] if the change cannot be applied, and [`Failed::Stopped`] if no other change could be
+    /// applied either. [`Failed::is_transient`] says whether a retry may succeed.
     pub async fn apply(&self, change: &IncomingChange) -> Result<Applied, Failed> {
         let mut change = Cow::Borrowed(change);
         loop {

@@ -1,5 +1,5 @@
-//! The old systems of companies, and which of them are out: a failure counts against the system ([`breaker`]), and never
-//! against the user.
+//! The old systems of companies, and which of them are out: a failure counts against the system ([`breaker`]), and
+//! never against the user.
 
 mod breaker;
 

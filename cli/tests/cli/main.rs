@@ -34,6 +34,7 @@ mod source;
 mod source_drop;
 mod source_legacy;
 mod source_pool;
+mod source_test;
 mod support;
 mod tampered;
 mod tls;

@@ -67,10 +67,10 @@ impl Password {
     /// A password about to be set: at least `min_chars` and at most [`MAX_CHARS`] characters, both as typed and after
     /// normalisation, because one character may become eighteen and two may become one.
     ///
-    /// The password is not trimmed, and no composition is required. [`Policy`] makes the other checks. As in OpaqueString
-    /// (RFC 8265 section 4.2), controls, invisible characters and unassigned code points are rejected: some keyboard or
-    /// form would lose them, and a later version of Unicode may normalise an unassigned one. What people type in emoji
-    /// and between letters is accepted, other than there: joiners, variation selectors and tags.
+    /// The password is not trimmed, and no composition is required. [`Policy`] makes the other checks. As in
+    /// OpaqueString (RFC 8265 section 4.2), controls, invisible characters and unassigned code points are rejected:
+    /// some keyboard or form would lose them, and a later version of Unicode may normalise an unassigned one. What
+    /// people type in emoji and between letters is accepted, other than there: joiners, variation selectors and tags.
     ///
     /// # Errors
     /// [`PolicyError`].

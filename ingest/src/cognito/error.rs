@@ -32,6 +32,16 @@ pub enum TriggerError {
     Unavailable,
 }
 
+impl TriggerError {
+    /// What the operator has to change, for the log; empty if it is not known.
+    pub(super) const fn cause(&self) -> &'static str {
+        match self {
+            Self::NotAllowed(cause) => cause,
+            _ => "",
+        }
+    }
+}
+
 impl From<Malformed> for TriggerError {
     fn from(error: Malformed) -> Self {
         Self::Malformed(error)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use umoja_accounts::import::{Hashing, Importer};
+use umoja_accounts::import::Hashing;
 use umoja_accounts::incoming::Feeder;
 use umoja_accounts::{Accounts, Context};
 use umoja_schema::ingest::PoolDirection;
@@ -16,7 +16,7 @@ use super::error::TriggerError;
 use super::event::{Attributes, Trigger, TriggerEvent};
 use super::rows::Rows;
 use crate::accept::store;
-use crate::marks::InboxMarks;
+use crate::feeder::feeder;
 use crate::providers::Received;
 use crate::source::{KnownSource, Sources};
 
@@ -59,8 +59,8 @@ impl Cognito {
     /// at any await.
     ///
     /// # Errors
-    /// [`TriggerError`]: Cognito then makes no user, issues no token, or rejects the login. A login that is only noted never
-    /// fails.
+    /// [`TriggerError`]: Cognito then makes no user, issues no token, or rejects the login. A login that is only noted
+    /// never fails.
     pub async fn handle(&self, event: Value) -> Result<Value, TriggerError> {
         let parsed = TriggerEvent::parse(&event);
         let is_note = is_note(&event);
@@ -77,11 +77,7 @@ impl Cognito {
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &answer {
-            let cause = match error {
-                TriggerError::NotAllowed(cause) => cause,
-                _ => "",
-            };
-            tracing::warn!(source = %self.source, %error, cause, "a trigger of a user pool is rejected");
+            tracing::warn!(source = %self.source, %error, cause = error.cause(), "a trigger of a user pool is rejected");
         }
         answer
     }
@@ -163,12 +159,7 @@ impl Cognito {
 
     /// The rule that applies what the source says.
     pub(super) fn feeder(&self, Admitted { known, company, .. }: &Admitted) -> Feeder {
-        let people = self.accounts.people.clone();
-        Feeder {
-            importer: Importer::of_source(people, self.hashing.clone(), Arc::clone(company)),
-            source: Arc::clone(&known.source),
-            marks: Arc::new(InboxMarks::new(self.home().clone(), Arc::clone(known))),
-        }
+        feeder(&self.accounts.people, &self.hashing, known, Arc::clone(company))
     }
 
     pub(super) fn context(&self, Admitted { known, company, .. }: &Admitted) -> Context {
@@ -195,11 +186,7 @@ impl Cognito {
             Ok::<_, TriggerError>(())
         };
         if let Err(error) = within(NOTE, noted).await {
-            let cause = match &error {
-                TriggerError::NotAllowed(cause) => cause,
-                _ => "",
-            };
-            tracing::warn!(source = %self.source, %error, cause, "a login is not noted");
+            tracing::warn!(source = %self.source, %error, cause = error.cause(), "a login is not noted");
         }
     }
 }

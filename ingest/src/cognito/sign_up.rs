@@ -1,6 +1,6 @@
 //! Before and after the confirmation of a sign-up.
 
-use umoja_accounts::incoming::{Applied, Change, IncomingChange};
+use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_schema::ingest::{InboxState, PoolDirection};
 
 use super::error::TriggerError;
@@ -67,14 +67,7 @@ impl Cognito {
         match applied {
             Ok(applied) => {
                 rows.settle(&key, InboxState::Done, None).await;
-                match applied {
-                    Applied::Created(_)
-                    | Applied::Matched(_)
-                    | Applied::Changed(_)
-                    | Applied::Unchanged(_)
-                    | Applied::Older(_) => Ok(()),
-                    _ => Err(TriggerError::NoUser),
-                }
+                applied.user().map(drop).ok_or(TriggerError::NoUser)
             }
             Err(failed) if failed.is_transient() => {
                 rows.ring(&key).await;

@@ -4,7 +4,7 @@ use umoja_schema::{Item, PartRecord, Region, Resolution};
 use umoja_store::RegionPorts;
 use umoja_store::apply::Applied;
 use umoja_store::ports::StoreError;
-use umoja_store::replicate::replicate;
+use umoja_store::replicate::replicate_newest;
 
 use super::item::{Examined, Side};
 use super::pass::AntiEntropy;
@@ -46,11 +46,11 @@ impl AntiEntropy<'_> {
             let is_part = newest.part().is_some();
             let (mut pushed, mut pulled) = (false, false);
             if let Some(own) = push {
-                pushed = replicate(self.home, peer, own).await? != Applied::Current;
+                pushed = replicate_newest(self.home, peer, own).await? != Applied::Current;
                 *(if is_part { &mut report.pushed } else { &mut report.rows_pushed }) += u64::from(pushed);
             }
             if let Some(other) = pull {
-                pulled = replicate(self.home, &self.home.own, other).await? != Applied::Current;
+                pulled = replicate_newest(self.home, &self.home.own, other).await? != Applied::Current;
                 *(if is_part { &mut report.pulled } else { &mut report.rows_pulled }) += u64::from(pulled);
             }
             report.repaired = u64::from(pushed || pulled);

@@ -5,10 +5,12 @@ mod answers;
 mod constraints;
 mod events;
 mod requests;
+mod selector;
 
 pub use answers::*;
 pub use events::*;
 pub use requests::*;
+pub use selector::Selector;
 
 /// The members of bodies that are passwords. No other member is one, at any depth.
 pub const PASSWORDS: [&str; 3] = ["password", "current_password", "new_password"];

@@ -1,7 +1,5 @@
 //! Request bodies. Unknown members are rejected.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -10,8 +8,9 @@ use super::constraints::{
     EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, MAX_TOKEN, USERNAME, VERSION, address,
     at_least_one, exactly_one,
 };
+use super::selector::selector;
 use crate::profile::ProfilePatch;
-use crate::{AccountStatus, IdentifierKind, UserId};
+use crate::{AccountStatus, UserId};
 
 never_printed!(
     Register,
@@ -63,46 +62,6 @@ pub struct Register {
     pub profile: Option<Value>,
 }
 
-/// The selected user: exactly one member is present.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Selector {
-    /// By id.
-    Id(UserId),
-    /// By an identifier of a kind, as the caller wrote it.
-    Identifier(IdentifierKind, String),
-}
-
-impl fmt::Debug for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id(id) => write!(f, "Id({id})"),
-            Self::Identifier(kind, _) => write!(f, "Identifier({})", kind.as_str()),
-        }
-    }
-}
-
-macro_rules! selector {
-    ($name:ident) => {
-        impl $name {
-            /// The one selector; `None` if there is none, or more than one.
-            pub fn selector(&self) -> Option<Selector> {
-                let identifier =
-                    |kind, value: &Option<String>| value.clone().map(|value| Selector::Identifier(kind, value));
-                let mut given = [
-                    self.id.map(Selector::Id),
-                    identifier(IdentifierKind::Email, &self.email),
-                    identifier(IdentifierKind::PhoneNumber, &self.phone_number),
-                    identifier(IdentifierKind::Username, &self.username),
-                    identifier(IdentifierKind::ExternalId, &self.external_id),
-                ]
-                .into_iter()
-                .flatten();
-                let first = given.next()?;
-                given.next().is_none().then_some(first)
-            }
-        }
-    };
-}
 selector!(Lookup);
 selector!(Authenticate);
 selector!(ResetStart);
@@ -326,8 +285,8 @@ pub struct Erasure {
     pub id: UserId,
 }
 
-/// Body of `export`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the scope
-/// `users:lookup` too.
+/// Body of `export`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the
+/// scope `users:lookup` too.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = exactly_one)]
@@ -385,17 +344,6 @@ pub struct Unmerge {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_selector_is_exactly_one_of_its_members() {
-        let lookup = |body| serde_json::from_value::<Lookup>(body).unwrap().selector();
-        assert!(matches!(
-            lookup(json!({"email": "a@example.com"})),
-            Some(Selector::Identifier(IdentifierKind::Email, _))
-        ));
-        assert_eq!(lookup(json!({})), None);
-        assert_eq!(lookup(json!({"email": "a@example.com", "username": "a"})), None);
-    }
 
     #[test]
     fn a_patch_distinguishes_null_from_absent() {

@@ -4,9 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::names::attribute;
-use crate::{
-    AccountStatus, Attribute, Attributes, AuditEvent, CompanyId, IdentifierKind, ItemError, Part, PartRecord, UserId,
-};
+use crate::{Attribute, Attributes, AuditEvent, CompanyId, IdentifierKind, ItemError, Part, PartRecord, UserId};
 
 /// The most bytes of the names of profile members in a part. If a write changes more, `*` stands for all of them.
 const MAX_NAMES: usize = 512;
@@ -75,8 +73,9 @@ impl Notice {
         }
     }
 
-    /// The notice of an event of the audit trail that goes with the write of a part, and the part. `None` for an event
-    /// that is about no part, or whose notice depends on the write.
+    /// The notice of an event of the audit trail that goes with the write of an existing part, and the part. `None` for
+    /// an event that is about no part, or whose notice depends on the write: a status may be set again for another
+    /// reason.
     pub fn of(event: &AuditEvent) -> Option<(Part, Self)> {
         Some(match event {
             AuditEvent::Registered => (Part::Profile, Self::Registered),
@@ -86,13 +85,13 @@ impl Notice {
             AuditEvent::Activated(company) => (Part::Profile, Self::Unsuspended(company.clone())),
             AuditEvent::MergedInto(other) => (Part::Profile, Self::Merged(*other)),
             AuditEvent::UnmergedFrom(other) => (Part::Profile, Self::Unmerged(*other)),
-            AuditEvent::PasswordChanged
+            // An import writes the credentials of a user who is there only to add a password.
+            AuditEvent::Imported
+            | AuditEvent::PasswordChanged
             | AuditEvent::PasswordReset
             | AuditEvent::PasswordLearnt
             | AuditEvent::PasswordDropped => (Part::Credentials, Self::Credentials),
-            AuditEvent::StatusChanged(AccountStatus::Disabled) => (Part::Credentials, Self::Disabled),
-            AuditEvent::StatusChanged(AccountStatus::Active) => (Part::Credentials, Self::Enabled),
-            AuditEvent::Imported
+            AuditEvent::StatusChanged(_)
             | AuditEvent::ResetStarted
             | AuditEvent::Merged(_)
             | AuditEvent::Unmerged(_)
@@ -246,7 +245,7 @@ pub(super) fn notices(list: Option<&Attribute>) -> Vec<Notice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Hlc, Millis, Version};
+    use crate::{AccountStatus, Hlc, Millis, Version};
 
     fn version(ms: u64) -> Version {
         Version { erased: true, hlc: Hlc::at(Millis(ms)), origin: "eu-west-1".parse().unwrap() }
@@ -292,6 +291,27 @@ mod tests {
         assert_eq!(Noticed::in_part(&record), Noticed::default(), "software that does not know it has copied it");
         Noticed::default().put(&mut record);
         assert!(record.unknown.is_empty());
+    }
+
+    #[test]
+    fn the_audit_events_of_a_write_say_what_it_changed_of_each_part_of_its_user() {
+        let (user, other) = (UserId::v8([1; 16]), UserId::v8([2; 16]));
+        let said = |part, events: &[AuditEvent]| {
+            let events: Vec<_> = events.iter().map(|event| (user, event.clone())).collect();
+            assert_eq!(Noticed::of_events(other, part, &events), []);
+            Noticed::of_events(user, part, &events)
+        };
+        use AuditEvent::{Imported, PasswordChanged, PasswordDropped, PasswordLearnt, PasswordReset, ResetStarted};
+        for sets_password in [Imported, PasswordChanged, PasswordDropped, PasswordLearnt, PasswordReset] {
+            assert_eq!(said(Part::Credentials, &[sets_password.clone()]), [Notice::Credentials]);
+            assert_eq!(said(Part::Profile, &[sets_password]), []);
+        }
+        for status in [AccountStatus::Active, AccountStatus::Disabled] {
+            let events = [ResetStarted, AuditEvent::StatusChanged(status)];
+            assert_eq!(said(Part::Credentials, &events), [], "the status may be the same as before");
+        }
+        let merged = [AuditEvent::Merged(other), AuditEvent::MergedInto(other)];
+        assert_eq!(said(Part::Profile, &merged), [Notice::Merged(other)]);
     }
 
     #[test]

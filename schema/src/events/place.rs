@@ -8,8 +8,8 @@ use crate::{ItemError, Millis, Region};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// The place of an event among those of one company and one region. Within an epoch and a day, numbers have no gaps. The
-/// order of places is the order of the events.
+/// The place of an event among those of one company and one region. Within an epoch and a day, numbers have no gaps.
+/// The order of places is the order of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The life of the region's feed, by the minute of its beginning. A feed that may have lost events begins another

@@ -1,7 +1,7 @@
 //! The events of companies: where they are stored, and how they are read in order, without a gap, in any region.
 //!
-//! Each company has a sequence of events for each region that makes them. [`Place`] says where an event is in its sequence.
-//! The rows of a day are in blocks of 256 numbers, so that no partition grows without a bound: [`block_id`].
+//! Each company has a sequence of events for each region that makes them. [`Place`] says where an event is in its
+//! sequence. The rows of a day are in blocks of 256 numbers, so that no partition grows without a bound: [`block_id`].
 
 mod epoch;
 mod read;
@@ -43,8 +43,8 @@ pub(crate) fn end_of(day: u16) -> Millis {
     Millis((u64::from(day) + 1) * DAY_MS)
 }
 
-/// Whether an item is a row of the table `events` that has expired: each region deletes those by itself, so that they are
-/// neither compared nor counted.
+/// Whether an item is a row of the table `events` that has expired: each region deletes those by itself, so that they
+/// are neither compared nor counted.
 pub fn is_expired(item: &Item, now: Millis) -> bool {
     matches!(item, Item::Row(Log::Events, row) if expires_at(row).is_some_and(|at| at <= now))
 }

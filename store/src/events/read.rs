@@ -54,15 +54,15 @@ pub enum ReadError {
 const CONCURRENT: usize = 16;
 /// How many blocks after the first ones of each day one call reads.
 const MAX_BLOCKS: usize = 64;
-/// How old an event is when a gap before it is passed over, in milliseconds, if its region is no longer in the deployment:
-/// then no region can fill the gap, and anti-entropy has brought what the other regions have.
+/// How old an event is when a gap before it is passed over, in milliseconds, if its region is no longer in the
+/// deployment: then no region can fill the gap, and anti-entropy has brought what the other regions have.
 const ABANDONED_MS: u64 = 2 * DAY_MS;
 
 /// The events of a company after a position, with at most `limit` changes, or those of one write if these are more.
 ///
-/// The events of a region are read in the order of their places. If one of them has not arrived here yet, the reader stops
-/// in front of it, and continues with the other regions. So whatever region a reader continues in, it misses no event and
-/// reads none twice.
+/// The events of a region are read in the order of their places. If one of them has not arrived here yet, the reader
+/// stops in front of it, and continues with the other regions. So whatever region a reader continues in, it misses no
+/// event and reads none twice.
 ///
 /// # Errors
 /// [`ReadError::Expired`] if events after the position were deleted before they were read.

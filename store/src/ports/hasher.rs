@@ -35,8 +35,8 @@ pub struct NewPassword {
     pub company: CompanyId,
     /// The password. Its length is already checked.
     pub password: Password,
-    /// The policy that the password must meet. `None` for one that an old system has verified: it is kept whatever it is,
-    /// as a legacy hash is replaced whatever the password is.
+    /// The policy that the password must meet. `None` for one that an old system has verified: it is kept whatever it
+    /// is, as a legacy hash is replaced whatever the password is.
     pub policy: Option<Policy>,
     /// The salt of the hash.
     pub salt: [u8; 16],

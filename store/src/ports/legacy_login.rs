@@ -5,8 +5,8 @@ use umoja_schema::OldSystem;
 /// Verifies a password against the live old system of a company, in which the person has the password that Umoja does
 /// not know yet.
 ///
-/// An adapter asks once and does not repeat: the caller has counted one attempt. It ends within a few seconds, so that a
-/// dead system holds no request for long. Neither its errors nor its logs have anything of the question.
+/// An adapter asks once and does not repeat: the caller has counted one attempt. It ends within a few seconds, so that
+/// a dead system holds no request for long. Neither its errors nor its logs have anything of the question.
 #[async_trait]
 pub trait LegacyLogin: Send + Sync {
     /// Whether the password is that of the user.

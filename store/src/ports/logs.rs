@@ -12,7 +12,8 @@ pub trait Logs: Send + Sync {
     /// One row.
     async fn row(&self, log: Log, user: UserId, key: &str) -> Result<Option<LogRow>, StoreError>;
 
-    /// All rows about a user that can be read, in the order of their keys. One that cannot be read does not hide the others.
+    /// All rows about a user that can be read, in the order of their keys. One that cannot be read does not hide the
+    /// others.
     async fn rows(&self, log: Log, user: UserId) -> Result<Vec<LogRow>, StoreError>;
 
     /// The last row of a user whose key begins with `prefix`, in the order of the keys.

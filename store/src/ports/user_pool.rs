@@ -17,8 +17,8 @@ pub struct PoolPage {
 /// The users of a pool of an identity provider, as the provider lists them.
 #[async_trait]
 pub trait UserPool: Send + Sync {
-    /// A page of the users of a pool, in no particular order, starting after `after`. All pages together have every user
-    /// that existed before the first page was read and exists after the last one was.
+    /// A page of the users of a pool, in no particular order, starting after `after`. All pages together have every
+    /// user that existed before the first page was read and exists after the last one was.
     ///
     /// # Errors
     /// If the provider does not answer or rejects the call.

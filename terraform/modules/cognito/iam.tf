@@ -49,48 +49,12 @@ locals {
     ])
   }
 
-  # Matching, registering and changing people of a company, as the api does.
-  write_people = [
-    {
-      Sid      = "ReadAndWriteUsers"
-      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["users"]]
-    },
-    {
-      Sid      = "ReadAndChangeIdentifiers"
-      Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
-      Resource = [local.own_table["identifiers"]]
-    },
-    {
-      Sid      = "ReadAndChangeLinkedAccounts"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["linked_accounts"]]
-    },
-    {
-      Sid      = "JournalConflictsAndReadReceipts"
-      Action   = ["dynamodb:Query", "dynamodb:UpdateItem"]
-      Resource = [local.own_table["journal"], local.own_table["receipts"]]
-    },
-    {
-      Sid      = "RecordEvents"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["audit"]]
-    },
+  # Matching, registering and changing people of a company, as the api does. No pool erases them.
+  write_people = concat(module.people.statements, [
     {
       Sid      = "KeepSignUpsAndMarks"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["inbox"]]
-    },
-    {
-      Sid      = "MakeAndOpenDataKeys"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = [var.data_key]
-    },
-    {
-      Sid       = "WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut"
-      Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
-      Resource  = local.reached_peer_keys
-      Condition = local.only_data_keys
     },
     {
       # Keys that a peer did not wrap, and messages that no worker can read.
@@ -98,7 +62,7 @@ locals {
       Action   = ["sqs:SendMessage"]
       Resource = ["${local.sqs}:${var.prefix}-${local.names.queues.keys}", "${local.sqs}:${var.prefix}-${local.names.queues.merges}"]
     },
-  ]
+  ])
 
   policies = {
     cognito = concat(local.write_people, [
@@ -122,6 +86,16 @@ locals {
       },
     ])
   }
+}
+
+module "people" {
+  source = "../people"
+
+  table          = local.own_table
+  data_key       = var.data_key
+  peer_keys      = local.reached_peer_keys
+  only_data_keys = local.only_data_keys
+  erases         = false
 }
 
 resource "aws_iam_role" "function" {

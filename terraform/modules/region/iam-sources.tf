@@ -5,52 +5,6 @@ locals {
   ingest_queue_arn = "${local.sqs}:${var.prefix}-${local.names.queues.ingest}"
   peer_ingest_arns = [for peer in local.peers : "arn:${local.partition}:sqs:${peer}:${local.account}:${var.prefix}-${local.names.queues.ingest}"]
 
-  # Matching, registering, changing, suspending and erasing people of a company.
-  write_people = [
-    {
-      Sid      = "KnowCompanies"
-      Action   = ["dynamodb:GetItem"]
-      Resource = [local.own_table["companies"]]
-    },
-    {
-      Sid      = "ReadAndWriteUsers"
-      Action   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["users"]]
-    },
-    {
-      Sid      = "ReadAndChangeIdentifiers"
-      Action   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
-      Resource = [local.own_table["identifiers"]]
-    },
-    {
-      Sid      = "ReadAndChangeLinkedAccounts"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["linked_accounts"]]
-    },
-    {
-      # PutItem: the marks that keep an erased person out.
-      Sid      = "JournalConflictsAndKeepReceipts"
-      Action   = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-      Resource = [local.own_table["journal"], local.own_table["receipts"]]
-    },
-    {
-      Sid      = "RecordEvents"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["audit"]]
-    },
-    {
-      Sid      = "MakeAndOpenDataKeys"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = [local.own_data_key_arn]
-    },
-    {
-      Sid       = "WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut"
-      Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
-      Resource  = local.peer_keys
-      Condition = local.only_data_keys
-    },
-  ]
-
   policy_ingest = [
     {
       # GetItem: an event that was accepted before.

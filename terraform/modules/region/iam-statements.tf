@@ -49,6 +49,15 @@ locals {
     ])
   }
 
+  # Matching, registering, changing, suspending and erasing people of a company.
+  write_people = concat([
+    {
+      Sid      = "KnowCompanies"
+      Action   = ["dynamodb:GetItem"]
+      Resource = [local.own_table["companies"]]
+    },
+  ], module.people.statements)
+
   # Applying a part in a peer region (`store/src/apply.rs`): its item, the ownerships that change with it, the conflicts
   # that it reveals, and wrapped keys that the peer's item lacks.
   replicate_parts_to_peers = [
@@ -107,4 +116,14 @@ locals {
     Action   = ["sqs:SendMessage"]
     Resource = [local.quarantined_queue_arn]
   }
+}
+
+module "people" {
+  source = "../people"
+
+  table          = local.own_table
+  data_key       = local.own_data_key_arn
+  peer_keys      = local.peer_keys
+  only_data_keys = local.only_data_keys
+  erases         = true
 }

@@ -80,9 +80,6 @@ pub(super) struct History {
     disabled: BTreeSet<UserId>,
     /// The users that each region itself has erased in the last step.
     erased: Vec<BTreeSet<UserId>>,
-    /// The parts of which a region holds what an attacker wrote. Any copy that verifies replaces it, also an older one that
-    /// arrives late; then the newest replaces that.
-    damaged: BTreeSet<(usize, UserId, Part)>,
 }
 
 impl History {
@@ -103,11 +100,6 @@ impl History {
         if let Some(PartRecord { body: Body::Live(live), .. }) = self.stored[at].get_mut(&(id, part)) {
             live.keys.clear();
         }
-    }
-
-    /// An attacker replaced a part in a region.
-    pub(super) fn was_damaged(&mut self, at: usize, id: UserId, part: Part) {
-        self.damaged.insert((at, id, part));
     }
 
     /// The live profiles of a region.
@@ -233,12 +225,6 @@ impl History {
             self.disabled.insert(id);
         }
         let is_new = base.is_none_or(|base| base.version != record.version);
-        if self.damaged.contains(&(at, id, part)) {
-            if base.is_some_and(|base| record.version < base.version) {
-                return;
-            }
-            self.damaged.remove(&(at, id, part));
-        }
         if let Some(base) = base {
             assert!(record.version >= base.version, "2: {part} of {id} went backwards in {name}");
             if !is_new {

@@ -35,9 +35,6 @@ impl Fleet {
         }
         // The attacker's write is delivered by the stream, and is no write of Umoja's.
         self.streams[at].extend(tables.new_changes());
-        if let (Item::Part(genuine), true) = (&genuine, forgery != Forgery::Wrapped) {
-            self.history.borrow_mut().was_damaged(at, genuine.id, genuine.part);
-        }
         let (version, wrapped) = match (forgery, forged) {
             (Forgery::Wrapped, Item::Part(record)) => {
                 self.history.borrow_mut().wrapped_keys_were_damaged(at, id, record.part);

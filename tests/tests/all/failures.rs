@@ -14,6 +14,7 @@ mod races;
 mod redrive;
 mod reencrypt;
 mod removal;
+mod replaced;
 mod rotation;
 mod sources;
 mod stream;

@@ -68,8 +68,8 @@ fn newest<'a>(held: &'a Held<'_>, name: &str) -> Option<&'a Value> {
     settings.max_by_key(|setting| (revision(setting), setting.to_string()))
 }
 
-/// Replaces settings that do not verify, or that are older than those of another region, by the newest one. Returns what
-/// was replaced.
+/// Replaces settings that do not verify, or that are older than those of another region, by the newest one. Returns
+/// what was replaced.
 pub(in crate::commands) async fn repair(regions: &Regions) -> Vec<String> {
     let mut repaired = Vec::new();
     let before = held(regions).await;

@@ -114,7 +114,8 @@ async fn newest_of_serving<D: Document>(regions: &Regions, new: &DeployedRegion)
     Ok(newest_of(rows).into_values().cloned().collect())
 }
 
-/// Replicates what operators write in the regions that serve to another one: companies, sources and the audit retention.
+/// Replicates what operators write in the regions that serve to another one: companies, sources and the audit
+/// retention.
 pub(super) async fn replicate_documents(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
     replicate::<Company>(regions, new).await?;
     replicate::<IngestSource>(regions, new).await?;

@@ -21,7 +21,8 @@ pub(super) use self::shown::path;
 use crate::CliError;
 use crate::output::Output;
 
-/// The systems that feed the store: add, list, change, pause, replace their keys, apply their events again or drop them.
+/// The systems that feed the store: add, list, change, pause, replace their keys, apply their events again or drop
+/// them.
 #[derive(Debug, Args)]
 #[command(
     long_about = "The systems that feed the store: identity providers such as Auth0, Cognito, Okta and Keycloak, SCIM \

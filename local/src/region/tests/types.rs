@@ -1,7 +1,7 @@
 //! Values of other types than their columns have: each is one unreadable item, and neither hides nor stops another.
 
 use umoja_schema::UserId;
-use umoja_store::apply::{Applied, apply_replicated};
+use umoja_store::apply::{Applied, apply_newest, apply_replicated};
 use umoja_store::ports::{
     Attempts as _, Begun, Checkpoints as _, IdentifierPage, Limit, LinkedAccountPage, LinkedAccountWrite, Page,
     RowPage, Strays,
@@ -106,7 +106,7 @@ async fn a_value_of_another_type_is_one_unreadable_item_of_a_scan() {
 }
 
 #[tokio::test]
-async fn a_part_of_another_type_is_replaced_by_a_copy() {
+async fn a_part_of_another_type_is_replaced_by_the_newest_copy_only() {
     for column in ["item", "version"] {
         for wrong in ["'x'", "x'ff'", "7", "'~'", "''"] {
             let (store, _) = five().await;
@@ -114,7 +114,9 @@ async fn a_part_of_another_type_is_replaced_by_a_copy() {
             assert!(matches!(store.part(user(3), Part::Profile).await, Err(StoreError::Unreadable(_))));
             assert!(matches!(store.parts(user(3)).await, Err(StoreError::Unreadable(_))));
             let copy = profile(user(3), version(1));
-            let applied = apply_replicated(&store, &copy, store.region()).await;
+            let late = apply_replicated(&store, &copy, store.region()).await;
+            assert!(matches!(late, Err(StoreError::Unreadable(_))), "{column} = {wrong}: {late:?}");
+            let applied = apply_newest(&store, &copy, store.region()).await;
             assert_eq!(applied, Ok(Applied::Written), "{column} = {wrong}");
             assert_eq!(store.part(user(3), Part::Profile).await, Ok(Some(copy)));
         }

@@ -264,11 +264,7 @@ fn made(seed: u64, strategy: impl Strategy<Value = Plan>) -> Plan {
 impl Plan {
     /// The run of a seed.
     pub fn of(seed: u64) -> Self {
-        let mut plan = made(seed, plan(seed));
-        // A call that only reads is added without a draw, so that it changes no other step of a seed.
-        let at = plan.steps.len() * usize::from(seed.to_be_bytes()[7]) / 256;
-        plan.steps.insert(at, called(0, 0, 0, Call::Events));
-        plan
+        made(seed, plan(seed))
     }
 
     /// The run of a seed in which providers post most of what happens.

@@ -146,6 +146,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
         2 => by().prop_map(|by| Call::ResetStart { by }),
         1 => Just(Call::Export),
         1 => Just(Call::Erasure),
+        1 => Just(Call::Events),
         2 => Just(Call::Repeat),
         1 => Just(Call::Guess),
         1 => Just(Call::Corrected),
