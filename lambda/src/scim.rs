@@ -48,6 +48,7 @@ impl Build for BuildScim {
             base_url: settings.own.infrastructure.base_url.clone(),
             sources: Arc::new(Arc::clone(&people.home.registry)),
             clock: Arc::clone(&people.home.clock),
+            rates: None,
             directory: Arc::new(People {
                 hashing: Hashing::Threads(Arc::new(self.passwords.with_keys(people.secrets.password_keys()))),
                 accounts: Accounts {
