@@ -4,6 +4,7 @@
 //!
 //! - [`person`] reads which users are one person, which of them is the primary account, and what callers see of them.
 //! - [`transaction`] is the only module that builds a transaction on people.
+//! - [`rates`] counts the requests of companies and sources.
 //! - Every other module is one rule, named after what it does.
 //!
 //! A rule that a request starts is a [`Rule`]. It reads first and then acts, so that its caller can do other work
@@ -41,6 +42,7 @@ mod patch;
 pub mod person;
 mod policy;
 mod profiles;
+pub mod rates;
 mod receipt;
 mod register;
 mod relied;

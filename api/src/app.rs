@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use umoja_accounts::events::Waiting;
+use umoja_accounts::rates::Rates;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_schema::Region;
 use umoja_store::Home;
@@ -12,7 +13,6 @@ use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 use crate::companies::Companies;
-use crate::rate::Rates;
 
 /// The settings of the API in one region of one deployment.
 #[derive(Debug, Clone)]
@@ -55,9 +55,12 @@ impl App {
         config: ApiConfig,
     ) -> Self {
         let passwords = PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
+        let rates = match config.rate_lease {
+            Some(lease) => Rates::reserving(lease, Arc::clone(&home.attempts), Arc::clone(&secrets)),
+            None => Rates::in_memory(),
+        };
         let people = People { home, sealer, secrets };
         let accounts = Accounts { people, hasher, passwords, old_systems: None };
-        let rates = Rates::new(config.rate_lease);
         Self { accounts, config, companies: Companies::default(), rates, waiting: Waiting::default() }
     }
 

@@ -9,6 +9,7 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use umoja_accounts::Rule as _;
+use umoja_accounts::rates::Requester;
 use umoja_schema::Millis;
 
 use crate::app::App;
@@ -17,6 +18,7 @@ use crate::form::Form;
 use crate::idempotency::{Effect, Remembered, has_password};
 use crate::operation::{Answer, Operation};
 use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
+use crate::rate;
 use crate::respond::{set_retry_after, signed, unsigned};
 
 /// The maximum size of a body in bytes.
@@ -42,8 +44,9 @@ pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request
         Err(problem) => return unsigned(&problem),
     };
     let company = Arc::clone(&caller.context.company);
-    let standing = app.rates.take(&app.accounts.home, &app.accounts.secrets, &company).await;
-    let answer = match standing.problem() {
+    let (clock, who) = (&*app.accounts.home.clock, Requester::Company(company.id.clone()));
+    let standing = app.rates.take(clock, &who, company.requests_per_second()).await;
+    let answer = match rate::problem(&standing) {
         Some(problem) => Err(problem),
         None => answer::<O>(&app, &form, &mut caller, body).await,
     };
@@ -57,7 +60,7 @@ pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request
     tracing::info!(operation = O::PATH, company = %company.id, status, ms = now.since(started), "request");
     let mut response = signed(&app, &caller, now, status, body);
     set_retry_after(&mut response, retry_after);
-    standing.set_headers(&mut response, now, retry_after);
+    rate::set_headers(&standing, &mut response, now, retry_after);
     response
 }
 

@@ -9,13 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Map;
+use umoja_accounts::rates::{Rates, Requester};
 use umoja_crypto::{Aad, akh};
 use umoja_schema::ingest::{InboxEvent, InboxState};
 use umoja_schema::names::metric;
-use umoja_schema::{Millis, SourceId};
+use umoja_schema::{Company, CompanyId, IngestSource, Millis, SourceId};
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, expiry};
 use umoja_store::queue_runs::CONCURRENT;
+use umoja_store::remembered::Remembered;
 
 use crate::legacy;
 use crate::problem::Rejection;
@@ -29,6 +31,13 @@ const MAX_SKEW_MS: u64 = 5 * 60 * 1000;
 pub struct Acceptor {
     home: Home,
     sources: Sources,
+    limits: Option<Limits>,
+}
+
+/// Counts the requests of sources, each by the limit of its company.
+struct Limits {
+    rates: Arc<Rates>,
+    companies: Remembered<CompanyId, Company>,
 }
 
 /// How many events of a body were accepted.
@@ -41,9 +50,15 @@ pub struct Receipt {
 }
 
 impl Acceptor {
-    /// Accepts the events of sources in a region.
+    /// Accepts the events of sources in a region. It counts no requests: on AWS, a gateway in front limits them.
     pub fn new(home: Home) -> Self {
-        Self { home, sources: Sources::default() }
+        Self { home, sources: Sources::default(), limits: None }
+    }
+
+    /// Counts the requests of each source: it may make as many as its company.
+    #[must_use]
+    pub fn with_rates(self, rates: Arc<Rates>) -> Self {
+        Self { limits: Some(Limits { rates, companies: Remembered::default() }), ..self }
     }
 
     /// The region.
@@ -92,10 +107,11 @@ impl Acceptor {
         }))
     }
 
-    /// The source, if the caller has its API key and, for a source that signs, has signed the body.
+    /// The source, if the caller has its API key and, for a source that signs, has signed the body. The request counts.
     ///
     /// # Errors
-    /// [`Rejection::Unauthorized`] for every other caller, with no sign of whether the source exists.
+    /// [`Rejection::Unauthorized`] for every other caller, with no sign of whether the source exists, and
+    /// [`Rejection::RateLimited`] for a source that has made too many requests.
     pub(crate) async fn authenticated(
         &self,
         id: &str,
@@ -118,12 +134,32 @@ impl Acceptor {
             check_signature(known, headers, body, now).map_err(Rejection::Unauthorized)?;
         }
         self.sources.remember(&seen);
+        if let Some(limits) = &self.limits {
+            limits.take(&self.home, &known.source, now).await?;
+        }
         Ok(Arc::clone(known))
     }
 
     /// Stores one event and rings the queue, unless the event is done already.
     async fn store(&self, known: &KnownSource, event: &Received, now: Millis) -> Result<Accepted, Rejection> {
         store(&self.home, known, event, now).await
+    }
+}
+
+impl Limits {
+    /// Counts a request of a source.
+    async fn take(&self, home: &Home, source: &IngestSource, now: Millis) -> Result<(), Rejection> {
+        let company = match self.companies.get(&source.company, now) {
+            Some((_, company)) => Some(company),
+            None => home.registry.company(&source.company).await?.map(|company| {
+                let company = Arc::new(company);
+                self.companies.remember(source.company.clone(), &(now, Arc::clone(&company)));
+                company
+            }),
+        };
+        let limit = company.map_or(Company::DEFAULT_RATE_LIMIT, |company| company.requests_per_second());
+        let standing = self.rates.take(&*home.clock, &Requester::Source(source.id.clone()), limit).await;
+        standing.retry_after_secs().map_or(Ok(()), |secs| Err(Rejection::RateLimited { secs }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the inbox remembers of deleted users.
+//! What is remembered of deleted users whom no part remembers.
 
 use std::sync::Arc;
 
@@ -10,6 +10,20 @@ use umoja_store::inbox;
 use umoja_store::ports::{Inbox, StoreError};
 
 use crate::source::KnownSource;
+
+/// No marks: of what is applied at once, no older change is on its way.
+pub(crate) struct NoMarks;
+
+#[async_trait]
+impl Marks for NoMarks {
+    async fn marked(&self, _: &str) -> Result<Option<Marked>, StoreError> {
+        Ok(None)
+    }
+
+    async fn remember(&self, _: &str, _: Mark) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
 
 /// The marks of a source in the inbox of a region.
 pub(crate) struct InboxMarks {

@@ -19,6 +19,11 @@ pub enum Rejection {
     TooLarge,
     /// An event id came before with another content.
     OtherContent,
+    /// The source has made too many requests.
+    RateLimited {
+        /// After how many seconds it may post again.
+        secs: u32,
+    },
     /// The store did not accept all events.
     Store(StoreError),
 }
@@ -66,6 +71,7 @@ problems! {
     OTHER_CONTENT = CONFLICT "event_id_reused" "An event with this id and another content was accepted before" "Give each event an id of its own.";
     TOO_LARGE = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "Send a body of at most 1 MiB.";
     MALFORMED = UNPROCESSABLE_ENTITY "invalid_event" "The body has no event that this kind of source posts" "Check the kind and the mapping of the source.";
+    RATE_LIMITED = TOO_MANY_REQUESTS "rate_limited" "The source has made too many requests" "Send the same events again after `Retry-After` seconds, and more of them in one request.";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "The service cannot answer now" "Send the same events again after `Retry-After` seconds, here or to another region.";
 }
 
@@ -76,6 +82,7 @@ impl Rejection {
             Self::Malformed(_) => &MALFORMED,
             Self::TooLarge => &TOO_LARGE,
             Self::OtherContent => &OTHER_CONTENT,
+            Self::RateLimited { .. } => &RATE_LIMITED,
             Self::Store(_) => &UNAVAILABLE,
         }
     }
@@ -108,6 +115,7 @@ impl IntoResponse for Rejection {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::Unauthorized(_) => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::RateLimited { secs } => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(secs))),
             Self::Store(_) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS))),
             _ => {}
         }

@@ -82,6 +82,8 @@ fn rejected(source: &str, rejection: Rejection) -> Response {
     match &rejection {
         Rejection::Unauthorized(cause) => tracing::warn!(source, cause, "events are not accepted"),
         Rejection::Store(error) => tracing::error!(source, %error, "events are not accepted"),
+        // What counts the requests has logged it.
+        Rejection::RateLimited { .. } => {}
         _ => tracing::warn!(source, code = rejection.details().code, "events are not accepted"),
     }
     rejection.into_response()

@@ -41,6 +41,7 @@ impl Build for BuildScim {
             base_url: settings.own.infrastructure.base_url.clone(),
             sources: Arc::new(Arc::clone(&accounts.home.registry)),
             clock: Arc::clone(&accounts.home.clock),
+            rates: None,
             directory: Arc::new(People { accounts, hashing }),
         };
         Ok(Routes::new(settings, || router(scim)))

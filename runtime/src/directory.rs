@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_accounts::import::Hashing;
+use umoja_accounts::rates::Rates;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_api::{ApiConfig, App, closed, router, with_request_ids};
 use umoja_crypto::Passwords;
@@ -189,7 +190,9 @@ impl DirectoryServer {
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
         let app = Arc::new(app.with_old_systems(Arc::clone(&self.settings.old_systems)));
-        let sources = Arc::new(Acceptor::new(home.clone()));
+        // No gateway stands in front, so the process itself counts what sources send.
+        let rates = Arc::new(Rates::in_memory());
+        let sources = Arc::new(Acceptor::new(home.clone()).with_rates(Arc::clone(&rates)));
         let directory = Arc::new(self.users_of_scim(&people, &hashing));
         Ok(Built {
             region,
@@ -201,6 +204,7 @@ impl DirectoryServer {
                     directory,
                     sources: Arc::new(Arc::clone(&home.registry)),
                     clock: Arc::clone(&home.clock),
+                    rates: Some(rates),
                 };
                 let feeds = umoja_ingest::router(sources).merge(scim::router(scim));
                 router(app).merge(with_request_ids(feeds, &home.entropy))

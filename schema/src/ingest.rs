@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::company::is_newer;
-use crate::{ApiKeyHash, CompanyId, CompanyKey, ItemError, Millis, Region, SourceId};
+use crate::{ApiKeyHash, CompanyId, CompanyKey, ItemError, Millis, OldSystem, Region, SourceId};
 
 /// What kind of system a source is, which decides how its events are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +110,11 @@ impl UserPool {
         };
         let is_id = id.len() <= 55 && usable(region, "-") && usable(name, "");
         is_id.then(|| Self { id: id.to_owned(), direction, unknown: Map::new() })
+    }
+
+    /// True if the pool would ask Umoja for users whose passwords Umoja asks the pool for: each would ask the other.
+    pub fn asks_back(&self, system: &OldSystem) -> bool {
+        self.direction == PoolDirection::ToPool && system.is_pool(&self.id)
     }
 }
 

@@ -306,7 +306,7 @@ pub mod metric {
     }
 
     metrics! {
-        /// Requests that were rejected because their company had made too many.
+        /// Requests that were rejected because their company or source had made too many.
         RATE_LIMITED_REQUESTS = "RateLimitedRequests", Counter, "Count", [Api];
         /// Reservations of requests that the table of attempts did not answer.
         UNCOUNTED_REQUESTS = "UncountedRequests", Counter, "Count", [Api];

@@ -43,6 +43,11 @@ impl OldSystem {
         }
     }
 
+    /// True if it is the user pool with this id.
+    pub fn is_pool(&self, id: &str) -> bool {
+        matches!(self, Self::Cognito { pool, .. } if pool == id)
+    }
+
     /// The region of a pool; `None` if it is no pool.
     pub fn pool_region(&self) -> Option<&str> {
         match self {

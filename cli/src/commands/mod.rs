@@ -23,6 +23,7 @@ mod logging;
 mod named;
 mod opens;
 mod passwords;
+mod pools;
 mod redrive;
 mod reencrypt;
 mod region;

@@ -1,6 +1,6 @@
 //! `umoja source add --pool`: the user pool of a source.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{World, done, json as ask, run, text};
 
@@ -29,4 +29,48 @@ fn a_user_pool_has_one_source_and_one_direction() {
     done(&["source", "pause", "soko-pool", "--dir", &dir]);
     done(&["source", "remove", "soko-pool", "--dir", &dir]);
     assert!(add("soko-back", "cognito", "to-pool", pool).status.success());
+}
+
+#[test]
+fn a_pool_that_umoja_asks_does_not_ask_umoja() {
+    let world = World::new();
+    world.company("soko");
+    world.company("duka");
+    let dir = world.deployment();
+    let old_system = |system: &str| run(&["company", "set", "soko", "--old-system", system, "--dir", &dir, "--json"]);
+    let add = |company: &str, direction: &str| {
+        let arguments = ["source", "add", "a-pool", "--company", company, "--kind", "cognito", "--dir", &dir];
+        run(&[&arguments[..], &["--pool", "eu-west-1_AbCdEf123", "--direction", direction, "--json"]].concat())
+    };
+    let (this, other) = ("cognito:eu-west-1_AbCdEf123/client1", "cognito:eu-west-1_Other/client1");
+    assert!(old_system(this).status.success());
+    // The company of the source makes no difference: the pool is asked about its users by another company.
+    for company in ["soko", "duka"] {
+        let output = add(company, "to-pool");
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("a pool has one direction") && error.contains("--old-system none"), "{error}");
+    }
+    assert_eq!(ask(&["source", "list", "--dir", &dir])["sources"], json!([]));
+    // Users and passwords both come from the pool.
+    assert!(add("duka", "from-pool").status.success());
+    assert!(old_system(this).status.success());
+    done(&["source", "pause", "a-pool", "--dir", &dir]);
+    done(&["source", "remove", "a-pool", "--dir", &dir]);
+
+    assert!(old_system("none").status.success());
+    assert!(add("duka", "to-pool").status.success());
+    let output = old_system(this);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("a pool has one direction") && error.contains("source remove a-pool"), "{error}");
+    assert_eq!(ask(&["company", "show", "soko", "--dir", &dir])["old_system"], Value::Null);
+    assert!(old_system(other).status.success(), "another pool");
+    // The same command sets the rest of the company only with the old system.
+    let both = ["company", "set", "soko", "--name", "Soko Ltd", "--old-system", this, "--dir", &dir];
+    assert_eq!(run(&both).status.code(), Some(1));
+    assert_eq!(ask(&["company", "show", "soko", "--dir", &dir])["name"], "soko");
+    done(&["source", "pause", "a-pool", "--dir", &dir]);
+    done(&["source", "remove", "a-pool", "--dir", &dir]);
+    assert!(old_system(this).status.success(), "the source is removed");
 }

@@ -23,9 +23,9 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_rustls::ConfigBuilderExt as _;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -133,13 +133,15 @@ impl OldEndpoint {
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, LegacyError> {
-        let config = || {
-            let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-            let config = config.with_safe_default_protocol_versions().ok()?.with_native_roots().ok()?;
-            Some(Arc::new(config.with_no_client_auth()))
-        };
+        let config = || Some(Arc::new(client()?.with_native_roots().ok()?.with_no_client_auth()));
         self.tls.get_or_init(config).clone().ok_or(LegacyError::Rejected("there are no certificate authorities"))
     }
+}
+
+/// A client of TLS 1.2 and 1.3 that does not know yet whom it trusts.
+fn client() -> Option<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    config.with_safe_default_protocol_versions().ok()
 }
 
 #[async_trait]

@@ -1,5 +1,7 @@
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+mod tls;
+
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use umoja_crypto::{Password, SigningKey};
@@ -28,8 +30,9 @@ fn serve(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> (Stri
     (url, count)
 }
 
-fn exchange(stream: TcpStream, counted: &AtomicUsize, answer: &dyn Fn(&Received) -> Vec<u8>) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+/// Answers one request.
+fn exchange(mut stream: impl Read + Write, counted: &AtomicUsize, answer: &dyn Fn(&Received) -> Vec<u8>) -> Option<()> {
+    let mut reader = BufReader::new(&mut stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
@@ -45,8 +48,7 @@ fn exchange(stream: TcpStream, counted: &AtomicUsize, answer: &dyn Fn(&Received)
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     counted.fetch_add(1, Ordering::SeqCst);
-    let mut stream = stream;
-    stream.write_all(&answer(&Received { head, body })).ok()
+    stream.write_all(&answer(&Received { head, body })).and_then(|()| stream.flush()).ok()
 }
 
 fn response(status: &str, headers: &str, body: &str) -> Vec<u8> {

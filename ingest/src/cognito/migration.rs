@@ -31,6 +31,10 @@ impl Cognito {
         if admitted.direction == PoolDirection::FromPool {
             return Err(TriggerError::NotAllowed("the users of the pool do not come from Umoja"));
         }
+        let (pool, system) = (admitted.known.source.pool.as_ref(), admitted.company.old_system.as_ref());
+        if pool.zip(system).is_some_and(|(pool, system)| pool.asks_back(system)) {
+            return Err(TriggerError::NotAllowed("the pool is the old system of the company too"));
+        }
         let selector = selector(parsed.user_name.as_str());
         let person = match password {
             Some(password) => self.with_password(&admitted, selector, password).await?,

@@ -32,7 +32,7 @@ const fn kind(status: u16, kind: Option<&'static str>, meaning: &'static str) ->
 }
 
 /// Every error that a SCIM client gets.
-pub static SCIM_ERRORS: [ScimErrorKind; 18] = [
+pub static SCIM_ERRORS: [ScimErrorKind; 19] = [
     kind(400, Some("invalidCursor"), "the cursor is none of this server"),
     kind(400, Some("invalidFilter"), "the filter cannot be read, or needs what the server does not have"),
     kind(400, Some("invalidPath"), "the path of a change cannot be read, or names no attribute"),
@@ -48,6 +48,7 @@ pub static SCIM_ERRORS: [ScimErrorKind; 18] = [
     kind(412, None, "the resource was changed since the version that `If-Match` names"),
     kind(413, None, "the body has more than 1 MiB, or did not arrive"),
     kind(415, None, "the body is not `application/scim+json`"),
+    kind(429, None, "the source has made too many requests; `Retry-After` says when it may try again"),
     kind(500, None, "the request failed; the log of the region says why"),
     kind(501, None, "groups are not supported"),
     kind(503, None, "the service is not available, or the source is paused"),

@@ -11,10 +11,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use umoja_accounts::import::{Hashing, Importer};
-use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange, Marks};
+use umoja_accounts::incoming::{Applied, Change, Feeder, IncomingChange};
 use umoja_accounts::{Accounts, Context, Error, Patch, Rule as _, Said, Update, may_move};
-use umoja_schema::api::Selector;
-use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Mark, Marked, Part, UserId};
+use umoja_schema::{Actor, IdentifierKind, Identity, LinkState, Part, UserId};
 use umoja_store::ports::StoreError;
 
 use self::errors::{FAILED, TAKEN, failed, rejected};
@@ -24,6 +23,7 @@ use super::error::{CURSOR, ScimError};
 use super::filter::Key;
 use super::mapping;
 use super::resource::Resource;
+use crate::marks::NoMarks;
 
 /// The users of companies in one region.
 pub struct People {
@@ -31,20 +31,6 @@ pub struct People {
     pub accounts: Accounts,
     /// The hasher of the importer. Users of SCIM have no hash.
     pub hashing: Hashing,
-}
-
-/// A client waits for each answer, so no older event of its source is on its way. What no part remembers is not needed.
-struct NoMarks;
-
-#[async_trait]
-impl Marks for NoMarks {
-    async fn marked(&self, _: &str) -> Result<Option<Marked>, StoreError> {
-        Ok(None)
-    }
-
-    async fn remember(&self, _: &str, _: Mark) -> Result<(), StoreError> {
-        Ok(())
-    }
 }
 
 impl People {
@@ -64,6 +50,7 @@ impl People {
     ) -> Result<Applied, ScimError> {
         let importer =
             Importer::of_source(self.accounts.people.clone(), self.hashing.clone(), Arc::clone(&client.company));
+        // A client waits for each answer, so no older event of its source is on its way.
         let feeder = Feeder { importer, source: Arc::clone(&client.source), marks: Arc::new(NoMarks) };
         let last = known.and_then(Known::feed).map(|feed| feed.status_at.plus(1));
         let now = self.accounts.home.clock.now();
@@ -80,18 +67,22 @@ impl People {
         Change::State { row: Box::new(row), logged_in: false }
     }
 
-    /// The user that a selector finds, deleted or not, if the company is linked to it.
-    async fn select(&self, client: &Client, kind: IdentifierKind, text: &str) -> Result<Option<Known>, ScimError> {
-        let context = self.context(client);
-        let found = match self.accounts.find(&context, &Selector::Identifier(kind, text.to_owned())).await {
+    /// The users that own an identifier, deleted or not, and that the company is linked to. While users are in conflict
+    /// about it, which of them a look-up prefers makes no difference: that one may be another company's.
+    async fn select(&self, client: &Client, kind: IdentifierKind, text: &str) -> Result<Vec<Known>, ScimError> {
+        let owners = match self.accounts.owners(&self.context(client), kind, text).await {
             // A text that is no identifier of the kind finds no user.
-            Err(Error::Invalid { .. }) => None,
-            found => found.map_err(rejected)?,
+            Err(Error::Invalid { .. }) => return Ok(Vec::new()),
+            owners => owners.map_err(rejected)?,
         };
-        let Some(parts) = found else { return Ok(None) };
-        let start = parts.start;
-        let person = self.accounts.reader().open(parts).await.map_err(rejected)?;
-        Ok(person.and_then(|person| Known::any(person, start, client)))
+        let mut selected: Vec<Known> = Vec::new();
+        for parts in owners.into_iter().filter(|parts| known::is_linked(parts, &client.company.id)) {
+            let start = parts.start;
+            let person = self.accounts.reader().open(parts).await.map_err(rejected)?;
+            let known = person.and_then(|person| Known::any(person, start, client));
+            selected.extend(known.filter(|known| selected.iter().all(|other| other.id != known.id)));
+        }
+        Ok(selected)
     }
 
     /// The user with a user name, deleted or not. A user that the client never wrote is found by what its user name is
@@ -99,12 +90,12 @@ impl People {
     async fn named(&self, client: &Client, user_name: &str) -> Result<Option<Known>, ScimError> {
         let id = mapping::external_id(user_name)?;
         // The external id is the user name, or keeps another user from getting it.
-        if let Some(known) = self.select(client, IdentifierKind::ExternalId, &id).await? {
+        if let Some(known) = self.select(client, IdentifierKind::ExternalId, &id).await?.into_iter().next() {
             return Ok(Some(known));
         }
         for kind in [IdentifierKind::Email, IdentifierKind::Username, IdentifierKind::ExternalId] {
             let has_name = |known: &Known| mapping::external_id(&known.user_name()).as_ref() == Ok(&id);
-            if let Some(known) = self.select(client, kind, user_name).await?.filter(has_name) {
+            if let Some(known) = self.select(client, kind, user_name).await?.into_iter().find(has_name) {
                 return Ok(Some(known));
             }
         }
@@ -296,18 +287,18 @@ impl Directory for People {
     }
 
     async fn find(&self, client: &Client, key: &Key) -> Result<Vec<Entry>, ScimError> {
-        let known = match key {
+        let known: Vec<Known> = match key {
             Key::Id(text) => match text.parse() {
-                Ok(id) => self.known(client, id).await?,
-                Err(_) => None,
+                Ok(id) => self.known(client, id).await?.into_iter().collect(),
+                Err(_) => Vec::new(),
             },
             // A text that is no user name finds no user.
-            Key::UserName(text) if mapping::external_id(text).is_err() => None,
-            Key::UserName(text) => self.named(client, text).await?,
+            Key::UserName(text) if mapping::external_id(text).is_err() => Vec::new(),
+            Key::UserName(text) => self.named(client, text).await?.into_iter().collect(),
             Key::Email(text) => self.select(client, IdentifierKind::Email, text).await?,
             Key::PhoneNumber(text) => self.select(client, IdentifierKind::PhoneNumber, text).await?,
         };
-        Ok(known.filter(|known| !known.is_deleted()).map(|known| known.entry()).into_iter().collect())
+        Ok(known.iter().filter(|known| !known.is_deleted()).map(Known::entry).collect())
     }
 
     async fn page(&self, client: &Client, after: Option<String>, limit: usize) -> Result<Page, ScimError> {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, WWW_AUTHENTICATE};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
+use umoja_accounts::rates::{Rates, Requester};
 use umoja_schema::UserId;
 use umoja_store::ports::Clock;
 
@@ -34,6 +37,8 @@ const MAX_ROUNDS: usize = 5;
 const MEDIA_TYPE: &str = "application/scim+json";
 
 const METHOD: ScimError = ScimError::new(405, "The resource does not have this method.");
+const TOO_MANY_REQUESTS: ScimError =
+    ScimError::new(429, "The source has made too many requests. Try again after `Retry-After` seconds.");
 const NO_GROUPS: ScimError = ScimError::new(501, "Groups are not supported.");
 
 /// The environment of the server.
@@ -46,6 +51,8 @@ pub struct Scim {
     pub sources: Arc<dyn Sources>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Counts the requests of each source, which may make as many as its company. `None` if a gateway in front limits them.
+    pub rates: Option<Arc<Rates>>,
 }
 
 /// The server.
@@ -85,6 +92,9 @@ async fn handle(
         Ok(client) => client,
         Err(error) => return rejected(&error),
     };
+    if let Some(secs) = waits(scim, &client).await {
+        return later(secs);
+    }
     let segments: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
     let call = Call {
         base: format!("{}/scim/v2/{}", scim.base_url, client.company.id),
@@ -130,6 +140,18 @@ fn rejected(error: &ScimError) -> Response {
     {
         response.headers_mut().insert(WWW_AUTHENTICATE, value);
     }
+    response
+}
+
+/// After how many seconds a client that has made too many requests may try again.
+async fn waits(scim: &Scim, client: &Client) -> Option<u32> {
+    let (rates, caller) = (scim.rates.as_ref()?, Requester::Source(client.source.id.clone()));
+    rates.take(&*scim.clock, &caller, client.company.requests_per_second()).await.retry_after_secs()
+}
+
+fn later(secs: u32) -> Response {
+    let mut response = rejected(&TOO_MANY_REQUESTS);
+    response.headers_mut().insert(RETRY_AFTER, secs.into());
     response
 }
 

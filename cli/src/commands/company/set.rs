@@ -8,6 +8,7 @@ use umoja_schema::{Company, CompanyId, OldSystem, RestrictionLevel};
 use super::known::change_known;
 use super::options::{OrNone, Scopes, chosen, country, old_system, or_none, restriction, scopes, settings};
 use crate::CliError;
+use crate::commands::pools::check_old_system;
 use crate::commands::target::Target;
 use crate::output::Output;
 
@@ -53,7 +54,8 @@ pub(super) struct Set {
     #[arg(long, value_name = "N")]
     rate_limit: Option<NonZeroU32>,
     /// Where the password of a user without one is verified at the first login, and then kept: https://HOST/PATH, an
-    /// endpoint of the company; cognito:POOL_ID/CLIENT_ID; or `none`. docs/migrate.md has the request.
+    /// endpoint of the company; cognito:POOL_ID/CLIENT_ID, a pool that does not ask Umoja for users in turn; or `none`.
+    /// docs/migrate.md has the request.
     #[arg(long, value_name = "SYSTEM", value_parser = |text: &str| or_none(text, old_system))]
     old_system: Option<OrNone<OldSystem>>,
     /// Whether its requests are answered.
@@ -64,6 +66,9 @@ pub(super) struct Set {
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_documents().await?;
+        if let Some(OrNone(Some(system))) = &self.old_system {
+            check_old_system(&deployment, &self.id, system).await?;
+        }
         let changed = change_known(&deployment, &self.id, |company| {
             self.change(company);
             Ok(())

@@ -6,6 +6,7 @@ use umoja_schema::{Company, IngestSource, Scope, SourceId, SourceKind};
 
 use crate::CliError;
 use crate::commands::listed::rows;
+use crate::commands::pools;
 use crate::deployment::{Regions, newest_of};
 
 /// Which pool calls the function, and which way its users go.
@@ -37,7 +38,8 @@ impl PoolArguments {
     }
 }
 
-/// Rejects a pool that another source has, and a company without the scope that the direction needs.
+/// Rejects a pool that another source has or that is an old system that it would ask back, and a company without the
+/// scope that the direction needs.
 pub(super) async fn check_pool(
     deployment: &Regions,
     (id, company): (&SourceId, &Company),
@@ -56,6 +58,7 @@ pub(super) async fn check_pool(
             needed.as_str()
         )));
     }
+    pools::check_pool(deployment, pool).await?;
     let regions = rows::<IngestSource>(deployment).await?;
     let sources = newest_of(regions.iter().flat_map(|(_, rows)| rows));
     let has_it = |source: &IngestSource| {

@@ -3,10 +3,17 @@
 use umoja_accounts::Person;
 use umoja_accounts::person::Stored;
 use umoja_schema::{AccountStatus, CompanyId, Feed, Link, LinkState, SourceId, UserId};
+use umoja_store::person::PersonParts;
 
 use super::super::directory::{Client, Entry};
 use super::super::mapping;
 use super::super::resource::Resource;
+
+/// True if the company is linked to one of the users. Only then they are opened.
+pub(super) fn is_linked(parts: &PersonParts, company: &CompanyId) -> bool {
+    let mut facts = parts.users().filter_map(|user| user.profile.as_ref()?.profile_facts());
+    facts.any(|facts| facts.links.contains_key(company))
+}
 
 /// A user that a company is linked to.
 pub(super) struct Known {

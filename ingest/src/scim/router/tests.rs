@@ -25,9 +25,13 @@ impl Server {
 
     fn of(acme: Acme) -> Self {
         let memory = Arc::new(Memory::default());
-        let directory: Arc<dyn Directory> = Arc::<Memory>::clone(&memory);
-        let scim =
-            Scim { base_url: "https://a.example".to_owned(), directory, sources: Arc::new(acme), clock: Arc::new(Now) };
+        let scim = Scim {
+            base_url: "https://a.example".to_owned(),
+            directory: Arc::<Memory>::clone(&memory),
+            sources: Arc::new(acme),
+            clock: Arc::new(Now),
+            rates: Some(Arc::new(Rates::in_memory())),
+        };
         Self { router: router(scim), memory }
     }
 
@@ -97,6 +101,24 @@ async fn a_token_of_the_company_is_required() {
     ] {
         let got = call(&company.replace(' ', "%20"), Some(value)).await;
         assert_eq!((got.status, &got.body, &got.headers), (401, &none.body, &none.headers), "{company}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_make_as_many_requests_as_its_company() {
+    let mut acme = Acme::new();
+    acme.0.rate_limit = std::num::NonZeroU32::new(1);
+    let server = Server::of(acme);
+    let stranger = Request::get("/scim/v2/acme/Users").header("authorization", format!("Bearer {}", key(5).expose()));
+    assert_eq!(server.send(stranger.body(Body::empty()).unwrap()).await.status, 401, "who is not known does not count");
+    for _ in 0..10 {
+        assert_eq!(server.get("/Users").await.status, 200);
+    }
+    for path in ["/Users", "/ServiceProviderConfig", "/nowhere"] {
+        let got = server.get(path).await;
+        assert_eq!(error(&got), (429, None), "{path}");
+        let secs: u64 = got.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=10).contains(&secs), "{secs}");
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use umoja_ingest::cognito::TriggerError;
+use umoja_schema::Scope;
 use umoja_schema::ingest::PoolDirection;
 use umoja_tests::deployment::Deployment;
-use umoja_tests::pool::Pool;
+use umoja_tests::pool::{POOL, Pool};
 
 use super::{feeding, finish, stored};
 
@@ -114,6 +115,24 @@ fn an_id_of_a_user_whom_the_company_does_not_know_gives_no_token() {
             let attributes = json!({ "sub": "1", "custom:umoja_id": id });
             let event = pool.event("TokenGeneration_Authentication", ANN, attributes);
             assert_eq!(pool.call(event).await, Err(TriggerError::NoUser), "{id}");
+        }
+    });
+}
+
+#[test]
+fn a_pool_that_umoja_asks_for_passwords_gets_none_of_umoja() {
+    story(1549, async |d, pool| {
+        d.register(0, ANN, RIGHT).await.ok(201);
+        let mut shop = d.shop.company(&Scope::ALL, true);
+        for (system, is_answered) in
+            [("cognito:af-south-1_Other/client", true), (&*format!("cognito:{POOL}/client"), false)]
+        {
+            shop.old_system = Some(system.parse().unwrap());
+            d.put_company(&shop).await;
+            let answer = pool.migrate(&d, ANN, Some(RIGHT)).await;
+            assert_eq!(answer.is_ok(), is_answered, "{system}: {answer:?}");
+            let rejected = matches!(answer, Err(TriggerError::NotAllowed(why)) if why.contains("old system"));
+            assert_eq!(rejected, !is_answered, "{system}");
         }
     });
 }

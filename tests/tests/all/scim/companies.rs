@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Server, story, user};
+use crate::import::{found, importer, row};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -44,6 +45,56 @@ fn an_untrusted_company_does_not_get_the_person_of_another_one() {
         scim.put(&known, user("x", "x@example.com")).await.ok(404);
         scim.patch(&made, json!([{ "op": "replace", "path": "active", "value": false }])).await.ok(200);
         assert!(d.accepts(0, "ada@example.com", PASSWORD).await);
+    });
+}
+
+#[test]
+fn a_user_in_conflict_is_found_by_its_address_and_number() {
+    story(8_629, async |d| {
+        let both = json!({
+            "email": "ada@example.com", "email_verified": true, "phone_number": "+254722000001", "password": PASSWORD,
+        });
+        let known = d.call(0, "register", both).await.ok(201).id();
+        let scim = Server::of(&d, &d.blog).await;
+        let with_number = |name: &str| {
+            let mut user = user(name, "ada@example.com");
+            user["phoneNumbers"] = json!([{ "value": "+254722000001", "type": "mobile" }]);
+            user
+        };
+        let ada = scim.post(with_number("ada")).await.ok(201).id();
+        let eve = scim.post(with_number("eve")).await.ok(201).id();
+        let mut made = [ada.clone(), eve.clone()];
+        made.sort();
+        for filter in [
+            "emails.value eq \"Ada@example.com\"",
+            "emails eq \"ada@example.com\"",
+            "emails[type eq \"work\" and value eq \"ada@example.com\"]",
+            "phoneNumbers.value eq \"+254722000001\"",
+        ] {
+            let mut found = scim.filter(filter).await;
+            found.sort();
+            assert_eq!(found, made, "{filter}");
+        }
+        assert_eq!(scim.filter("emails.value eq \"ada@example.com\" and userName eq \"eve\"").await, [eve.as_str()]);
+        scim.delete(&ada).await.ok(204);
+        assert_eq!(scim.filter("emails.value eq \"ada@example.com\"").await, [eve.as_str()]);
+        // Each company sees its own users, and a look-up finds the earlier owner.
+        assert_eq!(Server::of(&d, &d.food).await.filter("emails.value eq \"ada@example.com\"").await, [""; 0]);
+        assert_eq!(Server::of(&d, &d.shop).await.filter("emails.value eq \"ada@example.com\"").await, [known.as_str()]);
+        assert_eq!(d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.ok(200).id(), known);
+    });
+}
+
+#[test]
+fn a_user_in_conflict_whom_the_company_had_before_is_found_by_its_user_name() {
+    story(8_630, async |d| {
+        let known = d.register(0, "ada@example.com", PASSWORD).await.ok(201).id();
+        importer(&d, 0, &d.blog).await.row(&row("b-1", "ada@example.com")).await.unwrap();
+        let own = found(&d, 0, &d.blog, "b-1").await.to_string();
+        assert_ne!(own, known);
+        let scim = Server::of(&d, &d.blog).await;
+        assert_eq!(scim.filter("userName eq \"ada@example.com\"").await, [own.as_str()]);
+        scim.post(user("ada@example.com", "ada@example.com")).await.ok(409);
     });
 }
 

@@ -69,6 +69,7 @@ impl Server {
             directory: Arc::new(People { accounts, hashing }),
             sources: Arc::new(Arc::clone(&region.home.registry)),
             clock: Arc::clone(&region.home.clock),
+            rates: Some(Arc::default()),
         };
         Self { router: router(scim), company: company.id.clone(), token: provider.api_key }
     }

@@ -29,6 +29,7 @@ mod reset;
 mod rotation;
 mod sample;
 mod secrets;
+mod source_rates;
 mod sources;
 mod status;
 mod two_people;
