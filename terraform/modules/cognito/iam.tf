@@ -62,8 +62,8 @@ locals {
       Resource = [local.own_table["identifiers"]]
     },
     {
-      Sid      = "ReadAndChangeLinkedAccounts"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Sid      = "ReadLinkedAccounts"
+      Action   = ["dynamodb:Query"]
       Resource = [local.own_table["linked_accounts"]]
     },
     {
@@ -92,12 +92,6 @@ locals {
       Resource  = local.reached_peer_keys
       Condition = local.only_data_keys
     },
-    {
-      # Keys that a peer did not wrap, and messages that no worker can read.
-      Sid      = "AskForRepairs"
-      Action   = ["sqs:SendMessage"]
-      Resource = ["${local.sqs}:${var.prefix}-${local.names.queues.keys}", "${local.sqs}:${var.prefix}-${local.names.queues.merges}"]
-    },
   ]
 
   policies = {
@@ -119,6 +113,18 @@ locals {
         Sid      = "CompareUsers"
         Action   = ["dynamodb:Scan"]
         Resource = local.is_feeding ? [local.own_table["users"]] : []
+      },
+      {
+        # A source that may erase (`--may-erase`) erases whom the pool has deleted. The marks keep an erased person out.
+        Sid      = "MarkErasedUsers"
+        Action   = ["dynamodb:PutItem"]
+        Resource = local.is_feeding ? [local.own_table["receipts"]] : []
+      },
+      {
+        # A merged person is erased as a whole.
+        Sid      = "UnlinkErasedUsers"
+        Action   = ["dynamodb:DeleteItem"]
+        Resource = local.is_feeding ? [local.own_table["linked_accounts"]] : []
       },
     ])
   }
