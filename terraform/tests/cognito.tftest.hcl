@@ -63,6 +63,10 @@ run "users_come_from_the_pool" {
     error_message = "The comparison only lists this pool."
   }
   assert {
+    condition     = strcontains(aws_iam_role_policy.function["reconcile-sources"].policy, "MarkErasedUsers") && !strcontains(aws_iam_role_policy.function["cognito"].policy, "MarkErasedUsers")
+    error_message = "Only the comparison learns of a deletion, and may have to erase."
+  }
+  assert {
     condition     = length(aws_cloudwatch_metric_alarm.ghosts) == 0
     error_message = "Without a topic there are no alarms."
   }

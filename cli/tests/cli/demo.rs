@@ -57,6 +57,7 @@ fn the_demo_runs_in_more_regions_and_prints_each_step() {
     assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
     assert!(said.contains("✓") && !said.contains("✗") && said.contains(" ms"), "{said}");
     assert!(said.contains("confirmed by a, b, c"), "{said}");
+    assert!(said.contains("umoja_id \""), "a user pool's tokens have the id: {said}");
 }
 
 #[test]

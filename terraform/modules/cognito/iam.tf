@@ -49,18 +49,12 @@ locals {
     ])
   }
 
-  # Matching, registering and changing people of a company, as the api does. No pool erases them.
+  # Matching, registering and changing people of a company, as the api does. No trigger merges or erases them.
   write_people = concat(module.people.statements, [
     {
       Sid      = "KeepSignUpsAndMarks"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["inbox"]]
-    },
-    {
-      # Keys that a peer did not wrap, and messages that no worker can read.
-      Sid      = "AskForRepairs"
-      Action   = ["sqs:SendMessage"]
-      Resource = ["${local.sqs}:${var.prefix}-${local.names.queues.keys}", "${local.sqs}:${var.prefix}-${local.names.queues.merges}"]
     },
   ])
 
@@ -84,6 +78,18 @@ locals {
         Action   = ["dynamodb:Scan"]
         Resource = local.is_feeding ? [local.own_table["users"]] : []
       },
+      {
+        # A source that may erase (`--may-erase`) erases whom the pool has deleted. The marks keep an erased person out.
+        Sid      = "MarkErasedUsers"
+        Action   = ["dynamodb:PutItem"]
+        Resource = local.is_feeding ? [local.own_table["receipts"]] : []
+      },
+      {
+        # A merged person is erased as a whole.
+        Sid      = "UnlinkErasedUsers"
+        Action   = ["dynamodb:DeleteItem"]
+        Resource = local.is_feeding ? [local.own_table["linked_accounts"]] : []
+      },
     ])
   }
 }
@@ -91,11 +97,11 @@ locals {
 module "people" {
   source = "../people"
 
-  table          = local.own_table
-  data_key       = var.data_key
-  peer_keys      = local.reached_peer_keys
-  only_data_keys = local.only_data_keys
-  erases         = false
+  table             = local.own_table
+  data_key          = var.data_key
+  peer_keys         = local.reached_peer_keys
+  only_data_keys    = local.only_data_keys
+  merges_and_erases = false
 }
 
 resource "aws_iam_role" "function" {

@@ -19,14 +19,14 @@ output "statements" {
       Resource = [var.table["identifiers"]]
     },
     {
-      Sid      = "ReadAndChangeLinkedAccounts"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Sid      = var.merges_and_erases ? "ReadAndChangeLinkedAccounts" : "ReadLinkedAccounts"
+      Action   = concat(var.merges_and_erases ? ["dynamodb:DeleteItem", "dynamodb:PutItem"] : [], ["dynamodb:Query"])
       Resource = [var.table["linked_accounts"]]
     },
     {
       # PutItem: the marks that keep an erased person out.
-      Sid      = var.erases ? "JournalConflictsAndKeepReceipts" : "JournalConflictsAndReadReceipts"
-      Action   = concat(var.erases ? ["dynamodb:PutItem"] : [], ["dynamodb:Query", "dynamodb:UpdateItem"])
+      Sid      = var.merges_and_erases ? "JournalConflictsAndKeepReceipts" : "JournalConflictsAndReadReceipts"
+      Action   = concat(var.merges_and_erases ? ["dynamodb:PutItem"] : [], ["dynamodb:Query", "dynamodb:UpdateItem"])
       Resource = [var.table["journal"], var.table["receipts"]]
     },
     {

@@ -22,8 +22,8 @@ variable "only_data_keys" {
   nullable    = false
 }
 
-variable "erases" {
-  description = "Whether the function erases people."
+variable "merges_and_erases" {
+  description = "Whether the functions merge and erase people."
   type        = bool
   nullable    = false
 }

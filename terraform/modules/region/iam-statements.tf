@@ -121,9 +121,9 @@ locals {
 module "people" {
   source = "../people"
 
-  table          = local.own_table
-  data_key       = local.own_data_key_arn
-  peer_keys      = local.peer_keys
-  only_data_keys = local.only_data_keys
-  erases         = true
+  table             = local.own_table
+  data_key          = local.own_data_key_arn
+  peer_keys         = local.peer_keys
+  only_data_keys    = local.only_data_keys
+  merges_and_erases = true
 }

@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, container, counts, disagreement, feeds, options, outages, permissions, procedures, rejections, timing
+from . import canary, coldstart, container, counts, disagreement, feeds, options, outages, permissions, pools, procedures, rejections, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -60,6 +60,8 @@ def play(system: System, story: Story) -> None:
         story.everywhere(third, [here, there])
     with progress.part("Sources feed it"):
         feeds.fed(system, story, here, there)
+    with progress.part("A user pool feeds it"):
+        pools.played(system, story, here, there)
     with progress.part(f"{there.name} is cut off from the world"):
         verified, contested = outages.region_out(story, amina)
         disagreement.merged_by_itself(story, verified)
@@ -92,15 +94,15 @@ def play(system: System, story: Story) -> None:
     with progress.part("Personal data"):
         canary.search(story, baraka.id)
     with progress.part("A second apply"):
-        changes = system.terraform.changes([region.name for region in d.regions])
+        changes = system.changes()
         progress.check(not changes, f"a second apply changes nothing in {len(d.regions)} regions" + "".join(
             f"\n  {region}: {text}" for region, lines in changes.items() for text in lines))
         progress.cannot_show("Alarms in a second apply: DescribeAlarms leaves out most of an alarm in the protocol "
                              "that Terraform uses, so only changes of the reported attributes would be seen.")
 
 
-def sources(system: System, story: Story) -> None:
-    """Plays the chapter about sources alone."""
+def alone(system: System, story: Story, title: str, chapter) -> None:
+    """Plays one chapter about sources alone."""
     progress, d = system.progress, system.deployment
     system.apply(FIRST)
     system.found(FIRST)
@@ -108,8 +110,8 @@ def sources(system: System, story: Story) -> None:
     system.apply(FIRST)
     here, there = d.regions
     baraka = story.register(here, SAFARI, "Baraka")
-    with progress.part("Sources feed it"):
-        feeds.fed(system, story, here, there)
+    with progress.part(title):
+        chapter(system, story, here, there)
     with progress.part("Functions' roles used beyond their permissions"):
         rejections.all_rejected(d, progress)
     with progress.part("In the end"):
@@ -177,7 +179,9 @@ def main() -> int:
                 system.found(FIRST)
                 permissions.measure(story, feeds.Feeds(system, story), chosen.only)
             elif chosen.sources:
-                sources(system, story)
+                alone(system, story, "Sources feed it", feeds.fed)
+            elif chosen.pool:
+                alone(system, story, "A user pool feeds it", pools.played)
             else:
                 play(system, story)
         except Failed as failed:

@@ -96,7 +96,7 @@ def init_times(d: Deployment, function: str) -> list[float]:
 def measure(d: Deployment, packages: Path, progress: Progress) -> None:
     """Measures all functions in the first region, with reachable peers."""
     region = d.regions[0]
-    for function in d.names["functions"]:
+    for function in d.deployed(region.name):
         size = (packages / f"{function}.zip").stat().st_size
         environment = credentials(d, region.name, function)
         runs = [start(environment) for _ in range(TIMES)]

@@ -33,6 +33,8 @@ class Deployment:
         self.progress = progress
         self.functions = Functions(emulator)
         self.regions: list[Region] = []
+        # The regions that have a user pool.
+        self.pools: list[str] = []
         self.companies: dict[str, Company] = {}
 
     def settings(self, region: str, name: str) -> dict:
@@ -50,6 +52,10 @@ class Deployment:
         gateway = Gateway(said["base_url"], self.emulator.port)
         self.regions.append(Region(name, gateway, said["data_key"], said["queues"]))
         return self.regions[-1]
+
+    def deployed(self, name: str) -> list[str]:
+        """The functions of a region, without the prefix."""
+        return self.names["functions"] + (self.names["pool_functions"] if name in self.pools else [])
 
     def names_of_peers(self, name: str) -> list[str]:
         """All regions but one."""

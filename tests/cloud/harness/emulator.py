@@ -48,6 +48,8 @@ class Emulator:
             "AWS_ENDPOINT_URL": functions_endpoint, "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "S3_DATA_DIR": str(self.temporary / "s3"),
             "STATE_DIR": str(self.temporary / "state"), "PYTHONDONTWRITEBYTECODE": "1",
+            # As in AWS, there is no token if the trigger before it fails.
+            "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         }
         program = Path(sys.executable).parent / "ministack"
         with self.log.open("w") as log:

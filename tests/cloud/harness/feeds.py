@@ -39,6 +39,10 @@ class Feeds:
         self.umoja("add", source, "--company", company, "--kind", kind, "--home", home.name, "--out", str(file), *more)
         self.keys[source] = json.loads(file.read_text()) | {"file": str(file)}
 
+    def add_pool(self, pool: str, home: Region) -> None:
+        """Adds the source whose users a user pool has."""
+        self.add("soko-pool", SOKO, "cognito", home, "--pool", pool, "--direction", "from-pool")
+
     def events(self, source: str, region: Region) -> dict:
         """The counts of a source's events in a region."""
         listed = json.loads(self.umoja("list", "--json"))["sources"]

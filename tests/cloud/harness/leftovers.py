@@ -22,6 +22,8 @@ def left(emulator: Emulator, region: str, prefix: str) -> list[str]:
     rest = client("apigateway", region)
     add("REST API", [each["name"] for each in rest.get_rest_apis()["items"]])
     add("usage plan", [each["name"] for each in rest.get_usage_plans()["items"]])
+    pools = client("cognito-idp", region).list_user_pools(MaxResults=60)["UserPools"]
+    found.extend(f"user pool {each['Name']}" for each in pools)
     add("schedule", [each["Name"] for each in client("scheduler", region).list_schedules()["Schedules"]])
     groups = client("scheduler", region).list_schedule_groups()["ScheduleGroups"]
     add("schedule group", [each["Name"] for each in groups])
@@ -45,5 +47,5 @@ def left(emulator: Emulator, region: str, prefix: str) -> list[str]:
 def nothing_left(d: Deployment, regions: list[str], progress: Progress) -> None:
     """Checks that no region has resources left."""
     found = [f"{what} in {region}" for region in regions for what in left(d.emulator, region, d.prefix)]
-    progress.check(not found, "destroyed: no table, queue, function, API, schedule, log group, alarm or role is left; "
+    progress.check(not found, "destroyed: no table, queue, function, API, user pool, schedule, log group, alarm or role is left; "
                    "keys wait for their deletion" + "".join(f"\n  LEFT {text}" for text in found))

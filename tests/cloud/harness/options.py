@@ -7,7 +7,7 @@ DESCRIPTION = """\
 Deploys the whole system with Terraform to an emulator of AWS (MiniStack, with IAM enforced), plays the story through
 API Gateway, causes outages, adds a region, counts every call to AWS, and destroys the system.
 
-Needs Python 3.11, Terraform and the tools that build the functions, but no AWS account. Terraform's AWS provider is
+Needs Python 3.11, Node, Terraform and the tools that build the functions, but no AWS account. Terraform's AWS provider is
 taken from the plugin directory TF_PLUGIN_DIR, or from one found on this machine, or downloaded.
 """
 
@@ -45,6 +45,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--sources", action="store_true", help="instead of the story: play only the chapter about sources, in two regions",
+    )
+    parser.add_argument(
+        "--pool", action="store_true", help="instead of the story: play only the chapter about a user pool of Amazon "
+        "Cognito, in two regions. This chapter needs Node and npm",
     )
     parser.add_argument(
         "--keep", action="store_true",

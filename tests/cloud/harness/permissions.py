@@ -9,13 +9,15 @@ from .probe import Probe
 from .progress import Failed, Progress
 from .story import Story
 
-POLICY = "permissions"
 # Used by AWS's own services with the function's role; the emulator does not ask IAM for them.
 BY_SERVICES = {
     "logs:": "Lambda writes the function's log", "xray:": "Lambda sends traces",
     "dynamodb:DescribeStream": "the stream mapping", "dynamodb:GetRecords": "the stream mapping",
     "dynamodb:GetShardIterator": "the stream mapping", "dynamodb:ListStreams": "the stream mapping",
 }
+# Used by what no short run can show.
+ERASURE = "a comparison that erases a person whom the pool has deleted an hour ago"
+NOT_IN_A_RUN = {"MarkErasedUsers": ERASURE, "UnlinkErasedUsers": ERASURE}
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
 # The queue mapping uses these with the role of the function whose messages it receives.
 QUEUE_MAPPING = {"ReceiveEvents": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
@@ -33,13 +35,13 @@ class Permission:
         return f"{self.function}: {self.action} in {self.sid}"
 
     def by_a_service(self) -> str | None:
-        """The AWS service that uses the permission, if it is not the function itself."""
+        """Who uses the permission, if no step of a run can: an AWS service, or the function after a longer time."""
         for start, who in BY_SERVICES.items():
             if self.action.startswith(start):
                 return who
         if self.action in QUEUE_MAPPING.get(self.sid, ()):
             return "the queue mapping"
-        return STATEMENTS_BY_SERVICES.get(self.sid)
+        return STATEMENTS_BY_SERVICES.get(self.sid) or NOT_IN_A_RUN.get(self.sid)
 
 
 def listed(value) -> list:
@@ -62,10 +64,12 @@ def measure(story: Story, feeds: Feeds, only: str | None) -> None:
     d, progress = story.deployment, story.progress
     probe = Probe(story, feeds)
     findings: list[str] = []
-    for function in [only] if only else d.names["functions"]:
+    for function in [only] if only else d.names["functions"] + d.names["pool_functions"]:
         if function not in probe.steps:
             raise Failed(f"there is no function {function}; there are {', '.join(probe.steps)}")
         progress.chapter(f"What {function} is allowed")
+        if function in d.names["pool_functions"]:
+            probe.pooled.prepare()
         findings += of_function(probe, function, progress)
     progress.chapter("Permissions whose removal fails no step")
     for finding in findings:
@@ -74,6 +78,8 @@ def measure(story: Story, feeds: Feeds, only: str | None) -> None:
         progress.check(True, "none")
     for action in sorted({f"{name}...: {who}" for name, who in {**BY_SERVICES, **STATEMENTS_BY_SERVICES}.items()}):
         progress.cannot_show(f"That it is needed: {action}, for which the emulator does not ask IAM.")
+    for sid, what in NOT_IN_A_RUN.items():
+        progress.cannot_show(f"That it is needed: {sid}, for {what}.")
 
 
 def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
@@ -81,12 +87,17 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
     d = probe.d
     role = f"{d.prefix}-{probe.here.name}-{function}"
     iam = d.emulator.client("iam", probe.here.name)
-    policy = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
-    policy = json.loads(policy) if isinstance(policy, str) else policy
+    policies = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        policies[name] = json.loads(policy) if isinstance(policy, str) else policy
     owner = (probe.here.name, f"{d.prefix}-{function}")
 
-    def put(document: dict) -> None:
-        iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
+    def put(name: str, document: dict) -> None:
+        if document["Statement"]:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+        else:
+            iam.delete_role_policy(RoleName=role, PolicyName=name)
         # A new process starts, so that its work at the start is tested too.
         for process in d.functions.running():
             if (process.region, process.function) == owner:
@@ -100,8 +111,8 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
     used = {action for call in own for action, _ in call.needs}
     probe.reset()
     findings = []
-    for permission in [Permission(function, statement["Sid"], action) for statement in policy["Statement"]
-                       for action in listed(statement["Action"])]:
+    for name, permission in [(name, Permission(function, statement["Sid"], action)) for name, policy in policies.items()
+                             for statement in policy["Statement"] for action in listed(statement["Action"])]:
         service = permission.by_a_service()
         if service:
             progress.say(f"      {permission}: used by {service}, not tried")
@@ -111,11 +122,11 @@ def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:
             progress.say(f"FIND  {findings[-1]}")
             continue
         mark = d.wire.mark()
-        put(without(policy, permission))
+        put(name, without(policies[name], permission))
         try:
             broken = probe.run(function)
         finally:
-            put(policy)
+            put(name, policies[name])
         rejected = [call for call in d.wire.since(mark)
                    if d.functions.owner(call.access_key) == owner and call.denied == permission.action]
         probe.reset()

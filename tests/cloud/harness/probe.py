@@ -9,6 +9,7 @@ from .feeds import Feeds
 from .people import Person
 from .probe_anti_entropy import Swept
 from .probe_feeds import Fed
+from .probe_pools import Pooled
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
 
@@ -18,7 +19,8 @@ class Probe(Swept):
 
     def __init__(self, story: Story, feeds: Feeds) -> None:
         super().__init__(story)
-        fed = Fed(feeds, self.here, self.there)
+        fed, self.pooled = Fed(feeds, self.here, self.there), Pooled(feeds, self.here, self.there)
+        pooled = self.pooled
         self.steps = {
             "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
                     "its KMS down": self.own_key_out},
@@ -38,6 +40,10 @@ class Probe(Swept):
             "ingest-worker": {"a life": fed.applied, "an event of another home": fed.passed_on,
                               "the schedule": fed.searched, "garbage": lambda: self.garbage("ingest", "ingest-worker")},
             "scim": {"a life": fed.written_by_scim},
+            "cognito": {"a sign-up": pooled.signed_up, "a squatter": pooled.squatter, "a known person": pooled.matched,
+                        "merged users": pooled.known_by_its_id, "its KMS down": pooled.own_key_out},
+            "reconcile-sources": {"ghosts": pooled.compared, "a squatter": pooled.compared_squatter,
+                                  "its KMS down": pooled.compared_without_own_key},
             "anti-entropy": {"losses of the peer": self.peer_lost, "its own losses": self.own_lost,
                       "ownerships": self.ownerships_lost, "a missing key": self.key_lost},
         }

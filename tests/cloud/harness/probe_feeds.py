@@ -17,7 +17,7 @@ class Fed:
 
     def sources(self) -> None:
         """Adds the sources once."""
-        if not self.feeds.keys:
+        if "soko-auth0" not in self.feeds.keys:
             self.feeds.add("soko-auth0", SOKO, "auth0", self.here, "--may-erase")
             self.feeds.add("soko-there", SOKO, "auth0", self.there)
             self.feeds.add("safari-scim", SAFARI, "scim", self.here, "--may-erase")

@@ -13,7 +13,7 @@ NO_DATA_KEYS = ("replicator", "reconcile-writes", "anti-entropy", "ingest")
 def attempts(d: Deployment, own: str, peer: str):
     """The (function, description, service, region, method, parameters) of calls that must be rejected."""
     prefix, key = d.prefix, d.region(own).data_key
-    functions = d.names["functions"]
+    functions = d.deployed(own)
     item = {"id": {"S": "x"}}
     for name in functions:
         yield name, "read all companies", "dynamodb", own, "scan", {"TableName": f"{prefix}-companies"}
@@ -64,6 +64,15 @@ def attempts(d: Deployment, own: str, peer: str):
         "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
     yield "ingest-worker", "take a peer's events", "sqs", peer, "receive_message", {"QueueUrl": d.queue_url(peer, "ingest")}
     yield "scim", "take events", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "ingest")}
+    for name in d.names["pool_functions"] if own in d.pools else []:
+        yield name, "write a peer's user", "dynamodb", peer, "put_item", {
+            "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+        yield name, "take events", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "ingest")}
+    if own in d.pools:
+        yield "cognito", "read all users", "dynamodb", own, "scan", {"TableName": f"{prefix}-users"}
+        yield "cognito", "count passwords", "dynamodb", own, "get_item", {"TableName": f"{prefix}-attempts", "Key": item}
+        yield "reconcile-sources", "ring the worker", "sqs", own, "send_message", {
+            "QueueUrl": d.queue_url(own, "ingest"), "MessageBody": "x"}
     yield "reconcile-writes", "take key repairs", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "keys")}
 
 

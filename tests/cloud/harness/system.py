@@ -30,6 +30,8 @@ class System:
         self.names = json.loads((repository / "schema/generated/names.json").read_text())
         self.deployment = Deployment(self.emulator, self.proxy, self.wire, options.prefix, self.names, progress)
         self.terraform: Terraform | None = None
+        # The user pools, by region.
+        self.pools: dict[str, Terraform] = {}
         self.packages = Path()
         self._sources_keys: dict[str, str] = {}
         self.umoja = Path()
@@ -39,10 +41,10 @@ class System:
         progress, options = self.progress, self.options
         progress.chapter("Packages")
         begin = progress.elapsed()
-        self.packages = build.packages(self.repository, options.packages, self.directory, self.names["functions"],
-                                       self.programs)
+        functions = self.names["functions"] + self.names["pool_functions"]
+        self.packages = build.packages(self.repository, options.packages, self.directory, functions, self.programs)
         self.umoja = build.umoja(self.repository, options.umoja, self.directory, self.programs)
-        progress.say(f"      {', '.join(self.names['functions'])} and umoja")
+        progress.say(f"      {', '.join(functions)} and umoja")
         progress.packaged = progress.elapsed() - begin
         progress.chapter("Setting the system up")
         self.emulator.start(self.proxy.url())
@@ -55,7 +57,7 @@ class System:
         """Writes each region's variables file and applies all of them."""
         # The emulator uses the ARN of a role's session as `aws:PrincipalArn`, where AWS uses the role's ARN.
         sessions = [f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.options.prefix}-{name}-{function}/*"
-                    for name in names for function in self.names["functions"]]
+                    for name in names for function in self.names["functions"] + self.names["pool_functions"]]
         for name in names:
             self.terraform.write_variables(name, {
                 "operators": sessions,
@@ -71,6 +73,30 @@ class System:
         begin = self.progress.elapsed()
         self.terraform.apply(names)
         self.progress.check(True, f"terraform apply in {', '.join(names)} ({self.progress.elapsed() - begin:.0f} s)")
+
+    def apply_pool(self, name: str, source: str, direction: str) -> dict:
+        """Applies `modules/cognito` in a region, as its README has it. Returns the outputs."""
+        outputs = self.terraform.outputs(name)
+        begin = self.progress.elapsed()
+        names = [region.name for region in self.deployment.regions]
+        pool = self.pools[name] = self.terraform.of_module("cognito", name, {
+            "prefix": self.options.prefix, "region": name, "regions": names, "name": source, "source_id": source,
+            "direction": direction, "packages": str(self.packages), "deletion_protection": False, "log_retention_days": 1,
+            "endpoints": {peer: self.proxy.url((name, peer)) for peer in names if peer != name},
+            **{key: outputs[key] for key in ("data_key", "proof_key", "rest_key", "alarm_topic")},
+        })
+        pool.apply([name])
+        self.deployment.pools.append(name)
+        self.progress.check(True, f"terraform apply of modules/cognito in {name} ({self.progress.elapsed() - begin:.0f} s)")
+        return pool.outputs(name)
+
+    def changes(self) -> dict[str, list[str]]:
+        """What a second apply would change, by region."""
+        found = self.terraform.changes([region.name for region in self.deployment.regions])
+        for name, pool in self.pools.items():
+            for region, lines in pool.changes([name]).items():
+                found[region] = found.get(region, []) + lines
+        return found
 
     def reachable(self, name: str) -> dict:
         """The URL at which a program on this machine reaches the REST API of a region that was applied before."""
@@ -124,6 +150,8 @@ class System:
         """Runs `terraform destroy` in every region, and checks that no resource is left."""
         names = [region.name for region in self.deployment.regions]
         begin = self.progress.elapsed()
+        for name, pool in self.pools.items():
+            pool.destroy([name])
         self.terraform.destroy(names)
         self.progress.say(f"      terraform destroy ({self.progress.elapsed() - begin:.0f} s)")
         nothing_left(self.deployment, names, self.progress)
@@ -131,7 +159,7 @@ class System:
     def last_words(self) -> None:
         """Prints the ends of the logs after a failure."""
         for region in self.deployment.regions:
-            for function in self.names["functions"]:
+            for function in self.deployment.deployed(region.name):
                 said = self.deployment.logs(region.name, function)
                 if said and said != "(no log)":
                     self.progress.chapter(f"log of {function} in {region.name}")

@@ -1,5 +1,6 @@
 """Terraform over a copy of the root module: one state and one variables file per region, as an operator has them."""
 
+import copy
 import json
 import os
 import shutil
@@ -59,6 +60,23 @@ class Terraform:
         """`terraform init`, from a plugin directory if there is one."""
         directory = plugins()
         self._run("init", "-no-color", *([f"-plugin-dir={directory}"] if directory else []))
+
+    def of_module(self, name: str, region: str, variables: dict) -> "Terraform":
+        """Another root module beside this one, as an operator writes it: one module of `terraform/modules` with these
+        variables."""
+        other = copy.copy(self)
+        other.root = self._copy / f"{name}-{region}"
+        other.root.mkdir(exist_ok=True)
+        tags = {"tags": {"umoja:deployment": variables["prefix"]}}
+        outputs = {each: {"value": f"${{module.this.{each}}}"} for each in ("pool", "client", "functions")}
+        (other.root / "main.tf.json").write_text(json.dumps({
+            "provider": {"aws": {"region": region, "default_tags": tags}},
+            "module": {"this": {"source": f"../terraform/modules/{name}"} | variables},
+            "output": outputs,
+        }, indent=2))
+        other.write_variables(region, {})
+        other.init()
+        return other
 
     def write_variables(self, region: str, variables: dict) -> None:
         """A region's variables file."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 SERVICES = {"DynamoDB_20120810": "dynamodb", "TrentService": "kms", "AmazonSQS": "sqs"}
 CREDENTIAL = re.compile(rb"credential=([^/]+)/\d+/([^/]+)/([^/]+)/", re.IGNORECASE)
 TARGET = re.compile(rb"\r\nx-amz-target: *([\w.]+)", re.IGNORECASE)
-DENIED = re.compile(rb"not authorized to perform: ([\w:]+)")
+DENIED = re.compile(rb"not authorized to perform: ([\w:-]+)")
 ERROR = re.compile(rb'(?:"__type" *: *"(?:[^"#]*#)?|<Code>)(\w+)')
 
 
@@ -30,7 +30,7 @@ class Call:
     objects: tuple[str, ...]
     status: int
     error: str
-    # The missing permission, and those that the call needs: (action, table, queue or key).
+    # The missing permission, and those that the call needs: (action, table, queue, key or pool).
     denied: str
     needs: tuple[tuple[str, str], ...]
 
@@ -85,9 +85,9 @@ def needs(service: str, action: str, body: bytes) -> tuple[tuple[str, str], ...]
 
 
 def objects(body: bytes) -> tuple[str, ...]:
-    """The tables, queues or keys that a request names."""
+    """The tables, queues, keys or pools that a request names."""
     document = parsed(body)
-    found = [document.get(name, "") for name in ("TableName", "QueueUrl", "KeyId")]
+    found = [document.get(name, "") for name in ("TableName", "QueueUrl", "KeyId", "UserPoolId")]
     for item in document.get("TransactItems", []):
         found += [action.get("TableName", "") for action in item.values()]
     found += list(document.get("RequestItems", {}))
@@ -107,11 +107,12 @@ class Wire:
         self._said = file.open("wb")
 
     def add(self, recorded: tuple[Call, bytes]) -> None:
-        """Records a call. The operator's calls are not kept: hundreds of megabytes without personal data."""
+        """Records a call. The operator's calls are not kept: hundreds of megabytes without personal data. Nor is what a
+        user pool says of its own users, which is personal data."""
         call, said = recorded
         with self._lock:
             self.calls.append(call)
-            if call.path[0] != "operator":
+            if call.path[0] != "operator" and call.service != "cognito-idp":
                 self._said.write(said)
 
     def rejected(self, path: tuple[str, str]) -> None:

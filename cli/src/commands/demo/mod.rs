@@ -1,6 +1,7 @@
 //! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
 mod narrator;
+mod pool;
 mod sources;
 mod stage;
 mod story;
@@ -44,7 +45,7 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 #[command(
     long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
-away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider that feeds the store; an erasure with receipts.
+away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider and a user pool that feed the store; an erasure with receipts.
 
 After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys and those \
 of the sources, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."

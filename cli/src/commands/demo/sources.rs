@@ -5,6 +5,7 @@ use http::{Method, Request, header};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
+use umoja_schema::ingest::{PoolDirection, UserPool};
 use umoja_schema::{CompanyId, IngestSource, Region, SourceId, SourceKind};
 
 use crate::CliError;
@@ -35,6 +36,7 @@ pub(super) struct Sources {
     auth0: (IngestSource, String),
     crm: (IngestSource, String),
     scim: (IngestSource, String),
+    pool: IngestSource,
 }
 
 impl Sources {
@@ -44,10 +46,16 @@ impl Sources {
             "external_id": "id", "email": "mail",
             "events": { "type": "what", "state": ["created", "changed"], "deleted": ["removed"] },
         });
+        let home = deployment.regions().first()?.name().clone();
+        let pool = UserPool::new(&format!("{home}_Demo"), PoolDirection::FromPool);
+        let with = |mapping: Option<Value>, pool: Option<UserPool>| {
+            move |source: IngestSource| IngestSource { mapping: mapping.clone(), pool: pool.clone(), ..source }
+        };
         Ok(Self {
-            auth0: add(deployment, company, SourceKind::Auth0, None).await?,
-            crm: add(deployment, company, SourceKind::Generic, Some(mapping)).await?,
-            scim: add(deployment, company, SourceKind::Scim, None).await?,
+            auth0: add(deployment, company, SourceKind::Auth0, with(None, None)).await?,
+            crm: add(deployment, company, SourceKind::Generic, with(Some(mapping), None)).await?,
+            scim: add(deployment, company, SourceKind::Scim, with(None, None)).await?,
+            pool: add(deployment, company, SourceKind::Cognito, with(None, pool)).await?.0,
         })
     }
 
@@ -66,6 +74,11 @@ impl Sources {
     pub(super) fn scim(&self, base_url: &str) -> Vec<Scim> {
         let (source, token) = &self.scim;
         vec![Scim { company: source.company.clone(), url: url(base_url, source), token: token.clone() }]
+    }
+
+    /// The user pool whose users come to the store.
+    pub(super) const fn pool(&self) -> &IngestSource {
+        &self.pool
     }
 
     /// Posts an event of the Auth0 tenant to the region at `base_url`. Returns the status.
@@ -88,7 +101,7 @@ async fn add(
     deployment: &Deployment,
     company: &CompanyId,
     kind: SourceKind,
-    mapping: Option<Value>,
+    with: impl Fn(IngestSource) -> IngestSource,
 ) -> Result<(IngestSource, String), CliError> {
     let regions = deployment.regions();
     let id = format!("{company}-{}", kind.as_str());
@@ -98,7 +111,7 @@ async fn add(
     let new = new_source(&regions, (&id, kind), company, &home, hash.clone()).await?;
     let changed = regions.change(&id, |stored: Option<IngestSource>| {
         let source = stored.unwrap_or_else(|| new.clone());
-        Ok(IngestSource { api_keys: vec![hash.clone()], mapping: mapping.clone(), ..source })
+        Ok(with(IngestSource { api_keys: vec![hash.clone()], ..source }))
     });
     let changed = changed.await?;
     changed.everywhere?;

@@ -92,6 +92,11 @@ impl Stage {
         self.stores[region].region()
     }
 
+    /// What a region runs with.
+    pub(super) fn home(&self, region: usize) -> &Home {
+        &self.server.homes()[region]
+    }
+
     /// Calls an operation and expects a status.
     pub(super) async fn call(
         &self,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use umoja_schema::UserId;
 
 use super::narrator::{Narrator, Outcome};
+use super::pool;
 use super::sources::Sources;
 use super::stage::{Stage, Who};
 use crate::CliError;
@@ -62,6 +63,7 @@ pub(super) async fn play(stage: &Stage, sources: &Sources, narrator: &Narrator) 
     two_companies(stage, narrator, &baraka).await?;
     disabled(stage, narrator, &baraka).await?;
     fed(stage, sources, narrator).await?;
+    pool::fed(stage, sources.pool(), narrator, (HERE, THERE)).await?;
     erased(stage, narrator, &amina).await?;
     the_end(stage, narrator).await
 }

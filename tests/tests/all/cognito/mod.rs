@@ -3,6 +3,8 @@
 mod gate;
 mod local;
 mod migration;
+#[cfg(feature = "aws")]
+mod old_pool;
 mod random;
 mod reconcile;
 mod sign_up;
