@@ -17,9 +17,10 @@ use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
+use umoja_provisioner::Webhooks;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::Hasher;
+use umoja_store::ports::{Hasher, Outbound};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{Secrets, SecretsError};
 use umoja_store::{Home, RegionState};
@@ -65,6 +66,8 @@ pub struct DirectorySettings {
     pub passwords: Arc<Passwords>,
     /// The old systems of companies.
     pub old_systems: Arc<OldSystems>,
+    /// What calls webhooks.
+    pub outbound: Arc<dyn Outbound>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
 }
@@ -188,6 +191,8 @@ impl DirectoryServer {
         let hasher = Arc::clone(&self.settings.hasher);
         let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
+        let webhooks =
+            Webhooks::new(home.clone(), Arc::clone(&secrets), Arc::clone(&self.settings.outbound), url.clone());
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
         let app = Arc::new(app.with_old_systems(Arc::clone(&self.settings.old_systems)));
         // No gateway stands in front, so the process itself counts what sources send.
@@ -213,7 +218,7 @@ impl DirectoryServer {
             },
             pump: state.sends().then(|| {
                 let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
-                if state.makes_events() { pump } else { pump.without_feed() }
+                if state.makes_events() { pump.with_webhooks(webhooks) } else { pump.without_feed() }
             }),
             home,
         })

@@ -143,6 +143,12 @@ slug!(
 );
 
 slug!(
+    /// A webhook, such as `soko-crm`.
+    WebhookId,
+    "a webhook id"
+);
+
+slug!(
     /// A company that calls the API, such as `jumia-ke`. Also the `iss` of its requests.
     CompanyId,
     "a company id"

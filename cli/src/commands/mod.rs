@@ -34,6 +34,7 @@ mod source;
 mod status;
 mod target;
 mod user;
+mod webhook;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -75,6 +76,7 @@ enum Command {
     Events(events::Command),
     Company(company::Command),
     Source(source::Command),
+    Webhook(webhook::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -140,6 +142,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Events(events) => events.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Source(source) => source.run(output).await,
+        Command::Webhook(webhook) => webhook.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

@@ -39,4 +39,5 @@ mod support;
 mod tampered;
 mod tls;
 mod usage;
+mod webhook;
 mod while_served;

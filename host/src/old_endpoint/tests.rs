@@ -2,6 +2,7 @@ mod tls;
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use umoja_crypto::{Password, SigningKey};

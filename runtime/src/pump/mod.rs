@@ -5,6 +5,7 @@
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
 mod region;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,9 @@ const RING_AGAIN: Duration = Duration::from_mins(1);
 
 /// How often expired events are searched and deleted.
 const DROP_EVENTS: Duration = Duration::from_hours(1);
+
+/// How often it is recorded what waits for webhooks.
+const MEASURE_WEBHOOKS: Duration = Duration::from_mins(1);
 
 /// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +101,13 @@ impl Pump {
                     if let Err(error) = waiting.ring_again().await {
                         tracing::warn!(region = %waiting.region(), %error, "the inbox cannot be read");
                     }
+                }));
+            }
+            if let Some(posting) = region.webhooks() {
+                let (measured, name) = (Arc::clone(posting), region.region().clone());
+                tasks.spawn(webhooks::post(Arc::clone(posting), name.clone(), settings.poll, stop.subscribe()));
+                tasks.spawn(every(MEASURE_WEBHOOKS, stop.subscribe(), async move || {
+                    webhooks::measure(&measured, &name).await;
                 }));
             }
             let measured = Arc::clone(&region);

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
+use umoja_provisioner::Webhooks;
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
     drop_expired_events, merge_users, repair_keys,
@@ -43,6 +44,7 @@ pub struct RegionPump {
     feed: Feed,
     feeds: bool,
     ingest: Option<Worker>,
+    webhooks: Option<Arc<Webhooks>>,
 }
 
 /// The result of one step of [`RegionPump::replicate`].
@@ -78,7 +80,7 @@ impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
-        Self { store, replicator, feed, feeds: true, home, sealer, ingest: None }
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest: None, webhooks: None }
     }
 
     /// The same work without making events, as long as the region may lack events that it has made: while it is
@@ -97,6 +99,17 @@ impl RegionPump {
     #[must_use]
     pub fn with_ingest(self, worker: Worker) -> Self {
         Self { ingest: Some(worker), ..self }
+    }
+
+    /// The same work, and that of posting events to webhooks.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks: Some(Arc::new(webhooks)), ..self }
+    }
+
+    /// What posts events to webhooks.
+    pub(super) const fn webhooks(&self) -> Option<&Arc<Webhooks>> {
+        self.webhooks.as_ref()
     }
 
     /// The ports of its services.

@@ -148,6 +148,31 @@ const ROWS: &[[&str; 3]] = &[
         "another epoch begins after a backfill or a restore",
         "no number means two events; consumers ahead and behind read the new ones",
     ],
+    [
+        "webhook out for a day",
+        "what waits is a row for each user; a breaker probes; probes use up no attempts",
+        "nothing lost, nothing failed, few calls, other webhooks unaffected; all is posted soon after it is back",
+    ],
+    [
+        "slow webhook",
+        "each webhook has its own worker; a call ends after ten seconds",
+        "another webhook gets its events",
+    ],
+    [
+        "webhook with too many requests",
+        "no call before the time of `Retry-After`",
+        "no call meanwhile; every event arrives afterwards",
+    ],
+    [
+        "webhook secret rotated between two attempts",
+        "a message is signed when it is posted, by every live secret",
+        "either secret verifies; the id and the body are the same",
+    ],
+    [
+        "home of a webhook out",
+        "events of other regions arrive in the home by replication",
+        "all are posted in order once the home is back",
+    ],
 ];
 
 /// Rows that no test shows yet. The list only shrinks: a row with a test may not be listed.

@@ -22,3 +22,4 @@ mod tables;
 mod trail;
 mod unopened;
 mod versions;
+mod webhooks;

@@ -1,5 +1,6 @@
 //! Endpoints over TLS: who does not show a certificate of the name that the operator wrote gets no password.
 
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -46,8 +47,8 @@ fn serve_tls(pem: &[u8], answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + '
 fn trusting() -> OldEndpoint {
     let mut roots = RootCertStore::empty();
     roots.add(certificate(AUTHORITY)).unwrap();
-    let config = client().unwrap().with_root_certificates(roots).with_no_client_auth();
-    OldEndpoint { tls: OnceLock::from(Some(Arc::new(config))), ..here() }
+    let OldEndpoint { outbound } = here();
+    OldEndpoint { outbound: outbound.trusting(roots) }
 }
 
 #[tokio::test]
