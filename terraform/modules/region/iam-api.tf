@@ -38,6 +38,11 @@ locals {
       Resource = [local.own_table["audit"]]
     },
     {
+      Sid      = "ListEventsForCompanies"
+      Action   = ["dynamodb:Query"]
+      Resource = [local.own_table["events"]]
+    },
+    {
       Sid      = "RememberRequests"
       Action   = ["dynamodb:PutItem"]
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]

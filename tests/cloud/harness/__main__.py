@@ -7,7 +7,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, container, counts, disagreement, feeds, options, outages, permissions, procedures, rejections, timing
+from . import canary, coldstart, container, counts, disagreement, feeds, listing, options, outages, permissions, procedures, rejections, timing
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -60,6 +60,8 @@ def play(system: System, story: Story) -> None:
         story.everywhere(third, [here, there])
     with progress.part("Sources feed it"):
         feeds.fed(system, story, here, there)
+    with progress.part("Companies list events"):
+        listing.listed(system, story, here, there)
     with progress.part(f"{there.name} is cut off from the world"):
         verified, contested = outages.region_out(story, amina)
         disagreement.merged_by_itself(story, verified)
@@ -110,6 +112,26 @@ def sources(system: System, story: Story) -> None:
     baraka = story.register(here, SAFARI, "Baraka")
     with progress.part("Sources feed it"):
         feeds.fed(system, story, here, there)
+    with progress.part("Functions' roles used beyond their permissions"):
+        rejections.all_rejected(d, progress)
+    with progress.part("In the end"):
+        d.agreed()
+        no_denied(system)
+    with progress.part("Personal data"):
+        canary.search(story, baraka.id)
+
+
+def events(system: System, story: Story) -> None:
+    """Plays the chapter about events for companies alone."""
+    progress, d = system.progress, system.deployment
+    system.apply(FIRST)
+    system.found(FIRST)
+    here, there = d.regions
+    baraka = story.register(here, SAFARI, "Baraka")
+    with progress.part("Companies list events"):
+        listing.listed(system, story, here, there)
+    with progress.part("Calls to AWS"):
+        counts.measure(story, system.repository / "terraform")
     with progress.part("Functions' roles used beyond their permissions"):
         rejections.all_rejected(d, progress)
     with progress.part("In the end"):
@@ -178,6 +200,8 @@ def main() -> int:
                 permissions.measure(story, feeds.Feeds(system, story), chosen.only)
             elif chosen.sources:
                 sources(system, story)
+            elif chosen.events:
+                events(system, story)
             else:
                 play(system, story)
         except Failed as failed:
