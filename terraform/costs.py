@@ -41,6 +41,9 @@ def sample_items(regions):
         "ownership": {"index": "i" * 43, "owners": {user: ownership}},
         "row": {"id": user, "key": f"confirm#{region}#credentials", "at": "0" * 16, "origin": region, "kind": "confirm", "fields": {"region": region, "company": "example-company", "reason": bytes(120)}, "proof": bytes(36)},
         "audit": {"id": user, "key": f"{region}#{'0' * 16}", "at": "0" * 16, "origin": region, "kind": "identifiers_changed", "fields": {"by": "company", "company": "example-company", "kid": "example-company-1", "identifiers": "phone_number", "previous": bytes(32), "previous_at": "0" * 16, "nonce": bytes(8), "mac": bytes(32)}, "proof": bytes(36)},
+        "event": {"id": user, "key": f"{region}#{'0' * 20}", "at": "0" * 16, "origin": region, "kind": "event", "fields": {"user": user, "changed": user, "part": "credentials", "version": version, "min_version": "m" * 120, "previous": "0" * 20, "notices": {"": "profile_changed given_name family_name"}}, "expires_at": 1_763_700_000, "proof": bytes(36)},
+        "made": {"id": user, "key": f"{region}#credentials#{'0' * 16}#example-company", "at": "0" * 16, "origin": region, "kind": "made", "fields": {}, "expires_at": 1_763_700_000, "proof": bytes(36)},
+        "checkpoint": {"id": "feed/epoch", "state": bytes(60)},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
         "attempt": {"id": "h" * 64, "count": 1, "locked_until": 0, "expires_at": 1_763_700_000},
         "outcome": {"id": "h" * 64, "expires_at": 1_763_700_000, "document": "d" * 240},
@@ -68,6 +71,10 @@ def up(number, step):
     return -(-number // step)
 
 
+FUNCTIONS = ("api", "replicator", "feed")
+BY_STREAMS = FUNCTIONS[1:]
+
+
 class Call:
     """One call: how often it is made to one region, its units, and the bytes that it sends."""
 
@@ -88,10 +95,10 @@ class Call:
 
 
 def calls_of(operation, sizes, peers):
-    """{("api" | "replicator", "own" | "peer"): calls}"""
+    """{(a function, "own" | "peer"): calls}"""
     parts = [DATA["shared"][name] for name in operation["includes"]] + [operation]
     found = {}
-    for function in ("api", "replicator"):
+    for function in FUNCTIONS:
         for place in ("own", "peer"):
             listed = [call for part in parts for call in part.get(function, {}).get(place, [])]
             found[function, place] = [Call(call, sizes, peers) for call in listed]
@@ -108,21 +115,21 @@ def cost(operation, regions):
     own, peers = prices_of(regions[0]), [prices_of(name) for name in regions[1:]]
     sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
     calls = calls_of(operation, sizes, len(peers))
-    of = lambda place: calls["api", place] + calls["replicator", place]
+    of = lambda place: [call for function in FUNCTIONS for call in calls[function, place]]
     units = lambda place, unit: sum(call.times * getattr(call, unit) for call in of(place))
     money = lambda place, prices: units(place, "writes") * prices["dynamodb_write"] + units(place, "reads") * prices["dynamodb_read"]
     peer_millis = ASSUMED["peer_call_millis"][str(len(regions))]
 
     steps = operation["steps"]
     api_millis = ASSUMED["overhead_millis"] + steps["own"] * ASSUMED["own_call_millis"] + steps["peer"] * peer_millis + steps["hashes"] * ASSUMED["hash_millis"]
-    replicator = operation.get("replicator")
-    batches = replicator["batches"] if replicator else 0
-    replicator_millis = 0
-    if replicator:
-        replicator_millis = batches * ASSUMED["overhead_millis"] + replicator["steps"]["own"] * ASSUMED["own_call_millis"] + replicator["steps"]["peer"] * peer_millis
-    gb_seconds = api_millis * ASSUMED["api_memory_mb"] / 1024 / 1000 + replicator_millis * ASSUMED["replicator_memory_mb"] / 1024 / 1000
+    parts = [DATA["shared"][name] for name in operation["includes"]] + [operation]
+    streamed = [part[function] for part in parts for function in BY_STREAMS if "batches" in part.get(function, {})]
+    batches = sum(entry["batches"] for entry in streamed)
+    steps_of = lambda place: sum(entry["steps"].get(place, 0) for entry in streamed)
+    stream_millis = batches * ASSUMED["overhead_millis"] + steps_of("own") * ASSUMED["own_call_millis"] + steps_of("peer") * peer_millis
+    gb_seconds = api_millis * ASSUMED["api_memory_mb"] / 1024 / 1000 + stream_millis * ASSUMED["stream_memory_mb"] / 1024 / 1000
 
-    log_bytes = ASSUMED["api_log_bytes"] + batches * ASSUMED["replicator_log_bytes"]
+    log_bytes = ASSUMED["api_log_bytes"] + batches * ASSUMED["stream_log_bytes"]
     out = sum(call.times * call.sent for call in of("peer"))
     back = sum(call.times * call.received for call in of("peer"))
     gigabytes = lambda bytes_: bytes_ * 1e6 / 1e9
@@ -141,7 +148,7 @@ def cost(operation, regions):
         "own writes": units("own", "writes"), "own reads": units("own", "reads"),
         "peer writes": units("peer", "writes"), "peer reads": units("peer", "reads"),
         "own kms": units("own", "kms"), "peer kms": units("peer", "kms"),
-        "api ms": api_millis, "batches": batches, "replicator ms": replicator_millis,
+        "api ms": api_millis, "batches": batches, "stream ms": stream_millis,
         "log bytes": log_bytes, "sent": out, "received": back,
     }
     return lines, facts, calls
@@ -173,7 +180,7 @@ def operations_section(regions):
             f"- **{name}**: own {facts['own writes']} WRU x {own['dynamodb_write']} + {facts['own reads']} RRU x {own['dynamodb_read']}; "
             f"each peer {facts['peer writes']} WRU x {peer['dynamodb_write']} + {facts['peer reads']} RRU x {peer['dynamodb_read']}; "
             f"KMS ({facts['own kms']} + {peers} x {facts['peer kms']}) x {own['kms']}; "
-            f"Lambda {1 + facts['batches']} x {own['lambda_request']} + ({facts['api ms']} ms x {ASSUMED['api_memory_mb']} MB + {facts['replicator ms']} ms x {ASSUMED['replicator_memory_mb']} MB) x {own['lambda_gb_second'] * 1e6:.4f} per million GB-s; "
+            f"Lambda {1 + facts['batches']} x {own['lambda_request']} + ({facts['api ms']} ms x {ASSUMED['api_memory_mb']} MB + {facts['stream ms']} ms x {ASSUMED['stream_memory_mb']} MB) x {own['lambda_gb_second'] * 1e6:.4f} per million GB-s; "
             f"logs {facts['log bytes']} B x {own['log_gb']} and {ASSUMED['traced_share']:.0%} of {1 + facts['batches']} traced x {own['trace']}; "
             f"transfer {peers} x ({facts['sent']} B + {facts['received']} B) x {own['transfer_region_gb']} + {ASSUMED['answer_bytes']} B x {own['transfer_internet_gb']}."
         )
@@ -185,8 +192,8 @@ def calls_section():
     rows = []
     for name, operation in DATA["operations"].items():
         calls = calls_of(operation, sizes, 2)
-        rows.append([f"{name} ({operation['what']})"] + [named(calls[key]) for key in [("api", "own"), ("api", "peer"), ("replicator", "own"), ("replicator", "peer")]])
-    return table(["operation", "api, own region", "api, each peer", "replicator, own", "replicator, each peer"], rows).replace("---:", "---")
+        rows.append([f"{name} ({operation['what']})"] + [named(calls[key]) for key in [("api", "own"), ("api", "peer"), ("replicator", "own"), ("replicator", "peer"), ("feed", "own")]])
+    return table(["operation", "api, own region", "api, each peer", "replicator, own", "replicator, each peer", "feed, own"], rows).replace("---:", "---")
 
 
 def sizes_section():
@@ -202,7 +209,7 @@ def month_section():
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
         functions, queues, ends = len(NAMES["functions"]), peers + len(NAMES["queues"]) - 1, 3
-        alarms = 13 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        alarms = 14 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
         lambdas = 3 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
         polls = runs * (peers + 2) * prices["sqs"] / 1e6
@@ -229,6 +236,21 @@ def event_section():
         scan = MONTH["worker_runs"] * up(size * 100_000, 4096) * prices["dynamodb_read"] / 1e6
         rows.append([name] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**", dollars(idle), dollars(scan)])
     return table(["a million events", "REST API", "inbox", "topic and queue", "Lambda", "logs", "**sum**", "a month without events", "looking through 100,000 kept events, a month"], rows)
+
+
+def listing_section():
+    rows = []
+    for name in ("eu-west-1", "us-east-1"):
+        prices, asked = prices_of(name), 30 * 86400 / MONTH["wait_secs"]
+        second = ASSUMED["api_memory_mb"] / 1024 * prices["lambda_gb_second"]
+        request = (prices["http_api"] + prices["lambda_request"]) / 1e6
+        polls = MONTH["wait_secs"] * 2 * 3 * prices["dynamodb_read"] / 1e6
+        calls = (3 * prices["dynamodb_read"] + 2 * prices["dynamodb_write"]) / 1e6
+        waits = asked * (request + calls + polls + MONTH["wait_secs"] * second)
+        asks = asked * (request + calls + MONTH["list_millis"] / 1000 * second)
+        rows.append([name, dollars(waits), dollars(asks)])
+    seconds = MONTH["wait_secs"]
+    return table(["a consumer, a month", f"always waits, {seconds} s at a time", f"asks every {seconds} s without waiting"], rows)
 
 
 def storage_section():
@@ -275,7 +297,7 @@ What the figures rest on:
   (`costs.py --calls PEERS` prints them as it counts). {DATA['case']}
   An instance reserves up to ten requests of a company's limit in one `UpdateItem` on attempts, in each window of ten seconds. Under load that is a tenth of a write for a request, not one.
 - **Times are assumptions**: {ASSUMED['own_call_millis']} ms for a call in the own region, {ASSUMED['peer_call_millis']['2']} ms (two regions) or {ASSUMED['peer_call_millis']['3']} ms (three) for one to the farthest peer, {ASSUMED['hash_millis']} ms of argon2id at {ASSUMED['api_memory_mb']} MB (docs/functions.md: measured on one machine; slower ones take three times as long), {ASSUMED['overhead_millis']} ms of
-  everything else. The replicator's batch is an assumption too: one for each operation and table, as at low load. Under load a batch carries up to 100 records.
+  everything else. The batches of the replicator and the feed are an assumption too: one for each operation and table, as at low load. Under load a batch carries up to 100 records.
 - Not included: reserved capacity, support, the sending of alarms, Route 53 (about 1 a month for a region's health check), cold starts, which cost their duration.
 
 ## An operation in {two[0]}, with a peer in {two[1]}
@@ -309,6 +331,16 @@ Without events, Lambda asks the queue about 15 times a minute, and the worker lo
 whole inbox for that, which has what was applied in the last seven days: where that is much, let `schedules.ingest_worker` look less often.
 A paused source costs no messages.
 
+## Events for companies
+
+Every change of a user makes an event for each company that is linked to it; the figures above are for one company. An event is two
+rows in every region for 30 days.
+
+A function serves one request at a time, so a request that waits for events occupies an instance. On AWS it is cheaper to ask again after a
+while than to wait, and slower:
+
+{listing_section()}
+
 ## Items
 
 Made-up users of everyday length, by DynamoDB's rules for sizes: an e-mail address, a phone number, four profile fields, one company, {ASSUMED['wrapped_key_bytes']} bytes for a data key wrapped by KMS.
@@ -339,11 +371,11 @@ about 30 of a million users. Logs are extra and small. `schedules.anti_entropy` 
 
 
 def calls_by_operation(peers):
-    """{operation: {"api" | "replicator": {call: times}}}"""
+    """{operation: {function: {call: times}}}"""
     sizes = {name: item_size(item) for name, item in sample_items(DATA["deployments"]["3"]).items()}
     found = {}
     for name, operation in DATA["operations"].items():
-        counts = {"api": {}, "replicator": {}}
+        counts = {function: {} for function in FUNCTIONS}
         for (function, place), calls in calls_of(operation, sizes, peers).items():
             for call in calls:
                 key = call.name.split(" ")[0] + (" at a peer" if place == "peer" else "")

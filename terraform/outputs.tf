@@ -68,6 +68,11 @@ output "stream_mappings" {
   value       = module.region.stream_mappings
 }
 
+output "feed_mappings" {
+  description = "Ids of the feed's event source mappings, by table."
+  value       = module.region.feed_mappings
+}
+
 output "alarm_topic" {
   description = "ARN of the topic that alarms go to."
   value       = module.region.alarm_topic

@@ -77,6 +77,7 @@ variable "functions" {
   type = object({
     api              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
     replicator       = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
+    feed             = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
     reconcile_writes = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
     reconcile_merges = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
@@ -125,7 +126,7 @@ variable "schedules" {
 }
 
 variable "stream" {
-  description = "How the replicator reads the streams: records per batch, concurrent batches per shard, and the age in seconds after which a failing record goes to the stream failures."
+  description = "How the replicator and the feed read the streams: records per batch, concurrent batches per shard (of the replicator; the feed has one), and the age in seconds after which a failing record goes to the stream failures."
   type = object({
     batch_size      = optional(number, 100)
     parallelization = optional(number, 2)

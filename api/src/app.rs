@@ -32,8 +32,6 @@ pub struct ApiConfig {
     /// Whether the answer to a request that is not accepted says which check it failed. Only for a deployment to try
     /// things out with: an attacker learns the reason too.
     pub explains: bool,
-    /// Whether a feed makes events for companies in the regions of the deployment.
-    pub makes_events: bool,
 }
 
 /// The state of the router.

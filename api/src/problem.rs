@@ -76,7 +76,6 @@ problems! {
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "Try again in the region that answered the write, or here later, when this region runs the newer version of Umoja that wrote the user.";
     UNREADABLE = 503 "unreadable" "This region cannot read what it stores" "Try again in another region; this one can answer again once an operator or its daily anti-entropy has repaired the damage.";
     NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json, or this one again after `Retry-After` seconds.";
-    NO_EVENTS = 501 "events_not_available" "This deployment makes no events" "Ask the operator for a deployment that makes events, and find changes by look-ups until then.";
     INTERNAL = 500 "internal" "The service has an internal error" "Report the `Request-Id` of the answer to the operator.";
 }
 

@@ -180,7 +180,6 @@ async fn register(
             min_password_score: 3,
             rate_lease: None,
             explains: false,
-            makes_events: true,
         };
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, Arc::clone(&hasher), config);
         routers.push(router(Arc::new(app)));

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `api` | HTTP API (payload format 2.0) | [`umoja_api`]'s router, once the region serves |
 //! | `replicator` | DynamoDB stream | [`umoja_replicator`]; answers the lowest failed sequence |
+//! | `feed` | DynamoDB stream | [`umoja_replicator::Feed`]; answers the lowest failed sequence |
 //! | `reconcile-writes` | schedule | drains every peer's retry queue, peers in parallel |
 //! | `reconcile-keys` | schedule | wraps keys that regions lack |
 //! | `reconcile-merges` | schedule | merges users that two trusted companies verified to be one person |
@@ -36,6 +37,7 @@ pub mod anti_entropy;
 pub mod api;
 pub mod cognito;
 pub mod environment;
+pub mod feed;
 pub mod function;
 pub mod ingest;
 pub mod ingest_worker;

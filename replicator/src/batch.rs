@@ -70,24 +70,34 @@ impl Batch {
     }
 }
 
+/// The item of a record to send: one that the own region wrote, and not in the far future.
+async fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
+    let item = own(home, change).await?;
+    if item.hlc().is_far_ahead_of(home.clock.now()) {
+        return Err(Unfit::Poison("the HLC timestamp is more than five minutes ahead of this region's clock".into()));
+    }
+    Ok(item)
+}
+
 /// The verified item of a record that the own region wrote.
-pub(crate) async fn read(home: &Home, change: &Change) -> Result<Item, Unfit> {
+pub(crate) async fn own(home: &Home, change: &Change) -> Result<Item, Unfit> {
     let Some(origin) = Image(&change.image).origin() else {
         return Err(ItemError::new(attribute::ORIGIN).into());
     };
     if origin != home.own.name.as_str() {
         return Err(Unfit::Echo);
     }
+    verified(home, change).await
+}
+
+/// The verified item of a record, whatever region wrote it.
+pub(crate) async fn verified(home: &Home, change: &Change) -> Result<Item, Unfit> {
     let table = home.own.table(&change.table).ok_or(ItemError::new("table"))?;
-    let item = match home.proofs.verified(Item::read(table, change.image.clone())?).await {
-        Ok(item) => item,
-        Err(StoreError::Unreadable(error)) => return Err(error.into()),
-        Err(error) => return Err(Unfit::Unknown(error)),
-    };
-    if item.hlc().is_far_ahead_of(home.clock.now()) {
-        return Err(Unfit::Poison("the HLC timestamp is more than five minutes ahead of this region's clock".into()));
+    match home.proofs.verified(Item::read(table, change.image.clone())?).await {
+        Ok(item) => Ok(item),
+        Err(StoreError::Unreadable(error)) => Err(error.into()),
+        Err(error) => Err(Unfit::Unknown(error)),
     }
-    Ok(item)
 }
 
 fn quarantined(home: &Home, change: &Change, reason: String) -> Message {

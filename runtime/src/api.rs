@@ -111,7 +111,6 @@ impl Build for BuildApi {
             min_password_score: MIN_SCORE,
             rate_lease: Some(RATE_LEASE),
             explains: false,
-            makes_events: false,
         };
         let base_url = config.base_url.clone();
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);

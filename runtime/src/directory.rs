@@ -186,7 +186,6 @@ impl DirectoryServer {
             min_password_score: self.settings.min_password_score,
             rate_lease: None,
             explains: self.settings.explains,
-            makes_events: true,
         };
         let hasher = Arc::clone(&self.settings.hasher);
         let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));

@@ -24,6 +24,11 @@ pub fn anti_entropy(runs: &[AntiEntropyRun]) {
     counter!(metric::ANTI_ENTROPY_UNREPAIRED).increment(of_ended(runs, AntiEntropyReport::unhandled));
 }
 
+/// Records events that the feed made for companies.
+pub fn made(events: usize) {
+    counter!(metric::EVENTS_MADE).increment(events as u64);
+}
+
 /// Records quarantined items.
 pub fn quarantined(records: usize) {
     counter!(metric::QUARANTINED).increment(records as u64);

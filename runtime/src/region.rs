@@ -76,6 +76,9 @@ pub enum NotReady {
         "the region is frozen and sends no data; `umoja region thaw` compares it with the others and lets it serve"
     )]
     Frozen,
+    /// This region is being backfilled or compared: it may lack events that it has made.
+    #[error("the region is being backfilled or compared with the others, and makes no events until that has ended")]
+    Incomplete,
     /// The settings cannot be read.
     #[error("the settings cannot be read: {0}")]
     Settings(#[from] StoreError),
@@ -111,6 +114,15 @@ impl Settings {
     /// [`NotReady::Frozen`]
     pub const fn may_send(&self) -> Result<(), NotReady> {
         if self.own.state.sends() { Ok(()) } else { Err(NotReady::Frozen) }
+    }
+
+    /// Rejects making events while the region may lack some that it has made.
+    ///
+    /// # Errors
+    /// [`NotReady::Frozen`], [`NotReady::Incomplete`]
+    pub fn may_make_events(&self) -> Result<(), NotReady> {
+        self.may_send()?;
+        if self.own.state.makes_events() { Ok(()) } else { Err(NotReady::Incomplete) }
     }
 }
 

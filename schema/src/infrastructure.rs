@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::events::READ_BY_FEED;
 use crate::names::{
     DEAD_LETTERS, attribute, environment, function, metric, pool_function, queue, setting, table, topic,
 };
 use crate::replicated::{self, Replicated};
 
 /// The tables of a deployment with these replicated tables: name, keys, whether there is a stream, the rule of
-/// replication, and the attribute of expiry.
+/// replication, the attribute of expiry, and whether the feed reads it.
 pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
     let linked_keys = json!({ "hash_key": attribute::ID, "range_key": attribute::LINKED });
     let id = |name: &str| json!({ "hash_key": name });
@@ -20,6 +21,9 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
         let mut described = json!({ "keys": keys, "stream": true, "rule": table.rule.name() });
         if let Some(ttl) = table.ttl {
             described["ttl"] = ttl.into();
+        }
+        if READ_BY_FEED.contains(&table.name) {
+            described["fed"] = true.into();
         }
         (table.name.to_owned(), described)
     };
@@ -49,6 +53,7 @@ pub fn document() -> Value {
     json!({
         "tables": tables(&replicated::ALL),
         "origin": attribute::ORIGIN,
+        "version": attribute::VERSION,
         "document": attribute::DOCUMENT,
         "settings": {
             "secrets": setting::SECRETS,

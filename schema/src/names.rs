@@ -198,6 +198,8 @@ pub mod function {
         API = "api";
         /// Replicates from the streams to the peers.
         REPLICATOR = "replicator";
+        /// Makes events for companies from the streams.
+        FEED = "feed";
         /// Drains the retry queues, by a schedule.
         RECONCILE_WRITES = "reconcile-writes";
         /// Wraps data keys for regions that lack them, by a schedule.
@@ -282,7 +284,7 @@ pub mod metric {
     pub enum Program {
         /// The API, as a function and in `umoja serve`.
         Api,
-        /// Replicator, reconcilers and anti-entropy, as functions and in `umoja serve --dir`.
+        /// Replicator, feed, reconcilers and anti-entropy, as functions and in `umoja serve --dir`.
         Background,
         /// `umoja serve --dir` alone: in AWS, CloudWatch has these metrics from SQS.
         Directory,
@@ -372,6 +374,8 @@ pub mod metric {
         OLDEST_WEBHOOK_EVENT = "OldestWebhookEvent", Gauge, "Milliseconds", [Directory];
         /// Events that sources posted in the query string of a GET, which ends with their old system.
         LEGACY_EVENTS = "LegacyEvents", Counter, "Count", [Background];
+        /// Events that the feed made for companies.
+        EVENTS_MADE = "EventsMade", Counter, "Count", [Background];
         /// Calls to a KMS that failed, of any region.
         KMS_ERRORS = "KmsErrors", Counter, "Count", [Api, Background];
         /// Users of a user pool whom the store did not have, as the last comparison found them.

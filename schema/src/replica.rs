@@ -171,9 +171,18 @@ impl<'a> Image<'a> {
     /// When it was written.
     pub fn hlc(&self) -> Option<Hlc> {
         match self.text(attribute::VERSION) {
-            Some(version) => version.parse::<Version>().ok().map(|version| version.hlc),
+            Some(_) => self.version().map(|version| version.hlc),
             None => self.text(attribute::AT)?.parse().ok(),
         }
+    }
+
+    /// True if it is a tombstone.
+    pub fn is_erased(&self) -> bool {
+        self.version().is_some_and(|version| version.erased)
+    }
+
+    fn version(&self) -> Option<Version> {
+        self.text(attribute::VERSION)?.parse().ok()
     }
 
     /// Its key as text. Only a text in the form of a key is shown, so that no personal data is logged.

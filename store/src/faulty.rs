@@ -301,6 +301,10 @@ impl Checkpoints for Faulty<dyn Checkpoints> {
     async fn put_checkpoint(&self, name: &str, state: &[u8]) -> Result<(), StoreError> {
         self.faults.call("put_checkpoint", self.inner.put_checkpoint(name, state)).await
     }
+
+    async fn replace_checkpoint(&self, name: &str, expected: Option<&[u8]>, state: &[u8]) -> Result<bool, StoreError> {
+        self.faults.call("replace_checkpoint", self.inner.replace_checkpoint(name, expected, state)).await
+    }
 }
 
 #[async_trait]

@@ -115,6 +115,20 @@ run "roles" {
     error_message = "Of a peer the worker reaches the inbox, the queue of events and the keys."
   }
   assert {
+    condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.function["feed"].policy).Statement : [
+      for resource in statement.Resource : resource if !startswith(statement.Sid, "VerifyItems") && statement.Sid != "WriteOwnLog"
+      ]])) == toset(concat([for table in ["users/stream/*", "receipts/stream/*", "users", "linked_accounts", "receipts", "events", "checkpoints", "settings"] :
+    "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-${table}"], ["arn:aws:sqs:eu-west-1:123456789012:umoja-stream-failures"]))
+    error_message = "The feed reaches tables of its own region only, and no data key."
+  }
+  assert {
+    condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
+      for statement in jsondecode(policy.policy).Statement :
+      contains(statement.Action, "dynamodb:PutItem") && contains(statement.Resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-events")
+    ])] == ["anti-entropy", "feed"]
+    error_message = "Only the feed makes events, and anti-entropy takes those that are missing."
+  }
+  assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
       for statement in jsondecode(policy.policy).Statement :
       [for resource in statement.Resource : endswith(resource, "-settings") || endswith(resource, "-companies")] if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0

@@ -137,15 +137,33 @@ run "streams" {
     error_message = "Only writes of the own region start the replicator."
   }
   assert {
-    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.starting_position == "TRIM_HORIZON"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts"])
+    error_message = "The feed reads the tables whose changes concern companies."
+  }
+  assert {
+    condition = alltrue([
+      for mapping in aws_lambda_event_source_mapping.feed :
+      toset([for filter in one(mapping.filter_criteria).filter : filter.pattern]) == toset([
+        jsonencode({ dynamodb = { NewImage = { origin = { S = ["eu-west-1"] } } } }),
+        jsonencode({ dynamodb = { NewImage = { version = { S = [{ prefix = "1-" }] } } } }),
+      ])
+    ])
+    error_message = "Writes of the own region and erasures of all regions start the feed."
+  }
+  assert {
+    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.feed : mapping.parallelization_factor == 1])
+    error_message = "Two batches of a shard would take turns at the numbers of a company."
+  }
+  assert {
+    condition     = alltrue([for mapping in concat(values(aws_lambda_event_source_mapping.replicator), values(aws_lambda_event_source_mapping.feed)) : mapping.starting_position == "TRIM_HORIZON"])
     error_message = "A mapping begins at the oldest record."
   }
   assert {
-    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.bisect_batch_on_function_error && contains(mapping.function_response_types, "ReportBatchItemFailures") && mapping.maximum_retry_attempts == -1])
+    condition     = alltrue([for mapping in concat(values(aws_lambda_event_source_mapping.replicator), values(aws_lambda_event_source_mapping.feed)) : mapping.bisect_batch_on_function_error && contains(mapping.function_response_types, "ReportBatchItemFailures") && mapping.maximum_retry_attempts == -1])
     error_message = "A failing record does not block its batch and is retried until it reaches the greatest age."
   }
   assert {
-    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.replicator : mapping.maximum_record_age_in_seconds < 86400 && length(mapping.destination_config) == 1])
+    condition     = alltrue([for mapping in concat(values(aws_lambda_event_source_mapping.replicator), values(aws_lambda_event_source_mapping.feed)) : mapping.maximum_record_age_in_seconds < 86400 && length(mapping.destination_config) == 1])
     error_message = "Failing records are reported before the stream drops them."
   }
 }
@@ -355,7 +373,7 @@ run "alarms" {
 
   assert {
     condition = length(setsubtract([
-      "umoja-iterator-age", "umoja-retry-us-east-1-age", "umoja-retry-us-east-1-depth", "umoja-retry-us-east-1-dead", "umoja-keys-dead",
+      "umoja-iterator-age", "umoja-feed-age", "umoja-retry-us-east-1-age", "umoja-retry-us-east-1-depth", "umoja-retry-us-east-1-dead", "umoja-keys-dead",
       "umoja-quarantined", "umoja-quarantined-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
       "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-kms-errors",
       "umoja-uncounted-logins", "umoja-credential-stuffing", "umoja-parked-events", "umoja-waiting-events", "umoja-ingest-dead", "umoja-topic-failures",

@@ -159,7 +159,6 @@ fn instance(
         min_password_score: 3,
         rate_lease,
         explains: false,
-        makes_events: true,
     };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
     let app = App::new(home, sealer, secrets, hasher, config);

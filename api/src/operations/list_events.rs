@@ -9,7 +9,7 @@ use umoja_store::events::Position;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::{INTERNAL, NO_EVENTS, Problem};
+use crate::problem::{INTERNAL, Problem};
 
 /// How many changes an answer has if the caller does not say.
 const LIMIT: u16 = 100;
@@ -29,16 +29,13 @@ impl Operation for ListEvents {
     const SCOPE: Scope = Scope::Events;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The events after the cursor, and the next cursor.")];
-    const PROBLEMS: &'static [u16] = &[410, 422, 501, 503];
+    const PROBLEMS: &'static [u16] = &[410, 422, 503];
     type Body = api::ListEvents;
     type Answered = Events;
     type Rule = accounts::ListEvents;
     type Asked = Asked;
 
     fn parse(app: &App, caller: &Caller, body: api::ListEvents) -> Result<(accounts::ListEvents, Asked), Problem> {
-        if !app.config.makes_events {
-            return Err(Problem::from(&NO_EVENTS));
-        }
         let company = &caller.context.company.id;
         let invalid = |field, rule: &str| Problem::invalid(field, rule);
         let position = match (&body.cursor, body.after) {

@@ -1,6 +1,7 @@
 //! [`Checkpoints`]: one item for each comparison of the region.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::Attribute;
@@ -26,5 +27,28 @@ impl Checkpoints for DynamoDb {
         let put = put.item(attribute::ID, AttributeValue::S(name.to_owned()));
         let put = put.item(attribute::STATE, AttributeValue::B(Blob::new(state))).send().await;
         put.map(|_| ()).map_err(|e| error::store("PutItem on checkpoints", &e))
+    }
+
+    async fn replace_checkpoint(&self, name: &str, expected: Option<&[u8]>, state: &[u8]) -> Result<bool, StoreError> {
+        let put = self.client.put_item().table_name(self.table(table::CHECKPOINTS));
+        let put = put.item(attribute::ID, AttributeValue::S(name.to_owned()));
+        let put = put.item(attribute::STATE, AttributeValue::B(Blob::new(state)));
+        let put = put.expression_attribute_names("#state", attribute::STATE);
+        let put = match expected {
+            Some(expected) => put
+                .condition_expression("#state = :expected")
+                .expression_attribute_values(":expected", AttributeValue::B(Blob::new(expected))),
+            // A state of another type cannot be read, and counts as lost.
+            None => put
+                .condition_expression("attribute_not_exists(#state) OR NOT attribute_type(#state, :type)")
+                .expression_attribute_values(":type", AttributeValue::S("B".to_owned())),
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(false)
+            }
+            Err(e) => Err(error::store("PutItem on checkpoints", &e)),
+        }
     }
 }

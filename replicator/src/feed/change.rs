@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use umoja_schema::events::MADE;
 use umoja_schema::names::{attribute, table};
+use umoja_schema::replica::Image;
 use umoja_schema::{
     Attribute, CompanyId, Item, Log, LogRow, Notice, Noticed, Part, PartRecord, RecordVersion, UserId, Version,
 };
@@ -25,35 +27,64 @@ pub(super) struct Written {
     pub(super) part: Part,
     pub(super) version: Version,
     notices: Vec<Notice>,
-    /// The companies that the user is linked to, as the write left it.
-    companies: BTreeSet<CompanyId>,
+    whom: Whom,
+}
+
+/// Whom a write concerns.
+enum Whom {
+    /// The companies that the user is linked to, as the write left it, and those of the person.
+    Linked(BTreeSet<CompanyId>),
+    /// Another region has erased the user, and may not know a company that was linked here: whom this region has informed
+    /// of the user.
+    Informed,
 }
 
 impl Written {
     /// The write of a record; `None` if there is nothing to tell about it.
     ///
     /// # Errors
-    /// If the item cannot be verified now. One that is not genuine is left to the replicator, which quarantines it.
+    /// If the item cannot be verified now. One that is not genuine is left to the replicator, which quarantines it. One that
+    /// was written while the clock was ahead has its event now: it is replicated once an operator redrives it.
     pub(super) async fn read(home: &Home, change: &Change) -> Result<Option<Self>, StoreError> {
+        let is_elsewhere = change.table == table::USERS && is_erasure_elsewhere(home, change);
         let may_tell = match change.table.as_str() {
-            table::USERS => change.image.contains_key(attribute::NOTICED),
+            table::USERS => is_elsewhere || change.image.contains_key(attribute::NOTICED),
             table::RECEIPTS => change.image.get(attribute::KIND) == Some(&ERASE.into()),
             _ => false,
         };
         if !may_tell {
             return Ok(None);
         }
-        let item = match batch::read(home, change).await {
+        let item = if is_elsewhere { batch::verified(home, change).await } else { batch::own(home, change).await };
+        let item = match item {
             Ok(item) => item,
             Err(Unfit::Unknown(error)) => return Err(error),
             Err(Unfit::Echo | Unfit::Poison(_)) => return Ok(None),
         };
         let sequence = change.sequence.clone();
         Ok(match item {
+            Item::Part(record) if is_elsewhere => Self::erased_elsewhere(sequence, &record),
             Item::Part(record) => Self::part(sequence, &record),
             Item::Row(Log::Receipts, row) => Self::erasure(sequence, &row),
             Item::Row(..) | Item::Versioned(_) => None,
         })
+    }
+
+    fn erased_elsewhere(sequence: String, record: &PartRecord) -> Option<Self> {
+        (record.part == Part::Profile).then(|| Self {
+            sequence,
+            user: record.id,
+            change: erased(&record.version),
+            part: Part::Profile,
+            version: record.version.clone(),
+            notices: vec![Notice::Erased],
+            whom: Whom::Informed,
+        })
+    }
+
+    /// True if another region erased the user.
+    pub(super) const fn is_erasure_elsewhere(&self) -> bool {
+        matches!(self.whom, Whom::Informed)
     }
 
     fn part(sequence: String, record: &PartRecord) -> Option<Self> {
@@ -66,32 +97,35 @@ impl Written {
             part: record.part,
             version: record.version.clone(),
             notices,
-            companies: links.unwrap_or_default(),
+            whom: Whom::Linked(links.unwrap_or_default()),
         })
     }
 
     fn erasure(sequence: String, row: &LogRow) -> Option<Self> {
-        let Some(Attribute::L(companies)) = row.fields.get(attribute::COMPANIES) else { return None };
-        let company = |company: &Attribute| match company {
-            Attribute::S(id) => id.parse().ok(),
-            _ => None,
-        };
+        let companies = reported_by(row);
+        if companies.is_empty() {
+            return None;
+        }
         let version: Version = row.key.strip_prefix("erase#")?.parse().ok()?;
         Some(Self {
             sequence,
             user: row.user,
-            change: format!("erased#{}", version.hlc),
+            change: erased(&version),
             part: Part::Profile,
             version,
             notices: vec![Notice::Erased],
-            companies: companies.iter().filter_map(company).collect(),
+            whom: Whom::Linked(companies),
         })
     }
 
     /// Whom the write concerns: the companies that are linked to any user of the person, as the region holds it now, and
     /// those that the write names. A merge and an unmerge concern both persons.
     pub(super) async fn found(&self, home: &Home) -> Result<Found<'_>, StoreError> {
-        let mut users = BTreeMap::from([(self.user, self.companies.clone())]);
+        let linked = match &self.whom {
+            Whom::Linked(companies) => companies.clone(),
+            Whom::Informed => informed(home, self.user).await?,
+        };
+        let mut users = BTreeMap::from([(self.user, linked)]);
         let mut min_version = None;
         let others = self.notices.iter().filter_map(Notice::other);
         for id in std::iter::once(self.user).chain(others) {
@@ -120,6 +154,42 @@ impl Written {
         }
         .to_string()
     }
+}
+
+/// True for an image of an erased part that another region wrote.
+fn is_erasure_elsewhere(home: &Home, change: &Change) -> bool {
+    let image = Image(&change.image);
+    image.is_erased() && image.origin() != Some(home.own.name.as_str())
+}
+
+/// The name of an erasure among the changes of a user.
+fn erased(version: &Version) -> String {
+    format!("erased#{}", version.hlc)
+}
+
+/// The companies that the receipt of an erasure names.
+fn reported_by(row: &LogRow) -> BTreeSet<CompanyId> {
+    let Some(Attribute::L(companies)) = row.fields.get(attribute::COMPANIES) else { return BTreeSet::new() };
+    let company = |company: &Attribute| match company {
+        Attribute::S(id) => id.parse().ok(),
+        _ => None,
+    };
+    companies.iter().filter_map(company).collect()
+}
+
+/// The companies that this region has informed of a user, without those that the region that erased the user knew and informs.
+/// If the receipt has not arrived yet, a company is informed twice, with the same version.
+async fn informed(home: &Home, user: UserId) -> Result<BTreeSet<CompanyId>, StoreError> {
+    let rows = home.own.logs.rows(Log::Events, user).await?;
+    let own = rows.iter().filter(|row| row.kind == MADE && row.origin == home.own.name);
+    let mut informed: BTreeSet<CompanyId> = own.filter_map(|row| row.key.rsplit_once('#')?.1.parse().ok()).collect();
+    if !informed.is_empty() {
+        let receipts = home.own.logs.rows(Log::Receipts, user).await?;
+        for receipt in receipts.iter().filter(|row| row.kind == ERASE) {
+            informed = &informed - &reported_by(receipt);
+        }
+    }
+    Ok(informed)
 }
 
 /// The person of a user. Of a person that is too large, only the companies that the write itself names are known.

@@ -7,7 +7,8 @@
 //!   that is killed at any await leaves nothing half done.
 //! - **No gap.** The numbers of a company's events have no gaps, so that a reader in another region sees that one of them
 //!   has not arrived yet. A feed that may have lost rows continues in another epoch.
-//! - **Only own writes.** The region that wrote a part makes its events; the others get them by replication.
+//! - **Only own writes.** The region that wrote a part makes its events; the others get them by replication. An erasure by
+//!   another region is reported to the companies that only this region has informed of the user.
 //! - **Only linked companies.** A company gets events of users that it is linked to, and of those that are one person
 //!   with them.
 
@@ -26,7 +27,7 @@ use umoja_store::ports::{Commit, MAX_WRITES, StoreError, Writes};
 use umoja_store::{Change, Home};
 
 use change::{Found, Reported, Written};
-use sequence::{Next, Sequences};
+use sequence::{Last, Next, Sequences};
 
 /// How many reads run at the same time.
 const CONCURRENT: usize = 16;
@@ -75,9 +76,13 @@ impl Feed {
                 }
             }
         }
-        if let Err(Stopped { at, error }) = self.make(&written, &mut outcome.made).await {
-            tracing::error!(%error, "events could not be made; their changes will be delivered again");
-            outcome.failed = Some(at);
+        // Who is informed of an erasure elsewhere depends on the events of the changes before it.
+        for written in written.chunk_by(|_, next| !next.is_erasure_elsewhere()) {
+            if let Err(Stopped { at, error }) = self.make(written, &mut outcome.made).await {
+                tracing::error!(%error, "events could not be made; their changes will be delivered again");
+                outcome.failed = Some(at);
+                break;
+            }
         }
         outcome
     }
@@ -144,16 +149,17 @@ impl Feed {
         made_events: &mut usize,
     ) -> Result<bool, StoreError> {
         let home = &self.home;
-        let (now, epoch) = (home.clock.now(), epoch(&*home.checkpoints, home.clock.now()).await?);
+        let companies: BTreeSet<CompanyId> = reported.iter().map(|one| one.company.clone()).collect();
+        let mut last: BTreeMap<CompanyId, Option<Last>> = BTreeMap::new();
+        for company in &companies {
+            last.insert(company.clone(), self.sequences.last(home, company).await?);
+        }
+        let now = home.clock.now();
+        let epoch = epoch(&*home.checkpoints, now, last.values().flatten().map(Last::epoch).max()).await?;
         let mut rows: Vec<LogRow> = Vec::new();
-        let mut last: BTreeMap<CompanyId, Next> = BTreeMap::new();
         let mut count = 0;
         for Reported { written, company, user, min_version, notices } in reported.iter().copied() {
-            let before = match last.get(company) {
-                Some(next) => Some(next.taken()),
-                None => self.sequences.last(home, company).await?,
-            };
-            let next = Next::after(home, before, now, epoch).await?;
+            let next = Next::after(last.get(company).copied().flatten(), now, epoch)?;
             rows.extend(next.end(company, &home.own.name, retention));
             let event = EventRow {
                 origin: home.own.name.clone(),
@@ -170,11 +176,10 @@ impl Feed {
             let expires_at = retention.expires_at(next.place);
             rows.push(event.to_row(block_of(company, next.place), expires_at));
             rows.push(made(written.user, &written.change, company, (&home.own.name, next.at), expires_at));
-            last.insert(company.clone(), next);
+            last.insert(company.clone(), Some(next.taken()));
             count += 1;
         }
         let new_rows = rows.into_iter().map(|row| (Log::Events, row)).collect();
-        let companies: BTreeSet<CompanyId> = last.keys().cloned().collect();
         // Whatever the outcome, the stored rows are read again if this is dropped or fails.
         self.sequences.forget(&companies);
         let writes = Writes { new_rows, ..Writes::default() };

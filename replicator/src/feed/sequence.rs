@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use umoja_schema::events::{BLOCK, END, end};
 use umoja_schema::{CompanyId, Hlc, Log, LogRow, Millis, Place, Region};
 use umoja_store::Home;
-use umoja_store::events::{EventRetention, MAX_KEEP_DAYS, begin_epoch, block_id, block_of};
+use umoja_store::events::{EventRetention, MAX_KEEP_DAYS, block_id, block_of};
 use umoja_store::ports::StoreError;
 
 /// The most companies whose last event is remembered.
@@ -33,7 +33,7 @@ pub(super) struct Next {
     pub(super) previous: Option<Place>,
     /// When it is made. It never decreases.
     pub(super) at: Hlc,
-    /// The end of the day before, which no event takes any more.
+    /// The end of an earlier day, which no event takes any more.
     ended: Option<Place>,
 }
 
@@ -56,36 +56,39 @@ impl Sequences {
         all.retain(|company, _| !companies.contains(company));
     }
 
-    pub(super) fn note(&self, taken: BTreeMap<CompanyId, Next>) {
+    pub(super) fn note(&self, last: BTreeMap<CompanyId, Option<Last>>) {
         let mut all = self.all();
-        if all.len() + taken.len() > REMEMBERED {
+        if all.len() + last.len() > REMEMBERED {
             all.clear();
         }
-        all.extend(taken.into_iter().map(|(company, next)| (company, next.taken())));
+        all.extend(last.into_iter().filter_map(|(company, last)| Some((company, last?))));
+    }
+}
+
+impl Last {
+    /// The epoch of the row.
+    pub(super) const fn epoch(&self) -> u32 {
+        self.place.epoch
     }
 }
 
 impl Next {
-    /// The place after the last row.
+    /// The place after the last row, in an epoch that is not before the last row's.
     ///
     /// # Errors
-    /// If the store fails, or a day has no more numbers.
-    pub(super) async fn after(home: &Home, last: Option<Last>, now: Millis, epoch: u32) -> Result<Self, StoreError> {
+    /// If a day has no more numbers.
+    pub(super) fn after(last: Option<Last>, now: Millis, epoch: u32) -> Result<Self, StoreError> {
         let (today, at) = (Place::day_of(now), Hlc::at(now));
-        let first = |epoch, day| Place { epoch, day, number: 0 };
+        let first = |day| Place { epoch, day, number: 0 };
         let Some(last) = last else {
-            return Ok(Self { place: first(epoch, today), previous: None, at, ended: None });
+            // Another feed whose clock is not past midnight may find no row either: it cannot begin at the end of its day.
+            let ended = today.checked_sub(1).map(first);
+            return Ok(Self { place: first(today), previous: None, at, ended });
         };
         // If the clock was set back, the day and the time stay those of the last event.
         let (day, at) = (today.max(last.place.day), at.max(last.at));
-        let epoch = if epoch < last.place.epoch {
-            // The region has continued from an older state of its checkpoints.
-            begin_epoch(&*home.checkpoints, now, last.place.epoch).await?
-        } else {
-            epoch
-        };
         if epoch != last.place.epoch {
-            return Ok(Self { place: first(epoch, day), previous: Some(last.place), at, ended: None });
+            return Ok(Self { place: first(day), previous: Some(last.place), at, ended: None });
         }
         let next = || last.place.next().ok_or_else(|| StoreError::Rejected("a day with too many events".to_owned()));
         if day == last.place.day && !last.is_end {
@@ -93,7 +96,7 @@ impl Next {
         }
         let day = if last.is_end { day.max(last.place.day.saturating_add(1)) } else { day };
         let ended = if last.is_end { None } else { Some(next()?) };
-        Ok(Self { place: first(epoch, day), previous: Some(last.place), at, ended })
+        Ok(Self { place: first(day), previous: Some(last.place), at, ended })
     }
 
     /// The last row once this event is stored.
@@ -101,7 +104,7 @@ impl Next {
         Last { place: self.place, at: self.at, is_end: false }
     }
 
-    /// The row that ends the day before. So a feed whose clock is behind does not continue that day.
+    /// The row that ends an earlier day. So a feed whose clock is behind does not continue that day.
     pub(super) fn end(&self, company: &CompanyId, origin: &Region, retention: &EventRetention) -> Option<LogRow> {
         let place = self.ended?;
         Some(end(block_of(company, place), place, (origin, self.at), retention.expires_at(place)))

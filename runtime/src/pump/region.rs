@@ -156,6 +156,7 @@ impl RegionPump {
         let position = self.store.cursor(FEED_CURSOR).await?;
         let changes = self.store.changes(position, BATCH)?;
         let outcome = self.feed.handle(&changes).await;
+        record::made(outcome.made);
         let fed = Fed { position: after(position, handled(&changes, outcome.failed.as_deref())), outcome };
         if fed.position > position {
             self.store.advance_cursor(FEED_CURSOR, fed.position).await?;

@@ -10,3 +10,8 @@ mod row;
 pub use notice::{Notice, Noticed};
 pub use place::{BLOCK, Place};
 pub use row::{END, EVENT, EventRow, MADE, end, expires_at, made, made_key, previous};
+
+use crate::names::table;
+
+/// The tables whose changes the feed reads.
+pub const READ_BY_FEED: [&str; 2] = [table::USERS, table::RECEIPTS];

@@ -263,6 +263,8 @@ macro_rules! checkpoints_contract {
             the_last_stored_state_is_read,
             states_of_two_passes_are_separate,
             a_state_of_300_kilobytes_is_stored_completely,
+            a_state_is_replaced_only_if_it_is_the_expected_one,
+            of_several_writers_that_expect_the_same_one_succeeds,
         }
     };
 }

@@ -11,4 +11,8 @@ pub trait Checkpoints: Send + Sync {
 
     /// Stores a state of at most 300 KB, completely or not at all.
     async fn put_checkpoint(&self, name: &str, state: &[u8]) -> Result<(), StoreError>;
+
+    /// Stores a state if `expected` is still what [`Checkpoints::checkpoint`] answers. False if it is not, and then
+    /// nothing is stored: of several writers that expect the same, one succeeds.
+    async fn replace_checkpoint(&self, name: &str, expected: Option<&[u8]>, state: &[u8]) -> Result<bool, StoreError>;
 }

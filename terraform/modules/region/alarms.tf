@@ -99,6 +99,11 @@ locals {
         statistic = "Maximum", above = var.alarms.iterator_age_secs * 1000, minutes = 5
         means     = "The replicator is behind the streams, which drop records after 24 hours."
       }
+      feed-age = {
+        metric    = "IteratorAge", namespace = "AWS/Lambda", dimensions = { FunctionName = local.function_name["feed"] }
+        statistic = "Maximum", above = var.alarms.iterator_age_secs * 1000, minutes = 5
+        means     = "Events for companies are made late. A change makes none once its record is dropped from the stream, after 24 hours."
+      }
       api-latency = {
         metric    = "Latency", namespace = "AWS/ApiGateway", dimensions = local.api_stage
         statistic = "p99", above = var.alarms.api_latency_p99_millis, minutes = 5

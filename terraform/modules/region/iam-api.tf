@@ -3,6 +3,11 @@
 locals {
   policy_api = concat(local.write_people, [
     {
+      Sid      = "ListEventsForCompanies"
+      Action   = ["dynamodb:Query"]
+      Resource = [local.own_table["events"]]
+    },
+    {
       Sid      = "RememberRequests"
       Action   = ["dynamodb:PutItem"]
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]

@@ -8,6 +8,7 @@ locals {
   policies = {
     api              = concat(local.policy_api, local.ask_old_pools)
     replicator       = local.policy_replicator
+    feed             = local.policy_feed
     reconcile-writes = local.policy_reconcile_writes
     reconcile-keys   = local.policy_reconcile_keys
     reconcile-merges = local.policy_reconcile_merges

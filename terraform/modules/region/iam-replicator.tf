@@ -3,16 +3,10 @@
 locals {
   policy_replicator = concat(
     [
-      {
-        Sid      = "ReadStreams"
-        Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+      merge(local.read_streams, {
         Resource = [for name in keys(local.streams) : "${local.own_table[name]}/stream/*"]
-      },
-      {
-        Sid      = "NoteWhatWasGivenUp"
-        Action   = ["sqs:SendMessage"]
-        Resource = ["${local.sqs}:${var.prefix}-stream-failures"]
-      },
+      }),
+      local.note_given_up,
       {
         Sid      = "QueueWhatAPeerDidNotTake"
         Action   = ["sqs:SendMessage"]

@@ -57,6 +57,16 @@ locals {
       Resource = [local.own_table["companies"]]
     },
   ], module.people.statements)
+  # What Lambda does for the mapping of a stream.
+  read_streams = {
+    Sid    = "ReadStreams"
+    Action = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+  }
+  note_given_up = {
+    Sid      = "NoteWhatWasGivenUp"
+    Action   = ["sqs:SendMessage"]
+    Resource = ["${local.sqs}:${var.prefix}-stream-failures"]
+  }
 
   # Applying a part in a peer region (`store/src/apply.rs`): its item, the ownerships that change with it, the conflicts
   # that it reveals, and wrapped keys that the peer's item lacks.

@@ -72,6 +72,11 @@ output "stream_mappings" {
   value       = { for name, mapping in aws_lambda_event_source_mapping.replicator : name => mapping.uuid }
 }
 
+output "feed_mappings" {
+  description = "Ids of the feed's event source mappings, by table."
+  value       = { for name, mapping in aws_lambda_event_source_mapping.feed : name => mapping.uuid }
+}
+
 output "alarm_topic" {
   description = "ARN of the topic that alarms go to."
   value       = aws_sns_topic.alarms.arn

@@ -7,7 +7,10 @@ import threading
 import traceback
 from pathlib import Path
 
-from . import canary, coldstart, container, counts, disagreement, feeds, options, outages, permissions, pools, procedures, rejections, timing
+from . import (
+    canary, coldstart, container, counts, disagreement, feeds, listing, options, outages, permissions, pools, procedures,
+    rejections, timing,
+)
 from .people import People
 from .progress import Failed, Progress
 from .story import SAFARI, Story
@@ -62,6 +65,8 @@ def play(system: System, story: Story) -> None:
         feeds.fed(system, story, here, there)
     with progress.part("A user pool feeds it"):
         pools.played(system, story, here, there)
+    with progress.part("Companies list events"):
+        listing.listed(system, story, here, there)
     with progress.part(f"{there.name} is cut off from the world"):
         verified, contested = outages.region_out(story, amina)
         disagreement.merged_by_itself(story, verified)
@@ -101,8 +106,8 @@ def play(system: System, story: Story) -> None:
                              "that Terraform uses, so only changes of the reported attributes would be seen.")
 
 
-def alone(system: System, story: Story, title: str, chapter) -> None:
-    """Plays one chapter about sources alone."""
+def alone(system: System, story: Story, title: str, chapter, counted: bool = False) -> None:
+    """Plays one chapter alone. `counted`: then also counts the calls of each operation."""
     progress, d = system.progress, system.deployment
     system.apply(FIRST)
     system.found(FIRST)
@@ -112,6 +117,9 @@ def alone(system: System, story: Story, title: str, chapter) -> None:
     baraka = story.register(here, SAFARI, "Baraka")
     with progress.part(title):
         chapter(system, story, here, there)
+    if counted:
+        with progress.part("Calls to AWS"):
+            counts.measure(story, system.repository / "terraform")
     with progress.part("Functions' roles used beyond their permissions"):
         rejections.all_rejected(d, progress)
     with progress.part("In the end"):
@@ -182,6 +190,8 @@ def main() -> int:
                 alone(system, story, "Sources feed it", feeds.fed)
             elif chosen.pool:
                 alone(system, story, "A user pool feeds it", pools.played)
+            elif chosen.events:
+                alone(system, story, "Companies list events", listing.listed, counted=True)
             else:
                 play(system, story)
         except Failed as failed:

@@ -114,7 +114,7 @@ class Company:
 
     def ask(self, gateway: Gateway, operation: str, body: dict, idempotency_key: str | None = None) -> Answer:
         """Sends a request and returns its verified answer, whatever its status."""
-        path = f"/v1/users/{operation}"
+        path = f"/v1/{operation}" if operation.startswith("events/") else f"/v1/users/{operation}"
         token, jti = self.sign(gateway, path, body, idempotency_key)
         begin = time.monotonic()
         status, media_type, text = self.send(gateway, path, token)

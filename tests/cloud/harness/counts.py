@@ -14,6 +14,8 @@ ROUNDS = 2
 # Read every few seconds, independently of requests.
 SETTINGS = "settings"
 AT_PEER = " at a peer"
+# The functions that read streams.
+STREAMS = ("replicator", "feed")
 
 
 def operations(story: Story, here: Region) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -69,11 +71,11 @@ def forget(d: Deployment, region: Region) -> None:
 
 
 def settle(d: Deployment, seconds: float = 1.5) -> None:
-    """Waits until no replicator has made a call for a while."""
+    """Waits until no function that reads streams has made a call for a while."""
     while True:
         mark = d.wire.mark()
         time.sleep(seconds)
-        if not any(d.caller(call) == "replicator" for call in d.wire.since(mark)):
+        if not any(d.caller(call) in STREAMS for call in d.wire.since(mark)):
             return
 
 
@@ -107,7 +109,7 @@ def measure(story: Story, root: Path) -> None:
     """Plays a life a few times, and compares the maximum of each operation's calls with both bounds."""
     d, progress = story.deployment, story.progress
     here, peers = d.regions[0], len(d.regions) - 1
-    rounds: dict[str, list[tuple[Counter, Counter]]] = {}
+    rounds: dict[str, list[list[Counter]]] = {}
     for _ in range(ROUNDS):
         for name, act in operations(story, here):
             forget(d, here)
@@ -116,21 +118,22 @@ def measure(story: Story, root: Path) -> None:
             act()
             settle(d)
             calls = d.wire.since(mark)
-            # A receipt's rows come from every region, so the replicators of all regions are counted.
-            rounds.setdefault(name, []).append((counted(d, "api", here.name, calls),
-                                                counted(d, "replicator", None, calls)))
+            # A receipt's rows come from every region, so the functions of all regions that read streams are counted.
+            rounds.setdefault(name, []).append([counted(d, "api", here.name, calls),
+                                                *(counted(d, function, None, calls) for function in STREAMS)])
     forget(d, here)
     repeated(story, here)
     file = root / "costs.json"
     costs = json.loads(file.read_text()) if file.exists() else {"operations": {}}
     over, beyond, under = [], [], []
     for name, found in rounds.items():
-        api, sent = (most([pair[side] for pair in found]) for side in (0, 1))
-        progress.say(f"      {name}: {counts_of(api)}" + (f"; replicator: {counts_of(sent)}" if sent else ""))
+        api, sent, fed = (most([each[function] for each in found]) for function in range(3))
+        progress.say(f"      {name}: {counts_of(api)}" + (f"; replicator: {counts_of(sent)}" if sent else "")
+                     + (f"; feed: {counts_of(fed)}" if fed else ""))
         over += [f"{name}: {text}" for text in over_budget(name, api, sent, peers)]
         if name not in costs["operations"]:
             continue
-        for function, have in (("api", api), ("replicator", sent)):
+        for function, have in (("api", api), ("replicator", sent), ("feed", fed)):
             expected = estimated(costs, name, function, peers)
             beyond += [f"{name}: {function} {number} more {call}" for call, number in (have - expected).items()]
             under += [f"{name}: {function} {number} fewer {call}" for call, number in (expected - have).items()

@@ -51,6 +51,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "Cognito, in two regions. This chapter needs Node and npm",
     )
     parser.add_argument(
+        "--events", action="store_true",
+        help="instead of the story: play only the chapter about events for companies, and count calls, in two regions",
+    )
+    parser.add_argument(
         "--keep", action="store_true",
         help="leave the system up until Ctrl-C, also after a failure, and print how to call it",
     )

@@ -6,6 +6,7 @@
 import time
 
 from .feeds import Feeds
+from .listing import Consumer
 from .people import Person
 from .probe_anti_entropy import Swept
 from .probe_feeds import Fed
@@ -27,6 +28,7 @@ class Probe(Swept):
             "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer down": self.peer_out,
                            "the peer's KMS down": self.peer_key_out, "a key that only the peer lacks": self.key_at_peer,
                            "poison": self.poison},
+            "feed": {"a life": self.life_as_events},
             "reconcile-writes": {"messages": self.drained, "messages that fail": self.postponed,
                                  "a key that only the peer lacks": self.key_drained,
                                  "garbage": lambda: self.garbage(f"retry-{self.there.name}", "reconcile-writes")},
@@ -109,6 +111,7 @@ class Probe(Swept):
         d.call(here, SOKO, "password/change", change, 200)
         d.call(here, SOKO, "status", {"id": user["id"], "status": "disabled"}, 200)
         d.call(here, SOKO, "export", {"id": user["id"]}, 200)
+        d.call(here, SOKO, "events/list", {}, 200)
         d.call(here, SOKO, "erase", {"id": user["id"]}, 202)
         d.call(here, SOKO, "erasure", {"id": user["id"]}, 200)
 
@@ -157,6 +160,21 @@ class Probe(Swept):
             self.until(f"the {operation} there", lambda: self.primary(self.there, duplicate.id) == root)
         self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
         self.confirmed(person)
+
+    # The feed.
+
+    def life_as_events(self) -> None:
+        """A registration and an erasure become events, of a new epoch and with a new process."""
+        client = self.d.emulator.client("dynamodb", self.here.name)
+        client.delete_item(TableName=f"{self.d.prefix}-checkpoints", Key={"id": {"S": "feed/epoch"}})
+        for process in self.d.functions.running():
+            if process.function == f"{self.d.prefix}-feed":
+                process.kill()
+        consumer = Consumer(self.story, SOKO, int(time.time()))
+        person = self.registered(self.here)
+        consumer.until(self.here, "registered", person.id)
+        self.d.call(self.here, SOKO, "erase", {"id": person.id}, 202)
+        consumer.until(self.here, "erased", person.id)
 
     def same_address(self, path: tuple[str, str]) -> tuple[str, str]:
         """Registers the same address on both sides of a broken path: there first, then here. Returns the ids."""

@@ -7,7 +7,7 @@ from .progress import Failed, Progress
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 BLOB = bytes(64)
-NO_DATA_KEYS = ("replicator", "reconcile-writes", "anti-entropy", "ingest")
+NO_DATA_KEYS = ("replicator", "feed", "reconcile-writes", "anti-entropy", "ingest")
 
 
 def attempts(d: Deployment, own: str, peer: str):
@@ -47,6 +47,12 @@ def attempts(d: Deployment, own: str, peer: str):
         "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
     yield "api", "receive from a retry queue", "sqs", own, "receive_message", {
         "QueueUrl": d.queue_url(own, f"retry-{peer}")}
+    yield "api", "make an event", "dynamodb", own, "put_item", {
+        "TableName": f"{prefix}-events", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
+    yield "feed", "write a user", "dynamodb", own, "put_item", {
+        "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+    yield "feed", "write a peer's event", "dynamodb", peer, "put_item", {
+        "TableName": f"{prefix}-events", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
     yield "reconcile-keys", "receive from a retry queue", "sqs", own, "receive_message", {
         "QueueUrl": d.queue_url(own, f"retry-{peer}")}
     yield "reconcile-keys", "take merges", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "merges")}

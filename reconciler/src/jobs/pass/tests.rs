@@ -37,6 +37,15 @@ impl Checkpoints for Table {
         *self.0.lock().unwrap() = Some(state.to_vec());
         Ok(())
     }
+
+    async fn replace_checkpoint(&self, _name: &str, expected: Option<&[u8]>, state: &[u8]) -> Result<bool, StoreError> {
+        let mut stored = self.0.lock().unwrap();
+        let is_so = stored.as_deref() == expected;
+        if is_so {
+            *stored = Some(state.to_vec());
+        }
+        Ok(is_so)
+    }
 }
 
 /// Counts the retries that it observes.
