@@ -20,7 +20,7 @@ const PARSED: [(&str, &str); 5] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 21] = [
+const BEFORE: [(&str, &str); 22] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -49,6 +49,10 @@ const BEFORE: [(&str, &str); 21] = [
     (
         "umoja source test soko-auth0 --event",
         "umoja source add soko-auth0 --company soko --kind auth0 --dir DIR --out soko-auth0.json",
+    ),
+    (
+        "umoja source compare",
+        "umoja source add soko-pool --company soko --kind cognito --pool eu-west-1_AbCdEf123 --direction from-pool --dir DIR",
     ),
     ("umoja source ", "umoja source add soko-auth0 --company soko --kind auth0 --dir DIR"),
 ];
