@@ -6,7 +6,7 @@ use serde_json::Value;
 use umoja_accounts::incoming::Change;
 use umoja_crypto::legacy::{ForeignHash, ImportError, cost, runs_argon2};
 use umoja_crypto::password::{EngineChoice, Params, Passwords};
-use umoja_ingest::cognito::{Trigger, TriggerEvent};
+use umoja_ingest::cognito::{PoolList, Trigger, TriggerEvent};
 use umoja_ingest::providers::{self, MAX_EVENTS, Read, Reading};
 use umoja_migrate::formats::{Format, MAX_RECORD, Mapping, Options, keys, read};
 use umoja_schema::{Millis, SourceKind};
@@ -95,6 +95,14 @@ pub fn trigger(bytes: &[u8]) {
     if let Ok(subject) = attributes.subject() {
         drop(attributes.row(subject));
     }
+}
+
+/// Any bytes as the list of a user pool: what is read are the users of the list.
+pub fn pool_list(bytes: &[u8]) {
+    let Ok(list) = PoolList::read(bytes) else { return };
+    // What is skipped may have depths and numbers that a value has not.
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
+    assert_eq!(value["Users"].as_array().map(Vec::len), Some(list.listed()));
 }
 
 /// Any JSON as the body of every operation of the API: only an object is accepted.

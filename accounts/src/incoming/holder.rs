@@ -46,6 +46,18 @@ impl Feeder {
         })
     }
 
+    /// True if a row describes a person who was erased, so that no state of this source makes that user.
+    ///
+    /// # Errors
+    /// As [`Feeder::apply`]. [`Failed::Rejected`] also if the row makes no user.
+    pub async fn is_erased(&self, row: &Row) -> Result<bool, Failed> {
+        let new = self.importer.read(&self.context(), row)?;
+        if any_erased(&self.people().home.own.users.parts(new.id).await?) {
+            return Ok(true);
+        }
+        Ok(self.people().keeps_out(&self.importer.company.id, &new.identity, new.facts.created_at).await?)
+    }
+
     /// A user by its id, if the company of the source is linked to its person.
     ///
     /// # Errors

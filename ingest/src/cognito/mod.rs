@@ -19,18 +19,22 @@
 //! - [`TriggerError`] is why Cognito gets an error.
 
 mod answer;
+mod compare;
 mod error;
 mod event;
 mod gate;
 mod handler;
+mod list;
 mod migration;
 mod reconcile;
 mod rows;
 mod sign_up;
 
 pub use self::answer::CLAIM;
+pub use self::compare::{Compared, Sample, compare};
 pub use self::error::TriggerError;
 pub use self::event::{Attributes, TokenVersion, Trigger, TriggerEvent};
 pub use self::handler::{Cognito, is_note};
+pub use self::list::{ListError, PoolList};
 pub use self::migration::UMOJA_ID;
 pub use self::reconcile::Reconciled;

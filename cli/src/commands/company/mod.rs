@@ -62,7 +62,7 @@ it. The API key and the private key are shown once and stored nowhere: write the
 JSON on. A row of that id which no region can read is replaced.
 
 In AWS, all commands of `umoja company` need credentials that may, in every region: dynamodb:GetItem on \
-PREFIX-settings; GetItem, PutItem and Scan on PREFIX-companies."
+PREFIX-settings; GetItem, PutItem and Scan on PREFIX-companies. `set --old-system` with a pool also needs dynamodb:Scan on PREFIX-settings."
 )]
 #[command(after_help = "Examples:
   umoja company add soko --dir DIR --name 'Soko Ltd' --out soko.json

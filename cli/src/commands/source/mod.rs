@@ -1,6 +1,7 @@
 //! `umoja source`: the identity providers and other systems that feed the store.
 
 mod add;
+mod compare;
 mod drop;
 mod keys;
 mod known;
@@ -46,6 +47,7 @@ enum Action {
     Remove(remove::Remove),
     Redrive(redrive::Redrive),
     Drop(drop::Drop),
+    Compare(compare::Compare),
     Test(Box<test::Test>),
 }
 
@@ -62,6 +64,7 @@ impl Command {
             Action::Remove(remove) => remove.run(output).await,
             Action::Redrive(redrive) => redrive.run(output).await,
             Action::Drop(drop) => drop.run(output).await,
+            Action::Compare(compare) => compare.run(output).await,
             Action::Test(test) => test.run(output).await,
         }
     }

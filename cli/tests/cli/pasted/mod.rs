@@ -21,7 +21,7 @@ const PARSED: [(&str, &str); 6] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 25] = [
+const BEFORE: [(&str, &str); 26] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -59,6 +59,10 @@ const BEFORE: [(&str, &str); 25] = [
          --dir DIR",
     ),
     ("umoja webhook ", "umoja webhook add soko-crm --company soko --url https://crm.soko.example/ --dir DIR"),
+    (
+        "umoja source compare",
+        "umoja source add soko-pool --company soko --kind cognito --pool eu-west-1_AbCdEf123 --direction from-pool --dir DIR",
+    ),
     ("umoja source ", "umoja source add soko-auth0 --company soko --kind auth0 --dir DIR"),
 ];
 

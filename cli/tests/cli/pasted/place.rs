@@ -22,13 +22,14 @@ const FIREBASE: [(&str, &str); 3] = [
     ("logins.csv", "\"user1@example.com\",\"user1password\"\n"),
 ];
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("amina.ndjson", r#"{"user_id": "1", "email": "amina@example.com"}"#),
     ("users.ndjson", r#"{"user_id": "auth0|7", "email": "bob@example.com", "blocked": false}"#),
     ("customers.csv", "id,mail\n8,cay@example.com\n"),
     ("shop.json", r#"{"external_id": "id", "email": "mail"}"#),
     ("crm.json", r#"{"external_id": "id", "email": "mail", "events": {"type": "what", "state": ["changed"]}}"#),
     ("crm-2.json", r#"{"external_id": "id", "events": {"type": "what", "state": ["changed"]}}"#),
+    ("pool.json", r#"{"Users": []}"#),
     (
         "event.json",
         r#"{"specversion": "1.0", "type": "user.created", "source": "urn:auth0:soko", "id": "1", "time": "2026-02-01T00:00:00Z", "data": {"object": {"user_id": "auth0|1", "email": "zuri@example.com", "updated_at": "2026-02-01T00:00:00Z"}}}"#,

@@ -1,5 +1,6 @@
 //! The triggers of a user pool: sign-up without ghosts, the token gate, and the way of users into a pool.
 
+mod compare;
 mod gate;
 mod local;
 mod migration;

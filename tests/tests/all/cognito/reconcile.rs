@@ -1,15 +1,17 @@
 //! The list of a pool, compared with the store.
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use umoja_ingest::cognito::{Reconciled, TriggerError};
 use umoja_schema::ingest::PoolDirection;
+use umoja_store::ports::{PoolPage, StoreError, UserPool};
 use umoja_tests::deployment::Deployment;
-use umoja_tests::pool::Pool;
+use umoja_tests::pool::{Pool, triggers};
 
 use super::{HOUR, feeding, finish, seen, stored, story};
 
 /// People who have signed up, confirmed and logged in, a day ago.
-async fn users(d: &Deployment, pool: &Pool, count: usize) {
+pub(super) async fn users(d: &Deployment, pool: &Pool, count: usize) {
     for n in 0..count {
         let name = format!("user-{n:02}");
         pool.sign_up(d, &name, &format!("{name}@example.com"), false).await.unwrap();
@@ -96,6 +98,32 @@ fn a_user_who_is_newer_than_the_list_may_be_is_left_alone() {
         assert_eq!(pool.reconcile().await, Ok(Reconciled { listed: 1, ..Reconciled::default() }));
         let found = d.call(0, "lookup", json!({ "external_id": user.sub })).await.ok(200).body["user"].clone();
         assert_eq!(found["accounts"]["shop"]["status"], "active");
+    });
+}
+
+/// A pool in which a person signs up while it is listed, too late for the page that has been read.
+struct Overtaken<'a>(&'a Deployment, &'a Pool);
+
+#[async_trait]
+impl UserPool for Overtaken<'_> {
+    async fn users(&self, pool: &str, after: Option<&str>) -> Result<PoolPage, StoreError> {
+        let Self(d, own) = self;
+        let page = own.users(pool, after).await?;
+        d.world.clock.advance(1_000);
+        own.sign_up(d, "a-new", "new@example.com", false).await.unwrap();
+        own.confirm("a-new").await.unwrap();
+        Ok(page)
+    }
+}
+
+#[test]
+fn a_user_who_signs_up_during_the_comparison_is_left_alone() {
+    feeding(1568, async |d, pool| {
+        users(&d, &pool, 2).await;
+        let done = triggers(&d, 0, &pool.provider).reconcile(&Overtaken(&d, &pool)).await;
+        assert_eq!(done, Ok(Reconciled { listed: 2, ..Reconciled::default() }));
+        finish(&d).await;
+        assert_eq!(status(&d, &pool, "a-new").await, "active");
     });
 }
 
