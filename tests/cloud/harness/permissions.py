@@ -15,9 +15,12 @@ BY_SERVICES = {
     "dynamodb:DescribeStream": "the stream mapping", "dynamodb:GetRecords": "the stream mapping",
     "dynamodb:GetShardIterator": "the stream mapping", "dynamodb:ListStreams": "the stream mapping",
 }
-# Used by what no short run can show.
-ERASURE = "a comparison that erases a person whom the pool has deleted an hour ago"
-NOT_IN_A_RUN = {"MarkErasedUsers": ERASURE, "UnlinkErasedUsers": ERASURE}
+# Used by what no short run can show: a comparison leaves a user alone who was fed within the last hour.
+DELETED = "a comparison that finds a person deleted in the pool"
+NOT_IN_A_RUN = {("reconcile-sources", sid, action): DELETED for sid, action in (
+    ("KeepSignUpsAndMarks", "dynamodb:PutItem"), ("MarkErasedUsers", "dynamodb:PutItem"),
+    ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
+    ("UnlinkErasedUsers", "dynamodb:DeleteItem"))}
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
 # The queue mapping uses these with the role of the function whose messages it receives.
 QUEUE_MAPPING = {"ReceiveEvents": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
@@ -41,7 +44,7 @@ class Permission:
                 return who
         if self.action in QUEUE_MAPPING.get(self.sid, ()):
             return "the queue mapping"
-        return STATEMENTS_BY_SERVICES.get(self.sid) or NOT_IN_A_RUN.get(self.sid)
+        return STATEMENTS_BY_SERVICES.get(self.sid) or NOT_IN_A_RUN.get((self.function, self.sid, self.action))
 
 
 def listed(value) -> list:
@@ -78,8 +81,8 @@ def measure(story: Story, feeds: Feeds, only: str | None) -> None:
         progress.check(True, "none")
     for action in sorted({f"{name}...: {who}" for name, who in {**BY_SERVICES, **STATEMENTS_BY_SERVICES}.items()}):
         progress.cannot_show(f"That it is needed: {action}, for which the emulator does not ask IAM.")
-    for sid, what in NOT_IN_A_RUN.items():
-        progress.cannot_show(f"That it is needed: {sid}, for {what}.")
+    for (function, sid, action), what in NOT_IN_A_RUN.items():
+        progress.cannot_show(f"That {function} needs {action} in {sid}, for {what}.")
 
 
 def of_function(probe: Probe, function: str, progress: Progress) -> list[str]:

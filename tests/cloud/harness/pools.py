@@ -261,7 +261,7 @@ def compared(pool: Pool, feeds: Feeds, there: Region, known: Person) -> None:
     d.progress.until("the disabled user is suspended", lambda: stands("suspended"), pause=0.1)
     check(True, f"who is disabled in the pool is suspended at {SOKO}, in {there.name} too")
     pool.cognito.admin_enable_user(UserPoolId=pool.id, Username=known.email)
-    check(rejected(lambda: pool.tokens(known)) != "", "while the link is suspended, the token gate refuses: no token")
+    check(rejected(lambda: pool.tokens(known)) != "", "while the link is suspended, the token gate rejects: no token")
     found = pool.compared()
     check((found["only_in_pool"], found["other_standing"], found["repaired"]) == (0, 1, 1),
           "enabled again: the next comparison admits the user, and finds no other difference")

@@ -3,6 +3,8 @@ invokes them."""
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .deployment import Region
 from .feeds import Feeds
@@ -30,6 +32,20 @@ class Pooled:
         for process in self.d.functions.running():
             if process.function == f"{self.d.prefix}-{function}":
                 process.kill()
+
+    @contextmanager
+    def without_own_keys(self, function: str) -> Iterator[None]:
+        """A function starts while neither the key of data nor the key of proofs of its region answers."""
+        kms, outputs = self.d.emulator.client("kms", self.here.name), self.feeds.system.terraform.outputs(self.here.name)
+        keys = [outputs["data_key"], outputs["proof_key"]]
+        try:
+            for key in keys:
+                kms.disable_key(KeyId=key)
+            self.forget(function)
+            yield
+        finally:
+            for key in keys:
+                kms.enable_key(KeyId=key)
 
     def trigger(self, source: str, sub: str, person: Person, verified: bool = True) -> dict:
         """Invokes a trigger for a user of the pool. Returns the response."""
@@ -85,13 +101,9 @@ class Pooled:
             raise Failed("she is another user")
 
     def own_key_out(self) -> None:
-        """Data keys of another region are generated and used."""
-        self.d.key_service(self.here.name, False)
-        try:
-            self.forget("cognito")
+        """Keys of another region are used."""
+        with self.without_own_keys("cognito"):
             self.signs_up(self.feeds.story.people.new("Leila"))
-        finally:
-            self.d.key_service(self.here.name, True)
 
     def known_by_its_id(self) -> None:
         """Two users that the company has registered and merged. One has the id of the pool, and gets the address there."""
@@ -140,12 +152,8 @@ class Pooled:
         self.feeds.known(self.here, SOKO, {"external_id": sub})
 
     def compared_without_own_key(self) -> None:
-        """Data keys of another region are generated and used."""
+        """Keys of another region are used."""
         _, sub = self.ghost()
-        self.d.key_service(self.here.name, False)
-        try:
-            self.forget("reconcile-sources")
+        with self.without_own_keys("reconcile-sources"):
             self.pool.compared()
-        finally:
-            self.d.key_service(self.here.name, True)
         self.feeds.known(self.here, SOKO, {"external_id": sub})
