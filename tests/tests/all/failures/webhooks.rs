@@ -102,7 +102,8 @@ impl Rig {
 
     /// All events of the shop, as it lists them.
     async fn events(&self) -> Vec<Value> {
-        let reply = self.d.call(0, "events/list", json!({ "limit": 500 })).await.ok(200);
+        let reply = self.d.call(0, "events/list", json!({ "limit": 500 })).await;
+        assert_eq!(reply.status, 200);
         reply.body["events"].as_array().unwrap().clone()
     }
 
@@ -209,7 +210,7 @@ async fn a_webhook_that_is_out_for_a_day_loses_nothing_and_costs_few_calls() {
     rig.post_to(&other).await;
     let to_other = rig.hook.take();
     assert_eq!(rig.check(&to_other).await, 0);
-    rig.post_for(DAY, 60 * SECOND).await;
+    rig.post_for(DAY, 300 * SECOND).await;
     let calls = rig.hook.take();
     assert!(calls.len() < 130, "{} calls", calls.len());
     let waits = rig.backlog().await;
@@ -227,20 +228,13 @@ async fn a_slow_webhook_holds_up_no_other() {
     let other = webhook(&rig.d.world, "mail", &shop());
     put_webhook(&rig.d.world, &other).await;
     rig.users(3, 0).await;
-    let mut slow = Box::pin(rig.webhooks.step(&rig.crm.id));
-    // It waits for an answer.
-    for _ in 0..3 {
-        tokio::select! {
-            biased;
-            step = &mut slow => assert!(step.is_ok()),
-            () = rig.post_to(&other) => {}
-        }
-        if rig.hook.take().iter().any(|posted| posted.url == other.url) {
-            return;
-        }
-        slow = Box::pin(rig.webhooks.step(&rig.crm.id));
+    rig.hook.hang(&rig.crm.url);
+    tokio::select! {
+        biased;
+        _ = rig.webhooks.step(&rig.crm.id) => panic!("it waits for an answer"),
+        () = rig.post_to(&other) => {}
     }
-    panic!("the other webhook got nothing");
+    assert_eq!(rig.check(&rig.hook.take()).await, 0);
 }
 
 /// Failure: webhook with too many requests
@@ -452,14 +446,11 @@ async fn a_writer_of_the_table_of_what_is_due_cannot_invent_an_event() {
     }
 }
 
-/// `standardwebhooks` and `svix` verify by the machine's clock, so the messages are of now.
 #[tokio::test]
 #[ignore = "needs standardwebhooks and svix, see .ci/webhooks"]
 async fn the_libraries_of_others_verify_messages_with_either_of_two_secrets() {
     let mut rig = Rig::new(7_715).await;
     rig.change(|webhook| webhook.secrets.push(SecretSalt { salt: "new".into(), ends_at: None })).await;
-    let now = umoja_host::SystemClock.now();
-    rig.d.world.clock.advance(now.since(rig.now()));
     rig.users(2, 2).await;
     rig.post().await;
     let secrets = rig.d.world.regions[0].secrets();
@@ -483,7 +474,8 @@ async fn the_libraries_of_others_verify_messages_with_either_of_two_secrets() {
     let count = messages.len();
     let output = tokio::task::spawn_blocking(move || {
         use std::io::Write as _;
-        let node = std::process::Command::new("node").args([script, &folder]).stdin(std::process::Stdio::piped());
+        let mut node = std::process::Command::new("node");
+        node.args([script, &folder]).stdin(std::process::Stdio::piped());
         let mut node = node.stdout(std::process::Stdio::piped()).spawn().expect("node");
         node.stdin.take().unwrap().write_all(&serde_json::to_vec(&messages).unwrap()).unwrap();
         node.wait_with_output().unwrap()
