@@ -143,6 +143,11 @@ slug!(
 );
 
 slug!(
+    /// A target: a remote system into which users are provisioned, such as `shop-crm`.
+    TargetId,
+    "a target id"
+);
+slug!(
     /// A company that calls the API, such as `jumia-ke`. Also the `iss` of its requests.
     CompanyId,
     "a company id"

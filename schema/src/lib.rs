@@ -39,6 +39,8 @@ pub mod record;
 pub mod replica;
 pub mod replicated;
 mod restriction;
+pub mod target;
+pub mod target_account;
 pub mod version;
 pub mod versioned;
 
@@ -50,7 +52,7 @@ pub use error::ItemError;
 pub use events::{EventRow, Notice, Noticed, Place};
 pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
-pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, SourceId, UserId};
+pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, SourceId, TargetId, UserId};
 pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use message::Message;
@@ -64,5 +66,7 @@ pub use record::{
 pub use replica::{Item, Key};
 pub use replicated::Replicated;
 pub use restriction::RestrictionLevel;
+pub use target::{Deprovisioning, Target, TargetKind};
+pub use target_account::{RemoteAccount, TargetAccount};
 pub use version::{PersonVersion, RecordVersion, Version};
 pub use versioned::VersionedItem;

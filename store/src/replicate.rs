@@ -1,7 +1,7 @@
 //! Replication to a peer. The replicator does it immediately, the reconcilers later, both through this module.
 
 use umoja_schema::replicated::Erasure;
-use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, VersionedItem};
+use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, TargetId, VersionedItem};
 
 use crate::apply::{Applied, MAX_ROUNDS, apply_replicated};
 use crate::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
@@ -10,6 +10,11 @@ use crate::{Home, RegionPorts};
 /// The key of the row that confirms an erasure in a region.
 pub fn confirmation_key(region: &Region, part: Part) -> String {
     format!("confirm#{region}#{part}")
+}
+
+/// The key of the row that says that a target has no account of an erased user any more.
+pub fn target_confirmation_key(target: &TargetId) -> String {
+    format!("confirm#target#{target}")
 }
 
 /// The row that says that `region` holds the tombstone.

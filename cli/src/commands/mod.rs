@@ -32,6 +32,7 @@ mod sign;
 mod source;
 mod status;
 mod target;
+mod targets;
 mod user;
 
 use std::ffi::OsString;
@@ -74,6 +75,7 @@ enum Command {
     Events(events::Command),
     Company(company::Command),
     Source(source::Command),
+    Target(targets::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -139,6 +141,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Events(events) => events.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Source(source) => source.run(output).await,
+        Command::Target(target) => target.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

@@ -4,6 +4,7 @@
 //! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
+mod provision;
 mod region;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use umoja_reconciler::AntiEntropySettings;
 
+pub use self::provision::Provisioned;
 pub use self::region::{Fed, Reconciled, RegionPump, Step};
 
 /// How long an anti-entropy run lasts until its checkpoint, and how often it is checked whether a pass is due.
@@ -98,6 +100,12 @@ impl Pump {
                         tracing::warn!(region = %waiting.region(), %error, "the inbox cannot be read");
                     }
                 }));
+            }
+            if region.provisions() {
+                for is_ring in [true, false] {
+                    let (region, stopped) = (Arc::clone(&region), stop.subscribe());
+                    tasks.spawn(async move { region.provision_until(is_ring, settings.poll, stopped).await });
+                }
             }
             let measured = Arc::clone(&region);
             tasks.spawn(every(MEASURE, stop.subscribe(), async move || measured.measure().await));

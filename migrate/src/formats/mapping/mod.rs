@@ -16,6 +16,7 @@
 mod error;
 mod events;
 mod hash;
+mod outgoing;
 mod place;
 mod record;
 mod rules;
@@ -31,6 +32,7 @@ use umoja_schema::profile::Address;
 pub use self::error::MappingError;
 pub use self::events::EventKind;
 pub(super) use self::events::EventRules;
+pub use self::outgoing::{Condition, Template};
 use self::hash::{HashRule, hash};
 use self::place::Place;
 use self::record::Reader;
