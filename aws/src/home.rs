@@ -86,6 +86,7 @@ impl Deployment {
             registry: proofs.registry(Arc::clone(&tables) as _),
             requests: proofs.requests(Arc::clone(&tables) as _),
             attempts: Arc::clone(&tables) as _,
+            due: Arc::clone(&tables) as _,
             checkpoints: proofs.checkpoints(tables),
             proofs,
             clock,

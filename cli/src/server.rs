@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use umoja_crypto::{Params, PasswordKeys, Passwords};
-use umoja_host::{BreachedList, OldEndpoint, PoolSettings};
+use umoja_host::{BreachedList, HttpsOutbound, OldEndpoint, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
 use umoja_runtime::listeners::Limits;
@@ -17,6 +17,7 @@ use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::Region;
 use umoja_store::Home;
+use umoja_store::ports::Outbound;
 
 use crate::deployment::served::InForce;
 use crate::deployment::{Deployment, locks};
@@ -37,6 +38,8 @@ pub(crate) struct ServerSettings {
     pub(crate) links: Option<Links>,
     /// Whether the old system of a company may be on this machine.
     pub(crate) old_system_loopback: bool,
+    /// Whether what Umoja calls, such as a webhook, may be on this machine.
+    pub(crate) outbound_loopback: bool,
     /// Whether a region whose port is taken moves to another port, which is then stored.
     pub(crate) may_move_ports: bool,
 }
@@ -97,6 +100,7 @@ impl Server {
             } else {
                 OldEndpoint::new()
             }),
+            outbound: outbound(settings.outbound_loopback),
             lock: Box::new(lock),
         };
         let links = settings.links;
@@ -151,6 +155,12 @@ impl Server {
     pub(crate) async fn stop(self) {
         self.regions.stop().await;
     }
+}
+
+/// What calls webhooks.
+pub(crate) fn outbound(may_be_loopback: bool) -> Arc<dyn Outbound> {
+    let outbound = HttpsOutbound::new();
+    Arc::new(if may_be_loopback { outbound.with_loopback() } else { outbound })
 }
 
 /// The regions, with the listeners of those that are not `served` yet. The others keep their URLs, as their ports.

@@ -32,6 +32,7 @@ mod mac;
 pub mod numbers;
 pub mod password;
 pub mod surrogates;
+mod webhook;
 mod wrap;
 
 pub use aad::Aad;
@@ -46,4 +47,5 @@ pub use password::{
     EngineChoice, EngineError, Params, Password, PasswordKeys, Passwords, Pepper, PepperError, Policy, PolicyError,
     Verification, Weakness,
 };
+pub use webhook::WebhookSecret;
 pub use wrap::WrappingKey;

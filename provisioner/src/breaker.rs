@@ -37,6 +37,13 @@ pub struct Pass {
     is_probe: bool,
 }
 
+impl Pass {
+    /// True for a call that tries whether a target that is out is back. Its failure says nothing about what is sent.
+    pub const fn is_probe(self) -> bool {
+        self.is_probe
+    }
+}
+
 impl Breaker {
     /// Whether the target may be called now.
     pub fn begin(&mut self, now: Millis) -> Option<Pass> {

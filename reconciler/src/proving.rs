@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::names::setting;
-use umoja_schema::{IngestSource, Item, Key, Replicated};
+use umoja_schema::{IngestSource, Item, Key, Replicated, Target, Webhook};
 use umoja_store::Home;
 use umoja_store::ports::StoreError;
 
@@ -116,6 +116,16 @@ pub async fn prove_documents(home: &Home) -> Result<(), StoreError> {
     }
     for (name, value) in registry.settings(IngestSource::SETTINGS).await? {
         registry.replace_setting(&name, Some(&value), &value).await?;
+    }
+    for (name, value) in registry.settings(Target::SETTINGS).await? {
+        registry.replace_setting(&name, Some(&value), &value).await?;
+    }
+    for (name, value) in registry.settings(Webhook::SETTINGS).await? {
+        registry.replace_setting(&name, Some(&value), &value).await?;
+        // How far a webhook is stands under the same name. A position that has become older meanwhile repeats events.
+        if let Some(state) = home.checkpoints.checkpoint(&name).await? {
+            home.checkpoints.put_checkpoint(&name, &state).await?;
+        }
     }
     prove_inbox(home).await
 }

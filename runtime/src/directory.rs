@@ -16,7 +16,7 @@ use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
-use umoja_provisioner::Provisioner;
+use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Hasher, Outbound};
@@ -65,7 +65,7 @@ pub struct DirectorySettings {
     pub passwords: Arc<Passwords>,
     /// The old systems of companies.
     pub old_systems: Arc<OldSystems>,
-    /// The adapter of calls to targets.
+    /// What calls webhooks and targets.
     pub outbound: Arc<dyn Outbound>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
@@ -190,6 +190,8 @@ impl DirectoryServer {
         let hasher = Arc::clone(&self.settings.hasher);
         let hashing = Hashing::Threads(Arc::new(self.settings.passwords.with_keys(secrets.password_keys())));
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
+        let webhooks =
+            Webhooks::new(home.clone(), Arc::clone(&secrets), Arc::clone(&self.settings.outbound), url.clone());
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
         let app = Arc::new(app.with_old_systems(Arc::clone(&self.settings.old_systems)));
         let sources = Arc::new(Acceptor::new(home.clone()));
@@ -214,7 +216,7 @@ impl DirectoryServer {
                 let provisioner = Arc::new(Provisioner::new(people.clone(), Arc::clone(&self.settings.outbound)));
                 let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
                 let pump = pump.with_provisioner(provisioner);
-                if state.makes_events() { pump } else { pump.without_feed() }
+                if state.makes_events() { pump.with_webhooks(webhooks) } else { pump.without_feed() }
             }),
             home,
         })

@@ -41,6 +41,21 @@ pub fn set_oldest_event(region: &Region, ms: u64) {
     gauge!(metric::OLDEST_WAITING_EVENT, REGION => region.to_string()).set(ms as f64);
 }
 
+/// Records calls of webhooks that were accepted and refused, and events that have failed.
+#[cfg(feature = "directory")]
+pub fn webhook(accepted: usize, refused: usize, failed: usize) {
+    counter!(metric::WEBHOOK_DELIVERIES).increment(accepted as u64);
+    counter!(metric::WEBHOOK_FAILURES).increment(refused as u64);
+    counter!(metric::FAILED_WEBHOOK_EVENTS).increment(failed as u64);
+}
+
+/// Records for how long the oldest event has been waiting that a webhook has not accepted.
+#[cfg(feature = "directory")]
+#[allow(clippy::cast_precision_loss, reason = "no event waits for 2^53 ms")]
+pub fn set_oldest_webhook_event(region: &Region, ms: u64) {
+    gauge!(metric::OLDEST_WEBHOOK_EVENT, REGION => region.to_string()).set(ms as f64);
+}
+
 /// Records a call to a KMS that failed.
 pub fn key_error() {
     counter!(metric::KMS_ERRORS).increment(1);

@@ -147,6 +147,13 @@ slug!(
     TargetId,
     "a target id"
 );
+
+slug!(
+    /// A webhook, such as `soko-crm`.
+    WebhookId,
+    "a webhook id"
+);
+
 slug!(
     /// A company that calls the API, such as `jumia-ke`. Also the `iss` of its requests.
     CompanyId,

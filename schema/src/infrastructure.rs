@@ -33,6 +33,7 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
         (table::INBOX, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::ATTEMPTS, json!({ "keys": id(attribute::ID), "stream": false, "ttl": attribute::EXPIRES_AT })),
         (table::CHECKPOINTS, json!({ "keys": id(attribute::ID), "stream": false })),
+        (table::DUE, json!({ "keys": { "hash_key": attribute::ID, "range_key": attribute::KEY }, "stream": false })),
     ];
     replicated.iter().map(streamed).chain(own.map(|(name, table)| (name.to_owned(), table))).collect()
 }

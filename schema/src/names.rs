@@ -54,6 +54,8 @@ pub mod table {
         TARGET_ACCOUNTS = "target_accounts";
         /// Checkpoints of anti-entropy passes and of jobs.
         CHECKPOINTS = "checkpoints";
+        /// What waits to be sent to foreign systems, by target and user. Each region has its own.
+        DUE = "due";
     }
 }
 
@@ -129,7 +131,7 @@ pub mod attribute {
     pub const FIELDS: &str = "fields";
     /// The content of a checkpoint; in a link, whether the company serves the user.
     pub const STATE: &str = "state";
-    /// A JSON document (companies, settings, idempotency, inbox).
+    /// A JSON document (companies, settings, idempotency, inbox, due).
     pub const DOCUMENT: &str = "document";
     /// The number of counted attempts.
     pub const COUNT: &str = "count";
@@ -137,6 +139,8 @@ pub mod attribute {
     pub const LOCKED_UNTIL: &str = "locked_until";
     /// Sort key of `target_accounts`: the target.
     pub const TARGET: &str = "target";
+    /// In `due`: when a row is due, Unix milliseconds.
+    pub const DUE_AT: &str = "due_at";
     /// When DynamoDB may delete the item, Unix seconds.
     pub const EXPIRES_AT: &str = "expires_at";
 }
@@ -188,6 +192,8 @@ pub mod setting {
         SOURCE = "source";
         /// A target, one document for each, `target/<id>`; `umoja target` writes it, the same in every region.
         TARGET = "target";
+        /// A webhook, one document for each, `webhook/<id>`; `umoja webhook` writes it, the same in every region.
+        WEBHOOK = "webhook";
         /// The infrastructure of this region; Terraform writes it, and it differs in each region.
         INFRASTRUCTURE = "infrastructure";
     }
@@ -364,6 +370,14 @@ pub mod metric {
         PARKED_EVENTS = "ParkedEvents", Counter, "Count", [Background];
         /// Age of the oldest event of a source that a region accepted and has not applied; 0 if none waits.
         OLDEST_WAITING_EVENT = "OldestWaitingEvent", Gauge, "Milliseconds", [Background];
+        /// Events that webhooks have accepted.
+        WEBHOOK_DELIVERIES = "WebhookDeliveries", Counter, "Count", [Directory];
+        /// Calls of webhooks that failed and are repeated.
+        WEBHOOK_FAILURES = "WebhookFailures", Counter, "Count", [Directory];
+        /// Events that webhooks did not accept within three days, and that wait for an operator.
+        FAILED_WEBHOOK_EVENTS = "FailedWebhookEvents", Counter, "Count", [Directory];
+        /// Time since the oldest event was to be posted that a webhook of a region has not accepted; 0 if none waits.
+        OLDEST_WEBHOOK_EVENT = "OldestWebhookEvent", Gauge, "Milliseconds", [Directory];
         /// Events that sources posted in the query string of a GET, which ends with their old system.
         LEGACY_EVENTS = "LegacyEvents", Counter, "Count", [Background];
         /// Calls to a KMS that failed, of any region.

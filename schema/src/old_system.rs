@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::foreign_url::is_foreign_url;
+
 /// The old system of a company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -30,9 +32,6 @@ pub enum OldSystem {
      `cognito:POOL_ID/CLIENT_ID`"
 )]
 pub struct NoOldSystem;
-
-/// The most characters of a URL.
-const MAX_URL: usize = 512;
 
 impl OldSystem {
     /// The name of the kind, for people and metrics.
@@ -69,20 +68,7 @@ impl FromStr for OldSystem {
             }
             return Ok(Self::Cognito { pool: pool.to_owned(), client: client.to_owned() });
         }
-        let (rest, is_plain) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-            (Some(rest), _) => (rest, false),
-            (None, Some(rest)) => (rest, true),
-            (None, None) => return Err(NoOldSystem),
-        };
-        let is_clean = text.len() <= MAX_URL && text.chars().all(|c| c.is_ascii_graphic() && !"@?#\\\"<>".contains(c));
-        let authority = rest.split('/').next().unwrap_or_default();
-        let host = match authority.strip_prefix('[') {
-            Some(address) => address.split_once(']').map_or("", |(address, _)| address),
-            None => authority.split(':').next().unwrap_or_default(),
-        };
-        let is_loopback =
-            host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-        if !is_clean || host.is_empty() || is_plain && !is_loopback {
+        if !is_foreign_url(text) {
             return Err(NoOldSystem);
         }
         Ok(Self::Http { url: text.to_owned() })

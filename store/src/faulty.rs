@@ -3,6 +3,7 @@
 //! Used in simulations and in `umoja demo`, which shows an outage without causing one.
 
 mod attempts;
+mod due;
 mod tables;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -10,7 +10,7 @@ use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
 
 use crate::keyring::KeyRing;
 use crate::ports::{
-    Attempts, Checkpoints, Clock, Entropy, Inbox, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests,
+    Attempts, Checkpoints, Clock, Due, Entropy, Inbox, ItemPage, Items, Keys, Logs, Page, Queue, Registry, Requests,
     RowPage, StoreError, Users,
 };
 use crate::proof::Proofs;
@@ -119,6 +119,8 @@ pub struct Home {
     pub attempts: Arc<dyn Attempts>,
     /// The positions of the anti-entropy passes.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// What waits to be sent to foreign systems.
+    pub due: Arc<dyn Due>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -149,6 +149,7 @@ fn home(
         requests: proofs.requests(Arc::clone(&tables.tables) as _),
         attempts: Arc::clone(&tables.tables) as _,
         checkpoints: proofs.checkpoints(Arc::clone(&tables.tables) as _),
+        due: Arc::clone(&tables.tables) as _,
         proofs,
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,

@@ -71,7 +71,8 @@ impl DynamoRegion {
             registry: Arc::clone(&tables) as _,
             requests: Arc::clone(&tables) as _,
             attempts: Arc::clone(&tables) as _,
-            checkpoints: tables,
+            checkpoints: Arc::clone(&tables) as _,
+            due: tables,
             guard: Box::new(()),
         };
         Streamed { tables, changes: self.stream }

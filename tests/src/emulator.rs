@@ -44,7 +44,8 @@ pub async fn new_tables() -> Tables {
         registry: Arc::clone(&tables) as _,
         requests: Arc::clone(&tables) as _,
         attempts: Arc::clone(&tables) as _,
-        checkpoints: tables,
+        checkpoints: Arc::clone(&tables) as _,
+        due: tables,
         guard: Box::new(()),
     }
 }

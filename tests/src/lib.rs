@@ -12,6 +12,7 @@ pub mod dynamodb;
 #[cfg(feature = "aws")]
 pub mod emulator;
 pub mod exhaustive;
+pub mod hook;
 pub mod operations;
 pub mod pool;
 pub mod provider;

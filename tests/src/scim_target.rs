@@ -158,7 +158,9 @@ impl Inside {
     }
 
     fn check(&self, user: &Value, own: Option<&str>) -> Option<(u16, Value)> {
-        let is_core = |schemas: &Vec<Value>| schemas.iter().any(|schema| schema.as_str().is_some_and(|s| s.ends_with(":core:2.0:User")));
+        let is_core = |schemas: &Vec<Value>| {
+            schemas.iter().any(|schema| schema.as_str().is_some_and(|s| s.ends_with(":core:2.0:User")))
+        };
         let Some(name) = user["userName"].as_str().filter(|name| !name.is_empty()) else {
             return Some(error(400, "userName is required"));
         };

@@ -1,11 +1,9 @@
 //! `events/list`: what changed about the company's users, in order and without a gap.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use umoja_accounts as accounts;
 use umoja_accounts::events::{Waiting, open, seal};
-use umoja_schema::api::{self, Event, EventData, Events, MAX_EVENTS, MAX_WAIT_SECS};
-use umoja_schema::{CompanyId, EventRow, Millis, Scope};
+use umoja_schema::api::{self, Event, Events, MAX_EVENTS, MAX_WAIT_SECS};
+use umoja_schema::{CompanyId, Millis, Scope};
 use umoja_store::events::Position;
 
 use crate::app::App;
@@ -65,36 +63,8 @@ impl Operation for ListEvents {
     }
 
     fn answer(asked: Asked, page: Done<Self>) -> Result<Answer, Problem> {
-        let events = page.events.iter().map(|row| events(&asked.company, row)).collect::<Option<Vec<_>>>();
+        let events = page.events.iter().map(|row| Event::of(&asked.company, row)).collect::<Option<Vec<_>>>();
         let events = events.ok_or_else(|| Problem::from(&INTERNAL))?.into_iter().flatten().collect();
         Answer::new(200, &Events { events, cursor: (asked.cursor)(&page.position), more: page.more })
     }
-}
-
-/// The events of one change. `None` if the time is none.
-fn events(company: &CompanyId, row: &EventRow) -> Option<Vec<Event>> {
-    let at = i128::from(row.version.hlc.millis().0) * 1_000_000;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(at).ok()?.format(&Rfc3339).ok()?;
-    let event = |(number, notice): (usize, &umoja_schema::Notice)| {
-        let sequence = format!("{}{number:02x}", row.place);
-        Event {
-            specversion: "1.0",
-            id: sequence.clone(),
-            source: format!("urn:umoja:{}:{company}", row.origin),
-            kind: format!("umoja.user.{}", notice.kind()),
-            subject: row.user,
-            time: time.clone(),
-            sequence,
-            datacontenttype: "application/json",
-            data: EventData {
-                user: row.changed,
-                part: row.part,
-                version: row.version.to_string(),
-                min_version: row.min_version.clone(),
-                changed: notice.names(),
-                other: notice.other(),
-            },
-        }
-    };
-    Some(row.notices.iter().enumerate().map(event).collect())
 }

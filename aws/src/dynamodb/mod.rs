@@ -4,6 +4,7 @@
 mod attempts;
 mod checkpoints;
 mod commit;
+mod due;
 mod etag;
 mod inbox;
 mod items;
@@ -46,8 +47,8 @@ impl Placeholders {
     }
 }
 
-/// `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on the tables
-/// `<prefix>-users` and so on.
+/// `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts`, `Checkpoints` and `Due` on the
+/// tables `<prefix>-users` and so on.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,

@@ -34,6 +34,7 @@ mod status;
 mod target;
 mod targets;
 mod user;
+mod webhook;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ enum Command {
     Company(company::Command),
     Source(source::Command),
     Target(targets::Command),
+    Webhook(webhook::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -142,6 +144,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Company(company) => company.run(output).await,
         Command::Source(source) => source.run(output).await,
         Command::Target(target) => target.run(output).await,
+        Command::Webhook(webhook) => webhook.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

@@ -1,5 +1,6 @@
 //! The examples of docs/requests and the commands that the demo prints, against a live demo.
 
+use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -103,6 +104,37 @@ fn the_python_example_signs_requests_and_verifies_answers() {
         return;
     }
     try_out(python, "sign.py", &Demo::start());
+}
+
+/// The receiver needs no package.
+#[test]
+fn the_receiver_of_webhooks_verifies_what_is_posted() {
+    let world = crate::support::World::new();
+    world.company("soko");
+    let (dir, secret, other) = (world.deployment(), world.file("soko-crm.json"), world.file("other.json"));
+    std::fs::write(&other, r#"{"secret": "whsec_b3RoZXI="}"#).unwrap();
+    let url = "https://crm.soko.example/";
+    let add = ["webhook", "add", "soko-crm", "--company", "soko", "--url", url, "--dir", &dir, "--out", path(&secret)];
+    crate::support::done(&add);
+    let python = std::env::var("UMOJA_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    for (file, code) in [(&secret, 0), (&other, 1)] {
+        let mut receiver = Command::new(&python)
+            .args([path(&example("webhook.py")), "0", path(file)])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{python} is needed: {error}"));
+        let mut said = std::io::BufReader::new(receiver.stdout.take().unwrap()).lines();
+        let url = said.next().unwrap().unwrap();
+        crate::support::done(&["webhook", "set", "soko-crm", "--url", &url, "--dir", &dir]);
+        let test =
+            umoja().args(["webhook", "test", "soko-crm", "--outbound-loopback", "--dir", &dir]).output().unwrap();
+        assert_eq!(test.status.code(), Some(code), "{}", text(&test.stdout));
+        if code == 0 {
+            assert_eq!(said.next().unwrap().unwrap(), "umoja.webhook.test");
+        }
+        receiver.kill().unwrap();
+        receiver.wait().unwrap();
+    }
 }
 
 #[test]

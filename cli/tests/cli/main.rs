@@ -38,4 +38,5 @@ mod support;
 mod tampered;
 mod tls;
 mod usage;
+mod webhook;
 mod while_served;

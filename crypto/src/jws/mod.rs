@@ -42,6 +42,7 @@
 
 mod algorithm;
 mod error;
+mod event;
 mod key;
 mod request;
 mod response;
@@ -58,6 +59,7 @@ use zeroize::Zeroizing;
 
 pub use self::algorithm::Algorithm;
 pub use self::error::JwsError;
+pub use self::event::{EventClaims, TYP_EVENT, body_hash, sign_event};
 pub use self::key::{KeyError, SigningKey, VerifyingKey};
 pub use self::request::{Expected, RequestClaims, SignedRequest, Timely, Unverified, parse_request, sign_request};
 pub use self::response::{ResponseClaims, ResponseExpected, sign_response, verify_response};

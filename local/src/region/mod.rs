@@ -4,6 +4,7 @@ mod attempts;
 mod changes;
 mod checkpoints;
 mod commit;
+mod due;
 mod inbox;
 mod items;
 mod json;
@@ -314,6 +315,7 @@ impl RegionStore {
             requests: self.proofs().requests(Arc::new(self.clone())),
             attempts: Arc::new(self.clone()),
             checkpoints: self.proofs().checkpoints(Arc::new(self.clone())),
+            due: Arc::new(self.clone()),
             clock,
             entropy,
         }

@@ -54,6 +54,10 @@ const MAIN: &str = "
     CREATE TABLE IF NOT EXISTS inbox (
         key BLOB NOT NULL PRIMARY KEY, document TEXT NOT NULL, expires_at INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS inbox_expiry ON inbox (expires_at);
+    CREATE TABLE IF NOT EXISTS due (
+        target TEXT NOT NULL, id BLOB NOT NULL, due_at INTEGER NOT NULL, document TEXT NOT NULL,
+        PRIMARY KEY (target, id)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS due_times ON due (target, due_at, id);
     CREATE TABLE IF NOT EXISTS checkpoints (name TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS changes (
         sequence INTEGER PRIMARY KEY, table_name TEXT NOT NULL, image BLOB NOT NULL);

@@ -60,7 +60,8 @@ fn tables_of(store: &RegionStore, guard: Box<dyn Any + Send + Sync>) -> Tables {
         registry: documents,
         requests: Arc::clone(&store) as _,
         attempts: Arc::clone(&store) as _,
-        checkpoints: store,
+        checkpoints: Arc::clone(&store) as _,
+        due: store,
         guard,
     }
 }
@@ -112,6 +113,7 @@ mod on_disk {
     umoja_store::inbox_contract!(tables);
     umoja_store::attempts_contract!(tables);
     umoja_store::checkpoints_contract!(tables);
+    umoja_store::due_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);
@@ -147,6 +149,7 @@ mod in_memory {
     umoja_store::inbox_contract!(tables);
     umoja_store::attempts_contract!(tables);
     umoja_store::checkpoints_contract!(tables);
+    umoja_store::due_contract!(tables);
     umoja_store::streams_contract!(streamed);
     umoja_store::keys_contract!(key_pair);
     umoja_store::queue_contract!(queued);
@@ -174,6 +177,7 @@ mod proved {
             requests: home.requests,
             attempts: home.attempts,
             checkpoints: home.checkpoints,
+            due: home.due,
             guard: Box::new(()),
         }
     }

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 use umoja_schema::Millis;
 
 /// The removals that are always allowed within an hour.
-pub const LEAST: u64 = 20;
+pub(crate) const LEAST: u64 = 20;
 /// The part of all accounts that may be removed within an hour: one in this number (5 %).
-pub const ONE_IN: u64 = 20;
+pub(crate) const ONE_IN: u64 = 20;
 
 const HOUR_MS: u64 = 3_600_000;
 
 /// The removals at one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Brake {
+pub(crate) struct Brake {
     /// When each removal of the last hour was.
     removed: Vec<Millis>,
     /// When it began to hold. It holds until an operator says that removals may continue.
@@ -23,7 +23,7 @@ pub struct Brake {
 impl Brake {
     /// Counts a removal, and returns whether it may be done. `accounts` is the number of accounts at the target, and
     /// until `allowed_until` an operator lets every removal through.
-    pub fn may_remove(&mut self, accounts: u64, allowed_until: Option<Millis>, now: Millis) -> bool {
+    pub(crate) fn may_remove(&mut self, accounts: u64, allowed_until: Option<Millis>, now: Millis) -> bool {
         self.removed.retain(|at| at.is_within(HOUR_MS, now));
         if allowed_until.is_some_and(|until| now < until) {
             self.held_since = None;
@@ -43,7 +43,7 @@ impl Brake {
     }
 
     /// Since when removals are held.
-    pub const fn held_since(&self) -> Option<Millis> {
+    pub(crate) const fn held_since(&self) -> Option<Millis> {
         self.held_since
     }
 }

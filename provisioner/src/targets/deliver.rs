@@ -226,7 +226,8 @@ impl Deliverer<'_> {
             _ => failure,
         };
         // A target that says no has made nothing. Any other answer leaves open whether it has.
-        let said_no = !matches!(failure.code, Code::Unavailable | Code::TargetError | Code::UnreadableAnswer | Code::Failed);
+        let said_no =
+            !matches!(failure.code, Code::Unavailable | Code::TargetError | Code::UnreadableAnswer | Code::Failed);
         let is_final = matches!(failure.code, Code::Rejected | Code::Conflict);
         let account = if next == Action::Create && said_no { RemoteAccount::None } else { row.account };
         let failed = TargetAccount {

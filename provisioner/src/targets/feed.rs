@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Attribute, CompanyId, Noticed, Notice, PartRecord, Region, TargetId, UserId};
+use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, TargetId, UserId};
 use umoja_store::Change;
 use umoja_store::person::{PersonError, PersonParts, read};
 use umoja_store::ports::StoreError;

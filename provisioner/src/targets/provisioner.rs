@@ -196,8 +196,7 @@ impl Provisioner {
 
     /// Brings the account of a user up to date now. Only for who has the lease.
     async fn deliver(&self, known: &KnownTarget, user: UserId, again: bool, pass: Pass) -> Result<Delivered, Error> {
-        let deliverer =
-            Deliverer { people: &self.people, outbound: &*self.outbound, removals: &self.removals, known };
+        let deliverer = Deliverer { people: &self.people, outbound: &*self.outbound, removals: &self.removals, known };
         let result = Box::pin(deliverer.deliver(user, again)).await;
         let (target, now) = (&known.target.id, self.people.home.clock.now());
         match &result {
@@ -224,12 +223,7 @@ impl Provisioner {
     ///
     /// # Errors
     /// If the store fails, or the user cannot be opened.
-    pub async fn provision(
-        &self,
-        known: &KnownTarget,
-        user: UserId,
-        again: bool,
-    ) -> Result<Option<Delivered>, Error> {
+    pub async fn provision(&self, known: &KnownTarget, user: UserId, again: bool) -> Result<Option<Delivered>, Error> {
         let (target, home) = (&known.target.id, &self.people.home);
         self.ring(target, user, again).await?;
         let row = home.due.due_row(&waiting::name(target), user).await?;

@@ -85,8 +85,7 @@ pub(crate) async fn update(
     body.insert("id".to_owned(), account.id.clone().into());
     let body = Value::Object(body);
     let path = path(account);
-    let mut answer =
-        client.call(Method::Put, &path, account.etag.as_deref(), Some((MEDIA_TYPE, &body))).await?;
+    let mut answer = client.call(Method::Put, &path, account.etag.as_deref(), Some((MEDIA_TYPE, &body))).await?;
     if answer.status == 412 {
         let Some((_, now)) = read(client, account).await? else { return Ok(Changed::Gone) };
         answer = client.call(Method::Put, &path, now.etag.as_deref(), Some((MEDIA_TYPE, &body))).await?;

@@ -6,6 +6,7 @@
 
 mod provision;
 mod region;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ const RING_AGAIN: Duration = Duration::from_mins(1);
 
 /// How often expired events are searched and deleted.
 const DROP_EVENTS: Duration = Duration::from_hours(1);
+
+/// How often it is recorded what waits for webhooks.
+const MEASURE_WEBHOOKS: Duration = Duration::from_mins(1);
 
 /// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +110,13 @@ impl Pump {
                     let (region, stopped) = (Arc::clone(&region), stop.subscribe());
                     tasks.spawn(async move { region.provision_until(is_ring, settings.poll, stopped).await });
                 }
+            }
+            if let Some(posting) = region.webhooks() {
+                let (measured, name) = (Arc::clone(posting), region.region().clone());
+                tasks.spawn(webhooks::post(Arc::clone(posting), name.clone(), settings.poll, stop.subscribe()));
+                tasks.spawn(every(MEASURE_WEBHOOKS, stop.subscribe(), async move || {
+                    webhooks::measure(&measured, &name).await;
+                }));
             }
             let measured = Arc::clone(&region);
             tasks.spawn(every(MEASURE, stop.subscribe(), async move || measured.measure().await));

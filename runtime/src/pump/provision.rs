@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use umoja_local::RegionStore;
-use umoja_provisioner::{KnownTarget, Provisioner, Run};
+use umoja_provisioner::Provisioner;
+use umoja_provisioner::targets::{KnownTarget, Run};
 use umoja_schema::TargetId;
 use umoja_store::ports::StoreError;
 
@@ -105,7 +106,10 @@ impl Provisioning {
         while !*stop.borrow() {
             match self.provisioner.targets().await {
                 Ok(targets) => {
-                    for known in targets.into_iter().filter(|known| !running.contains_key(&known.target.id)) {
+                    for known in targets {
+                        if running.contains_key(&known.target.id) {
+                            continue;
+                        }
                         let (id, provisioner) = (known.target.id.clone(), Arc::clone(&self.provisioner));
                         let handle = tasks.spawn(async move { run(&provisioner, &known).await });
                         running.insert(id, handle.id());

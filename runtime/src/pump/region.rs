@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
+use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
     drop_expired_events, merge_users, repair_keys,
 };
-use umoja_provisioner::Provisioner;
 use umoja_replicator::{BatchOutcome, Feed, FeedOutcome, Replicator};
 use umoja_schema::{Millis, Region};
 use umoja_store::ports::StoreError;
@@ -46,6 +46,7 @@ pub struct RegionPump {
     feeds: bool,
     ingest: Option<Worker>,
     provisioning: Option<Provisioning>,
+    webhooks: Option<Arc<Webhooks>>,
 }
 
 /// The result of one step of [`RegionPump::replicate`].
@@ -81,7 +82,8 @@ impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
-        Self { store, replicator, feed, feeds: true, home, sealer, ingest: None, provisioning: None }
+        let (ingest, webhooks, provisioning) = (None, None, None);
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning }
     }
 
     /// The same work without making events, as long as the region may lack events that it has made: while it is
@@ -132,6 +134,17 @@ impl RegionPump {
             Some(provisioning) => provisioning.deliver_until(poll, stop).await,
             None => {}
         }
+    }
+
+    /// The same work, and that of posting events to webhooks.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks: Some(Arc::new(webhooks)), ..self }
+    }
+
+    /// What posts events to webhooks.
+    pub(super) const fn webhooks(&self) -> Option<&Arc<Webhooks>> {
+        self.webhooks.as_ref()
     }
 
     /// The ports of its services.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::constraints::{E164, EMAIL, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION};
 use crate::audit::field;
-use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, TargetId, Source, UserId};
+use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, TargetId, UserId};
 
 never_printed!(User, ResetStarted, Exported, ExportedLinkedAccount);
 

@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::constraints::VERSION;
-use crate::{Part, UserId};
+use crate::{CompanyId, EventRow, Notice, Part, UserId};
 
 /// The most changes in one answer.
 pub const MAX_EVENTS: u16 = 500;
@@ -70,6 +73,36 @@ pub struct Event {
     pub datacontenttype: &'static str,
     /// The change.
     pub data: EventData,
+}
+
+impl Event {
+    /// The events of one change. `None` if its time is none.
+    pub fn of(company: &CompanyId, row: &EventRow) -> Option<Vec<Self>> {
+        let at = i128::from(row.version.hlc.millis().0) * 1_000_000;
+        let time = OffsetDateTime::from_unix_timestamp_nanos(at).ok()?.format(&Rfc3339).ok()?;
+        let event = |(number, notice): (usize, &Notice)| {
+            let sequence = format!("{}{number:02x}", row.place);
+            Self {
+                specversion: "1.0",
+                id: sequence.clone(),
+                source: format!("urn:umoja:{}:{company}", row.origin),
+                kind: format!("umoja.user.{}", notice.kind()),
+                subject: row.user,
+                time: time.clone(),
+                sequence,
+                datacontenttype: "application/json",
+                data: EventData {
+                    user: row.changed,
+                    part: row.part,
+                    version: row.version.to_string(),
+                    min_version: row.min_version.clone(),
+                    changed: notice.names(),
+                    other: notice.other(),
+                },
+            }
+        };
+        Some(row.notices.iter().enumerate().map(event).collect())
+    }
 }
 
 /// What changed.

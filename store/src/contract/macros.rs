@@ -267,6 +267,25 @@ macro_rules! checkpoints_contract {
     };
 }
 
+/// The tests of an adapter's table of what is due. Takes a function that returns new [`Tables`](crate::contract::Tables),
+/// after any attributes for the tests.
+#[macro_export]
+macro_rules! due_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, due:
+            a_row_that_was_never_stored_is_absent,
+            a_stored_row_is_read_as_it_was_with_its_time,
+            a_row_of_200_kilobytes_is_stored_completely,
+            a_waiting_row_is_replaced_or_removed_only_as_it_was_read,
+            one_of_many_concurrent_takers_of_a_row_gets_it,
+            rows_are_returned_in_the_order_of_their_times,
+            pages_return_every_row_once_with_any_page_size,
+            a_moved_row_is_due_at_its_new_time_only,
+            rows_of_two_targets_are_separate,
+        }
+    };
+}
+
 /// The tests of an adapter's streams. Takes a function that returns new [`Streamed`](crate::contract::Streamed), after
 /// any attributes for the tests.
 #[macro_export]
@@ -340,6 +359,21 @@ macro_rules! legacy_login_contract {
     };
 }
 
+/// The tests of an adapter that calls foreign systems. Takes a function that returns a new
+/// [`Outside`](crate::contract::outbound::Outside), after any attributes for the tests.
+#[macro_export]
+macro_rules! outbound_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, outbound:
+            a_call_arrives_as_it_was_made,
+            every_status_is_an_answer,
+            an_answer_has_its_headers_and_its_body,
+            a_dead_system_is_an_error,
+            each_call_is_made_once,
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -361,6 +395,8 @@ mod tests {
             ("inbox", include_str!("inbox.rs")),
             ("attempts", include_str!("attempts.rs")),
             ("checkpoints", include_str!("checkpoints.rs")),
+            ("due", include_str!("due.rs")),
+            ("outbound", include_str!("outbound.rs")),
             ("streams", include_str!("streams.rs")),
             ("keys", include_str!("keys.rs")),
             ("queue", include_str!("queue.rs")),

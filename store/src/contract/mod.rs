@@ -27,18 +27,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Change;
-use crate::ports::{Attempts, Checkpoints, Inbox, Items, Keys, Logs, Queue, Registry, Requests, Users};
+use crate::ports::{Attempts, Checkpoints, Due, Inbox, Items, Keys, Logs, Queue, Registry, Requests, Users};
 
 pub mod attempts;
 pub mod checkpoints;
 pub mod conditions;
 pub mod derived;
+pub mod due;
 pub mod inbox;
 pub mod items;
 pub mod keys;
 pub mod legacy_login;
 pub mod linked_accounts;
 pub mod logs;
+pub mod outbound;
 pub mod ownerships;
 pub mod queue;
 pub mod races;
@@ -70,6 +72,8 @@ pub struct Tables {
     pub attempts: Arc<dyn Attempts>,
     /// The positions of anti-entropy passes.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// What waits to be sent to foreign systems.
+    pub due: Arc<dyn Due>,
     /// A value that must live as long as the test, such as a temporary directory or a process; `Box::new(())` if there
     /// is none.
     pub guard: Box<dyn Any + Send + Sync>,

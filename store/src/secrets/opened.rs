@@ -9,8 +9,8 @@ use futures_util::future::{try_join_all, try_join4};
 use umoja_crypto::hpke::PrivateKey;
 use umoja_crypto::jws::SigningKey;
 use umoja_crypto::legacy::HashKey;
-use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WrappingKey};
-use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, TargetId, UserId};
+use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WebhookSecret, WrappingKey};
+use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, TargetId, UserId, WebhookId};
 use zeroize::Zeroizing;
 
 use super::{INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
@@ -26,6 +26,7 @@ pub struct Secrets {
     requests: MacKey,
     resets: MacKey,
     event_cursors: MacKey,
+    webhooks: MacKey,
     audit: AuditKey,
     rows: WrappingKey,
     inbox: MacKey,
@@ -77,6 +78,7 @@ impl Secrets {
             requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
             resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
             event_cursors: MacKey::derive(derivation.expose(), "umoja/1/event-cursors"),
+            webhooks: MacKey::derive(derivation.expose(), "umoja/1/webhooks"),
             audit: AuditKey::derive(derivation.expose()),
             rows: wrapping_key(&derivation, "umoja/1/rows"),
             inbox: MacKey::derive(derivation.expose(), "umoja/1/inbox"),
@@ -188,6 +190,12 @@ impl Secrets {
     /// The tag of the content of a user's account at a target: equal content has an equal tag, and no row shows the content.
     pub fn sent_tag(&self, (user, target): (UserId, &TargetId), content: &[u8]) -> [u8; 32] {
         self.sent.tag(&[user.as_bytes(), target.as_str().as_bytes(), content])
+    }
+
+    /// A secret of a webhook, made of the salt that its document has. It is the same in every region, is stored nowhere, and no
+    /// rotation of other secrets changes it.
+    pub fn webhook_secret(&self, webhook: &WebhookId, salt: &str) -> WebhookSecret {
+        WebhookSecret::new(self.webhooks.tag(&[webhook.as_str().as_bytes(), salt.as_bytes()]))
     }
 
     /// The key that makes and checks rows of the audit trail.

@@ -12,7 +12,7 @@ use umoja_runtime::RegionPump;
 use umoja_schema::{Region, names};
 use umoja_store::faulty::{Faults, Faulty, faulty_region};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Attempts, Checkpoints, Clock, Entropy, Queue, Requests};
+use umoja_store::ports::{Attempts, Checkpoints, Clock, Due, Entropy, Queue, Requests};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 use umoja_store::{Home, Peer, RegionPorts};
@@ -68,6 +68,8 @@ pub struct RegionFaults {
     pub quarantined: Arc<Faults>,
     /// The checkpoints of its anti-entropy passes.
     pub checkpoints: Arc<Faults>,
+    /// Its table of what waits to be sent.
+    pub due: Arc<Faults>,
     /// Its table of requests.
     pub requests: Arc<Faults>,
     /// Its table of failed logins.
@@ -89,6 +91,7 @@ impl RegionFaults {
             repairs: Arc::default(),
             quarantined: Arc::default(),
             checkpoints: Arc::default(),
+            due: Arc::default(),
             requests: Arc::default(),
             attempts: Arc::default(),
             ingest: Arc::default(),
@@ -105,6 +108,7 @@ impl RegionFaults {
             &self.repairs,
             &self.quarantined,
             &self.checkpoints,
+            &self.due,
             &self.requests,
             &self.attempts,
             &self.ingest,
@@ -232,6 +236,10 @@ pub(super) async fn build(
                 checkpoints: {
                     let checkpoints: Arc<dyn Checkpoints> = Arc::clone(&tables.checkpoints);
                     Arc::new(Faulty::new(checkpoints, Arc::clone(&faults.checkpoints)))
+                },
+                due: {
+                    let due: Arc<dyn Due> = Arc::clone(&tables.due);
+                    Arc::new(Faulty::new(due, Arc::clone(&faults.due)))
                 },
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
                 entropy: Arc::clone(&entropy),

@@ -6,7 +6,7 @@ use umoja_local::RegionStore;
 use umoja_schema::names::queue;
 use umoja_store::contract::sample;
 use umoja_store::faulty::{Faults, Faulty};
-use umoja_store::ports::{Attempts, Checkpoints, Inbox, Items, Keys, Logs, Registry, Requests, Users};
+use umoja_store::ports::{Attempts, Checkpoints, Due, Inbox, Items, Keys, Logs, Registry, Requests, Users};
 use umoja_store::proof::Proofs;
 use umoja_store::{Change, RegionPorts};
 
@@ -47,6 +47,8 @@ pub struct Tables {
     pub attempts: Arc<dyn Attempts>,
     /// The checkpoints of anti-entropy passes.
     pub checkpoints: Arc<dyn Checkpoints>,
+    /// What waits to be sent to foreign systems.
+    pub due: Arc<dyn Due>,
     proof_keys: Arc<dyn Keys>,
     stream: Stream,
 }
@@ -84,7 +86,7 @@ impl Tables {
         stream: Stream,
     ) -> Self
     where
-        T: Users + Logs + Items + Inbox + Requests + Attempts + Checkpoints + 'static,
+        T: Users + Logs + Items + Inbox + Requests + Attempts + Checkpoints + Due + 'static,
     {
         let region = store.region();
         let keys = [(region.clone(), Arc::clone(&proof_keys))];
@@ -100,6 +102,7 @@ impl Tables {
             raw_requests: Arc::clone(raw) as _,
             attempts: Arc::clone(raw) as _,
             checkpoints: proofs.checkpoints(Arc::clone(raw) as _),
+            due: Arc::clone(raw) as _,
             proofs,
             proof_keys,
             stream,

@@ -168,17 +168,17 @@ const ROWS: &[[&str; 3]] = &[
         "what was rejected is not sent again until it changes",
         "every other user is delivered",
     ],
-    ["credentials of a target revoked", "three users put the target out", "few calls; all is delivered with another token"],
+    [
+        "credentials of a target revoked",
+        "three users put the target out",
+        "few calls; all is delivered with another token",
+    ],
     [
         "account changed at a target by hand",
         "what the store says counts",
         "found by names of members; repaired on request; what the target added stays out of it",
     ],
-    [
-        "delivery to a target killed at any await",
-        "a lease ends; whole state is sent",
-        "one account, up to date",
-    ],
+    ["delivery to a target killed at any await", "a lease ends; whole state is sent", "one account, up to date"],
     [
         "delivery to a target races an erasure",
         "a write that lost reads again; a tombstone deletes",
@@ -203,6 +203,31 @@ const ROWS: &[[&str; 3]] = &[
         "target moved to another home",
         "the epoch counts up; what another epoch wrote is sent again",
         "one call for each account; no second account; the old home stops",
+    ],
+    [
+        "webhook out for a day",
+        "what waits is a row for each user; a breaker probes; probes use up no attempts",
+        "nothing lost, nothing failed, few calls, other webhooks unaffected; all is posted soon after it is back",
+    ],
+    [
+        "slow webhook",
+        "each webhook has its own worker; a call ends after ten seconds",
+        "another webhook gets its events",
+    ],
+    [
+        "webhook with too many requests",
+        "no call before the time of `Retry-After`",
+        "no call meanwhile; every event arrives afterwards",
+    ],
+    [
+        "webhook secret rotated between two attempts",
+        "a message is signed when it is posted, by every live secret",
+        "either secret verifies; the id and the body are the same",
+    ],
+    [
+        "home of a webhook out",
+        "events of other regions arrive in the home by replication",
+        "all are posted in order once the home is back",
     ],
 ];
 

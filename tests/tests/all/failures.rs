@@ -21,3 +21,4 @@ mod tables;
 mod trail;
 mod unopened;
 mod versions;
+mod webhooks;

@@ -1,9 +1,9 @@
-//! Companies and sources, which operators' commands write in every region. Something else may have written one of a
+//! Companies, sources, webhooks and targets, which operators' commands write in every region. Something else may have written one of a
 //! region's rows, an older document may have been put back, and an interrupted command may leave the regions different.
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{Company, IngestSource};
+use umoja_schema::{Company, IngestSource, Target, Webhook};
 
 use crate::deployment::{Answered, DeployedRegion, Document, Held, Regions, Row, newest_of};
 
@@ -83,6 +83,8 @@ fn unknown<'a, D: Document>(answered: &Answered<'_, Vec<Row<D>>>, row: &'a Row<D
 pub(super) async fn repair(regions: &Regions) -> Vec<String> {
     let mut repaired = repair_kind::<Company>(regions).await;
     repaired.extend(repair_kind::<IngestSource>(regions).await);
+    repaired.extend(repair_kind::<Webhook>(regions).await);
+    repaired.extend(repair_kind::<Target>(regions).await);
     repaired
 }
 
@@ -114,6 +116,8 @@ async fn repair_kind<D: Document>(regions: &Regions) -> Vec<String> {
 pub(super) async fn attention(regions: &Regions) -> Vec<String> {
     let mut attention = attention_of::<Company>(regions).await;
     attention.extend(attention_of::<IngestSource>(regions).await);
+    attention.extend(attention_of::<Webhook>(regions).await);
+    attention.extend(attention_of::<Target>(regions).await);
     attention
 }
 

@@ -21,6 +21,7 @@ use self::users::Users;
 use super::opens::Sample;
 use super::status::{self, stream};
 use super::target::{Opened, Target};
+use super::webhook;
 use crate::CliError;
 use crate::deployment::{Deployment, Regions, locks};
 use crate::output::{Output, counted, note};
@@ -124,6 +125,7 @@ impl Doctor {
         attention.extend(regions.list.iter().filter_map(|region| status::unserved(region.name(), region.state)));
         attention.extend(settings::differences(&regions).await);
         attention.extend(documents::attention(&regions).await);
+        attention.extend(webhook::attention(&regions).await);
         attention.extend(unopened(&regions).await);
         if let Opened::Local(deployment) = &opened {
             attention.extend(streams(deployment).await?);

@@ -31,6 +31,7 @@ impl Serve {
         let mut settings = ServerSettings {
             limits: self.clients.limits(),
             old_system_loopback: self.old_system_loopback,
+            outbound_loopback: self.outbound_loopback,
             ..ServerSettings::default()
         };
         let minutes = deployment.config().anti_entropy_every_mins;

@@ -73,6 +73,9 @@ pub(super) struct Serve {
     /// Let the old system of a company be on this machine, also without TLS.
     #[arg(long, help_heading = HEADING_DIR, conflicts_with = "prefix")]
     old_system_loopback: bool,
+    /// Let webhooks be on this machine, also without TLS: to try them out.
+    #[arg(long, help_heading = HEADING_DIR, conflicts_with = "prefix")]
+    outbound_loopback: bool,
     #[command(flatten)]
     clients: Clients,
     #[command(flatten)]

@@ -1,7 +1,7 @@
-//! What operators wrote, as one region holds it: companies and sources.
+//! What operators wrote, as one region holds it: companies, sources and webhooks.
 
 use serde::Serialize;
-use umoja_schema::{Company, IngestSource, SourceId};
+use umoja_schema::{Company, IngestSource, SourceId, Webhook};
 use umoja_store::ports::StoreError;
 
 use crate::commands::inbox::Standing;
@@ -17,20 +17,26 @@ pub(super) struct Written {
     pub(super) sources: usize,
     /// Settings that should hold a source and do not.
     unreadable_sources: u64,
+    pub(super) webhooks: usize,
+    /// Settings that should hold a webhook and do not.
+    unreadable_webhooks: u64,
     #[serde(skip)]
-    known: (Vec<Company>, Vec<IngestSource>),
+    known: (Vec<Company>, Vec<IngestSource>, Vec<Webhook>),
 }
 
 impl Written {
     pub(super) async fn read(region: &DeployedRegion) -> Result<Self, StoreError> {
         let (companies, unreadable_companies) = documents::<Company>(region).await?;
         let (sources, unreadable_sources) = documents::<IngestSource>(region).await?;
+        let (webhooks, unreadable_webhooks) = documents::<Webhook>(region).await?;
         Ok(Self {
             companies: companies.len(),
             unreadable_companies,
             sources: sources.iter().filter(|source| !source.is_ended()).count(),
             unreadable_sources,
-            known: (companies, sources),
+            webhooks: webhooks.iter().filter(|webhook| !webhook.is_ended()).count(),
+            unreadable_webhooks,
+            known: (companies, sources, webhooks),
         })
     }
 
@@ -41,13 +47,15 @@ impl Written {
 
     /// The rows that cannot be read.
     pub(super) fn attention(&self) -> impl Iterator<Item = String> {
-        [(self.unreadable_companies, "companies"), (self.unreadable_sources, "sources")]
-            .into_iter()
-            .filter(|(unreadable, _)| *unreadable > 0)
-            .map(|(unreadable, what)| {
-                let rows = counted(unreadable, "row");
-                format!("{rows} of `{what}` cannot be read; see `umoja doctor`")
-            })
+        let unreadable = [
+            (self.unreadable_companies, "companies"),
+            (self.unreadable_sources, "sources"),
+            (self.unreadable_webhooks, "webhooks"),
+        ];
+        unreadable.into_iter().filter(|(unreadable, _)| *unreadable > 0).map(|(unreadable, what)| {
+            let rows = counted(unreadable, "row");
+            format!("{rows} of `{what}` cannot be read; see `umoja doctor`")
+        })
     }
 }
 
@@ -57,6 +65,7 @@ pub(super) fn differences(written: &[&Written]) -> Vec<String> {
     let differ = |same: fn(&Written, &Written) -> bool| written.windows(2).any(|pair| !same(pair[0], pair[1]));
     different.extend(differ(|one, other| one.known.0 == other.known.0).then_some("companies"));
     different.extend(differ(|one, other| one.known.1 == other.known.1).then_some("sources"));
+    different.extend(differ(|one, other| one.known.2 == other.known.2).then_some("webhooks"));
     let line = |what| {
         format!(
             "the regions know different {what}; `umoja doctor` names them, and `umoja doctor --repair` brings the newest \

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Map;
 use umoja_provisioner::targets::default_mapping;
-use umoja_schema::{CompanyId, Deprovisioning, Region, Target as Provisioned, TargetId, TargetKind};
 use umoja_schema::foreign_url::is_foreign_url;
+use umoja_schema::{CompanyId, Deprovisioning, Region, Target as Provisioned, TargetId, TargetKind};
 
 use super::known::{check, check_home, document, secrets, settings, token};
 use crate::CliError;
@@ -141,7 +141,10 @@ impl Add {
         let changed = deployment.change(&self.id, |stored: Option<Provisioned>| match stored {
             // A write whose answer was lost may have stored it already.
             Some(stored) if stored != (Provisioned { revision: stored.revision, ..target.clone() }) => {
-                Err(CliError::Failed(format!("the target {0} exists already; change it with `umoja target set {0}`", self.id)))
+                Err(CliError::Failed(format!(
+                    "the target {0} exists already; change it with `umoja target set {0}`",
+                    self.id
+                )))
             }
             _ => Ok(target.clone()),
         });

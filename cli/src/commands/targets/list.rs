@@ -21,11 +21,13 @@ const PAGE: usize = 500;
 
 /// List the targets, with the numbers of accounts and the reasons of those that are not up to date.
 #[derive(Debug, Args)]
-#[command(long_about = "List the targets, each as the newest document of any region has it, with the number of accounts in \
+#[command(
+    long_about = "List the targets, each as the newest document of any region has it, with the number of accounts in \
 each state as the home of the target knows them, and for each code of a failure the number of users, what the code means \
 and what to do. --failed names the users by their ids.
 
-In AWS it also needs dynamodb:Scan on PREFIX-target_accounts in every region.")]
+In AWS it also needs dynamodb:Scan on PREFIX-target_accounts in every region."
+)]
 #[command(after_help = "Examples:
   umoja target list --dir DIR
   umoja target list --failed --dir DIR
@@ -65,7 +67,8 @@ impl List {
                 return "There are no targets yet; add one with `umoja target add`.".to_owned();
             }
             let rows: Vec<_> = targets.values().map(|target| row(target)).collect();
-            let states: Vec<_> = targets.values().flat_map(|target| self.rows(target, accounts.get(&target.id))).collect();
+            let states: Vec<_> =
+                targets.values().flat_map(|target| self.rows(target, accounts.get(&target.id))).collect();
             table(&rows) + &table(&unreadable.rows()) + &table(&states)
         });
         Ok(())

@@ -51,10 +51,12 @@ pub(super) struct Resume {
 
 /// Move a target to another region, which delivers to it from now on.
 #[derive(Debug, Args)]
-#[command(long_about = "Move a target to another region, which delivers to it from now on. The new home has what the old \
+#[command(
+    long_about = "Move a target to another region, which delivers to it from now on. The new home has what the old \
 one sent by replication, and sends each account once more, because the last deliveries of the old home may not have \
 arrived. Until regions that are being served have taken the change over (5 seconds), both may send: each sends the whole \
-state of a user, so the later one corrects the other.")]
+state of a user, so the later one corrects the other."
+)]
 #[command(after_help = "Examples:
   umoja target move soko-crm --to af-south-1 --dir DIR")]
 pub(super) struct Move {
@@ -72,12 +74,14 @@ const CHANGES: [&str; 7] = ["url", "token_file", "mapping", "scope", "no_scope",
 
 /// Change a target: its token, its URL, its mapping, its scope, its rule. What is not named stays.
 #[derive(Debug, Args)]
-#[command(long_about = "Change a target. What is not named stays. The change takes effect within 5 seconds in regions that are \
+#[command(
+    long_about = "Change a target. What is not named stays. The change takes effect within 5 seconds in regions that are \
 being served, for users who change from then on; `umoja target provision ID --all` brings all others up to date. See with \
-`umoja target plan` before what another scope means.")]
+`umoja target plan` before what another scope means."
+)]
 #[command(after_help = "Examples:
   umoja target set soko-crm --token-file token.txt --dir DIR
-  umoja target set soko-crm --mapping crm.json --rate 5 --dir DIR")]
+  umoja target set soko-crm --mapping erp.json --rate 5 --dir DIR")]
 #[command(override_usage = "umoja target set [OPTIONS] <ID>")]
 #[command(group(ArgGroup::new("change").required(true).multiple(true).args(CHANGES)))]
 pub(super) struct Set {

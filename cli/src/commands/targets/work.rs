@@ -13,12 +13,14 @@ use crate::output::{Output, counted, table};
 
 /// Show what deliveries to a target would do now, without a call and without a write.
 #[derive(Debug, Args)]
-#[command(long_about = "Show what deliveries to a target would do now: for every user of the home region, whether an account \
+#[command(
+    long_about = "Show what deliveries to a target would do now: for every user of the home region, whether an account \
 would be made, replaced, disabled or deleted, with some users by their ids. Nothing is called, and nothing is written. Use \
 it before `umoja target provision ID --all`, and after a change of the scope.
 
 In AWS it also needs, in the home of the target: dynamodb:Scan and Query on PREFIX-users, Query on PREFIX-linked_accounts, \
-GetItem on PREFIX-target_accounts; kms:Decrypt with the data key.")]
+GetItem on PREFIX-target_accounts; kms:Decrypt with the data key."
+)]
 #[command(after_help = "Examples:
   umoja target plan soko-crm --dir DIR
   umoja target plan soko-crm --prefix PREFIX --region eu-west-1 --json")]
@@ -31,11 +33,13 @@ pub(super) struct Plan {
 
 /// Bring the account of one user up to date now, or ring for all.
 #[derive(Debug, Args)]
-#[command(long_about = "Bring the account of one user at a target up to date now, and say what was done, or why not: in a code \
+#[command(
+    long_about = "Bring the account of one user at a target up to date now, and say what was done, or why not: in a code \
 and in words. With --all, `umoja serve` is asked to look at every user of the company and every account; that takes as long \
 as the rate of the target allows.
 
-A user that the target has rejected before is sent again.")]
+A user that the target has rejected before is sent again."
+)]
 #[command(after_help = "Examples:
   umoja target provision soko-crm amina@example.com --dir DIR
   umoja target provision soko-crm 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
@@ -51,15 +55,17 @@ pub(super) struct Provision {
     /// All users of the company, and all accounts of the target.
     #[arg(long)]
     all: bool,
-    /// The target may be on this machine.
+    /// Let the target be on this machine, also without TLS: to try it out.
     #[arg(long)]
-    loopback: bool,
+    outbound_loopback: bool,
 }
 
 /// Have accounts tried again that wait for an operator.
 #[derive(Debug, Args)]
-#[command(long_about = "Have every account of a target tried again that is not up to date, also those that the target has \
-rejected and those that were given up after three days. --code takes those with one code only. `umoja serve` tries them.")]
+#[command(
+    long_about = "Have every account of a target tried again that is not up to date, also those that the target has \
+rejected and those that were given up after three days. --code takes those with one code only. `umoja serve` tries them."
+)]
 #[command(after_help = "Examples:
   umoja target redrive soko-crm --dir DIR
   umoja target redrive soko-crm --code conflict --dir DIR")]
@@ -75,9 +81,11 @@ pub(super) struct Redrive {
 
 /// Compare the accounts of a target with what was sent, and on request repair them.
 #[derive(Debug, Args)]
-#[command(long_about = "Read every account of a target, and compare the members that the mapping makes: what was changed or \
+#[command(
+    long_about = "Read every account of a target, and compare the members that the mapping makes: what was changed or \
 deleted at the target by hand. The answer names users by their ids and members by their names, without values. --repair has \
-`umoja serve` send those that differ again.")]
+`umoja serve` send those that differ again."
+)]
 #[command(after_help = "Examples:
   umoja target drift soko-crm --dir DIR
   umoja target drift soko-crm --repair --dir DIR")]
@@ -89,9 +97,9 @@ pub(super) struct Drift {
     /// Send again what differs.
     #[arg(long)]
     repair: bool,
-    /// The target may be on this machine.
+    /// Let the target be on this machine, also without TLS: to try it out.
     #[arg(long)]
-    loopback: bool,
+    outbound_loopback: bool,
 }
 
 fn code(text: &str) -> Result<Code, String> {
@@ -135,7 +143,7 @@ impl Provision {
             return Ok(());
         };
         let user = named.id(&deployment).await?;
-        let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.loopback).await?;
+        let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.outbound_loopback).await?;
         let delivered = provisioner.provision(&known, user, true).await.map_err(failed)?;
         let Some(delivered) = delivered else {
             output.answer(&json!({ "id": self.id, "user": user, "is_underway": true }), || {
@@ -191,7 +199,7 @@ impl Drift {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
         let target = known(&deployment, &self.id).await?;
-        let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.loopback).await?;
+        let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.outbound_loopback).await?;
         let drift = provisioner.drift(&known, self.repair).await.map_err(failed)?;
         output.answer(&json!({ "id": self.id, "drift": drift }), || {
             let mut lines = vec![format!(

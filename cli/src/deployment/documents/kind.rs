@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use serde::Serialize;
 use serde_json::Value;
-use umoja_schema::{Company, CompanyId, IngestSource, ItemError, SourceId};
+use umoja_schema::{Company, CompanyId, IngestSource, ItemError, SourceId, Target, TargetId, Webhook, WebhookId};
 use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
 /// A document that operators write, the same in every region.
@@ -90,66 +91,82 @@ impl Document for Company {
     }
 }
 
-/// A source is a setting.
-impl Document for IngestSource {
-    type Id = SourceId;
-    const NAME: &'static str = "source";
+/// The documents that are settings, one for each.
+macro_rules! setting_document {
+    ($document:ident, $id:ident, $name:literal) => {
+        impl Document for $document {
+            type Id = $id;
+            const NAME: &'static str = $name;
 
-    fn id(&self) -> &SourceId {
-        &self.id
-    }
+            fn id(&self) -> &$id {
+                &self.id
+            }
 
-    fn revision(&self) -> u64 {
-        self.revision
-    }
+            fn revision(&self) -> u64 {
+                self.revision
+            }
 
-    fn revised(self, revision: u64) -> Self {
-        Self { revision, ..self }
-    }
+            fn revised(self, revision: u64) -> Self {
+                Self { revision, ..self }
+            }
 
-    fn is_newer_than(&self, other: &Self) -> bool {
-        self.is_newer_than(other)
-    }
+            fn is_newer_than(&self, other: &Self) -> bool {
+                self.is_newer_than(other)
+            }
 
-    async fn stored(registry: &dyn Registry, id: &SourceId) -> Result<Option<Self>, StoreError> {
-        let Some(value) = registry.setting(&Self::setting(id)).await? else { return Ok(None) };
-        Ok(Some(Self::read(id.as_str(), value)?))
-    }
+            async fn stored(registry: &dyn Registry, id: &$id) -> Result<Option<Self>, StoreError> {
+                let Some(value) = registry.setting(&Self::setting(id)).await? else { return Ok(None) };
+                Ok(Some(Self::read(id.as_str(), value)?))
+            }
 
-    async fn rows(registry: &dyn Registry) -> Result<Vec<Row<Self>>, StoreError> {
-        let rows = registry.setting_rows(Self::SETTINGS).await?.into_iter();
-        Ok(rows
-            .map(|SettingRow { name, etag, value }| {
-                let key = name.strip_prefix(Self::SETTINGS).unwrap_or(&name).to_owned();
-                Row { document: value.and_then(|value| Self::read(&key, value).ok()), etag, key }
-            })
-            .collect())
-    }
+            async fn rows(registry: &dyn Registry) -> Result<Vec<Row<Self>>, StoreError> {
+                let rows = registry.setting_rows(Self::SETTINGS).await?.into_iter();
+                Ok(rows
+                    .map(|SettingRow { name, etag, value }| {
+                        let key = name.strip_prefix(Self::SETTINGS).unwrap_or(&name).to_owned();
+                        Row { document: value.and_then(|value| Self::read(&key, value).ok()), etag, key }
+                    })
+                    .collect())
+            }
 
-    async fn replace(registry: &dyn Registry, expected: Option<&Self>, after: &Self) -> Result<bool, StoreError> {
-        let name = Self::setting(&after.id);
-        // The stored text may be that of another version of Umoja. What counts is the source that is read from it.
-        let stored = registry.setting(&name).await?;
-        let read = match &stored {
-            Some(value) => Some(Self::read(after.id.as_str(), value.clone())?),
-            None => None,
-        };
-        if read.as_ref() != expected {
-            return Ok(false);
+            async fn replace(
+                registry: &dyn Registry,
+                expected: Option<&Self>,
+                after: &Self,
+            ) -> Result<bool, StoreError> {
+                let name = Self::setting(&after.id);
+                // The stored text may be that of another version of Umoja. What counts is the source that is read from it.
+                let stored = registry.setting(&name).await?;
+                let read = match &stored {
+                    Some(value) => Some(Self::read(after.id.as_str(), value.clone())?),
+                    None => None,
+                };
+                if read.as_ref() != expected {
+                    return Ok(false);
+                }
+                registry.replace_setting(&name, stored.as_ref(), &value(after)?).await
+            }
+
+            async fn replace_row(
+                registry: &dyn Registry,
+                row: &Row<Self>,
+                after: Option<&Self>,
+            ) -> Result<bool, StoreError> {
+                let name = format!("{}{}", Self::SETTINGS, row.key);
+                let read = SettingRow { name: name.clone(), etag: row.etag.clone(), value: None };
+                match (registry.remove_setting(&read).await?, after) {
+                    (true, Some(after)) => registry.replace_setting(&name, None, &value(after)?).await,
+                    (is_removed, _) => Ok(is_removed),
+                }
+            }
         }
-        registry.replace_setting(&name, stored.as_ref(), &value(after)?).await
-    }
-
-    async fn replace_row(registry: &dyn Registry, row: &Row<Self>, after: Option<&Self>) -> Result<bool, StoreError> {
-        let name = format!("{}{}", Self::SETTINGS, row.key);
-        let read = SettingRow { name: name.clone(), etag: row.etag.clone(), value: None };
-        match (registry.remove_setting(&read).await?, after) {
-            (true, Some(after)) => registry.replace_setting(&name, None, &value(after)?).await,
-            (is_removed, _) => Ok(is_removed),
-        }
-    }
+    };
 }
 
-fn value(source: &IngestSource) -> Result<Value, StoreError> {
-    serde_json::to_value(source).map_err(|_| StoreError::Unreadable(ItemError::new("a source")))
+setting_document!(IngestSource, SourceId, "source");
+setting_document!(Webhook, WebhookId, "webhook");
+setting_document!(Target, TargetId, "target");
+
+fn value(document: &impl Serialize) -> Result<Value, StoreError> {
+    serde_json::to_value(document).map_err(|_| StoreError::Unreadable(ItemError::new("a document")))
 }

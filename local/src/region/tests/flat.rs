@@ -52,6 +52,10 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     store.replace_inbox_document(&[1; 32], None, &serde_json::Map::new(), now, now.plus(1)).await.unwrap();
     store.inbox_document(&[1; 32], now).await.unwrap();
     store.scan_inbox(None, 10, now).await.unwrap();
+    assert_eq!(store.replace_due("a", user(1), None, Some((now, &serde_json::Map::new()))).await, Ok(true));
+    let due = store.due_row("a", user(1)).await.unwrap().unwrap();
+    assert_eq!(store.due_page("a", now, None, 10).await.unwrap().rows, [(user(1), due.clone())]);
+    assert_eq!(store.replace_due("a", user(1), Some(&due.etag), None).await, Ok(true));
     store.documents().company(&"acme".parse().unwrap()).await.unwrap();
     store.cursor("a").await.unwrap();
     store.advance_cursor("a", 3).await.unwrap();

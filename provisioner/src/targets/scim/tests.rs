@@ -84,7 +84,8 @@ async fn an_account_is_found_by_the_users_id_and_no_other_counts() {
 
 #[tokio::test]
 async fn a_server_without_filters_is_searched_by_post() {
-    let script = answers(&[(403, Value::Null), (200, listed(json!([{ "id": "7", "externalId": user().to_string() }])))]);
+    let script =
+        answers(&[(403, Value::Null), (200, listed(json!([{ "id": "7", "externalId": user().to_string() }])))]);
     assert!(client(&script).find(user()).await.is_ok_and(|found| found == Some(known(None))));
     let asked = script.asked.lock().unwrap();
     let filter = format!("Get /Users?filter=externalId%20eq%20%22{}%22 -", user());

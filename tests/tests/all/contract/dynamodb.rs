@@ -27,6 +27,7 @@ umoja_store::requests_contract!(tables);
 umoja_store::inbox_contract!(tables);
 umoja_store::attempts_contract!(tables);
 umoja_store::checkpoints_contract!(tables);
+umoja_store::due_contract!(tables);
 umoja_store::streams_contract!(streamed);
 
 fn calls(of: &[(&str, u64)]) -> BTreeMap<String, u64> {

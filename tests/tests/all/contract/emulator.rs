@@ -39,6 +39,10 @@ umoja_store::attempts_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables
 );
+umoja_store::due_contract!(
+    #[ignore = "needs an AWS emulator: .ci/emulator"]
+    new_tables
+);
 umoja_store::checkpoints_contract!(
     #[ignore = "needs an AWS emulator: .ci/emulator"]
     new_tables

@@ -1,6 +1,7 @@
 //! The brake on mass removals.
 
 use serde_json::json;
+use umoja_store::ports::Clock as _;
 
 use super::{Fed, with_target};
 
@@ -60,7 +61,7 @@ fn an_erasure_is_not_held_and_neither_is_a_new_account() {
         fed.deliver(&provisioner).await;
         assert_eq!(active(&fed), 5);
         for id in &ids {
-            fed.d.call(0, "erase", json!({ "id": id })).await.ok(200);
+            fed.d.call(0, "erase", json!({ "id": id })).await.ok(202);
         }
         fed.target.scope = None;
         fed.store().await;

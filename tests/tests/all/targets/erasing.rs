@@ -17,12 +17,13 @@ fn an_erasure_deletes_the_account_whatever_the_rule_says_and_the_receipt_waits_f
             fed.target.deprovisioning = rule;
             fed.store().await;
             let id = fed.user("ada@example.com").await;
-            let never_provisioned = fed.d.call_as(&fed.d.food, 0, "register", json!({ "email": "joe@example.com" })).await;
+            let never_provisioned =
+                fed.d.call_as(&fed.d.food, 0, "register", json!({ "email": "joe@example.com" })).await;
             fed.settle().await;
             fed.remote.set_down(true);
-            fed.d.call(1, "erase", json!({ "id": id })).await.ok(200);
+            fed.d.call(1, "erase", json!({ "id": id })).await.ok(202);
             let other = never_provisioned.ok(201).id();
-            fed.d.call_as(&fed.d.food, 0, "erase", json!({ "id": other })).await.ok(200);
+            fed.d.call_as(&fed.d.food, 0, "erase", json!({ "id": other })).await.ok(202);
             fed.settle().await;
             for at in 0..2 {
                 let receipt = receipt(&fed, at, &id).await;
@@ -55,7 +56,7 @@ fn every_account_of_a_merged_person_is_deleted() {
         fed.d.call(0, "merge", json!({ "survivor": primary, "duplicate": linked })).await.ok(200);
         fed.settle().await;
         assert_eq!(fed.remote.users().len(), 2);
-        fed.d.call(0, "erase", json!({ "id": linked })).await.ok(200);
+        fed.d.call(0, "erase", json!({ "id": linked })).await.ok(202);
         fed.settle().await;
         fed.settle().await;
         assert_eq!(fed.remote.users(), [json!(null); 0]);
@@ -74,7 +75,7 @@ fn the_id_at_the_target_is_sealed_and_is_dropped_with_the_account() {
         let row = provisioner.rows_of(&fed.known()).await.unwrap().remove(0);
         let sealed = row.remote_id.unwrap();
         assert!(!sealed.windows(2).any(|bytes| bytes == remote_id.as_ref().unwrap().as_bytes()));
-        fed.d.call(0, "erase", json!({ "id": id })).await.ok(200);
+        fed.d.call(0, "erase", json!({ "id": id })).await.ok(202);
         fed.settle().await;
         let row = provisioner.rows_of(&fed.known()).await.unwrap().remove(0);
         assert_eq!((row.remote_id, row.digest, row.etag), (None, None, None));

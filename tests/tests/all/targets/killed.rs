@@ -45,7 +45,7 @@ fn an_erasure_during_a_delivery_leaves_no_account() {
             // The delivery stops somewhere, the user is erased, and the delivery continues, or was killed there.
             let mut delivery = Box::pin(provisioner.run(&known));
             let ended = umoja_tests::world::polled(polls, delivery.as_mut()).await;
-            fed.d.call(0, "erase", json!({ "id": id })).await.ok(200);
+            fed.d.call(0, "erase", json!({ "id": id })).await.ok(202);
             if ended.is_none() && polls % 2 == 0 {
                 delivery.await.unwrap();
             } else {

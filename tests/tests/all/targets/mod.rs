@@ -5,6 +5,7 @@ mod erasing;
 mod killed;
 mod outages;
 mod people;
+mod served;
 mod tools;
 
 use std::sync::Arc;

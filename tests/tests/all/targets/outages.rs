@@ -70,7 +70,8 @@ fn a_request_that_never_arrived_is_made_again() {
 #[test]
 fn a_strangers_account_is_a_conflict_and_is_not_touched() {
     with_target(913, async |fed| {
-        let foreign = json!({ "schemas": [], "userName": "ada@example.com", "externalId": "17", "active": true, "title": "Dr" });
+        let foreign =
+            json!({ "schemas": [], "userName": "ada@example.com", "externalId": "17", "active": true, "title": "Dr" });
         fed.remote.make_by_hand(foreign);
         let id = fed.user("ada@example.com").await;
         let other = fed.user("eve@example.com").await;

@@ -69,7 +69,8 @@ fn only_users_of_the_company_within_the_scope_have_accounts() {
         let kenyan = fed.user("ada@example.com").await;
         let body = json!({ "email": "eve@example.com", "profile": { "address": { "country": "UG" } } });
         let ugandan = fed.d.call(0, "register", body).await.ok(201).id();
-        let of_food = fed.d.call_as(&fed.d.food, 0, "register", json!({ "email": "joe@example.com" })).await.ok(201).id();
+        let of_food =
+            fed.d.call_as(&fed.d.food, 0, "register", json!({ "email": "joe@example.com" })).await.ok(201).id();
         fed.settle().await;
         assert!(fed.account(&kenyan).is_some());
         assert_eq!((fed.account(&ugandan), fed.account(&of_food)), (None, None));

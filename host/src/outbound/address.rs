@@ -1,4 +1,4 @@
-//! Which addresses a company's endpoint may have.
+//! Which addresses a foreign system may have.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

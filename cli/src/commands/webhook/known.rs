@@ -1,0 +1,191 @@
+//! Changes an existing webhook, and says how it stands.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use umoja_provisioner::webhooks::{Backlog, State, backlog};
+use umoja_schema::foreign_url::is_foreign_url;
+use umoja_schema::webhook::SecretSalt;
+use umoja_schema::{Company, CompanyId, Scope, Webhook, WebhookId};
+use umoja_store::ports::StoreError;
+use umoja_store::secrets::Secrets;
+
+use crate::CliError;
+use crate::commands::target::Opened;
+use crate::deployment::secrets::WRAP_BUDGET_MS;
+use crate::deployment::{Changed, Regions, newest_of};
+use crate::output::time;
+
+/// How a webhook stands in its home.
+pub(super) struct Standing {
+    pub(super) state: Option<State>,
+    pub(super) backlog: Backlog,
+}
+
+/// Opens a deployment in which webhooks are posted to.
+pub(super) fn check_directory(opened: &Opened) -> Result<(), CliError> {
+    match opened {
+        Opened::Local(_) => Ok(()),
+        Opened::Cloud(..) => Err(CliError::Failed(
+            "nothing posts to webhooks in AWS yet: companies read their events with POST /v1/events/list where \
+             `umoja serve --dir` runs"
+                .into(),
+        )),
+    }
+}
+
+/// Changes an existing webhook in every region.
+pub(super) async fn change_known(
+    deployment: &Regions,
+    id: &WebhookId,
+    mut change: impl FnMut(&mut Webhook) -> Result<(), CliError>,
+) -> Result<Changed<Webhook>, CliError> {
+    deployment
+        .change(id, |stored: Option<Webhook>| {
+            let mut webhook = stored.filter(|webhook| !webhook.is_ended()).ok_or_else(|| unknown(id))?;
+            change(&mut webhook)?;
+            Ok(webhook)
+        })
+        .await
+}
+
+/// The newest document of a webhook.
+pub(super) async fn known(deployment: &Regions, id: &WebhookId) -> Result<Webhook, CliError> {
+    let stored: Option<Webhook> = deployment.document(id).await?;
+    stored.filter(|webhook| !webhook.is_ended()).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &WebhookId) -> CliError {
+    CliError::Failed(format!(
+        "there is no webhook {id}, or no region can read it; `umoja webhook list` shows all webhooks"
+    ))
+}
+
+/// The company of a webhook, which may list events itself.
+pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
+    let unknown = || {
+        CliError::Failed(format!(
+            "there is no company {id}, or no region can read it; `umoja company list` shows all companies"
+        ))
+    };
+    let company = deployment.company(id).await?.ok_or_else(unknown)?;
+    if company.may(Scope::Events) {
+        return Ok(company);
+    }
+    Err(CliError::Failed(format!(
+        "the company {id} has no scope {1}; a webhook may do no more than its company, whose scopes \
+         `umoja company set {0} --scopes` sets",
+        id,
+        Scope::Events.as_str()
+    )))
+}
+
+/// Reads the URL of a webhook.
+pub(super) fn url(text: &str) -> Result<String, String> {
+    if is_foreign_url(text) {
+        return Ok(text.to_owned());
+    }
+    Err("give it as https://HOST/PATH, without user, query and fragment (http for a loopback address only)".into())
+}
+
+/// A new salt of a secret.
+pub(super) fn new_salt(deployment: &Regions) -> SecretSalt {
+    SecretSalt { salt: URL_SAFE_NO_PAD.encode(deployment.entropy.array::<24>()), ends_at: None }
+}
+
+/// The deployment's secrets, as the region that is asked first opens them.
+pub(super) async fn secrets(deployment: &Regions) -> Result<Secrets, CliError> {
+    let region = deployment.first()?;
+    let secrets = Secrets::load(&*region.home.registry, &deployment.ring(WRAP_BUDGET_MS)?).await;
+    secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })
+}
+
+impl Standing {
+    /// Reads how a webhook stands. `None` if its home is no region of the deployment.
+    pub(super) async fn of(deployment: &Regions, webhook: &Webhook) -> Result<Option<Self>, StoreError> {
+        let Ok(region) = deployment.get(&webhook.home) else { return Ok(None) };
+        Ok(Some(Self {
+            state: State::load(&*region.home.checkpoints, &webhook.id).await?,
+            backlog: backlog(&*region.home.due, &webhook.id).await?,
+        }))
+    }
+
+    /// The words for people.
+    pub(super) fn text(&self, webhook: &Webhook) -> String {
+        let Backlog { waiting, failed, oldest, fault, .. } = &self.backlog;
+        let mut words = vec![state(webhook, Some(self)).to_owned()];
+        words.push(format!("{waiting} wait"));
+        words.extend((*failed > 0).then(|| format!("{failed} FAILED")));
+        words.extend(oldest.map(|since| format!("the oldest since {}", time(since))));
+        words.extend(fault.as_ref().map(|fault| format!("last refused: {fault}")));
+        let lost = self.state.as_ref().and_then(|state| state.lost_at);
+        words.extend(lost.map(|at| format!("EVENTS EXPIRED before {}", time(at))));
+        words.join(", ")
+    }
+}
+
+/// How a webhook stands, in a word.
+pub(super) fn state(webhook: &Webhook, standing: Option<&Standing>) -> &'static str {
+    let state = standing.and_then(|standing| standing.state.as_ref());
+    let is_off = state.is_some_and(|state| state.is_off(webhook));
+    match (webhook.enabled, is_off) {
+        (false, _) => "PAUSED",
+        (true, true) => "OFF (it answered 410)",
+        (true, false) => "on",
+    }
+}
+
+/// A webhook for programs, without secrets.
+pub(super) fn settings(webhook: &Webhook, now_secs: u64) -> Value {
+    let live = webhook.secrets.iter().filter(|salt| salt.is_live(now_secs));
+    let secrets: Vec<Value> = live.map(|salt| json!({ "ends_at": salt.ends_at })).collect();
+    json!({
+        "id": webhook.id,
+        "revision": webhook.revision,
+        "company": webhook.company,
+        "url": webhook.url,
+        "home": webhook.home,
+        "enabled": webhook.enabled,
+        "from": webhook.from.secs(),
+        "secrets": secrets,
+    })
+}
+
+/// The webhooks that need an operator.
+pub(in crate::commands) async fn attention(deployment: &Regions) -> Vec<String> {
+    let answered = deployment.rows::<Webhook>().await;
+    let newest: BTreeMap<&str, &Webhook> = newest_of(answered.regions.iter().flat_map(|(_, rows)| rows));
+    let mut attention = Vec::new();
+    for webhook in newest.into_values().filter(|webhook| !webhook.is_ended()) {
+        let id = &webhook.id;
+        let standing = match Standing::of(deployment, webhook).await {
+            Ok(Some(standing)) => standing,
+            Ok(None) => {
+                attention.push(format!(
+                    "the home {} of the webhook {id} is no region; see `umoja webhook move`",
+                    webhook.home
+                ));
+                continue;
+            }
+            // A region that does not answer is reported elsewhere.
+            Err(_) => continue,
+        };
+        let failed = standing.backlog.failed;
+        if failed > 0 {
+            attention.push(format!("{failed} events of the webhook {id} have failed; see `umoja webhook redrive`"));
+        }
+        if let Some(state) = &standing.state {
+            if state.is_off(webhook) {
+                attention.push(format!("the webhook {id} answered 410 and is off; see `umoja webhook resume`"));
+            }
+            if state.lost_at.is_some() {
+                attention.push(format!(
+                    "events of the webhook {id} expired before they were posted; see `umoja webhook list`"
+                ));
+            }
+        }
+    }
+    attention
+}

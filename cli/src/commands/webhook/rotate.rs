@@ -1,0 +1,80 @@
+//! `umoja webhook rotate`: a new secret of a webhook, while the old one still signs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use umoja_schema::WebhookId;
+
+use super::known::{change_known, check_directory, known, new_salt, secrets};
+use crate::CliError;
+use crate::commands::issued::Out;
+use crate::commands::target::Target;
+use crate::output::Output;
+
+/// Give a webhook a new secret; the old one signs for a while longer.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Give a webhook a new secret. For a while, each message has a signature by both secrets, also if it is \
+repeated, so that the webhook can change its secret at any time of them. The new secret is shown once."
+)]
+#[command(after_help = "Examples:
+  umoja webhook rotate soko-crm --dir DIR
+  umoja webhook rotate soko-crm --dir DIR --overlap-secs 0 \\
+      --out soko-crm-2.json")]
+pub(super) struct Rotate {
+    /// The webhook's id.
+    id: WebhookId,
+    #[command(flatten)]
+    target: Target,
+    /// How long the old secret still signs, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 24 * 60 * 60)]
+    overlap_secs: u64,
+    /// Write the new secret to a new file that only its owner can read, instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Rotate {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        check_directory(&self.target.open().await?)?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
+        known(&deployment, &self.id).await?;
+        let (salt, now) = (new_salt(&deployment), deployment.clock.now().secs());
+        let secret = secrets(&deployment).await?.webhook_secret(&self.id, &salt.salt).expose();
+        let out = Out::new(self.out.as_deref())?;
+        let (overlap, end) = (self.overlap_secs, now.saturating_add(self.overlap_secs));
+        let changing = change_known(&deployment, &self.id, |webhook| {
+            webhook.secrets.retain(|old| old.is_live(now));
+            // Two secrets at most: each one more is a signature more in every message.
+            let former = webhook.secrets.len().saturating_sub(1);
+            webhook.secrets.drain(..former);
+            for old in &mut webhook.secrets {
+                old.ends_at = Some(old.ends_at.map_or(end, |at| at.min(end)));
+            }
+            webhook.secrets.push(salt.clone());
+            Ok(())
+        });
+        let stored = match changing.await {
+            Ok(changed) => changed.everywhere,
+            Err(error) => {
+                out.map_or(Ok(()), Out::remove)?;
+                return Err(error);
+            }
+        };
+        // If at least one region has stored it, the new secret is issued.
+        let issued = json!({ "id": self.id, "secret": secret.as_str(), "overlap_secs": overlap });
+        let ends = format!("The old secret signs for {overlap} s.");
+        match out {
+            Some(mut out) => {
+                out.write(&issued)?;
+                let path = out.path().display().to_string();
+                output.answer(&json!({ "id": self.id, "overlap_secs": overlap, "file": path }), || {
+                    format!("The new secret is in {path}. {ends}")
+                });
+            }
+            None => output.answer(&issued, || format!("Shown once:\n  secret  {}\n{ends}", secret.as_str())),
+        }
+        stored
+    }
+}

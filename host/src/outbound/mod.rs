@@ -1,0 +1,216 @@
+//! Calls of foreign systems: the adapter of `Outbound` over HTTPS.
+//!
+//! An operator chooses the URL, and its owner decides what its name resolves to. So the name is resolved once, every address
+//! of it has to be public, and the connection goes to the address that was checked: a name that resolves to something
+//! else a moment later changes nothing. No answer leads to another place, and none is longer than a limit.
+
+mod address;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_rustls::ConfigBuilderExt as _;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use umoja_store::ports::{Answered, Call, Method, Outbound, OutboundError};
+
+use self::address::is_public;
+
+/// The longest that a call may take, with resolving, connecting and the answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most bytes of the body of an answer.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// Calls foreign systems.
+pub struct HttpsOutbound {
+    /// True if a system may be on this machine, and then without TLS: for a deployment on one machine.
+    may_be_loopback: bool,
+    timeout: Duration,
+    max_answer: usize,
+    /// The certificate authorities are read by the first call.
+    tls: OnceLock<Option<Arc<ClientConfig>>>,
+}
+
+/// Where a system is.
+struct Place {
+    host: String,
+    port: u16,
+    is_plain: bool,
+    path: String,
+}
+
+const BROKEN: OutboundError = OutboundError::Unavailable("the connection broke off");
+
+impl Default for HttpsOutbound {
+    fn default() -> Self {
+        Self { may_be_loopback: false, timeout: TIMEOUT, max_answer: MAX_ANSWER, tls: OnceLock::new() }
+    }
+}
+
+impl HttpsOutbound {
+    /// Calls systems on the public internet only.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Also calls systems on this machine, without TLS if their URL says so.
+    #[must_use]
+    pub fn with_loopback(self) -> Self {
+        Self { may_be_loopback: true, ..self }
+    }
+
+    /// With another time-out than ten seconds.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// With another limit of the bytes of an answer's body than a megabyte.
+    #[must_use]
+    pub fn with_max_answer(self, max_answer: usize) -> Self {
+        Self { max_answer, ..self }
+    }
+
+    async fn answer(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
+        let place = Place::of(call.url)?;
+        if place.is_plain && !self.may_be_loopback {
+            return Err(OutboundError::Rejected("its URL is not https"));
+        }
+        let addresses = self.resolved(&place).await?;
+        let stream = connected(&addresses).await?;
+        let request = request(&place, call)?;
+        if place.is_plain {
+            return self.exchange(stream, request).await;
+        }
+        let name =
+            ServerName::try_from(place.host.clone()).map_err(|_| OutboundError::Rejected("its host has no name"))?;
+        let tls = TlsConnector::from(self.tls()?).connect(name, stream).await;
+        self.exchange(tls.map_err(|_| OutboundError::Unavailable("TLS failed"))?, request).await
+    }
+
+    /// The addresses of a system, if all of them may be called.
+    async fn resolved(&self, place: &Place) -> Result<Vec<SocketAddr>, OutboundError> {
+        let found = lookup_host((place.host.as_str(), place.port)).await;
+        let found: Vec<SocketAddr> =
+            found.map_err(|_| OutboundError::Unavailable("its name is not resolved"))?.collect();
+        let may_call = |address: &SocketAddr| {
+            let ip = address.ip();
+            if place.is_plain { ip.is_loopback() } else { is_public(ip) || self.may_be_loopback && ip.is_loopback() }
+        };
+        match found.iter().all(may_call) {
+            true if found.is_empty() => Err(OutboundError::Unavailable("its name has no address")),
+            true => Ok(found),
+            false => Err(OutboundError::Rejected("its address is not public")),
+        }
+    }
+
+    fn tls(&self) -> Result<Arc<ClientConfig>, OutboundError> {
+        let config = || {
+            let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+            let config = config.with_safe_default_protocol_versions().ok()?.with_native_roots().ok()?;
+            Some(Arc::new(config.with_no_client_auth()))
+        };
+        self.tls.get_or_init(config).clone().ok_or(OutboundError::Rejected("there are no certificate authorities"))
+    }
+
+    /// Sends the request over a connection of its own, and reads the answer.
+    async fn exchange<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<Answered, OutboundError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| BROKEN)?;
+        let exchange = async {
+            let response = sender.send_request(request).await.map_err(|_| BROKEN)?;
+            self.read(response).await
+        };
+        tokio::pin!(exchange);
+        tokio::select! {
+            answer = &mut exchange => answer,
+            // The connection ends only after the exchange, or before its answer.
+            _ = connection => exchange.await,
+        }
+    }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Answered, OutboundError> {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, self.max_answer).collect().await;
+        let body = body.map_err(|_| OutboundError::Unavailable("its answer is too long or broke off"))?;
+        let text = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let headers = head.headers.iter().filter_map(text).collect();
+        Ok(Answered { status: head.status.as_u16(), headers, body: body.to_bytes().into() })
+    }
+}
+
+#[async_trait]
+impl Outbound for HttpsOutbound {
+    async fn call(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
+        tokio::time::timeout(self.timeout, self.answer(call))
+            .await
+            .unwrap_or(Err(OutboundError::Unavailable("it did not answer in time")))
+    }
+}
+
+impl Place {
+    fn of(url: &str) -> Result<Self, OutboundError> {
+        const NONE: OutboundError = OutboundError::Rejected("its URL cannot be read");
+        let uri: Uri = url.parse().map_err(|_| NONE)?;
+        let is_plain = match uri.scheme_str() {
+            Some("https") => false,
+            Some("http") => true,
+            _ => return Err(NONE),
+        };
+        let host = uri.host().ok_or(NONE)?.trim_matches(['[', ']']).to_owned();
+        let port = uri.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Self { host, port, is_plain, path })
+    }
+
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let port = if self.is_plain { 80 } else { 443 };
+        if self.port == port { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+async fn connected(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
+    for address in addresses {
+        if let Ok(stream) = TcpStream::connect(address).await {
+            return Ok(stream);
+        }
+    }
+    Err(OutboundError::Unavailable("no connection"))
+}
+
+fn request(place: &Place, call: &Call<'_>) -> Result<Request<Full<Bytes>>, OutboundError> {
+    let method = match call.method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
+        Method::Delete => http::Method::DELETE,
+    };
+    let mut request = Request::builder().method(method).uri(&place.path).header(header::HOST, place.authority());
+    for (name, value) in call.headers {
+        request = request.header(*name, *value);
+    }
+    let body = Full::new(Bytes::copy_from_slice(call.body));
+    request.body(body).map_err(|_| OutboundError::Rejected("the request cannot be made"))
+}
+
+#[cfg(test)]
+mod tests;

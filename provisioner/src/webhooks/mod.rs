@@ -1,0 +1,142 @@
+//! Webhooks: posts the events of a company to its URL, from the home region of the webhook.
+//!
+//! # Guarantees
+//!
+//! - **No event is lost.** Events are taken from the table `events` in the order of `events/list`, into rows of the table
+//!   `due`, one for each user. An event leaves its row only once the webhook has accepted it, or after three days, when it
+//!   waits for an operator. Whoever is killed at any await leaves a row that is due again within 30 seconds.
+//! - **The events of a user come in order**, one after the other. Users do not wait for each other.
+//! - **At least once.** An event that was accepted while the answer was lost comes again, with the same `webhook-id`.
+//! - **Webhooks do not wait for each other**: each has a worker of its own, and a breaker.
+//! - **A webhook does no more than its company**: nothing is posted for a company that is disabled or may not list events.
+//! - **Bodies are made when they are posted**, of events that are proved: a row has only their keys.
+
+mod message;
+mod post;
+mod row;
+mod shared;
+mod state;
+mod take;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use umoja_schema::{Millis, Webhook, WebhookId};
+use umoja_store::Home;
+use umoja_store::ports::{Due, Outbound, StoreError};
+use umoja_store::secrets::Secrets;
+
+pub use message::{Message, Sender, fault};
+pub use row::{Entry, Row};
+pub use shared::Step;
+pub use state::State;
+
+use crate::retry::NEVER;
+use shared::Shared;
+use worker::Worker;
+
+/// How many rows of a page are counted at once.
+const PAGE: usize = 500;
+
+/// Posts the events of the webhooks whose home a region is.
+pub struct Webhooks {
+    shared: Shared,
+    workers: Mutex<BTreeMap<WebhookId, Arc<tokio::sync::Mutex<Worker>>>>,
+}
+
+/// What waits for a webhook.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Backlog {
+    /// Users with events that wait.
+    pub users: u64,
+    /// Events that wait.
+    pub waiting: u64,
+    /// Events that wait for an operator.
+    pub failed: u64,
+    /// Since when the oldest event waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Millis>,
+    /// Why some event failed the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl Webhooks {
+    /// The webhooks of a region with this base URL.
+    pub fn new(home: Home, secrets: Arc<Secrets>, outbound: Arc<dyn Outbound>, issuer: String) -> Self {
+        Self { shared: Shared { home, secrets, outbound, issuer }, workers: Mutex::default() }
+    }
+
+    /// The ids of the webhooks that have work here: those whose home the region is, and those that are removed or have
+    /// another home and have rows here.
+    ///
+    /// # Errors
+    /// If the settings or the rows cannot be read.
+    pub async fn ids(&self) -> Result<Vec<WebhookId>, StoreError> {
+        let home = &self.shared.home;
+        let mut ids = Vec::new();
+        for (name, document) in home.registry.settings(Webhook::SETTINGS).await? {
+            let id = name.strip_prefix(Webhook::SETTINGS).unwrap_or_default();
+            let Ok(webhook) = Webhook::read(id, document) else { continue };
+            let is_here = webhook.home == home.own.name && !webhook.is_ended();
+            if is_here || !home.due.due_page(&name, NEVER, None, 1).await?.rows.is_empty() {
+                ids.push(webhook.id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// For how long the oldest event has been waiting, in milliseconds; 0 if none waits.
+    ///
+    /// # Errors
+    /// If the settings or the rows cannot be read.
+    pub async fn oldest_ms(&self) -> Result<u64, StoreError> {
+        let (home, mut oldest) = (&self.shared.home, 0);
+        for id in self.ids().await? {
+            let waits = backlog(&*home.due, &id).await?.oldest.map_or(0, |since| home.clock.now().since(since));
+            oldest = oldest.max(waits);
+        }
+        Ok(oldest)
+    }
+
+    /// Does the work of a webhook that there is now. `None` if it has none here any more.
+    ///
+    /// The future may be dropped at any await.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn step<'a>(&'a self, id: &'a WebhookId) -> BoxFuture<'a, Result<Option<Step>, StoreError>> {
+        let worker = {
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(workers.entry(id.clone()).or_default())
+        };
+        // What runs in a task has to be `Send` for every lifetime.
+        Box::pin(async move { worker.lock().await.step(&self.shared, id).await })
+    }
+}
+
+/// Counts what waits for a webhook in its home.
+///
+/// # Errors
+/// If the store fails.
+pub async fn backlog(due: &dyn Due, id: &WebhookId) -> Result<Backlog, StoreError> {
+    let (target, mut after, mut backlog) = (Webhook::setting(id), None, Backlog::default());
+    loop {
+        let page = due.due_page(&target, NEVER, after, PAGE).await?;
+        for (_, stored) in &page.rows {
+            let row = Row::read(stored.members.as_ref());
+            backlog.users += u64::from(!row.waiting.is_empty());
+            backlog.waiting += row.waiting.len() as u64;
+            backlog.failed += row.failed.len() as u64;
+            let oldest = row.waiting.iter().map(|entry| entry.since).min();
+            backlog.oldest = backlog.oldest.into_iter().chain(oldest).min();
+            backlog.fault = row.fault.or(backlog.fault);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(backlog);
+        }
+    }
+}

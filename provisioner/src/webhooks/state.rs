@@ -1,0 +1,93 @@
+//! How far a webhook is, as its home remembers it in a checkpoint.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use umoja_schema::{Millis, Region, Webhook, WebhookId};
+use umoja_store::events::Position;
+use umoja_store::ports::{Checkpoints, StoreError};
+
+/// How far a webhook is. If it is lost, the events that are kept are posted again from the beginning of the webhook.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Events from before this time are left out.
+    from: Millis,
+    /// The place of the last event of each region that was taken.
+    read: BTreeMap<Region, String>,
+    /// The orders that were carried out.
+    resumed: u64,
+    redriven: u64,
+    replayed: u64,
+    /// When the webhook answered 410, after which nothing is posted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_since: Option<Millis>,
+    /// When events were found to have expired before they could be posted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<Millis>,
+}
+
+/// What is to be done before anything else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ordered {
+    pub(super) is_changed: bool,
+    pub(super) redrives: bool,
+}
+
+impl State {
+    /// The name of the checkpoint. No region's name has a slash in it.
+    fn name(id: &WebhookId) -> String {
+        Webhook::setting(id)
+    }
+
+    /// The stored state; `None` if the webhook has not begun in this region.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn load(checkpoints: &dyn Checkpoints, id: &WebhookId) -> Result<Option<Self>, StoreError> {
+        let stored = checkpoints.checkpoint(&Self::name(id)).await?;
+        Ok(stored.and_then(|stored| serde_json::from_slice(&stored).ok()))
+    }
+
+    pub(super) async fn save(&self, checkpoints: &dyn Checkpoints, id: &WebhookId) -> Result<(), StoreError> {
+        let state = serde_json::to_vec(self).unwrap_or_default();
+        checkpoints.put_checkpoint(&Self::name(id), &state).await
+    }
+
+    /// The state of a webhook that begins.
+    pub(super) fn of(webhook: &Webhook) -> Self {
+        Self { from: webhook.from, ..Self::default() }
+    }
+
+    /// Carries out the orders that have not been, but for what they do to rows.
+    pub(super) fn carry_out(&mut self, webhook: &Webhook) -> Ordered {
+        let orders = webhook.orders;
+        let mut ordered = Ordered::default();
+        if orders.resumed > self.resumed {
+            (self.resumed, self.off_since, ordered.is_changed) = (orders.resumed, None, true);
+        }
+        if orders.replayed > self.replayed {
+            (self.replayed, self.lost_at, ordered.is_changed) = (orders.replayed, None, true);
+            self.set_position(&Position { from: orders.replay_from.unwrap_or(webhook.from), ..Position::default() });
+        }
+        if orders.redriven > self.redriven {
+            (self.redriven, ordered.redrives, ordered.is_changed) = (orders.redriven, true, true);
+        }
+        ordered
+    }
+
+    /// True if nothing is posted since an answer 410, and no operator has asked for it since.
+    pub fn is_off(&self, webhook: &Webhook) -> bool {
+        self.off_since.is_some() && webhook.orders.resumed <= self.resumed
+    }
+
+    /// After which events to go on.
+    pub(super) fn position(&self) -> Position {
+        let read = self.read.iter().filter_map(|(region, place)| Some((region.clone(), place.parse().ok()?)));
+        Position { from: self.from, read: read.collect() }
+    }
+
+    pub(super) fn set_position(&mut self, position: &Position) {
+        self.from = position.from;
+        self.read = position.read.iter().map(|(region, place)| (region.clone(), place.to_string())).collect();
+    }
+}
