@@ -107,6 +107,9 @@ async fn are_erased(people: &People, ids: impl Iterator<Item = UserId>) -> Resul
     Ok(parts.iter().all(Parts::is_erased))
 }
 
+/// The kind of the row by which a target confirms that it has no account of an erased user any more.
+pub const CONFIRM_TARGET: &str = "confirm_target";
+
 /// The targets that have an account of a user by the rows of this region, or may have one. A row that cannot be read counts:
 /// it may be of an account.
 pub(crate) async fn target_accounts(people: &People, id: UserId) -> Result<BTreeSet<TargetId>, Error> {
@@ -115,7 +118,7 @@ pub(crate) async fn target_accounts(people: &People, id: UserId) -> Result<BTree
     Ok(may_exist.filter_map(|row| row.key.parse().ok()).collect())
 }
 
-/// The targets of the erased users: those that the receipts name, with their confirmations, and those that have an account
+/// The targets of the erased users: those that the receipts and the confirmations name, and those that have an account
 /// now, whatever they have confirmed.
 async fn targets(
     people: &People,
@@ -125,7 +128,10 @@ async fn targets(
     for (id, rows) in all {
         let now = target_accounts(people, *id).await?;
         let named = rows.iter().filter(|row| row.kind == ERASE).flat_map(|row| texts(row, attribute::TARGETS));
-        let named = named.filter_map(|text| text.parse().ok());
+        // The region of the erasure may not have known of an account.
+        let confirmed = rows.iter().filter(|row| row.kind == CONFIRM_TARGET);
+        let confirmed = confirmed.filter_map(|row| row.key.rsplit('#').next());
+        let named = named.chain(confirmed).filter_map(|text| text.parse().ok());
         for target in named.chain(now.iter().cloned()) {
             let key = target_confirmation_key(&target);
             let at = rows.iter().find(|row| row.key == key).map(|row| row.at.millis().secs());

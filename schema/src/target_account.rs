@@ -156,9 +156,10 @@ impl TargetAccount {
                 Some(text) => Some(text.parse()?),
                 None => None,
             },
-            failing_since: match fields.0.contains_key(field::FAILING_SINCE) {
-                true => Some(Millis(fields.number(field::FAILING_SINCE)?)),
-                false => None,
+            failing_since: if fields.0.contains_key(field::FAILING_SINCE) {
+                Some(Millis(fields.number(field::FAILING_SINCE)?))
+            } else {
+                None
             },
             unknown: fields.0,
         })

@@ -1,5 +1,7 @@
 //! What every kind of target is asked, and the calls behind it.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 use umoja_schema::{TargetKind, UserId};
 use umoja_store::ports::{Answered, Call, Method, Outbound};
@@ -166,10 +168,11 @@ pub(crate) fn object(answer: &Answered) -> Result<Map<String, Value>, Failure> {
 pub(crate) fn segment(text: &str) -> String {
     let mut segment = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || byte == b'.' && text.trim_matches('.') != "" {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || byte == b'.' && !text.trim_matches('.').is_empty()
+        {
             segment.push(char::from(byte));
         } else {
-            segment.push_str(&format!("%{byte:02X}"));
+            let _ = write!(segment, "%{byte:02X}");
         }
     }
     segment

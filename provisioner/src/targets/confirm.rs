@@ -1,11 +1,8 @@
 //! The confirmations of erasures by targets.
 
-use umoja_accounts::{Error, People};
+use umoja_accounts::{CONFIRM_TARGET, Error, People};
 use umoja_schema::{Attributes, Hlc, Log, LogRow, TargetId, UserId};
 use umoja_store::replicate::target_confirmation_key;
-
-/// The kind of the row.
-const CONFIRM: &str = "confirm_target";
 
 /// Notes in the receipt of an erasure that a target has no account of the user any more. A row that is there already
 /// stays.
@@ -19,7 +16,7 @@ pub(crate) async fn confirm(people: &People, user: UserId, target: &TargetId) ->
         key,
         at: Hlc::at(home.clock.now()),
         origin: home.own.name.clone(),
-        kind: CONFIRM.to_owned(),
+        kind: CONFIRM_TARGET.to_owned(),
         fields: Attributes::new(),
         unknown: Attributes::new(),
     };

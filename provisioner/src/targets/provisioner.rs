@@ -196,8 +196,8 @@ impl Provisioner {
 
     /// Brings the account of a user up to date now. Only for who has the lease.
     async fn deliver(&self, known: &KnownTarget, user: UserId, again: bool, pass: Pass) -> Result<Delivered, Error> {
-        let deliverer = Deliverer { people: &self.people, outbound: &*self.outbound, removals: &self.removals, known };
-        let result = Box::pin(deliverer.deliver(user, again)).await;
+        let work = Deliverer { people: &self.people, outbound: &*self.outbound, removals: &self.removals, known };
+        let result = Box::pin(work.deliver(user, again)).await;
         let (target, now) = (&known.target.id, self.people.home.clock.now());
         match &result {
             Ok(delivered) => {

@@ -28,13 +28,14 @@ impl Removals {
     pub(crate) async fn may_remove(&self, people: &People, target: &Target) -> Result<bool, Error> {
         let mut counts = self.counts.lock().await;
         let now = people.home.clock.now();
-        let (accounts, _) = match counts.get(&target.id).filter(|(_, at)| at.is_within(COUNTED_MS, now)) {
-            Some(counted) => *counted,
-            None => {
-                let counted = (accounts_of(people, &target.id).await?, now);
-                counts.insert(target.id.clone(), counted);
-                counted
-            }
+        let counted =
+            counts.get(&target.id).filter(|(_, at)| at.is_within(COUNTED_MS, now)).map(|(accounts, _)| *accounts);
+        let accounts = if let Some(accounts) = counted {
+            accounts
+        } else {
+            let accounts = accounts_of(people, &target.id).await?;
+            counts.insert(target.id.clone(), (accounts, now));
+            accounts
         };
         let checkpoints = &people.home.checkpoints;
         let name = checkpoint(&target.id);

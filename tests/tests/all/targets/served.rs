@@ -82,6 +82,6 @@ fn one_step_of_the_pump_rings_and_delivers() {
         let step = pump.provision().await.unwrap();
         assert_eq!((step.rung > 0, step.run.delivered, step.run.changes), (true, 1, 1));
         assert!(fed.account(&id).is_some());
-        assert_eq!(pump.provision().await.unwrap().records, 0);
+        assert_eq!(pump.provision().await.unwrap().rung, 0);
     });
 }
