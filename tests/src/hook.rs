@@ -48,11 +48,12 @@ impl Posted {
 pub struct Hook {
     answer: Mutex<Answer>,
     received: Mutex<Vec<Posted>>,
+    hangs: Mutex<Option<String>>,
 }
 
 impl Default for Hook {
     fn default() -> Self {
-        Self { answer: Mutex::new(Box::new(|_| Ok(status(200)))), received: Mutex::default() }
+        Self { answer: Mutex::new(Box::new(|_| Ok(status(200)))), received: Mutex::default(), hangs: Mutex::default() }
     }
 }
 
@@ -67,6 +68,11 @@ impl Hook {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(answer);
     }
 
+    /// Never answers at this URL from now on.
+    pub fn hang(&self, url: &str) {
+        *self.hangs.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+    }
+
     /// What it received since the last call.
     pub fn take(&self) -> Vec<Posted> {
         std::mem::take(&mut self.received.lock().unwrap_or_else(PoisonError::into_inner))
@@ -78,6 +84,10 @@ impl Outbound for Hook {
     async fn call(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
         // A caller may be dropped before and after a call.
         tokio::task::yield_now().await;
+        let hangs = self.hangs.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(call.url);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let headers = call.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut posted = Posted { url: call.url.to_owned(), headers, body: call.body.to_vec(), is_accepted: false };
         let answered = (self.answer.lock().unwrap_or_else(PoisonError::into_inner))(&posted);

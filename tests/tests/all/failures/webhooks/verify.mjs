@@ -7,6 +7,8 @@ const require = createRequire(`${process.argv[2]}/`);
 const libraries = [require('standardwebhooks').Webhook, require('svix').Webhook];
 let count = 0;
 for (const { headers, body, secret, verifies } of JSON.parse(readFileSync(0, 'utf8'))) {
+  // The libraries compare the timestamp with the clock, and the messages have the time of the test.
+  Date.now = () => Number(headers['webhook-timestamp']) * 1000;
   for (const Webhook of libraries) {
     let verified = true;
     try {
