@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api::Selector;
 use umoja_schema::names::attribute;
 use umoja_schema::{
@@ -20,7 +21,7 @@ use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
 use crate::named::Named;
-use crate::receipt::{ERASE, erased_together, receipt};
+use crate::receipt::{ERASE, erased_together, receipt, target_accounts};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, People, Reason, Rule};
 
@@ -196,6 +197,21 @@ fn companies(users: &[(UserId, Parts)]) -> Option<(String, Attribute)> {
     (!list.is_empty()).then(|| (attribute::COMPANIES.into(), Attribute::L(list)))
 }
 
+/// The field of each user's receipt with the targets that have an account of the user, or may have one. An account that is
+/// made at the same moment is not among them: its delivery finds the tombstone.
+async fn targets(people: &People, users: &[(UserId, Parts)]) -> Result<BTreeMap<UserId, (String, Attribute)>, Error> {
+    let accounts: Vec<_> = users.iter().map(|(id, _)| target_accounts(people, *id)).collect();
+    let accounts: Vec<_> = stream::iter(accounts).buffered(CONCURRENT).try_collect().await?;
+    let fields = users.iter().zip(accounts).filter_map(|((id, _), targets)| {
+        let list = targets.iter().map(|target| target.to_string().into()).collect::<Vec<_>>();
+        (!list.is_empty()).then(|| (*id, (attribute::TARGETS.to_owned(), Attribute::L(list))))
+    });
+    Ok(fields.collect())
+}
+
+/// How many users' accounts at targets are read at the same time.
+const CONCURRENT: usize = 16;
+
 /// One request to erase.
 struct Erasing<'a> {
     people: &'a People,
@@ -215,6 +231,7 @@ impl<'a> Erasing<'a> {
         let first = users.first().map(|(id, _)| id).filter(|_| !users.iter().any(|(id, _)| *id == asked));
         let none = BTreeMap::new();
         let companies = companies(users);
+        let targets = targets(people, users).await?;
         let (mut profiles, mut credentials, mut changes, mut rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (id, parts) in users {
             let stored = Part::ALL.into_iter().filter_map(|part| parts.get(part)).map(|record| &record.version);
@@ -237,6 +254,7 @@ impl<'a> Erasing<'a> {
             }
             let mut receipt = self.receipt_row(*id, format!("{ERASE}#{version}"), &version);
             receipt.fields.extend(companies.clone());
+            receipt.fields.extend(targets.get(id).cloned());
             rows.push((Log::Receipts, receipt));
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {

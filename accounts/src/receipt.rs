@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api::{Confirmation, Receipt};
 use umoja_schema::names::attribute;
-use umoja_schema::{Attribute, Log, LogRow, Millis, Part, UserId};
+use umoja_schema::replicated::TARGET_ACCOUNTS;
+use umoja_schema::{Attribute, Log, LogRow, Millis, Part, TargetAccount, TargetId, UserId};
 use umoja_store::person::read_to_erase;
 use umoja_store::ports::Parts;
-use umoja_store::replicate::confirmation_key;
+use umoja_store::replicate::{confirmation_key, target_confirmation_key};
 
 use crate::accounts::SEALED_REASON;
 use crate::{Accounts, Context, Error, People, Rule};
@@ -67,15 +68,17 @@ pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Erro
         regions.insert(people.home.own.name.clone(), Confirmation { confirmed: false, confirmed_at: None });
     }
     let left = left(people, id, all.keys().copied().collect()).await?;
+    let targets = targets(people, &all).await?;
     Ok(Receipt {
         id,
         requested_by: company,
         requested_at: requested_at.secs(),
         reason,
-        complete: left == 0 && regions.values().all(|region| region.confirmed),
+        complete: left == 0 && regions.values().chain(targets.values()).all(|confirmation| confirmation.confirmed),
         left,
         erased_with: all.keys().filter(|other| **other != id).copied().collect(),
         regions,
+        targets,
     })
 }
 
@@ -104,6 +107,56 @@ async fn are_erased(people: &People, ids: impl Iterator<Item = UserId>) -> Resul
     Ok(parts.iter().all(Parts::is_erased))
 }
 
+/// The kind of the row by which a target confirms that it has no account of an erased user any more.
+pub const CONFIRM_TARGET: &str = "confirm_target";
+
+/// The targets that have an account of a user by the rows of this region, or may have one. A row that cannot be read counts:
+/// it may be of an account.
+pub(crate) async fn target_accounts(people: &People, id: UserId) -> Result<BTreeSet<TargetId>, Error> {
+    let rows = people.home.own.items.items(&TARGET_ACCOUNTS, id).await?;
+    let may_exist = rows.iter().filter(|row| TargetAccount::from_item(row).map_or(true, |row| row.may_exist()));
+    Ok(may_exist.filter_map(|row| row.key.parse().ok()).collect())
+}
+
+/// The targets of the erased users: those that the receipts and the confirmations name, and those that have an account
+/// now, whatever they have confirmed.
+async fn targets(
+    people: &People,
+    all: &BTreeMap<UserId, Vec<LogRow>>,
+) -> Result<BTreeMap<TargetId, Confirmation>, Error> {
+    let mut targets: BTreeMap<TargetId, Confirmation> = BTreeMap::new();
+    for (id, rows) in all {
+        let now = target_accounts(people, *id).await?;
+        let named = rows.iter().filter(|row| row.kind == ERASE).flat_map(|row| texts(row, attribute::TARGETS));
+        // The region of the erasure may not have known of an account.
+        let confirmed = rows.iter().filter(|row| row.kind == CONFIRM_TARGET);
+        let confirmed = confirmed.filter_map(|row| row.key.rsplit('#').next());
+        let named = named.chain(confirmed).filter_map(|text| text.parse().ok());
+        for target in named.chain(now.iter().cloned()) {
+            let key = target_confirmation_key(&target);
+            let at = rows.iter().find(|row| row.key == key).map(|row| row.at.millis().secs());
+            let at = at.filter(|_| !now.contains(&target));
+            let mut known = targets.remove(&target).unwrap_or(Confirmation { confirmed: true, confirmed_at: None });
+            known.confirmed &= at.is_some();
+            known.confirmed_at = if known.confirmed { known.confirmed_at.max(at) } else { None };
+            targets.insert(target, known);
+        }
+    }
+    Ok(targets)
+}
+
+/// The texts of a list in a row.
+fn texts<'a>(row: &'a LogRow, field: &str) -> impl Iterator<Item = &'a str> {
+    let list = match row.fields.get(field) {
+        Some(Attribute::L(list)) => &list[..],
+        _ => &[],
+    };
+    list.iter().filter_map(|item| match item {
+        Attribute::S(text) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
 /// The number of users whose rows are read at the same time.
 const CONCURRENT: usize = 16;
 
@@ -124,14 +177,7 @@ async fn all_rows(people: &People, id: UserId) -> Result<BTreeMap<UserId, Vec<Lo
 
 /// The users that one request erased.
 pub(crate) fn together(erase: &LogRow) -> impl Iterator<Item = UserId> {
-    let ids = match erase.fields.get(attribute::TOGETHER) {
-        Some(Attribute::L(ids)) => &ids[..],
-        _ => &[],
-    };
-    ids.iter().filter_map(|id| match id {
-        Attribute::S(text) => text.parse().ok(),
-        _ => None,
-    })
+    texts(erase, attribute::TOGETHER).filter_map(|id| id.parse().ok())
 }
 
 /// The confirmation of a region, which is complete once the region has the tombstones of both parts of every erased

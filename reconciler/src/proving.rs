@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::names::setting;
-use umoja_schema::{IngestSource, Item, Key, Replicated, Webhook};
+use umoja_schema::{IngestSource, Item, Key, Replicated, Target, Webhook};
 use umoja_store::Home;
 use umoja_store::ports::StoreError;
 
@@ -115,6 +115,9 @@ pub async fn prove_documents(home: &Home) -> Result<(), StoreError> {
         }
     }
     for (name, value) in registry.settings(IngestSource::SETTINGS).await? {
+        registry.replace_setting(&name, Some(&value), &value).await?;
+    }
+    for (name, value) in registry.settings(Target::SETTINGS).await? {
         registry.replace_setting(&name, Some(&value), &value).await?;
     }
     for (name, value) in registry.settings(Webhook::SETTINGS).await? {

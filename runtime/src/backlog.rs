@@ -14,6 +14,9 @@ pub const CURSOR: &str = "replicator";
 /// The cursor of the change log up to which changes have their events.
 pub const FEED_CURSOR: &str = "feed";
 
+/// The cursor of the change log up to which changes were rung for at targets.
+pub const DELIVER_CURSOR: &str = "deliver";
+
 /// How long a backlog has to be there. Longer than a serving process needs to store its position.
 const MOMENT: Duration = Duration::from_millis(500);
 

@@ -17,7 +17,7 @@ use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
-use umoja_provisioner::Webhooks;
+use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Hasher, Outbound};
@@ -66,7 +66,7 @@ pub struct DirectorySettings {
     pub passwords: Arc<Passwords>,
     /// The old systems of companies.
     pub old_systems: Arc<OldSystems>,
-    /// What calls webhooks.
+    /// What calls webhooks and targets.
     pub outbound: Arc<dyn Outbound>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
@@ -216,7 +216,9 @@ impl DirectoryServer {
                 closed(app)
             },
             pump: state.sends().then(|| {
+                let provisioner = Arc::new(Provisioner::new(people.clone(), Arc::clone(&self.settings.outbound)));
                 let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
+                let pump = pump.with_provisioner(provisioner);
                 if state.makes_events() { pump.with_webhooks(webhooks) } else { pump.without_feed() }
             }),
             home,

@@ -143,6 +143,12 @@ slug!(
 );
 
 slug!(
+    /// A target: a remote system into which users are provisioned, such as `shop-crm`.
+    TargetId,
+    "a target id"
+);
+
+slug!(
     /// A webhook, such as `soko-crm`.
     WebhookId,
     "a webhook id"

@@ -29,7 +29,7 @@ impl Reader {
         if self.0.contains_key(name) { self.parse(name).map(Some) } else { Ok(None) }
     }
 
-    fn number(&mut self, name: &'static str) -> Result<u64, ItemError> {
+    pub(crate) fn number(&mut self, name: &'static str) -> Result<u64, ItemError> {
         match self.0.remove(name) {
             Some(Attribute::N(number)) => canonical(&number).ok_or(ItemError::new(name)),
             _ => Err(ItemError::new(name)),

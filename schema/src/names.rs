@@ -50,6 +50,8 @@ pub mod table {
         AUDIT = "audit";
         /// Events for companies: what changed about their users, by names. Append-only, replicated, TTL.
         EVENTS = "events";
+        /// The accounts that targets have for users: what was sent, and what went wrong. Replicated.
+        TARGET_ACCOUNTS = "target_accounts";
         /// Checkpoints of anti-entropy passes and of jobs.
         CHECKPOINTS = "checkpoints";
         /// What waits to be sent to foreign systems, by target and user. Each region has its own.
@@ -91,6 +93,8 @@ pub mod attribute {
     pub const NOTICED: &str = "noticed";
     /// In the receipt of an erasure: the companies that the user was linked to, for the feed.
     pub const COMPANIES: &str = "companies";
+    /// In the receipt of an erasure: the targets that had an account of the user, or may have had one.
+    pub const TARGETS: &str = "targets";
     /// Primary account of a duplicate.
     pub const MERGED_INTO: &str = "merged_into";
     /// Sort key of `linked_accounts`: the user whose pointer names the partition key's user.
@@ -133,6 +137,8 @@ pub mod attribute {
     pub const COUNT: &str = "count";
     /// When the next attempt is accepted, Unix milliseconds.
     pub const LOCKED_UNTIL: &str = "locked_until";
+    /// Sort key of `target_accounts`: the target.
+    pub const TARGET: &str = "target";
     /// In `due`: when a row is due, Unix milliseconds.
     pub const DUE_AT: &str = "due_at";
     /// When DynamoDB may delete the item, Unix seconds.
@@ -184,6 +190,8 @@ pub mod setting {
         EVENTS = "events";
         /// A source, one document for each, `source/<id>`; `umoja source` writes it, the same in every region.
         SOURCE = "source";
+        /// A target, one document for each, `target/<id>`; `umoja target` writes it, the same in every region.
+        TARGET = "target";
         /// A webhook, one document for each, `webhook/<id>`; `umoja webhook` writes it, the same in every region.
         WEBHOOK = "webhook";
         /// The infrastructure of this region; Terraform writes it, and it differs in each region.

@@ -83,9 +83,21 @@ pub static AUDIT: Replicated = rows(table::AUDIT, Log::Audit, true);
 pub static EVENTS: Replicated =
     Replicated { ttl: Some(attribute::EXPIRES_AT), ..rows(table::EVENTS, Log::Events, false) };
 
+/// The accounts that targets have for users. A row outlives its user, because it says that an account may still have to be
+/// deleted. It has nothing that identifies the user: the id at the target is sealed, and is dropped once the account is
+/// deleted.
+pub static TARGET_ACCOUNTS: Replicated = Replicated {
+    name: table::TARGET_ACCOUNTS,
+    sort_key: attribute::TARGET,
+    rule: Rule::NewestWins,
+    chained: false,
+    erasure: Erasure::Kept,
+    ttl: None,
+};
+
 /// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones
 /// decide about the other tables.
-pub static ALL: [&Replicated; 5] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS];
+pub static ALL: [&Replicated; 6] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS, &TARGET_ACCOUNTS];
 
 const fn rows(name: &'static str, log: Log, chained: bool) -> Replicated {
     let (rule, erasure) = (Rule::PutIfAbsent(log), Erasure::Kept);

@@ -3,7 +3,9 @@
 
 use futures_util::future::join_all;
 use umoja_schema::replicated::Erasure;
-use umoja_schema::{Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, Resolution, VersionedItem, resolve};
+use umoja_schema::{
+    Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, Resolution, TargetId, VersionedItem, resolve,
+};
 
 use crate::apply::{Applied, MAX_ROUNDS, apply_newest, apply_replicated};
 use crate::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
@@ -12,6 +14,11 @@ use crate::{Home, RegionPorts};
 /// The key of the row that confirms an erasure in a region.
 pub fn confirmation_key(region: &Region, part: Part) -> String {
     format!("confirm#{region}#{part}")
+}
+
+/// The key of the row that says that a target has no account of an erased user any more.
+pub fn target_confirmation_key(target: &TargetId) -> String {
+    format!("confirm#target#{target}")
 }
 
 /// The row that says that `region` holds the tombstone.

@@ -17,5 +17,6 @@ pub mod operations;
 pub mod pool;
 pub mod provider;
 pub mod recorder;
+pub mod scim_target;
 pub mod sim;
 pub mod world;

@@ -33,6 +33,7 @@ mod sign;
 mod source;
 mod status;
 mod target;
+mod targets;
 mod user;
 mod webhook;
 
@@ -76,6 +77,7 @@ enum Command {
     Events(events::Command),
     Company(company::Command),
     Source(source::Command),
+    Target(targets::Command),
     Webhook(webhook::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
@@ -142,6 +144,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Events(events) => events.run(output).await,
         Command::Company(company) => company.run(output).await,
         Command::Source(source) => source.run(output).await,
+        Command::Target(target) => target.run(output).await,
         Command::Webhook(webhook) => webhook.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,

@@ -45,7 +45,7 @@ use umoja_schema::Millis;
 pub use self::events::Events;
 use self::json::{Elements, Lines, Look, Objects, Segment};
 use self::keys::Keys;
-pub use self::mapping::{EventKind, Mapping, MappingError};
+pub use self::mapping::{Condition, EventKind, Mapping, MappingError, Template};
 use self::source::{Cut, Source, cuts, held};
 pub use self::source::{MAX_RECORD, SourceError};
 use self::table::{Dialect, Table};

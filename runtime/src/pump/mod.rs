@@ -4,6 +4,7 @@
 //! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
+mod provision;
 mod region;
 mod webhooks;
 
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use umoja_reconciler::AntiEntropySettings;
 
+pub use self::provision::Provisioned;
 pub use self::region::{Fed, Reconciled, RegionPump, Step};
 
 /// How long an anti-entropy run lasts until its checkpoint, and how often it is checked whether a pass is due.
@@ -102,6 +104,12 @@ impl Pump {
                         tracing::warn!(region = %waiting.region(), %error, "the inbox cannot be read");
                     }
                 }));
+            }
+            if region.provisions() {
+                for is_ring in [true, false] {
+                    let (region, stopped) = (Arc::clone(&region), stop.subscribe());
+                    tasks.spawn(async move { region.provision_until(is_ring, settings.poll, stopped).await });
+                }
             }
             if let Some(posting) = region.webhooks() {
                 let (measured, name) = (Arc::clone(posting), region.region().clone());

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
-use umoja_provisioner::Webhooks;
+use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
     drop_expired_events, merge_users, repair_keys,
@@ -19,6 +19,7 @@ use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::{Change, Home, Peer};
 
+use super::provision::{Provisioned, Provisioning};
 use crate::backlog::{Backlog, CURSOR, FEED_CURSOR, LagThresholds};
 use crate::record;
 
@@ -44,6 +45,7 @@ pub struct RegionPump {
     feed: Feed,
     feeds: bool,
     ingest: Option<Worker>,
+    provisioning: Option<Provisioning>,
     webhooks: Option<Arc<Webhooks>>,
 }
 
@@ -80,7 +82,8 @@ impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
-        Self { store, replicator, feed, feeds: true, home, sealer, ingest: None, webhooks: None }
+        let (ingest, webhooks, provisioning) = (None, None, None);
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning }
     }
 
     /// The same work without making events, as long as the region may lack events that it has made: while it is
@@ -99,6 +102,38 @@ impl RegionPump {
     #[must_use]
     pub fn with_ingest(self, worker: Worker) -> Self {
         Self { ingest: Some(worker), ..self }
+    }
+
+    /// The same work, and that of bringing the accounts of targets up to date.
+    #[must_use]
+    pub fn with_provisioner(self, provisioner: Arc<Provisioner>) -> Self {
+        let provisioning = Some(Provisioning::new(self.store.clone(), provisioner));
+        Self { provisioning, ..self }
+    }
+
+    /// True if it delivers to targets.
+    pub(super) const fn provisions(&self) -> bool {
+        self.provisioning.is_some()
+    }
+
+    /// Rings for the changes of the region, and delivers what is due once at each target.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn provision(&self) -> Result<Provisioned, StoreError> {
+        match &self.provisioning {
+            Some(provisioning) => provisioning.step().await,
+            None => Ok(Provisioned::default()),
+        }
+    }
+
+    /// Rings, or delivers, until stopped.
+    pub(super) async fn provision_until(&self, is_ring: bool, poll: Duration, stop: watch::Receiver<bool>) {
+        match &self.provisioning {
+            Some(provisioning) if is_ring => provisioning.ring_until(poll, stop).await,
+            Some(provisioning) => provisioning.deliver_until(poll, stop).await,
+            None => {}
+        }
     }
 
     /// The same work, and that of posting events to webhooks.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::constraints::{E164, EMAIL, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION};
 use crate::audit::field;
-use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, UserId};
+use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, TargetId, UserId};
 
 never_printed!(User, ResetStarted, Exported, ExportedLinkedAccount);
 
@@ -181,7 +181,7 @@ pub struct Receipt {
     /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// True once every region has confirmed, and `left` is 0.
+    /// True once every region and every target has confirmed, and `left` is 0.
     pub complete: bool,
     /// The number of users that belong to the person and were not erased, because they were merged in a region that did
     /// not know of the erasure, or were not readable at the moment. Repeat the erasure.
@@ -190,9 +190,12 @@ pub struct Receipt {
     pub erased_with: Vec<UserId>,
     /// Each region of the deployment.
     pub regions: BTreeMap<Region, Confirmation>,
+    /// Each target that had an account of one of the users, or may have had one. It confirms once it has none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<TargetId, Confirmation>,
 }
 
-/// Whether a region has deleted the person's data.
+/// Whether a region, or a target, has deleted the person's data.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Confirmation {
     /// Whether it has confirmed.

@@ -10,7 +10,8 @@ use umoja_crypto::hpke::PrivateKey;
 use umoja_crypto::jws::SigningKey;
 use umoja_crypto::legacy::HashKey;
 use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WebhookSecret, WrappingKey};
-use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, UserId, WebhookId};
+use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, TargetId, UserId, WebhookId};
+use zeroize::Zeroizing;
 
 use super::{INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
 use crate::audit::AuditKey;
@@ -30,6 +31,8 @@ pub struct Secrets {
     rows: WrappingKey,
     inbox: MacKey,
     hash_keys: WrappingKey,
+    targets: WrappingKey,
+    sent: MacKey,
     passwords: Arc<PasswordKeys>,
 }
 
@@ -80,6 +83,8 @@ impl Secrets {
             rows: wrapping_key(&derivation, "umoja/1/rows"),
             inbox: MacKey::derive(derivation.expose(), "umoja/1/inbox"),
             hash_keys,
+            targets: wrapping_key(&derivation, "umoja/1/targets"),
+            sent: MacKey::derive(derivation.expose(), "umoja/1/sent-accounts"),
             passwords,
         })
     }
@@ -159,6 +164,34 @@ impl Secrets {
         self.event_cursors.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
     }
 
+    /// The token of a target, sealed for its document.
+    pub fn seal_target_token(&self, id: &TargetId, token: &str, entropy: &dyn Entropy) -> String {
+        let sealed = self.targets.seal_bytes(entropy.array(), &token_aad(id), token.as_bytes());
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// Opens a token that [`Secrets::seal_target_token`] sealed for this target.
+    pub fn open_target_token(&self, id: &TargetId, sealed: &str) -> Option<Zeroizing<String>> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        text_of(&self.targets.open_bytes(&token_aad(id), &sealed).ok()?)
+    }
+
+    /// The id that a target has given a user's account, sealed for the row of the two. Some systems take an address as the
+    /// id.
+    pub fn seal_remote_id(&self, (user, target): (UserId, &TargetId), id: &str, entropy: &dyn Entropy) -> Vec<u8> {
+        self.targets.seal_bytes(entropy.array(), &remote_id_aad(user, target), id.as_bytes())
+    }
+
+    /// Opens an id that [`Secrets::seal_remote_id`] sealed for this user and target.
+    pub fn open_remote_id(&self, (user, target): (UserId, &TargetId), sealed: &[u8]) -> Option<String> {
+        text_of(&self.targets.open_bytes(&remote_id_aad(user, target), sealed).ok()?).map(|text| text.to_string())
+    }
+
+    /// The tag of the content of a user's account at a target: equal content has an equal tag, and no row shows the content.
+    pub fn sent_tag(&self, (user, target): (UserId, &TargetId), content: &[u8]) -> [u8; 32] {
+        self.sent.tag(&[user.as_bytes(), target.as_str().as_bytes(), content])
+    }
+
     /// A secret of a webhook, made of the salt that its document has. It is the same in every region, is stored nowhere, and no
     /// rotation of other secrets changes it.
     pub fn webhook_secret(&self, webhook: &WebhookId, salt: &str) -> WebhookSecret {
@@ -219,6 +252,18 @@ fn password_keys(
         keys.hash_keys = keys.hash_keys.with(id, key).map_err(|_| SecretsError::Malformed)?;
     }
     Ok(keys)
+}
+
+fn token_aad(id: &TargetId) -> Aad {
+    Aad::new().text("token").text(id.as_str())
+}
+
+fn remote_id_aad(user: UserId, target: &TargetId) -> Aad {
+    Aad::new().text("remote-id").bytes(user.as_bytes()).text(target.as_str())
+}
+
+fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    std::str::from_utf8(bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
 fn row_aad(row: &LogRow) -> Aad {

@@ -149,6 +149,62 @@ const ROWS: &[[&str; 3]] = &[
         "no number means two events; consumers ahead and behind read the new ones",
     ],
     [
+        "target out for a day",
+        "what waits is a row for each user; a breaker probes; probes use up no attempts",
+        "nothing lost, few calls; every account is made once it is back",
+    ],
+    [
+        "answer lost after an account was made",
+        "a row says before the call that there may be an account; a search by the user's id follows",
+        "the account is found; no second one",
+    ],
+    [
+        "foreign account at a target",
+        "only the user's id in `externalId` makes an account the user's",
+        "a conflict for people; the account is not touched",
+    ],
+    [
+        "one user rejected by a target",
+        "what was rejected is not sent again until it changes",
+        "every other user is delivered",
+    ],
+    [
+        "credentials of a target revoked",
+        "three users put the target out",
+        "few calls; all is delivered with another token",
+    ],
+    [
+        "account changed at a target by hand",
+        "what the store says counts",
+        "found by names of members; repaired on request; what the target added stays out of it",
+    ],
+    ["delivery to a target killed at any await", "a lease ends; whole state is sent", "one account, up to date"],
+    [
+        "delivery to a target races an erasure",
+        "a write that lost reads again; a tombstone deletes",
+        "stopped and killed at any await: no account is left",
+    ],
+    [
+        "person with accounts at targets erased",
+        "the receipt names the targets and waits for each",
+        "accounts deleted whatever the rule says; the receipt is complete only then",
+    ],
+    [
+        "merge and unmerge of users with accounts at a target",
+        "the primary account's account counts; the others follow the rule of the target",
+        "merged values at one account; both accounts after an unmerge; no third one",
+    ],
+    [
+        "mass removal at a target by mistake",
+        "more than 20 removals or 5 % in an hour are held",
+        "the others stay until an operator agrees; erasures and new accounts are not held",
+    ],
+    [
+        "target moved to another home",
+        "the epoch counts up; what another epoch wrote is sent again",
+        "one call for each account; no second account; the old home stops",
+    ],
+    [
         "webhook out for a day",
         "what waits is a row for each user; a breaker probes; probes use up no attempts",
         "nothing lost, nothing failed, few calls, other webhooks unaffected; all is posted soon after it is back",

@@ -14,4 +14,5 @@ mod pump;
 mod scim;
 mod simulation;
 mod stories;
+mod targets;
 mod threats;

@@ -1,9 +1,9 @@
-//! Companies, sources and webhooks, which operators' commands write in every region. Something else may have written one of a
+//! Companies, sources, webhooks and targets, which operators' commands write in every region. Something else may have written one of a
 //! region's rows, an older document may have been put back, and an interrupted command may leave the regions different.
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{Company, IngestSource, Webhook};
+use umoja_schema::{Company, IngestSource, Target, Webhook};
 
 use crate::deployment::{Answered, DeployedRegion, Document, Held, Regions, Row, newest_of};
 
@@ -84,6 +84,7 @@ pub(super) async fn repair(regions: &Regions) -> Vec<String> {
     let mut repaired = repair_kind::<Company>(regions).await;
     repaired.extend(repair_kind::<IngestSource>(regions).await);
     repaired.extend(repair_kind::<Webhook>(regions).await);
+    repaired.extend(repair_kind::<Target>(regions).await);
     repaired
 }
 
@@ -116,6 +117,7 @@ pub(super) async fn attention(regions: &Regions) -> Vec<String> {
     let mut attention = attention_of::<Company>(regions).await;
     attention.extend(attention_of::<IngestSource>(regions).await);
     attention.extend(attention_of::<Webhook>(regions).await);
+    attention.extend(attention_of::<Target>(regions).await);
     attention
 }
 

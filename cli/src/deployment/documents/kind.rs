@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde_json::Value;
-use umoja_schema::{Company, CompanyId, IngestSource, ItemError, SourceId, Webhook, WebhookId};
+use umoja_schema::{Company, CompanyId, IngestSource, ItemError, SourceId, Target, TargetId, Webhook, WebhookId};
 use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
 /// A document that operators write, the same in every region.
@@ -165,6 +165,7 @@ macro_rules! setting_document {
 
 setting_document!(IngestSource, SourceId, "source");
 setting_document!(Webhook, WebhookId, "webhook");
+setting_document!(Target, TargetId, "target");
 
 fn value(document: &impl Serialize) -> Result<Value, StoreError> {
     serde_json::to_value(document).map_err(|_| StoreError::Unreadable(ItemError::new("a document")))

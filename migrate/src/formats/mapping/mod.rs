@@ -16,6 +16,7 @@
 mod error;
 mod events;
 mod hash;
+mod outgoing;
 mod place;
 mod record;
 mod rules;
@@ -32,6 +33,7 @@ pub use self::error::MappingError;
 pub use self::events::EventKind;
 pub(super) use self::events::EventRules;
 use self::hash::{HashRule, hash};
+pub use self::outgoing::{Condition, Template};
 use self::place::Place;
 use self::record::Reader;
 use self::rules::{Phone, Status, Switch, Time};

@@ -1,0 +1,164 @@
+//! `umoja target add`: makes a target.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Map;
+use umoja_provisioner::targets::default_mapping;
+use umoja_schema::foreign_url::is_foreign_url;
+use umoja_schema::{CompanyId, Deprovisioning, Region, Target as Provisioned, TargetId, TargetKind};
+
+use super::known::{check, check_home, document, secrets, settings, token};
+use crate::CliError;
+use crate::commands::target::Target;
+use crate::output::Output;
+
+/// Add a target in every region. It gets the accounts of users who change from now on; `provision --all` gives it the others.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Add a target in every region. From now on each change of a user of the company reaches it. The users that \
+exist already get their accounts with `umoja target provision ID --all`, after `umoja target plan ID` has shown what that \
+would do.
+
+The kind scim speaks SCIM 2.0 to URL/Users. An account belongs to a user if its externalId is the user's id, and for no \
+other reason. The kind http sends PUT, GET and DELETE to URL/USER-ID.
+
+Without --mapping a default is used, which docs/provisioning.md shows: a template whose texts are places in the user, in the \
+language of import mappings. --scope is a condition of the same language, such as {\"from\": \"/profile/address/country\", \
+\"is\": [\"KE\"]}: only users who meet it have an account.
+
+The token is read from a file, sealed under the deployment's secrets, and never shown.
+
+In AWS, the commands of `umoja target` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
+and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` and `set` also need kms:Decrypt with the key of \
+the region that is asked first."
+)]
+#[command(after_help = "Examples:
+  umoja target add soko-crm --company soko --kind scim \\
+      --url https://crm.example/scim/v2 --token-file token.txt --dir DIR
+  umoja target add soko-erp --company soko --kind http \\
+      --url https://erp.example/users --mapping erp.json --scope kenya.json \\
+      --deprovisioning delete --rate 5 --dir DIR")]
+pub(super) struct Add {
+    /// Its id, such as soko-crm.
+    id: TargetId,
+    #[command(flatten)]
+    target: Target,
+    /// The company whose users it has.
+    #[arg(long, value_name = "COMPANY")]
+    company: CompanyId,
+    /// What it speaks: scim or http.
+    #[arg(long, value_parser = kind)]
+    kind: TargetKind,
+    /// Its base URL: https, or http on this machine.
+    #[arg(long, value_parser = url)]
+    url: String,
+    /// A file with the bearer token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The template of an account (JSON) [default: that of the kind].
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// A condition (JSON) that users have to meet [default: all users of the company].
+    #[arg(long, value_name = "FILE")]
+    scope: Option<PathBuf>,
+    /// What becomes of the account of a user who leaves the scope or is merged: disable, delete or leave.
+    #[arg(long, default_value = "disable", value_parser = deprovisioning)]
+    deprovisioning: Deprovisioning,
+    /// The most calls in a second.
+    #[arg(long, value_name = "N", default_value_t = Provisioned::DEFAULT_RATE)]
+    rate: NonZeroU32,
+    /// The region that delivers to it [default: the first region].
+    #[arg(long, value_name = "REGION")]
+    home: Option<Region>,
+}
+
+fn kind(text: &str) -> Result<TargetKind, String> {
+    let names = || TargetKind::ALL.map(TargetKind::as_str).join(" or ");
+    TargetKind::from_name(text).ok_or_else(|| format!("choose {}", names()))
+}
+
+pub(super) fn deprovisioning(text: &str) -> Result<Deprovisioning, String> {
+    let names = || Deprovisioning::ALL.map(Deprovisioning::as_str).join(", ");
+    Deprovisioning::from_name(text).ok_or_else(|| format!("choose one of {}", names()))
+}
+
+pub(super) fn url(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    if is_foreign_url(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("give https://HOST/PATH, or http:// on this machine, without a query and without a password".to_owned())
+    }
+}
+
+impl Add {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let mapping = match &self.mapping {
+            Some(path) => document(path)?,
+            None => default_mapping(self.kind),
+        };
+        let scope = self.scope.as_deref().map(document).transpose()?;
+        check(&mapping, scope.as_ref())?;
+        let token = self.token_file.as_deref().map(token).transpose()?;
+        let (deployment, _alone) = self.target.changing_documents().await?;
+        if deployment.company(&self.company).await?.is_none() {
+            return Err(CliError::Failed(format!(
+                "there is no company {}, or no region can read it; `umoja company list` shows all companies",
+                self.company
+            )));
+        }
+        let home = match &self.home {
+            Some(home) => home.clone(),
+            None => deployment.list.first().map_or(deployment.first()?.name(), |first| first.name()).clone(),
+        };
+        check_home(&deployment, &home)?;
+        let token = match token {
+            Some(token) => {
+                let secrets = secrets(deployment.first()?).await?;
+                Some(secrets.seal_target_token(&self.id, &token, &*deployment.entropy))
+            }
+            None => None,
+        };
+        let target = Provisioned {
+            id: self.id.clone(),
+            revision: 0,
+            company: self.company.clone(),
+            kind: self.kind,
+            url: self.url.clone(),
+            home,
+            epoch: 0,
+            enabled: true,
+            token,
+            mapping,
+            scope,
+            deprovisioning: self.deprovisioning,
+            rate: self.rate,
+            removals_until: None,
+            unknown: Map::new(),
+        };
+        let changed = deployment.change(&self.id, |stored: Option<Provisioned>| match stored {
+            // A write whose answer was lost may have stored it already.
+            Some(stored) if stored != (Provisioned { revision: stored.revision, ..target.clone() }) => {
+                Err(CliError::Failed(format!(
+                    "the target {0} exists already; change it with `umoja target set {0}`",
+                    self.id
+                )))
+            }
+            _ => Ok(target.clone()),
+        });
+        let changed = changed.await?;
+        let (id, place) = (&self.id, self.target.arguments());
+        output.answer(&settings(&changed.document), || {
+            format!(
+                "The target {id} ({}) gets the users of {}; {} delivers to it.\nNext: see what the users that exist already \
+                 would mean, and send them:\n  umoja target plan {id} {place}\n  umoja target provision {id} --all {place}",
+                self.kind.as_str(),
+                self.company,
+                changed.document.home
+            )
+        });
+        changed.everywhere
+    }
+}

@@ -1,0 +1,125 @@
+//! What the commands about targets have in common.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use umoja_accounts::People;
+use umoja_provisioner::Provisioner;
+use umoja_provisioner::targets::KnownTarget;
+use umoja_schema::{Region, Target, TargetId};
+use umoja_store::keyring::KeyRing;
+use umoja_store::seal::Sealer;
+use umoja_store::secrets::Secrets;
+
+use crate::deployment::secrets::WRAP_BUDGET_MS;
+use crate::deployment::{Changed, DeployedRegion, Regions};
+use crate::server::outbound;
+use crate::{CliError, files};
+
+/// The newest document of a target.
+pub(super) async fn known(deployment: &Regions, id: &TargetId) -> Result<Target, CliError> {
+    deployment.document(id).await?.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &TargetId) -> CliError {
+    CliError::Failed(format!(
+        "there is no target {id}, or no region can read it; `umoja target list` shows all targets"
+    ))
+}
+
+/// Changes an existing target in every region.
+pub(super) async fn change(
+    deployment: &Regions,
+    id: &TargetId,
+    mut change: impl FnMut(&mut Target) -> Result<(), CliError>,
+) -> Result<Changed<Target>, CliError> {
+    deployment
+        .change(id, |stored: Option<Target>| {
+            let mut target = stored.ok_or_else(|| unknown(id))?;
+            change(&mut target)?;
+            Ok(target)
+        })
+        .await
+}
+
+/// The deployment's secrets.
+pub(super) async fn secrets(region: &DeployedRegion) -> Result<Secrets, CliError> {
+    let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
+    let secrets = Secrets::load(&*region.home.registry, &ring).await;
+    secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })
+}
+
+/// A target as its home delivers to it.
+pub(super) struct AtHome {
+    pub(super) provisioner: Provisioner,
+    pub(super) known: Arc<KnownTarget>,
+}
+
+impl AtHome {
+    /// Opens a target in its home.
+    pub(super) async fn open(deployment: &Regions, target: Target, loopback: bool) -> Result<Self, CliError> {
+        let region = deployment.get(&target.home)?;
+        let secrets = Arc::new(secrets(region).await?);
+        let id = target.id.clone();
+        let known = KnownTarget::open(target, &secrets);
+        let known = Arc::new(known.map_err(|error| CliError::Failed(format!("the target {id}: {error}")))?);
+        let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
+        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&region.home.entropy)));
+        let people = People { home: region.home.clone(), sealer, secrets };
+        Ok(Self { provisioner: Provisioner::new(people, outbound(loopback)), known })
+    }
+}
+
+/// An error of a delivery or a comparison.
+pub(super) fn failed(error: umoja_accounts::Error) -> CliError {
+    CliError::Failed(error.to_string())
+}
+
+/// Rejects a home that is no region of the deployment.
+pub(super) fn check_home(deployment: &Regions, home: &Region) -> Result<(), CliError> {
+    deployment.get(home).map(drop)
+}
+
+/// Reads a file of JSON.
+pub(super) fn document(path: &Path) -> Result<Value, CliError> {
+    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let bytes = files::small(path).map_err(|error| failed(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| failed(&error))
+}
+
+/// Reads the bearer token of a target.
+pub(super) fn token(path: &Path) -> Result<String, CliError> {
+    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let bytes = files::small(path).map_err(|error| failed(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| failed(&"it is no text"))?.trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(failed(&"a token is one word of ASCII"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks what an operator gives.
+pub(super) fn check(mapping: &Value, scope: Option<&Value>) -> Result<(), CliError> {
+    KnownTarget::check(mapping, scope).map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// A target for programs, without secrets.
+pub(super) fn settings(target: &Target) -> Value {
+    json!({
+        "id": target.id,
+        "revision": target.revision,
+        "company": target.company,
+        "kind": target.kind,
+        "url": target.url,
+        "home": target.home,
+        "epoch": target.epoch,
+        "enabled": target.enabled,
+        "has_token": target.token.is_some(),
+        "mapping": target.mapping,
+        "scope": target.scope,
+        "deprovisioning": target.deprovisioning,
+        "rate": target.rate,
+        "removals_until": target.removals_until.map(umoja_schema::Millis::secs),
+    })
+}

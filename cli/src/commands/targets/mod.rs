@@ -1,0 +1,55 @@
+//! `umoja target`: the remote systems into which users are provisioned.
+
+mod add;
+mod known;
+mod list;
+mod set;
+mod work;
+
+use clap::{Args, Subcommand};
+
+use crate::CliError;
+use crate::output::Output;
+
+/// The remote systems into which users are provisioned: add, list, try, pause, move, and repair what failed.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "The remote systems into which users are provisioned. A target belongs to one company and has an account \
+for each user that is linked to it, as far as its scope says so. `umoja serve` in its home region brings the accounts up to \
+date within a second of each change: makes, changes, disables and deletes them. An erasure deletes the account in any case."
+)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Add(Box<add::Add>),
+    Set(Box<set::Set>),
+    List(list::List),
+    Plan(work::Plan),
+    Provision(work::Provision),
+    Pause(set::Pause),
+    Resume(set::Resume),
+    Move(set::Move),
+    Redrive(work::Redrive),
+    Drift(work::Drift),
+}
+
+impl Command {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        match self.action {
+            Action::Add(add) => add.run(output).await,
+            Action::Set(set) => set.run(output).await,
+            Action::List(list) => list.run(output).await,
+            Action::Plan(plan) => plan.run(output).await,
+            Action::Provision(provision) => provision.run(output).await,
+            Action::Pause(pause) => pause.run(output).await,
+            Action::Resume(resume) => resume.run(output).await,
+            Action::Move(to) => to.run(output).await,
+            Action::Redrive(redrive) => redrive.run(output).await,
+            Action::Drift(drift) => drift.run(output).await,
+        }
+    }
+}

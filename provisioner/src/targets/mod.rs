@@ -1,0 +1,34 @@
+//! Targets: remote systems of companies that have accounts for users.
+//!
+//! The table `due` is a doorbell, and the users are the truth: a ring says which account has to be looked at, and what is
+//! sent is made of the user as the region has it then.
+//!
+//! - [`Provisioner::feed`] rings for the accounts that a change concerns.
+//! - [`Provisioner::run`] delivers what is due at a target. `deliver.rs` states the guarantees, and [`plan`] is its rule.
+//! - [`Provisioner::survey`] and [`Provisioner::drift`] compare without changing anything.
+
+mod brake;
+mod client;
+mod confirm;
+mod deliver;
+mod drift;
+mod failure;
+mod feed;
+mod health;
+mod known;
+mod plain;
+pub mod plan;
+mod provisioner;
+mod removals;
+mod rows;
+mod scim;
+mod survey;
+mod waiting;
+
+pub use deliver::Delivered;
+pub use drift::{Drift, Drifted};
+pub use failure::{Code, Failure, Then};
+pub use feed::Rung;
+pub use known::{KnownTarget, TargetError, default_mapping};
+pub use provisioner::{Provisioner, Run};
+pub use survey::{Redriven, Survey};
