@@ -121,19 +121,16 @@ impl DynamoDb {
         }
         let values = (!values.is_empty()).then_some(values);
         let item = due_key(target, &row_key(user));
-        items.push(match row {
-            Some((at, document)) => {
-                let put = Put::builder().table_name(&table).set_item(Some(item));
-                let put = put.item(attribute::DUE_AT, AttributeValue::N(at.0.to_string()));
-                let put = put.item(attribute::DOCUMENT, AttributeValue::S(document)).condition_expression(condition);
-                let put = put.set_expression_attribute_names(Some(names)).set_expression_attribute_values(values);
-                TransactWriteItem::builder().put(put.build()?).build()
-            }
-            None => {
-                let delete = Delete::builder().table_name(&table).set_key(Some(item)).condition_expression(condition);
-                let delete = delete.set_expression_attribute_names(Some(names)).set_expression_attribute_values(values);
-                TransactWriteItem::builder().delete(delete.build()?).build()
-            }
+        items.push(if let Some((at, document)) = row {
+            let put = Put::builder().table_name(&table).set_item(Some(item));
+            let put = put.item(attribute::DUE_AT, AttributeValue::N(at.0.to_string()));
+            let put = put.item(attribute::DOCUMENT, AttributeValue::S(document)).condition_expression(condition);
+            let put = put.set_expression_attribute_names(Some(names)).set_expression_attribute_values(values);
+            TransactWriteItem::builder().put(put.build()?).build()
+        } else {
+            let delete = Delete::builder().table_name(&table).set_key(Some(item)).condition_expression(condition);
+            let delete = delete.set_expression_attribute_names(Some(names)).set_expression_attribute_values(values);
+            TransactWriteItem::builder().delete(delete.build()?).build()
         });
         if former != next {
             if let Some(former) = former {

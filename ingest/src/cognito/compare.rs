@@ -156,13 +156,12 @@ pub(super) async fn difference(
     }
     Ok(match feeder.holder(&user.subject).await? {
         Holder::Unknown if user.is_confirmed => Some(Difference::OnlyInPool),
-        Holder::Unknown => None,
         Holder::Erased => Some(Difference::Erased),
         Holder::User { id, is_suspended: false, .. } if !user.is_enabled => Some(Difference::Disabled(id)),
         Holder::User { id, is_suspended: true, .. } if user.is_enabled && user.is_confirmed => {
             Some(Difference::Enabled(id))
         }
-        Holder::User { .. } => None,
+        Holder::Unknown | Holder::User { .. } => None,
     })
 }
 

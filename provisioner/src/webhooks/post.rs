@@ -55,7 +55,7 @@ pub(super) async fn post_due(
         is_gone |= posted.is_gone;
         error = posted.error.or(error);
     }
-    step.more |= step.accepted > accepted && !is_gone || is_full && step.accepted > accepted;
+    step.more |= step.accepted > accepted && (is_full || !is_gone);
     match error {
         // What was posted is stored, and what is not is due again.
         Some(error) if step.accepted == accepted && !is_gone => Err(error),

@@ -136,7 +136,9 @@ impl Row {
             self.failures = 0;
         }
         let count = late.len();
-        late.into_iter().for_each(|entry| self.fail(entry));
+        for entry in late {
+            self.fail(entry);
+        }
         count
     }
 

@@ -51,9 +51,9 @@ async fn run(webhooks: Arc<Webhooks>, id: WebhookId, pause: Duration, mut stop: 
     while !*stop.borrow() {
         let wait = match webhooks.step(&id).await {
             Ok(None) => break,
-            Ok(Some(step)) => {
-                record_step(&step);
-                if step.more {
+            Ok(Some(done)) => {
+                record_step(&done);
+                if done.more {
                     continue;
                 }
                 pause

@@ -295,15 +295,16 @@ mod tests {
 
     #[test]
     fn the_audit_events_of_a_write_say_what_it_changed_of_each_part_of_its_user() {
+        use AuditEvent::{Imported, PasswordChanged, PasswordDropped, PasswordLearnt, PasswordReset, ResetStarted};
+
         let (user, other) = (UserId::v8([1; 16]), UserId::v8([2; 16]));
         let said = |part, events: &[AuditEvent]| {
             let events: Vec<_> = events.iter().map(|event| (user, event.clone())).collect();
             assert_eq!(Noticed::of_events(other, part, &events), []);
             Noticed::of_events(user, part, &events)
         };
-        use AuditEvent::{Imported, PasswordChanged, PasswordDropped, PasswordLearnt, PasswordReset, ResetStarted};
         for sets_password in [Imported, PasswordChanged, PasswordDropped, PasswordLearnt, PasswordReset] {
-            assert_eq!(said(Part::Credentials, &[sets_password.clone()]), [Notice::Credentials]);
+            assert_eq!(said(Part::Credentials, std::slice::from_ref(&sets_password)), [Notice::Credentials]);
             assert_eq!(said(Part::Profile, &[sets_password]), []);
         }
         for status in [AccountStatus::Active, AccountStatus::Disabled] {

@@ -7,7 +7,7 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Key};
 use umoja_store::contract::sample::{identifier_write, index, owned, ownership, unowned};
-use umoja_store::ports::{KeyAdded, Queue as _};
+use umoja_store::ports::{Due as _, KeyAdded, Queue as _};
 
 use super::*;
 
