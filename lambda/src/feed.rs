@@ -63,16 +63,12 @@ async fn fed(live: &Live<BuildFeed>, changes: &[Change], time: Duration) -> Feed
             return failed;
         }
     };
-    match tokio::time::timeout(time, feed.handle(changes)).await {
-        Ok(outcome) => {
-            tracing::info!(?outcome, "batch");
-            outcome
-        }
-        Err(_) => {
-            tracing::error!(records, "a batch was not handled in time");
-            failed
-        }
-    }
+    let Ok(outcome) = tokio::time::timeout(time, feed.handle(changes)).await else {
+        tracing::error!(records, "a batch was not handled in time");
+        return failed;
+    };
+    tracing::info!(?outcome, "batch");
+    outcome
 }
 
 #[cfg(test)]

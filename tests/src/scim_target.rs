@@ -118,7 +118,7 @@ fn touch(user: &mut Value) {
 
 async fn answer(State(target): State<ScimTarget>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let text = |name: header::HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
     let path = head.uri.path_and_query().map_or("", |path| path.as_str());
     let path = path.strip_prefix("/v2").unwrap_or(path);

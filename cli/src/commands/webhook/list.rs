@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::Value;
-use umoja_schema::Webhook;
+use umoja_schema::{Millis, Webhook};
 
 use super::known::{Standing, settings, state};
 use crate::CliError;
@@ -52,7 +52,7 @@ impl List {
             .into();
             if let Some(standing) = &standing {
                 value["events"] = serde_json::to_value(&standing.backlog).unwrap_or_default();
-                value["lost_at"] = standing.state.as_ref().and_then(|state| state.lost_at).map(|at| at.secs()).into();
+                value["lost_at"] = standing.state.as_ref().and_then(|state| state.lost_at).map(Millis::secs).into();
             }
             values.push(value);
             let text = standing.map_or_else(|| "its home cannot be read".to_owned(), |standing| standing.text(webhook));
