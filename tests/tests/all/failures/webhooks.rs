@@ -8,7 +8,7 @@ use umoja_provisioner::Webhooks;
 use umoja_provisioner::webhooks::{Backlog, backlog};
 use umoja_schema::webhook::SecretSalt;
 use umoja_schema::{Company, CompanyId, Millis, Webhook};
-use umoja_store::ports::{Answered, Clock as _, OutboundError};
+use umoja_store::ports::{Answered, OutboundError};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::hook::{Hook, Posted, put_webhook, status, webhook};
 use umoja_tests::world::killed_after;
