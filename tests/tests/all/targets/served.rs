@@ -71,6 +71,57 @@ fn users_of_both_regions_reach_a_server_on_loopback_and_leave_it_when_they_are_e
     });
 }
 
+/// The server of other people, which is strict about schemas, unique names and `If-Match`.
+#[test]
+#[ignore = "needs PyPI scim2-server: .ci/targets"]
+fn scim2_server_gets_what_changes_and_loses_who_is_erased() {
+    let program = std::env::var("UMOJA_TEST_SCIM_SERVER").expect(".ci/targets says where it is");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let d = umoja_tests::deployment::Deployment::new(972).await;
+        let mut fed =
+            Fed { target: super::target(&d, "crm"), d, remote: umoja_tests::scim_target::ScimTarget::default() };
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let token = umoja_tests::scim_target::TOKEN;
+        let mut server = std::process::Command::new(program)
+            .args(["--port", &port.to_string(), "--bearer-token", token])
+            .spawn()
+            .unwrap();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        fed.target.url = format!("http://127.0.0.1:{port}/v2");
+        fed.store().await;
+        let region = &fed.d.world.regions[0];
+        let provisioner = Provisioner::new(region.people(), Arc::new(HttpsOutbound::new().with_loopback()));
+        let settle = async || {
+            fed.d.world.settle().await;
+            fed.ring(&provisioner).await;
+            fed.deliver(&provisioner).await
+        };
+        let mut ids = Vec::new();
+        for n in 0..5 {
+            ids.push(fed.user(&format!("ada{n}@example.com")).await);
+        }
+        assert_eq!(settle().await.failed, 0);
+        let change = json!({ "id": ids[0], "set": { "profile": { "given_name": "Augusta" } } });
+        fed.d.call(1, "update", change).await.ok(200);
+        fed.d.call(0, "status", json!({ "id": ids[1], "status": "disabled" })).await.ok(200);
+        fed.d.call(0, "merge", json!({ "survivor": ids[2], "duplicate": ids[3] })).await.ok(200);
+        assert_eq!(settle().await.failed, 0);
+        let drift = provisioner.drift(&fed.known(), false).await.unwrap();
+        assert_eq!((drift.drifted, drift.unknown), (Vec::new(), 0));
+        for id in &ids {
+            let _ = fed.d.call(0, "erase", json!({ "id": id })).await;
+        }
+        assert_eq!(settle().await.failed, 0);
+        let rows = provisioner.rows_of(&fed.known()).await.unwrap();
+        assert!(rows.len() == 5 && rows.iter().all(|row| !row.may_exist()));
+        server.kill().unwrap();
+        server.wait().unwrap();
+    });
+}
+
 #[test]
 fn one_step_of_the_pump_rings_and_delivers() {
     with_target(971, async |fed| {
