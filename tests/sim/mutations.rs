@@ -14,8 +14,9 @@ pub(crate) fn all_are_seen(options: &Options) -> bool {
         // A rule counts as detected if a run fails without it and holds with it.
         let whole = Runner::new(runner.tables, None);
         let seen = seeds.enumerate().find_map(|(number, seed)| {
-            let failure = runner.run(&Plan::of(seed)).err()?;
-            whole.run(&Plan::of(seed)).is_ok().then_some((number + 1, failure))
+            let plan = if rule.is_of_events() { Plan::listed(seed) } else { Plan::of(seed) };
+            let failure = runner.run(&plan).err()?;
+            whole.run(&plan).is_ok().then_some((number + 1, failure))
         });
         all &= seen.is_some();
         let (runs, reason) = seen.map_or((None, None), |(runs, failure)| (Some(runs), Some(failure.reason)));

@@ -22,6 +22,7 @@ Examples:
   sim --runs 1 --seed 4711             one run again
   sim --runs 500 --store dynamodb      on the AWS adapter and DynamoDB in process
   sim --fed --runs 6000                more than 100,000 events of identity providers
+  sim --listed --runs 3000             feeds that are killed at any await, and consumers of their events in any region
   sim --mutations                      leaves out each rule of the design; every one has to be noticed
   sim --exhaustive                     visits every state of three writes
   sim --partition-hours 48 --writes 10000
@@ -45,6 +46,9 @@ pub(crate) struct Options {
     /// Providers post most of what happens, and the workers that apply it are often killed.
     #[arg(long)]
     pub(crate) fed: bool,
+    /// Feeds make events in every region, and companies list them in any region, with one cursor each.
+    #[arg(long, conflicts_with = "fed")]
+    pub(crate) listed: bool,
     /// The number of threads, each of which does whole runs. By default the number of processors.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -118,7 +122,11 @@ const SHARE: u64 = 50;
 impl Options {
     /// The run of a seed.
     pub(crate) fn plan(&self, seed: u64) -> Plan {
-        if self.fed { Plan::fed(seed) } else { Plan::of(seed) }
+        match (self.fed, self.listed) {
+            (true, _) => Plan::fed(seed),
+            (_, true) => Plan::listed(seed),
+            _ => Plan::of(seed),
+        }
     }
 
     /// The store of the tables in the run of a seed.

@@ -17,6 +17,7 @@ mod harm;
 mod heal;
 mod history;
 mod instance;
+mod listing;
 mod merged;
 mod names;
 mod operator;

@@ -1,4 +1,4 @@
-//! The examples of docs/requests and the commands that the demo prints, against a live demo.
+//! The examples of docs/requests and docs/events and the commands that the demo prints, against a live demo.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
@@ -92,18 +92,64 @@ fn the_shell_example_signs_requests_and_verifies_answers() {
     }
 }
 
-/// Runs only if Python has the package `cryptography`. The Python that `.ci/examples` names must have it.
-#[test]
-fn the_python_example_signs_requests_and_verifies_answers() {
+/// A Python that has the package `cryptography`, if there is one. The Python that `.ci/examples` names must have it.
+fn python() -> Option<String> {
     let named = std::env::var("UMOJA_TEST_PYTHON").ok();
-    let python = named.as_deref().unwrap_or("python3");
+    let python = named.clone().unwrap_or_else(|| "python3".to_owned());
     let usable =
-        Command::new(python).args(["-c", "import cryptography"]).output().is_ok_and(|output| output.status.success());
+        Command::new(&python).args(["-c", "import cryptography"]).output().is_ok_and(|output| output.status.success());
     if !usable && named.is_none() {
         println!("skipped: python3 has no package cryptography; .ci/examples installs it");
-        return;
+        return None;
     }
-    try_out(python, "sign.py", &Demo::start());
+    Some(python)
+}
+
+#[test]
+fn the_python_example_signs_requests_and_verifies_answers() {
+    if let Some(python) = python() {
+        try_out(&python, "sign.py", &Demo::start());
+    }
+}
+
+#[test]
+fn the_example_of_events_keeps_a_copy_of_the_users_in_any_region() {
+    let Some(python) = python() else { return };
+    let demo = Demo::start();
+    let (sign, consume) = (example("sign.py"), example("../events/consume.py"));
+    let (file, users) = (demo.file(), demo.dir.path().join("users.db"));
+    let call = |operation: &str, body: &Value| {
+        let output = run(&python, &[path(&sign), path(&file), operation, &body.to_string()]);
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["body"].clone()
+    };
+    // Reads in a region until a line says so, and returns all lines.
+    let reads = |region: &str, line: &str| {
+        let mut said = String::new();
+        until(line, || {
+            let output = run(&python, &[path(&consume), path(&file), path(&users), region, "--once"]);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            said.push_str(&text(&output.stdout));
+            said.lines().any(|said| said == line).then_some(())
+        });
+        said
+    };
+    let held = |id: &str| {
+        let select = format!(
+            "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT COUNT(*) FROM users WHERE id = ?', ('{id}',)).fetchone()[0])"
+        );
+        text(&run(&python, &["-c", &select, path(&users)]).stdout).trim().to_owned()
+    };
+    let user = call("register", &json!({ "username": "example-of-events" }))["user"].clone();
+    let id = user["id"].as_str().unwrap();
+    reads("0", &format!("umoja.user.registered {id}"));
+    assert_eq!(held(id), "1");
+    call("update", &json!({ "id": id, "set": { "profile": { "nickname": "Mina" } } }));
+    let said = reads("1", &format!("umoja.user.profile_changed {id}"));
+    assert!(!said.contains("registered"), "the cursor continues in the other region: {said}");
+    call("erase", &json!({ "id": id }));
+    reads("0", &format!("umoja.user.erased {id}"));
+    assert_eq!(held(id), "0");
 }
 
 /// The receiver needs no package.

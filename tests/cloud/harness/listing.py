@@ -111,7 +111,10 @@ def waited(story: Story, soko: Consumer, here: Region, there: Region) -> None:
 
 
 def cut(story: Story, soko: Consumer, here: Region, there: Region) -> None:
-    """A region is cut off, and one cursor is used on both sides."""
+    """A region is cut off, and one cursor is used on both sides.
+
+    Failure: peer region down
+    """
     d, check = story.deployment, story.progress.check
     d.cut_off(there.name)
     try:

@@ -242,6 +242,7 @@ impl Fleet {
             assert_eq!(ids[0], owner, "4: {} has another owner than its users imply", email(number));
         }
         self.check_feeds().await;
+        self.check_listed().await;
         let users = self.history.borrow().users();
         for id in users {
             if self.is_live(0, id) {

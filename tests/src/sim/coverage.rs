@@ -115,6 +115,8 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Item { .. } => "item",
         Job::Post { .. } => "post",
         Job::Ingest { .. } => "ingest",
+        Job::Feed { .. } => "feed",
+        Job::List { .. } => "list",
     }
 }
 
@@ -153,7 +155,8 @@ pub fn possible(operation: &str, fault: &str) -> bool {
             matches!(service, Service::Tables | Service::Links | Service::Kms | Service::KmsLinks | Service::Ingest)
         }
         // These operations do not encrypt or decrypt.
-        "erasure" | "events" => matches!(service, Service::Tables | Service::Requests),
+        "erasure" | "events" | "list" => matches!(service, Service::Tables | Service::Requests),
+        "feed" => matches!(service, Service::Tables | Service::Checkpoints),
         _ => matches!(service, Service::Tables | Service::Requests | Service::Kms | Service::KmsLinks),
     }
 }

@@ -18,6 +18,7 @@ use super::guesses::Guesses;
 use super::harm::Harm;
 use super::history::{Attempt, History};
 use super::instance::Instances;
+use super::listing::Listing;
 use super::plan::{Call, Forgery, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
 use super::stream::Stream;
@@ -72,6 +73,8 @@ pub(super) struct Fleet {
     pub(super) lost: Cell<bool>,
     /// The providers, and what they have posted.
     pub(super) feeds: Feeds,
+    /// The feeds that make events, and the companies that list them.
+    pub(super) listing: Listing,
     pub(super) without: Option<Rule>,
 }
 
@@ -112,7 +115,8 @@ impl Fleet {
         let (next, given) = (Cell::new(0), software.clone());
         let around = move |ports: RegionPorts, raw: Arc<dyn Users>| {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
-            RegionPorts { users: Arc::new(Written::new(ports.users, raw, ports.name.clone(), software)), ..ports }
+            let logs = super::listing::without(without, ports.logs);
+            RegionPorts { users: Arc::new(Written::new(ports.users, raw, ports.name.clone(), software)), logs, ..ports }
         };
         let around_short = |short| super::short::without(without, short);
         let setup = Setup { regions: count, tables, around: &around, around_short: &around_short };
@@ -122,6 +126,7 @@ impl Fleet {
         }
         let names = world.regions.iter().map(|region| region.name.clone()).collect();
         let replicators = world.regions.iter().map(|region| Replicator::new(region.home.clone())).collect();
+        let listing = Listing::new(plan, &world);
         let streams = world.regions.iter().map(|_| Stream::default()).collect();
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
         Self {
@@ -131,6 +136,7 @@ impl Fleet {
             software,
             replicators,
             streams,
+            listing,
             people: RefCell::new((0..USERS).map(|_| Person::default()).collect()),
             history: RefCell::new(History::new(names)),
             erasing: RefCell::default(),
@@ -209,7 +215,9 @@ impl Fleet {
     /// A step that is no task.
     pub(super) async fn disturb(&self, step: &Step) {
         match step {
-            Step::Run(_) | Step::Round => unreachable!("a region's own work is no disturbance"),
+            Step::Run(_) | Step::Round | Step::Forget { .. } => {
+                unreachable!("a region's own work is no disturbance")
+            }
             Step::Down { at, service, down } => {
                 self.faults(self.at(*at), *service).iter().for_each(|faults| faults.set_down(*down));
             }

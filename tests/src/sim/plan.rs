@@ -54,6 +54,8 @@ pub enum Step {
     Newer { at: u8, newer: bool },
     /// A region's KMS key is replaced and the one before deleted. Skipped while data depends on the old key.
     Replace { at: u8 },
+    /// A region loses its table of events. What its peers have is brought back, and its feed begins another epoch.
+    Forget { at: u8 },
     /// An attacker changes an item of a user in a region's tables, without any key.
     Tamper { at: u8, user: u8, forgery: Forgery },
 }
@@ -119,6 +121,11 @@ pub enum Job {
     Backfill { at: u8, peer: u8 },
     /// A region is compared with its peers and with its derived tables, and differences are repaired.
     AntiEntropy { at: u8 },
+    /// A batch of a region's stream as the feed gets it, which makes events: as [`Job::Replicate`]. `new` begins with a new
+    /// instance of the function.
+    Feed { at: u8, take: u8, again: u8, new: bool },
+    /// A company reads a page of its events in a region.
+    List { at: u8, company: u8 },
     /// A region's API reads its settings.
     Reload { at: u8 },
     /// The operator does the next step of some work on keys, which may be about a region.
@@ -144,6 +151,8 @@ impl Job {
         | Self::Operate { at, .. }
         | Self::Item { at, .. }
         | Self::Post { at, .. }
+        | Self::Feed { at, .. }
+        | Self::List { at, .. }
         | Self::Ingest { at }) = self;
         *at
     }
@@ -161,6 +170,8 @@ impl Job {
         | Self::Operate { at, .. }
         | Self::Item { at, .. }
         | Self::Post { at, .. }
+        | Self::Feed { at, .. }
+        | Self::List { at, .. }
         | Self::Ingest { at }) = &mut self;
         *at = region;
         self

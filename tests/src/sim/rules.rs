@@ -66,11 +66,15 @@ pub enum Rule {
     SourceHome,
     /// Events that wait without a message are rung again.
     RungAgain,
+    /// A reader of events stops at a gap.
+    Gap,
+    /// A feed that has lost events begins another epoch.
+    Epoch,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -92,7 +96,14 @@ impl Rule {
         Self::EventOrder,
         Self::SourceHome,
         Self::RungAgain,
+        Self::Gap,
+        Self::Epoch,
     ];
+
+    /// True if it is about events for companies, which only runs with feeds make.
+    pub const fn is_of_events(self) -> bool {
+        matches!(self, Self::Gap | Self::Epoch)
+    }
 
     /// The name of the rule.
     pub const fn name(self) -> &'static str {
@@ -118,6 +129,8 @@ impl Rule {
             Self::EventOrder => "event-order",
             Self::SourceHome => "source-home",
             Self::RungAgain => "rung-again",
+            Self::Gap => "event-gap",
+            Self::Epoch => "event-epoch",
         }
     }
 }

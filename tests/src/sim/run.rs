@@ -12,6 +12,7 @@ use umoja_store::{Change, Home, RegionPorts};
 
 use super::coverage::{Coverage, operation};
 use super::fleet::{Fleet, Shared};
+use super::listing::COMPANIES;
 use super::plan::{Job, Plan, Service, Step, Task};
 use super::rules::Rule;
 use crate::world::{ANTI_ENTROPY, TablesOn, killed_after};
@@ -74,6 +75,7 @@ impl Runner {
             match step {
                 Step::Run(tasks) => fleet.run(tasks).await,
                 Step::Round => drop(fleet.round().await),
+                Step::Forget { at } => fleet.forget_events(fleet.at(*at)).await,
                 disturbance => fleet.disturb(disturbance).await,
             }
             fleet.note_changes();
@@ -90,6 +92,7 @@ impl Fleet {
         let changes: Vec<Vec<Change>> = self.world().regions.iter().map(|region| region.tables.new_changes()).collect();
         let newer: Vec<bool> = self.software.iter().map(|software| software.is_newer()).collect();
         self.history.borrow_mut().advance(&changes, &self.attempts.take(), &newer);
+        self.listing.extend(&changes);
         for (stream, changes) in self.streams.iter().zip(changes) {
             stream.extend(changes);
         }
@@ -178,6 +181,8 @@ impl Fleet {
             }
             Job::Post { at, source, user, event } => self.post(self.at(*at), *source, *user, *event).await,
             Job::Ingest { at } => self.ingest(self.at(*at)).await,
+            Job::Feed { at, take, again, new } => self.feed(self.at(*at), (*take, *again), *new).await,
+            Job::List { at, company } => drop(self.list(self.at(*at), usize::from(*company) % COMPANIES).await),
         }
     }
 

@@ -39,6 +39,13 @@ impl Stream {
         lost
     }
 
+    /// Drops the records of a table.
+    pub(super) fn drop_records(&self, table: &str) {
+        let state = &mut *self.state.borrow_mut();
+        state.pending.retain(|change| change.table != table);
+        state.delivered.retain(|change| change.table != table);
+    }
+
     /// Takes a batch. Records that are not reported as handled before the batch is dropped are pending again.
     pub(super) fn batch(&self, take: u8, again: u8, order: u16) -> Batch<'_> {
         let mut state = self.state.borrow_mut();

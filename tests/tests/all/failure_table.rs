@@ -229,6 +229,16 @@ const ROWS: &[[&str; 3]] = &[
         "events of other regions arrive in the home by replication",
         "all are posted in order once the home is back",
     ],
+    [
+        "the epoch of the events is lost while several feeds run",
+        "an epoch begins by a conditional write: of several feeds one begins it, and the others continue in it",
+        "stopped at any await, with another feed in between: no event is behind a position that was read",
+    ],
+    [
+        "a company is linked in one region while another erases the user",
+        "a region reports an erasure elsewhere to the companies that only it has informed of the user",
+        "the company lists the erasure in every region, whenever the feed runs",
+    ],
 ];
 
 /// Rows that no test shows yet. The list only shrinks: a row with a test may not be listed.

@@ -1,6 +1,7 @@
 //! Generates runs from seeds.
 
 mod fed;
+mod listed;
 mod operated;
 mod parts;
 
@@ -270,5 +271,11 @@ impl Plan {
     /// The run of a seed in which providers post most of what happens.
     pub fn fed(seed: u64) -> Self {
         made(seed, fed_plan(seed))
+    }
+
+    /// The run of a seed with a feed in each region, and companies that list events: the steps of [`Plan::of`], and others
+    /// between them.
+    pub fn listed(seed: u64) -> Self {
+        listed::between(Self::of(seed))
     }
 }
