@@ -92,29 +92,26 @@ fn the_shell_example_signs_requests_and_verifies_answers() {
     }
 }
 
+const NO_PYTHON: &str = "skipped: python3 has no package cryptography; .ci/examples installs it";
+
 /// A Python that has the package `cryptography`, if there is one. The Python that `.ci/examples` names must have it.
 fn python() -> Option<String> {
     let named = std::env::var("UMOJA_TEST_PYTHON").ok();
     let python = named.clone().unwrap_or_else(|| "python3".to_owned());
     let usable =
         Command::new(&python).args(["-c", "import cryptography"]).output().is_ok_and(|output| output.status.success());
-    if !usable && named.is_none() {
-        println!("skipped: python3 has no package cryptography; .ci/examples installs it");
-        return None;
-    }
-    Some(python)
+    (usable || named.is_some()).then_some(python)
 }
 
 #[test]
 fn the_python_example_signs_requests_and_verifies_answers() {
-    if let Some(python) = python() {
-        try_out(&python, "sign.py", &Demo::start());
-    }
+    let Some(python) = python() else { return println!("{NO_PYTHON}") };
+    try_out(&python, "sign.py", &Demo::start());
 }
 
 #[test]
 fn the_example_of_events_keeps_a_copy_of_the_users_in_any_region() {
-    let Some(python) = python() else { return };
+    let Some(python) = python() else { return println!("{NO_PYTHON}") };
     let demo = Demo::start();
     let (sign, consume) = (example("sign.py"), example("../events/consume.py"));
     let (file, users) = (demo.file(), demo.dir.path().join("users.db"));

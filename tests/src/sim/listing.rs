@@ -154,7 +154,10 @@ impl Fleet {
 
     /// Makes the events of everything that was written, and replicates them.
     pub(super) async fn make_all_events(&self) {
-        while self.listing.is_on {
+        if !self.listing.is_on {
+            return;
+        }
+        loop {
             self.note_changes();
             if self.listing.shards.iter().flatten().all(|shard| shard.stream.is_empty()) {
                 return;

@@ -27,7 +27,7 @@ impl Draws {
 /// The plan with more steps. An attacker's changes are left out: what a region reports may then be newer than what is left.
 pub(super) fn between(plan: Plan) -> Plan {
     let mut draws = Draws(plan.seed ^ 0x6c69_7374_6564);
-    let forgets = (draws.below(3) == 0).then(|| plan.steps.len() / 2);
+    let forgets = (draws.below(3) == 0).then_some(plan.steps.len() / 2);
     let mut steps = Vec::with_capacity(3 * plan.steps.len());
     for (number, step) in plan.steps.into_iter().enumerate() {
         if matches!(step, Step::Tamper { .. }) {
