@@ -2,7 +2,7 @@
 //!
 //! # Danger
 //!
-//! Whoever verifies holds the same secret and can sign too: the signature proves nothing to a third party. The signature
+//! The verifier holds the same secret and can sign too: the signature proves nothing to a third party. The signature
 //! of the region does ([`sign_event`](crate::jws::sign_event)). A verifier compares in constant time and rejects old
 //! timestamps.
 

@@ -41,11 +41,11 @@ pub fn set_oldest_event(region: &Region, ms: u64) {
     gauge!(metric::OLDEST_WAITING_EVENT, REGION => region.to_string()).set(ms as f64);
 }
 
-/// Records calls of webhooks that were accepted and refused, and events that have failed.
+/// Records calls of webhooks that were accepted and rejected, and events that have failed.
 #[cfg(feature = "directory")]
-pub fn webhook(accepted: usize, refused: usize, failed: usize) {
+pub fn webhook(accepted: usize, rejected: usize, failed: usize) {
     counter!(metric::WEBHOOK_DELIVERIES).increment(accepted as u64);
-    counter!(metric::WEBHOOK_FAILURES).increment(refused as u64);
+    counter!(metric::WEBHOOK_FAILURES).increment(rejected as u64);
     counter!(metric::FAILED_WEBHOOK_EVENTS).increment(failed as u64);
 }
 

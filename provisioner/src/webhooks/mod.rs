@@ -4,7 +4,7 @@
 //!
 //! - **No event is lost.** Events are taken from the table `events` in the order of `events/list`, into rows of the table
 //!   `due`, one for each user. An event leaves its row only once the webhook has accepted it, or after three days, when it
-//!   waits for an operator. Whoever is killed at any await leaves a row that is due again within 30 seconds.
+//!   waits for an operator. A worker that is killed at any await leaves a row that is due again within 30 seconds.
 //! - **The events of a user come in order**, one after the other. Users do not wait for each other.
 //! - **At least once.** An event that was accepted while the answer was lost comes again, with the same `webhook-id`.
 //! - **Webhooks do not wait for each other**: each has a worker of its own, and a breaker.

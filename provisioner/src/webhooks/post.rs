@@ -25,7 +25,7 @@ const IN_A_ROW: usize = 20;
 #[derive(Default)]
 struct Posted {
     accepted: usize,
-    refused: usize,
+    rejected: usize,
     failed: usize,
     is_gone: bool,
     error: Option<StoreError>,
@@ -50,7 +50,7 @@ pub(super) async fn post_due(
     let (mut is_gone, mut error, accepted) = (false, None, step.accepted);
     while let Some(posted) = all.next().await {
         step.accepted += posted.accepted;
-        step.refused += posted.refused;
+        step.rejected += posted.rejected;
         step.failed += posted.failed;
         is_gone |= posted.is_gone;
         error = posted.error.or(error);
@@ -141,7 +141,7 @@ impl Posting<'_> {
             };
             return self.changed(accepted).await.map(Some);
         };
-        posted.refused += 1;
+        posted.rejected += 1;
         let (status, wait) = answered.map_or((0, None), |answered| (answered.status, answered.retry_after_secs()));
         if let (429 | 503, Some(secs)) = (status, wait) {
             self.breaker().hold(secs, now);
@@ -152,7 +152,7 @@ impl Posting<'_> {
         }
         let mut failed = 0;
         self.changed(|row| {
-            failed = row.refused(&entry.event, &fault, pass.is_probe(), now);
+            failed = row.rejected(&entry.event, &fault, pass.is_probe(), now);
             retry::next(row.failures.max(1), wait, now, &*home.entropy)
         })
         .await?;

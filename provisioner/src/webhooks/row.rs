@@ -123,7 +123,7 @@ impl Row {
 
     /// Notes that the first event was not accepted; a probe of a webhook that is out is not counted. All that have waited for
     /// three days are failed. Returns the number of these.
-    pub(super) fn refused(&mut self, event: &str, fault: &str, is_probe: bool, now: Millis) -> usize {
+    pub(super) fn rejected(&mut self, event: &str, fault: &str, is_probe: bool, now: Millis) -> usize {
         if self.waiting.first().is_none_or(|first| first.event != event) {
             return 0;
         }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_row_is_read_as_it_was_written() {
         let mut row = row(3);
-        row.refused(&entry(0).event, "status 500", false, Millis(5));
+        row.rejected(&entry(0).event, "status 500", false, Millis(5));
         assert_eq!(Row::read(Some(&row.members())), row);
         assert_eq!(row.waiting[0].place(), Some(Place { epoch: 1, day: 20_000, number: 0 }));
         assert_eq!(Row::read(None), Row::default());
@@ -188,7 +188,7 @@ mod tests {
     fn an_event_is_added_once() {
         let mut row = row(3);
         assert_eq!((row.add(&[entry(2), entry(3)]), row.waiting.len()), (0, 4));
-        row.refused(&entry(0).event, "x", false, Millis(TRIED_FOR_MS));
+        row.rejected(&entry(0).event, "x", false, Millis(TRIED_FOR_MS));
         assert_eq!((row.waiting.len(), row.failed.len()), (0, 4));
         assert_eq!((row.add(&[entry(2)]), row.waiting.len()), (0, 0));
     }
@@ -209,9 +209,9 @@ mod tests {
     fn what_has_waited_for_three_days_fails_and_can_be_redriven_in_order() {
         let mut row = row(2);
         row.add(&[Entry { since: Millis(10), ..entry(2) }]);
-        assert_eq!(row.refused(&entry(0).event, "x", false, Millis(TRIED_FOR_MS - 1)), 0);
+        assert_eq!(row.rejected(&entry(0).event, "x", false, Millis(TRIED_FOR_MS - 1)), 0);
         assert_eq!((row.failures, row.due(Millis(7))), (1, Some(Millis(7))));
-        assert_eq!(row.refused(&entry(0).event, "x", false, Millis(TRIED_FOR_MS)), 2);
+        assert_eq!(row.rejected(&entry(0).event, "x", false, Millis(TRIED_FOR_MS)), 2);
         assert_eq!((row.waiting.len(), row.failed.len(), row.failures), (1, 2, 0));
         assert_eq!(row.redrive(Millis(9)), 2);
         let events: Vec<_> = row.waiting.iter().map(|entry| entry.event.clone()).collect();
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_row_of_failed_events_is_never_due_and_an_empty_one_is_none() {
         let mut row = row(1);
-        row.refused(&entry(0).event, "x", false, Millis(TRIED_FOR_MS));
+        row.rejected(&entry(0).event, "x", false, Millis(TRIED_FOR_MS));
         assert_eq!((row.due(Millis(7)), Row::default().due(Millis(7))), (Some(NEVER), None));
     }
 

@@ -24,7 +24,7 @@ pub struct Step {
     /// Calls that the webhook accepted.
     pub accepted: usize,
     /// Calls that it did not accept.
-    pub refused: usize,
+    pub rejected: usize,
     /// Events that wait for an operator now.
     pub failed: usize,
     /// True if there may be more to do at once.

@@ -54,7 +54,7 @@ pub(super) async fn take(
     Ok(page.more)
 }
 
-/// Adds events to the row of a user. A row that belongs to somebody keeps its time.
+/// Adds events to the row of a user. A row that belongs to a worker keeps its time.
 async fn add(shared: &Shared, webhook: &Webhook, user: UserId, entries: &[Entry]) -> Result<usize, StoreError> {
     let (target, due) = (Webhook::setting(&webhook.id), &*shared.home.due);
     for _ in 0..MAX_ROUNDS {

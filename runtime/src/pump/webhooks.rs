@@ -72,7 +72,7 @@ async fn run(webhooks: Arc<Webhooks>, id: WebhookId, pause: Duration, mut stop: 
 }
 
 fn record_step(step: &Step) {
-    record::webhook(step.accepted, step.refused, step.failed);
+    record::webhook(step.accepted, step.rejected, step.failed);
 }
 
 /// Records since when the oldest event waits that a webhook of the region has not accepted.

@@ -8,13 +8,13 @@ use super::{Etag, StoreError};
 /// the time at which it is due. The table is local to the region.
 ///
 /// A target is named by its setting, such as `webhook/crm`. A row says what is to be done and never with which values:
-/// whoever handles it reads them where they are stored. So a row is not proved, and a writer of the table can at most cause
+/// its worker reads them where they are stored. So a row is not proved, and a writer of the table can at most cause
 /// that something true is sent again, late or not at all.
 ///
 /// # The lease
 ///
-/// Who handles a row first moves its time into the future with [`Due::replace_due`]: for that long it belongs to him,
-/// because all others with the same tag fail, and the row is due again if he is killed.
+/// A worker first moves the time of a row into the future with [`Due::replace_due`]: for that long the row belongs to it,
+/// because all others with the same tag fail, and the row is due again if the worker is killed.
 #[async_trait]
 pub trait Due: Send + Sync {
     /// The row of a target and a user.

@@ -119,7 +119,7 @@ impl Standing {
         words.push(format!("{waiting} wait"));
         words.extend((*failed > 0).then(|| format!("{failed} FAILED")));
         words.extend(oldest.map(|since| format!("the oldest since {}", time(since))));
-        words.extend(fault.as_ref().map(|fault| format!("last refused: {fault}")));
+        words.extend(fault.as_ref().map(|fault| format!("last rejected: {fault}")));
         let lost = self.state.as_ref().and_then(|state| state.lost_at);
         words.extend(lost.map(|at| format!("EVENTS EXPIRED before {}", time(at))));
         words.join(", ")
