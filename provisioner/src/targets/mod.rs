@@ -7,6 +7,7 @@
 //! - [`Provisioner::run`] delivers what is due at a target. `deliver.rs` states the guarantees, and [`plan`] is its rule.
 //! - [`Provisioner::survey`] and [`Provisioner::drift`] compare without changing anything.
 
+mod asking;
 mod brake;
 mod client;
 mod confirm;
