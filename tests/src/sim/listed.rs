@@ -9,7 +9,7 @@ use umoja_schema::events::{EVENT, made_key};
 use umoja_schema::names::table;
 use umoja_schema::{CompanyId, EventRow, Log, Noticed, Part, Place, Region, UserId, Version};
 use umoja_store::events::{begin_epoch, block_of};
-use umoja_store::ports::{Clock as _, Logs};
+use umoja_store::ports::Clock as _;
 
 use super::fleet::Fleet;
 use super::listing::{Busy, COMPANIES};

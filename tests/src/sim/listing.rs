@@ -9,7 +9,7 @@ use umoja_schema::names::{attribute, table};
 use umoja_schema::{Attribute, CompanyId, Part, UserId, Version};
 use umoja_store::Change;
 
-use super::names::{self};
+use super::names;
 use super::plan::{Job, Plan, Step};
 use super::stream::Stream;
 use crate::caller::Reply;
