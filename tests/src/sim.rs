@@ -12,7 +12,6 @@ pub mod coverage;
 mod fed;
 mod feeds;
 mod fleet;
-mod gapless;
 mod guesses;
 mod harm;
 mod heal;

@@ -216,6 +216,7 @@ impl Fleet {
     pub(super) async fn check(&self) {
         self.note_erasures();
         self.erase_again().await;
+        self.make_all_events().await;
         self.world().note_owned(self.history.borrow().owned.iter().copied());
         self.world().check_invariants().await;
         self.check_keys().await;

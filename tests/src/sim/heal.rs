@@ -47,7 +47,6 @@ impl Fleet {
         }
         self.ring_again_in_all().await;
         self.finish_operations().await;
-        self.make_all_events().await;
     }
 
     /// Anti-entropy replaces every item that an attacker changed, before anything that waits for one is tried again.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use umoja_crypto::jws::sign_request;
 use umoja_replicator::Feed;
 use umoja_schema::events::{EVENT, made_key};
 use umoja_schema::names::table;
@@ -43,7 +44,16 @@ impl Fleet {
             body["cursor"] = json!(cursor);
         }
         let now = self.region(at).clock.now().secs();
-        let reply = self.company(number).call(&endpoint, "events/list", now, body).await;
+        let caller = self.company(number);
+        let claims = caller.claims(&endpoint, "events/list", now, None, body);
+        let token = sign_request(&caller.key, &claims);
+        let raw = caller.send(&endpoint, &claims.path, &token).await;
+        if raw.headers["content-type"] == "application/problem+json" {
+            assert_eq!(raw.status, 503, "listing: events/list was answered {}", raw.problem());
+            return 0;
+        }
+        let reply =
+            caller.verify(&self.published(&endpoint), &claims, &token, &raw, self.region(at).clock.now().secs());
         let consumer = &mut self.listing.consumers.borrow_mut()[number];
         // Another request of the company may have come first.
         if reply.status == 200 && consumer.cursor == cursor { consumer.apply(&reply) } else { 0 }

@@ -66,15 +66,13 @@ pub enum Rule {
     SourceHome,
     /// Events that wait without a message are rung again.
     RungAgain,
-    /// A reader of events stops at a gap.
-    Gap,
     /// A feed that has lost events begins another epoch.
     Epoch,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 22] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -96,13 +94,12 @@ impl Rule {
         Self::EventOrder,
         Self::SourceHome,
         Self::RungAgain,
-        Self::Gap,
         Self::Epoch,
     ];
 
     /// True if it is about events for companies, which only runs with feeds make.
     pub const fn is_of_events(self) -> bool {
-        matches!(self, Self::Gap | Self::Epoch)
+        matches!(self, Self::Epoch)
     }
 
     /// The name of the rule.
@@ -129,7 +126,6 @@ impl Rule {
             Self::EventOrder => "event-order",
             Self::SourceHome => "source-home",
             Self::RungAgain => "rung-again",
-            Self::Gap => "event-gap",
             Self::Epoch => "event-epoch",
         }
     }
