@@ -35,6 +35,10 @@ pub(crate) fn events(before: &Stored, after: &Change) -> Vec<(UserId, AuditEvent
 /// What replacing a user's profile part changes, by names, for the feed.
 pub(crate) fn notices(before: &Stored, after: &Change) -> Noticed {
     let mut notices = Noticed::of_events(after.id, Part::Profile, &events(before, after));
+    let (had, has) = (&before.identity.external_ids, &after.identity.external_ids);
+    let of_one_side = had.keys().chain(has.keys().filter(|company| !had.contains_key(*company)));
+    let changed = of_one_side.filter(|company| had.get(*company) != has.get(*company));
+    notices.extend(changed.map(|company| Notice::ExternalId(company.clone())));
     notices.push(Notice::Profile(before.identity.profile.changed_fields(&after.identity.profile)));
     Noticed::new(notices)
 }

@@ -7,11 +7,12 @@
 use metrics::counter;
 use umoja_crypto::Password;
 use umoja_schema::names::metric;
-use umoja_schema::{AccountStatus, AuditEvent, CompanyId, Credentials, LinkState, Millis, UserId};
+use umoja_schema::{AccountStatus, AuditEvent, CompanyId, Credentials, IdentifierKind, LinkState, Millis, UserId};
 use umoja_store::person::PersonParts;
 use umoja_store::ports::{KnownAs, LegacyAnswer, NewPassword, Question};
 
 use crate::deciding_credentials::{Deciding, has_any};
+use crate::identifiers::verified;
 use crate::person::Stored;
 use crate::{Accounts, Context, Error, Person};
 
@@ -71,10 +72,13 @@ impl Accounts {
             let now: Millis = self.home.clock.now();
             let id = UserId::v7(now.0, self.home.entropy.array()).to_string();
             let identity = &user.identity;
+            let is_verified = |kind| verified(&user.facts.ownerships, kind) == Some(true);
             let as_known = KnownAs {
                 external_id: identity.external_ids.get(company).cloned(),
                 email: identity.email.clone(),
+                email_verified: is_verified(IdentifierKind::Email),
                 phone_number: identity.phone_number.clone(),
+                phone_number_verified: is_verified(IdentifierKind::PhoneNumber),
                 username: identity.username.clone(),
             };
             let question = Question {

@@ -127,10 +127,14 @@ impl LegacyLogin for CognitoLogin {
     }
 }
 
-/// The name by which a pool finds a user: the `sub` or user name that an import takes as external id, or an alias.
+/// The name by which a pool finds a user: the `sub` or user name that an import takes as external id, or else a verified
+/// alias. A user name, and an address that nobody has verified, may be another person's in the pool, whose password would
+/// then open this account.
 fn username(user: &KnownAs) -> Option<&str> {
-    let KnownAs { external_id, email, phone_number, username } = user;
-    [external_id, username, email, phone_number].into_iter().find_map(Option::as_deref)
+    let KnownAs { external_id, email, email_verified, phone_number, phone_number_verified, username: _ } = user;
+    let email = email.as_deref().filter(|_| *email_verified);
+    let phone_number = phone_number.as_deref().filter(|_| *phone_number_verified);
+    external_id.as_deref().or(email).or(phone_number)
 }
 
 #[derive(Deserialize)]
@@ -230,11 +234,28 @@ mod tests {
         let all = KnownAs {
             external_id: Some("sub".to_owned()),
             email: Some("a@example.com".to_owned()),
-            phone_number: None,
-            username: None,
+            email_verified: true,
+            phone_number: Some("+254722000001".to_owned()),
+            phone_number_verified: true,
+            username: Some("ada".to_owned()),
         };
         assert_eq!(username(&all), Some("sub"));
-        assert_eq!(username(&KnownAs { external_id: None, ..all }), Some("a@example.com"));
+        let all = KnownAs { external_id: None, ..all };
+        assert_eq!(username(&all), Some("a@example.com"));
+        assert_eq!(username(&KnownAs { email_verified: false, ..all }), Some("+254722000001"));
+    }
+
+    #[test]
+    fn a_user_is_asked_for_by_nothing_that_another_person_of_the_pool_may_have() {
+        let unproved = KnownAs {
+            external_id: None,
+            email: Some("a@example.com".to_owned()),
+            email_verified: false,
+            phone_number: Some("+254722000001".to_owned()),
+            phone_number_verified: false,
+            username: Some("ada".to_owned()),
+        };
+        assert_eq!(username(&unproved), None);
         assert_eq!(username(&KnownAs::default()), None);
     }
 }

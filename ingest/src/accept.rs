@@ -77,6 +77,9 @@ impl Acceptor {
         }
         let now = self.home.clock.now();
         let known = self.authenticated(id, headers, body, now).await?;
+        if !known.feeds() {
+            return Err(Rejection::Direction);
+        }
         let events = split(known.source.kind, known.source.mapping.as_ref(), body)?;
         let stored: Vec<_> = events.iter().map(|event| self.store(&known, event, now)).collect();
         let stored = stream::iter(stored).buffered(CONCURRENT);

@@ -17,6 +17,8 @@ pub enum Rejection {
     Malformed(Malformed),
     /// The body is too large.
     TooLarge,
+    /// The source is a user pool that takes users from Umoja.
+    Direction,
     /// An event id came before with another content.
     OtherContent,
     /// The source has made too many requests.
@@ -68,6 +70,7 @@ macro_rules! problems {
 
 problems! {
     UNAUTHORIZED = UNAUTHORIZED "unauthorized" "The request is not accepted" "Check the id of the source in the URL, its API key in `x-api-key` or as a bearer token, and its signature and clock if it signs.";
+    DIRECTION = FORBIDDEN "wrong_direction" "The source feeds no users" "Post no events: the user pool of this source takes users from Umoja. A pool with the direction `from-pool` feeds users.";
     OTHER_CONTENT = CONFLICT "event_id_reused" "An event with this id and another content was accepted before" "Give each event an id of its own.";
     TOO_LARGE = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "Send a body of at most 1 MiB.";
     MALFORMED = UNPROCESSABLE_ENTITY "invalid_event" "The body has no event that this kind of source posts" "Check the kind and the mapping of the source.";
@@ -81,6 +84,7 @@ impl Rejection {
             Self::Unauthorized(_) => &UNAUTHORIZED,
             Self::Malformed(_) => &MALFORMED,
             Self::TooLarge => &TOO_LARGE,
+            Self::Direction => &DIRECTION,
             Self::OtherContent => &OTHER_CONTENT,
             Self::RateLimited { .. } => &RATE_LIMITED,
             Self::Store(_) => &UNAVAILABLE,

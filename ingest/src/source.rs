@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_crypto::hpke::RecipientKey;
 use umoja_crypto::{MacKey, VerifyingKey};
+use umoja_schema::ingest::PoolDirection;
 use umoja_schema::{IngestSource, Millis, SourceId};
 use umoja_store::ports::{Registry, StoreError};
 use umoja_store::remembered::{Remembered, Seen};
@@ -59,6 +60,11 @@ impl KnownSource {
     /// The key under which an event is stored.
     pub(crate) fn event_key(&self, id: &str) -> Hash {
         self.hashes.tag(&[b"event", self.source.id.as_str().as_bytes(), id.as_bytes()])
+    }
+
+    /// Whether it says how users are. A user pool that takes users from Umoja does not.
+    pub(crate) fn feeds(&self) -> bool {
+        self.source.pool.as_ref().is_none_or(|pool| pool.direction == PoolDirection::FromPool)
     }
 
     /// The hash of an event's content.

@@ -51,6 +51,7 @@ mod code {
     pub(super) const NO_SOURCE: &str = "source_unknown";
     pub(super) const NO_COMPANY: &str = "company_unknown";
     pub(super) const NO_HOME: &str = "home_unknown";
+    pub(super) const DIRECTION: &str = "wrong_direction";
     pub(super) const SEALED: &str = "cannot_be_opened";
     pub(super) const MALFORMED: &str = "malformed";
     pub(super) const OTHER_CONTENT: &str = "event_id_reused";
@@ -127,6 +128,9 @@ impl Worker {
         }
         if known.source.home != home.own.name {
             return self.pass_on(key, &stored, &known).await;
+        }
+        if !known.feeds() {
+            return self.settle(&stored, InboxState::Parked, Some(code::DIRECTION)).await;
         }
         let aad = event_aad(&known.source.id, key);
         let sealed = URL_SAFE_NO_PAD.decode(&stored.event.payload).unwrap_or_default();

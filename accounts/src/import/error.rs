@@ -66,6 +66,9 @@ pub enum Reason {
     /// Several reasons, each of which rejects the row: every unusable value of it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several(Vec<Self>),
+    /// The company of the source may not register users.
+    #[error("the company has no scope `users:register`, without which its source neither makes nor matches users")]
+    NoScope,
     /// Every attempt to write was overtaken by another write of the same identifiers.
     #[error("other writes of the same identifiers overtook every attempt; import the file again")]
     Busy,
@@ -90,6 +93,7 @@ impl Reason {
             Self::Unreadable => "unreadable",
             Self::Clock => "clock",
             Self::TooMany => "too_many",
+            Self::NoScope => "scope_missing",
             Self::Busy => "busy",
             Self::Several(_) => "several",
         }

@@ -23,7 +23,7 @@ pub enum Change {
     /// The user is now as the row has it. Values that the row does not have stay as they are. The status of the row is
     /// that of the user at the company; without it, a deleted or suspended user stays so.
     State {
-        /// The user at the provider. Its external id is the subject.
+        /// The user at the provider. Its external id is the subject. A password hash of it is not taken.
         row: Box<Row>,
         /// True if the user has just logged in.
         logged_in: bool,

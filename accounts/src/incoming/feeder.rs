@@ -130,6 +130,11 @@ impl Feeder {
         self.source.allowed.erase && self.importer.company.may(Scope::Erase)
     }
 
+    /// True if the source may make users, or match those of other companies.
+    pub(super) fn may_make(&self) -> bool {
+        self.importer.company.may(Scope::Register)
+    }
+
     pub(super) const fn people(&self) -> &People {
         &self.importer.people
     }
@@ -137,7 +142,9 @@ impl Feeder {
     fn state<'a>(&self, context: &Context, event: Event<'a>, row: &Row, logged_in: bool) -> Result<Event<'a>, Failed> {
         // The subject finds the user and makes its id, so it must not be left out.
         context.parse_new(IdentifierKind::ExternalId, event.subject).map_err(Reason::from)?;
-        let row = Row { external_id: Some(event.subject.to_owned()), ..row.clone() };
+        // An address of an event is proof enough to feed a person, and not to set the password of one whom other
+        // companies know. Hashes come by an import, which an operator runs.
+        let row = Row { external_id: Some(event.subject.to_owned()), hash: None, ..row.clone() };
         let mut user = self.importer.read(context, &row)?;
         // The source speaks for its company, so the account itself is active.
         user.status = AccountStatus::Active;
@@ -187,6 +194,4 @@ pub(super) struct Unknown {
     pub(super) has_tried: bool,
     /// True if a round found that the user exists, and cannot be made.
     pub(super) is_there: bool,
-    /// The stored form of the hash of the row.
-    pub(super) hash: Option<String>,
 }

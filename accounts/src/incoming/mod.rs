@@ -9,6 +9,7 @@
 //!   company made since.
 //! - **Standing.** A user that the provider has suspended or deleted is suspended at the company. No other company
 //!   notices, unless the source may disable accounts or erase people.
+//! - **Passwords.** A source sets no password: the hash of a state is not taken, whichever kind of source says it.
 //! - **Unknown users.** The standing of a user that no part remembers is remembered as a [`Mark`](umoja_schema::Mark).
 //!   A state that is not newer than a deletion makes no user, even if an activation has ended the deletion: it says how
 //!   the user was before.

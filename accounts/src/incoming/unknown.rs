@@ -48,10 +48,13 @@ impl Feeder {
         if marked.and_then(Marked::deleted_at).is_some_and(|deleted_at| deleted_at >= event.at) {
             return Ok(Some(Applied::Absent));
         }
+        if !self.may_make() {
+            return Err(Reason::NoScope.into());
+        }
         let mark = marked.map(Marked::newest);
         let user = self.fed(event, user, event.standing.max(mark));
         let is_first = !std::mem::replace(&mut unknown.has_tried, true);
-        let (outcome, id) = match self.importer.round(context, &user, &mut unknown.hash, is_first).await {
+        let (outcome, id) = match self.importer.round(context, &user, &mut None, is_first).await {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(None),
             Err(Failed::Rejected(Reason::Erased)) => {

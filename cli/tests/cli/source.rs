@@ -144,6 +144,12 @@ fn a_generic_source_has_a_mapping_that_can_be_read_and_no_other_kind_has_one() {
     let words = ["source", "add", "crm", "--company", "soko", "--dir", &dir];
     fails(&[&words[..], &["--kind", "generic"]].concat(), "--mapping FILE");
     fails(&[&words[..], &["--kind", "generic", "--mapping", path(&bad)]].concat(), "bad.json");
+    let hashed = r#"{ "external_id": "id", "hash": { "family": "parse", "from": "h" }, "events": {} }"#;
+    std::fs::write(&bad, hashed).unwrap();
+    fails(
+        &[&words[..], &["--kind", "generic", "--mapping", path(&bad)]].concat(),
+        "an event of a source sets no password",
+    );
     fails(&[&words[..], &["--kind", "okta", "--mapping", path(&good)]].concat(), "goes with the kind generic");
     ask(&[&words[..], &["--kind", "generic", "--mapping", path(&good)]].concat());
     assert_eq!(listed(&dir, "crm")["mapping"]["email"], "mail");

@@ -36,8 +36,14 @@ struct Asked<'a> {
     external_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    /// Only beside an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_number: Option<&'a str>,
+    /// Only beside a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number_verified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     password: &'a str,
@@ -85,7 +91,9 @@ impl LegacyLogin for OldEndpoint {
         let asked = Asked {
             external_id: user.external_id.as_deref(),
             email: user.email.as_deref(),
+            email_verified: user.email.as_ref().map(|_| user.email_verified),
             phone_number: user.phone_number.as_deref(),
+            phone_number_verified: user.phone_number.as_ref().map(|_| user.phone_number_verified),
             username: user.username.as_deref(),
             password: question.password.as_typed(),
         };

@@ -105,6 +105,8 @@ async fn a_question_is_signed_by_the_region_and_has_nothing_in_its_url() {
         };
         assert!(head.starts_with("POST /verify HTTP/1.1\r\n"), "{head}");
         assert!(!head.contains("ada") && !head.contains("horse"), "{head}");
+        let sent: serde_json::Value = serde_json::from_slice(body).unwrap();
+        assert_eq!((&sent["email_verified"], sent.get("phone_number_verified")), (&false.into(), None));
         assert_eq!((header("webhook-id"), header("umoja-key-id")), ("q1".to_owned(), "signing-1".to_owned()));
         let message = [format!("q1.{}.", header("webhook-timestamp")).as_bytes(), body].concat();
         let signature = STANDARD.decode(header("webhook-signature").strip_prefix("v1a,").unwrap()).unwrap();

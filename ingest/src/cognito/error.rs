@@ -60,6 +60,7 @@ impl From<Rejection> for TriggerError {
         match rejection {
             Rejection::Store(error) => error.into(),
             Rejection::Unauthorized(cause) => Self::NotAllowed(cause),
+            Rejection::Direction => Self::NotAllowed("the pool takes users from Umoja"),
             Rejection::RateLimited { .. } => Self::Unavailable,
             Rejection::Malformed(_) | Rejection::TooLarge | Rejection::OtherContent => Self::Unusable,
         }

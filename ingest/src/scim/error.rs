@@ -32,7 +32,7 @@ const fn kind(status: u16, kind: Option<&'static str>, meaning: &'static str) ->
 }
 
 /// Every error that a SCIM client gets.
-pub static SCIM_ERRORS: [ScimErrorKind; 19] = [
+pub static SCIM_ERRORS: [ScimErrorKind; 20] = [
     kind(400, Some("invalidCursor"), "the cursor is none of this server"),
     kind(400, Some("invalidFilter"), "the filter cannot be read, or needs what the server does not have"),
     kind(400, Some("invalidPath"), "the path of a change cannot be read, or names no attribute"),
@@ -42,6 +42,7 @@ pub static SCIM_ERRORS: [ScimErrorKind; 19] = [
     kind(400, Some("noTarget"), "the path of a change selects no value"),
     kind(400, Some("tooMany"), "the answer would take too much work"),
     kind(401, None, "the bearer token is not valid for the URL"),
+    kind(403, None, "the company has no scope `users:register`, so no user can be made"),
     kind(404, None, "there is no such resource, or it is of another company"),
     kind(405, None, "the resource does not have this method"),
     kind(409, Some("uniqueness"), "another user has a value that only one user can have"),

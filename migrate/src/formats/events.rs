@@ -19,13 +19,10 @@ impl<'a> Events<'a> {
     /// How events are read by this mapping.
     ///
     /// # Errors
-    /// [`MappingError`] if the mapping has no `events`, or a hash with a key: a source has no keys.
+    /// [`MappingError`] if the mapping has no `events`, or has `hash`: a source sets no password.
     pub fn of(mapping: &'a Mapping) -> Result<Self, MappingError> {
         let rules = mapping.event_rules().ok_or(MappingError::Member("events"))?;
-        match mapping.missing_key(&Keys::default()) {
-            Some(_) => Err(MappingError::Member("key")),
-            None => Ok(Self { mapping, rules }),
-        }
+        if mapping.has_hash() { Err(MappingError::Password) } else { Ok(Self { mapping, rules }) }
     }
 
     /// The id of the event, if the mapping names its place and the event has one.
@@ -157,11 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_source_needs_events_and_has_no_keys() {
+    fn a_source_needs_events_and_sets_no_password() {
         let plain = Mapping::parse(br#"{"external_id": "id"}"#).unwrap();
         assert!(matches!(Events::of(&plain), Err(MappingError::Member("events"))));
-        let keyed = json!({"hash": {"family": "parse", "from": "h", "key": "k"}});
-        assert!(matches!(Events::of(&mapping(keyed, json!({})).unwrap()), Err(MappingError::Member("key"))));
+        for hash in [json!({"family": "parse", "from": "h"}), json!({"family": "parse", "from": "h", "key": "k"})] {
+            let mapping = mapping(json!({ "hash": hash }), json!({})).unwrap();
+            assert!(matches!(Events::of(&mapping), Err(MappingError::Password)));
+        }
     }
 
     #[test]

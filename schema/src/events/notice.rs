@@ -22,6 +22,8 @@ pub enum Notice {
     Unsuspended(CompanyId),
     /// Identifiers of these kinds were set, removed, or (un)verified.
     Identifiers(Vec<IdentifierKind>),
+    /// The external id that a company has for the user was set or removed. No other company learns of it.
+    ExternalId(CompanyId),
     /// These members of the profile changed; `*` if they are too many.
     Profile(Vec<String>),
     /// The password was set or removed.
@@ -62,7 +64,7 @@ impl Notice {
             Self::Linked(_) => "linked",
             Self::Suspended(_) => "suspended",
             Self::Unsuspended(_) => "unsuspended",
-            Self::Identifiers(_) => "identifiers_changed",
+            Self::Identifiers(_) | Self::ExternalId(_) => "identifiers_changed",
             Self::Profile(_) => "profile_changed",
             Self::Credentials => "credentials_changed",
             Self::Disabled => "disabled",
@@ -80,7 +82,11 @@ impl Notice {
         Some(match event {
             AuditEvent::Registered => (Part::Profile, Self::Registered),
             AuditEvent::Linked(company) => (Part::Profile, Self::Linked(company.clone())),
-            AuditEvent::IdentifiersChanged(kinds) => (Part::Profile, Self::Identifiers(kinds.clone())),
+            // An external id is of one company, which the event does not name.
+            AuditEvent::IdentifiersChanged(kinds) => {
+                let shared = kinds.iter().copied().filter(|kind| *kind != IdentifierKind::ExternalId);
+                (Part::Profile, Self::Identifiers(shared.collect()))
+            }
             AuditEvent::Suspended(company) => (Part::Profile, Self::Suspended(company.clone())),
             AuditEvent::Activated(company) => (Part::Profile, Self::Unsuspended(company.clone())),
             AuditEvent::MergedInto(other) => (Part::Profile, Self::Merged(*other)),
@@ -103,7 +109,10 @@ impl Notice {
     /// The only company that the notice concerns; `None` if it concerns all that are linked to the user.
     pub const fn only(&self) -> Option<&CompanyId> {
         match self {
-            Self::Linked(company) | Self::Suspended(company) | Self::Unsuspended(company) => Some(company),
+            Self::Linked(company)
+            | Self::Suspended(company)
+            | Self::Unsuspended(company)
+            | Self::ExternalId(company) => Some(company),
             _ => None,
         }
     }
@@ -120,15 +129,22 @@ impl Notice {
     pub fn names(&self) -> Vec<String> {
         match self {
             Self::Identifiers(kinds) => kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            Self::ExternalId(_) => vec![IdentifierKind::ExternalId.as_str().to_owned()],
             Self::Profile(names) => names.iter().map(|name| format!("profile.{name}")).collect(),
             _ => Vec::new(),
         }
     }
 }
 
+/// How a changed external id is stored: the other identifiers have no company.
+const EXTERNAL_ID_CHANGED: &str = "external_id_changed";
+
 /// The name of the kind, and behind it what it is about: `identifiers_changed email phone_number`.
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::ExternalId(company) = self {
+            return write!(f, "{EXTERNAL_ID_CHANGED} {company}");
+        }
         f.write_str(self.kind())?;
         match self {
             Self::Linked(company) | Self::Suspended(company) | Self::Unsuspended(company) => write!(f, " {company}"),
@@ -160,6 +176,7 @@ impl FromStr for Notice {
                 let kinds = rest.iter().map(|name| IdentifierKind::from_name(name)).collect::<Option<_>>();
                 Self::Identifiers(kinds.ok_or_else(error)?)
             }
+            EXTERNAL_ID_CHANGED => Self::ExternalId(company()?),
             "profile_changed" => Self::Profile(rest.iter().map(|name| (*name).to_owned()).collect()),
             "credentials_changed" => Self::Credentials,
             "disabled" => Self::Disabled,
@@ -258,7 +275,7 @@ mod tests {
             Notice::Linked(company()),
             Notice::Suspended(company()),
             Notice::Unsuspended(company()),
-            Notice::Identifiers(vec![IdentifierKind::Email, IdentifierKind::ExternalId]),
+            Notice::Identifiers(vec![IdentifierKind::Email, IdentifierKind::Username]),
             Notice::Profile(vec!["given_name".into(), "custom".into()]),
             Notice::Credentials,
             Notice::Disabled,
@@ -272,7 +289,9 @@ mod tests {
     #[test]
     fn every_notice_round_trips_through_its_text() {
         assert_eq!(all().iter().map(Notice::kind).collect::<Vec<_>>(), Notice::KINDS);
-        for notice in all() {
+        let external_id = Notice::ExternalId("acme".parse().unwrap());
+        assert_eq!((external_id.kind(), external_id.names()), ("identifiers_changed", vec!["external_id".to_owned()]));
+        for notice in all().into_iter().chain([external_id]) {
             assert_eq!(notice.to_string().parse(), Ok(notice));
         }
         for text in ["", "novelty", "linked", "linked A B", "merged x", "identifiers_changed shoe_size"] {

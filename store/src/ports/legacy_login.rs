@@ -39,8 +39,12 @@ pub struct KnownAs {
     pub external_id: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
+    /// True if a company that is trusted to verify has said that the address is the person's.
+    pub email_verified: bool,
     /// The phone number.
     pub phone_number: Option<String>,
+    /// True if a company that is trusted to verify has said that the number is the person's.
+    pub phone_number_verified: bool,
     /// The user name.
     pub username: Option<String>,
 }

@@ -15,6 +15,8 @@ pub(super) const TAKEN: ScimError = ScimError::uniqueness("The company has a use
 const AGAIN: ScimError = ScimError::new(503, "The service is not available. Try again.");
 const TOO_LARGE: ScimError = ScimError::value("The attributes of the user are too large or too many.");
 
+const NO_SCOPE: ScimError = ScimError::new(403, "The company may not register users.");
+
 fn taken(kind: IdentifierKind) -> ScimError {
     match kind {
         IdentifierKind::ExternalId => TAKEN,
@@ -45,6 +47,7 @@ pub(super) fn rejected(error: Error) -> ScimError {
 pub(super) fn failed(error: Failed) -> ScimError {
     match error {
         error if error.is_transient() => AGAIN,
+        Failed::Rejected(Reason::NoScope) => NO_SCOPE,
         Failed::Rejected(Reason::Shared(kind)) => taken(kind),
         Failed::Rejected(Reason::Profile(_) | Reason::TooLargeTogether | Reason::TooMany) => TOO_LARGE,
         Failed::Rejected(Reason::Identifier(_) | Reason::NoIdentifier | Reason::Unreachable | Reason::Format(_)) => {

@@ -9,6 +9,11 @@ pub enum MappingError {
     /// The value of a member contradicts the others.
     #[error("the mapping's `{0}` is invalid")]
     Member(&'static str),
+    /// The mapping of events has hashes.
+    #[error(
+        "the mapping has `hash`, but an event of a source sets no password; import the hashes, and leave `hash` out"
+    )]
+    Password,
     /// A member that the family of a hash does not use.
     #[error("the mapping's `{member}` has no meaning for hashes of the family `{family}`")]
     Unused {

@@ -161,6 +161,11 @@ impl Mapping {
         self.file.events.as_ref()
     }
 
+    /// Whether it says where password hashes are.
+    pub(super) const fn has_hash(&self) -> bool {
+        !self.file.hash.is_empty()
+    }
+
     /// The id of a user.
     pub(super) fn id(&self, record: &Map<String, Value>) -> Result<String, Rejected> {
         self.file.external_id.needed(record)

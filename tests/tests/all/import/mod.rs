@@ -22,7 +22,7 @@ use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
 /// From the test of crypt_blowfish: the password is `U*U`.
-const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+pub(crate) const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 pub(crate) const BCRYPT_PASSWORD: &str = "U*U";
 
 /// Runs a story over a deployment of two regions.
@@ -62,7 +62,7 @@ pub(crate) fn bcrypt() -> ForeignHash {
 }
 
 /// A fast hash.
-fn sha256(password: &str) -> ForeignHash {
+pub(crate) fn sha256(password: &str) -> ForeignHash {
     ForeignHash::chain(&[Step::plain(Digest::Sha256)], None, &[], &Sha256::digest(password)).unwrap()
 }
 

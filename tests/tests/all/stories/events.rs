@@ -62,6 +62,24 @@ fn a_company_gets_what_changes_about_its_users_by_names() {
 }
 
 #[test]
+fn a_changed_external_id_is_reported_to_its_own_company() {
+    story(719, async |d| {
+        let id = d.register(0, "ada@example.com", "correct horse").await.id();
+        let body = json!({ "email": "ada@example.com", "email_verified": true });
+        d.call_as(&d.food, 0, "register", body).await.ok(200);
+        let set = json!({ "external_id": "s7", "username": "ada" });
+        d.call(0, "update", json!({ "id": id, "set": set })).await.ok(200);
+        settled(&d).await;
+        let changed = |answer: Value| {
+            reported(&answer).into_iter().filter(|kind| kind.starts_with("identifiers_changed")).collect::<Vec<_>>()
+        };
+        let to_shop = changed(list(&d, &d.shop, 1, json!({})).await);
+        assert_eq!(to_shop, ["identifiers_changed username", "identifiers_changed external_id"]);
+        assert_eq!(changed(list(&d, &d.food, 1, json!({})).await), ["identifiers_changed username"]);
+    });
+}
+
+#[test]
 fn an_event_is_a_cloud_event_with_a_version_to_look_up() {
     story(701, async |d| {
         let registered = d.register(0, "ada@example.com", "correct horse").await;

@@ -83,7 +83,12 @@ fn the_first_login_asks_the_old_system_and_later_ones_do_not() {
         let id = ada(&d).await;
         assert!(!is_accepted(&d, 0, "wrong").await);
         assert!(is_accepted(&d, 0, PASSWORD).await);
-        let known = KnownAs { external_id: Some("s7".into()), email: Some(ADA.into()), ..KnownAs::default() };
+        let known = KnownAs {
+            external_id: Some("s7".into()),
+            email: Some(ADA.into()),
+            email_verified: true,
+            ..KnownAs::default()
+        };
         let asked = [(known.clone(), "wrong".into()), (known, PASSWORD.into())];
         assert!(*old.asked.lock().unwrap() == asked, "it is asked once for each attempt, by what the company knows");
         d.world.settle().await;

@@ -2,11 +2,16 @@
 
 use axum::http::HeaderValue;
 use serde_json::{Value, json};
-use umoja_schema::SourceKind;
+use umoja_schema::ingest::{PoolDirection, UserPool};
+use umoja_schema::{InboxState, Scope, SourceKind};
+use umoja_store::inbox;
 use umoja_store::ports::Clock as _;
+use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::provider::{Answer, Provider};
 use umoja_tests::world::run;
+
+use crate::import::{BCRYPT, BCRYPT_PASSWORD, credentials, found, importer, row, sha256, with_hash};
 
 fn body() -> Value {
     json!({
@@ -107,5 +112,127 @@ fn the_inbox_has_no_personal_data() {
         for secret in ["ada", "evt_1", "example"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
+    });
+}
+
+const ADA: &str = "ada@example.com";
+
+async fn accepts(d: &Deployment, company: &Caller, password: &str) -> bool {
+    let body = json!({ "email": ADA, "password": password });
+    d.call_as(company, 0, "authenticate", body).await.ok(200).body["authenticated"] == json!(true)
+}
+
+/// The shop's source states the address of a person with the hash of a password that the attacker knows, which sets no
+/// password at any company. The person is fed otherwise.
+async fn attack(d: &Deployment) {
+    let auth0 = Provider::new(d, SourceKind::Auth0, "shop", 0).await;
+    let hashes = [("password_hash", json!(BCRYPT)), ("passwordHash", json!(BCRYPT)), custom()];
+    for (n, (member, hash)) in hashes.into_iter().enumerate() {
+        let mut event = body();
+        event["id"] = format!("evt_{n}").into();
+        event["data"]["object"][member] = hash;
+        event["data"]["object"]["updated_at"] = format!("2026-02-01T00:00:0{n}.000Z").into();
+        assert_eq!(auth0.post(d, 0, &event).await.status, 202);
+        d.world.settle().await;
+    }
+    let id = found(d, 0, &d.shop, "auth0|ada").await;
+    let opened = credentials(d, 0, id).await;
+    assert!(opened.legacy_hashes.iter().all(|legacy| legacy.company.as_str() != "shop"));
+    for company in [&d.shop, &d.food] {
+        assert!(!accepts(d, company, BCRYPT_PASSWORD).await, "{}", company.id);
+    }
+}
+
+fn custom() -> (&'static str, Value) {
+    ("custom_password_hash", json!({ "algorithm": "bcrypt", "hash": { "value": BCRYPT } }))
+}
+
+/// Threat: password by an event
+#[test]
+fn an_event_sets_no_password_of_a_person_without_one() {
+    story(925, async |d| {
+        let body = json!({ "email": ADA, "email_verified": true });
+        let registered = d.call_as(&d.food, 0, "register", body).await.id().to_owned();
+        attack(&d).await;
+        assert_eq!(found(&d, 0, &d.shop, "auth0|ada").await.to_string(), registered, "the person is matched");
+    });
+}
+
+/// Threat: password by an event
+#[test]
+fn an_event_adds_no_hash_beside_that_of_an_import() {
+    story(926, async |d| {
+        let food = importer(&d, 0, &d.food).await;
+        food.row(&with_hash(row("f1", ADA), sha256("correct horse"))).await.unwrap();
+        attack(&d).await;
+        assert_eq!(found(&d, 0, &d.shop, "auth0|ada").await, found(&d, 0, &d.food, "f1").await);
+        assert!(accepts(&d, &d.food, "correct horse").await);
+    });
+}
+
+/// Threat: password by an event
+#[test]
+fn a_registration_after_an_event_meets_no_password() {
+    story(927, async |d| {
+        attack(&d).await;
+        let body = json!({ "email": ADA, "email_verified": true });
+        d.call_as(&d.food, 0, "register", body).await;
+        for company in [&d.shop, &d.food] {
+            assert!(!accepts(&d, company, BCRYPT_PASSWORD).await, "{}", company.id);
+        }
+    });
+}
+
+/// The states of the events in the first region's inbox, with their reasons.
+async fn inbox_of(d: &Deployment) -> Vec<(InboxState, Option<String>)> {
+    let page = inbox::page(&*d.world.regions[0].tables.inbox, None, 10, d.world.clock.now()).await.unwrap();
+    page.events.into_iter().map(|stored| (stored.event.state, stored.event.reason)).collect()
+}
+
+/// Threat: source without a scope
+#[test]
+fn a_source_of_a_company_that_may_register_nobody_makes_and_matches_no_user() {
+    for is_known in [false, true] {
+        story(928, async |d| {
+            if is_known {
+                let body = json!({ "email": ADA, "email_verified": true });
+                d.call_as(&d.food, 0, "register", body).await.ok(201);
+            }
+            d.put_company(&d.shop.company(&[Scope::Authenticate, Scope::Lookup], true)).await;
+            let auth0 = Provider::new(&d, SourceKind::Auth0, "shop", 0).await;
+            assert_eq!(auth0.post(&d, 0, &body()).await.status, 202);
+            d.world.settle().await;
+            assert_eq!(inbox_of(&d).await, [(InboxState::Parked, Some("scope_missing".to_owned()))]);
+            d.call(0, "lookup", json!({ "external_id": "auth0|ada" })).await.ok(404);
+        });
+    }
+}
+
+/// Threat: events of a pool that is fed
+#[test]
+fn a_pool_that_takes_users_from_umoja_posts_no_events() {
+    story(929, async |d| {
+        let mut pool = Provider::new(&d, SourceKind::Cognito, "shop", 0).await;
+        let confirmed = |n: u8| {
+            json!({
+                "triggerSource": "PostConfirmation_ConfirmSignUp", "userName": format!("ada-{n}"),
+                "request": { "userAttributes": { "sub": format!("ada-{n}"), "email": ADA, "email_verified": "true" } },
+            })
+        };
+        pool.source.enabled = false;
+        pool.source.pool = UserPool::new("eu-west-1_AbCdEf123", PoolDirection::FromPool);
+        pool.store(&d).await;
+        let before = pool.post(&d, 0, &confirmed(1)).await;
+        assert_eq!(before.status, 202, "{before:?}");
+        pool.source.enabled = true;
+        pool.source.pool = UserPool::new("eu-west-1_AbCdEf123", PoolDirection::ToPool);
+        pool.store(&d).await;
+        let after = pool.post(&d, 0, &confirmed(2)).await;
+        assert_eq!((after.status, &after.body["code"]), (403, &json!("wrong_direction")));
+        d.world.clock.advance(120_000);
+        d.world.regions[0].pump.ring_again().await.unwrap();
+        d.world.settle().await;
+        assert_eq!(inbox_of(&d).await, [(InboxState::Parked, Some("wrong_direction".to_owned()))]);
+        d.call(0, "lookup", json!({ "email": ADA })).await.ok(404);
     });
 }
