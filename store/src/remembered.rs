@@ -1,5 +1,5 @@
-//! A cache of documents that callers name, such as companies. A document enters it only after its caller has proved to
-//! be the one, so a flood of invented names costs reads and evicts nothing.
+//! A cache of documents that callers name, such as companies. A document enters it only if it exists, and where a read is
+//! cheap only after its caller has proved to be the one, so a flood of invented names costs reads and evicts nothing.
 
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
 use std::num::NonZeroUsize;
@@ -19,7 +19,7 @@ pub type Seen<V> = (Millis, Arc<V>);
 
 type Cache<K, V> = LruCache<K, Seen<V>, BuildHasherDefault<DefaultHasher>>;
 
-/// The documents whose callers proved to be the ones within the last seconds. The least recently used one is evicted
+/// The documents that were read within the last seconds. The least recently used one is evicted
 /// first.
 pub struct Remembered<K: Hash + Eq, V>(Mutex<Cache<K, V>>);
 

@@ -4,6 +4,8 @@
 //! They have neither an id nor a time: the function that a pool calls adds `id` and `time`. Without them, two equal
 //! events are one, and the time is that of the receipt.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use umoja_accounts::import::Row;
 use umoja_accounts::incoming::{Change, IncomingChange};
@@ -15,6 +17,10 @@ use super::members::{optional_time, required, take, text};
 
 /// What the names of a pool's own attributes begin with.
 const CUSTOM: &str = "custom:";
+
+/// The most attributes of its own that a pool has, which is the limit of Amazon Cognito
+/// (<https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html>).
+const MAX_CUSTOM: usize = 50;
 
 pub(super) fn id(event: &Map<String, Value>) -> Option<String> {
     text(event, "id").map(str::to_owned)
@@ -54,16 +60,24 @@ pub(crate) fn of_attributes(attributes: Map<String, Value>) -> Result<Row, Rejec
 /// with each of the pool's own attributes under `custom`.
 ///
 /// # Errors
-/// [`Rejected`], as for a record of a file.
+/// [`Rejected`], as for a record of a file, and if there are more of the pool's own attributes than a pool can have.
 pub fn row(user: Map<String, Value>) -> Result<Row, Rejected> {
     let broken = Rejected::Form("it has no usable `Attributes`");
     let mut mapping: Value = serde_json::from_str(formats::COGNITO).map_err(|_| broken.clone())?;
     let attributes = user.get("Attributes").and_then(Value::as_array).ok_or(broken.clone())?;
-    let names = attributes.iter().filter_map(|attribute| attribute.get("Name")?.as_str()?.strip_prefix(CUSTOM));
-    let custom = names.filter(|name| !name.is_empty()).map(|name| {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        (name.to_owned(), Value::String(format!("/Attributes/[Name={CUSTOM}{escaped}]/Value")))
-    });
+    let mut custom = BTreeMap::new();
+    for (place, attribute) in attributes.iter().enumerate() {
+        let name = attribute.get("Name").and_then(Value::as_str).and_then(|name| name.strip_prefix(CUSTOM));
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            custom.entry(name).or_insert(place);
+        }
+        if custom.len() > MAX_CUSTOM {
+            return Err(Rejected::Form("it has more than 50 custom attributes"));
+        }
+    }
+    // Each is read at its place: to look for each by its name would read all of them each time.
+    let custom =
+        custom.into_iter().map(|(name, place)| (name.to_owned(), Value::from(format!("/Attributes/{place}/Value"))));
     mapping["profile"]["custom"] = Value::Object(custom.collect());
     let mapping = Mapping::parse(mapping.to_string().as_bytes()).map_err(|_| broken.clone())?;
     let options = Options { mapping: Some(mapping), ..Options::default() };

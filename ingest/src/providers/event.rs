@@ -33,6 +33,9 @@ pub enum Malformed {
     /// A body has more events than are taken at once, or an event more users.
     #[error("there are more than {MAX_EVENTS} events or users")]
     TooMany,
+    /// An object or a list of an event is too long.
+    #[error("an object or a list of the event has more than {MAX_MEMBERS} members")]
+    TooManyMembers,
     /// It has more bytes than are taken at once.
     #[error("the body is larger than a mebibyte")]
     TooLarge,
@@ -43,6 +46,9 @@ pub enum Malformed {
 
 /// The most events of one body, and the most users of one event.
 pub const MAX_EVENTS: usize = 100;
+
+/// The most members of an object, and the most elements of a list, in an event.
+pub const MAX_MEMBERS: usize = 1_000;
 
 /// The most bytes of a body.
 pub const MAX_BODY: usize = 1 << 20;

@@ -6,7 +6,7 @@ use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_migrate::formats::{self, Format, Options};
 use umoja_schema::Millis;
 
-use super::event::{Malformed, Reading};
+use super::event::{MAX_MEMBERS, Malformed, Reading};
 
 /// The most that an event may be ahead of its receipt, in milliseconds: clocks differ, and an event from the future
 /// would win over all later ones.
@@ -18,6 +18,25 @@ impl Reading<'_> {
         let latest = self.received_at.plus(MAX_AHEAD);
         said.map_or(self.received_at, |said| said.min(latest))
     }
+}
+
+/// Checks the length of every object and list of an event, so that no reader works on a long one.
+///
+/// # Errors
+/// [`Malformed::TooManyMembers`].
+pub(super) fn check(event: &Map<String, Value>) -> Result<(), Malformed> {
+    fn inside(value: &Value) -> Result<(), Malformed> {
+        match value {
+            Value::Object(members) => check(members),
+            Value::Array(elements) if elements.len() > MAX_MEMBERS => Err(Malformed::TooManyMembers),
+            Value::Array(elements) => elements.iter().try_for_each(inside),
+            _ => Ok(()),
+        }
+    }
+    if event.len() > MAX_MEMBERS {
+        return Err(Malformed::TooManyMembers);
+    }
+    event.values().try_for_each(inside)
 }
 
 /// A text that is not empty.
@@ -76,6 +95,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn every_object_and_list_of_an_event_has_a_limited_length() {
+        let list = |length: usize| Value::from(vec![0; length]);
+        let object = |length: usize| Value::Object((0..length).map(|n| (n.to_string(), Value::Null)).collect());
+        for of in [&list as &dyn Fn(usize) -> Value, &object] {
+            let event = |length| Map::from_iter([("a".to_owned(), json!([of(MAX_MEMBERS), { "b": of(length) }]))]);
+            assert_eq!(check(&event(MAX_MEMBERS)), Ok(()));
+            assert_eq!(check(&event(MAX_MEMBERS + 1)), Err(Malformed::TooManyMembers));
+        }
+    }
 
     #[test]
     fn times_are_texts_seconds_or_milliseconds() {

@@ -19,7 +19,7 @@ use umoja_crypto::jws::request_hash;
 use umoja_migrate::formats::{self, Events, MappingError};
 use umoja_schema::SourceKind;
 
-pub use self::event::{MAX_BODY, MAX_EVENTS, Malformed, Read, Reading, Received};
+pub use self::event::{MAX_BODY, MAX_EVENTS, MAX_MEMBERS, Malformed, Read, Reading, Received};
 
 /// The most characters of the id of an event.
 const MAX_ID: usize = 256;
@@ -36,14 +36,14 @@ pub fn split(kind: SourceKind, mapping: Option<&Value>, body: &[u8]) -> Result<V
         return Err(Malformed::TooLarge);
     }
     match kind {
-        SourceKind::Auth0 => Ok(received(body::objects(body)?, auth0::id)),
-        SourceKind::Cognito => Ok(received(body::objects(body)?, cognito::id)),
-        SourceKind::Okta => Ok(received(okta::events(body)?, okta::id)),
-        SourceKind::Keycloak => Ok(received(body::objects(body)?, keycloak::id)),
+        SourceKind::Auth0 => received(body::objects(body)?, auth0::id),
+        SourceKind::Cognito => received(body::objects(body)?, cognito::id),
+        SourceKind::Okta => received(okta::events(body)?, okta::id),
+        SourceKind::Keycloak => received(body::objects(body)?, keycloak::id),
         SourceKind::Scim => Err(Malformed::NoEvents),
         SourceKind::Generic => {
             let mapping = generic::mapping(mapping)?;
-            Ok(received(body::objects(body)?, |event| generic::id(&mapping, event)))
+            received(body::objects(body)?, |event| generic::id(&mapping, event))
         }
     }
 }
@@ -54,6 +54,7 @@ pub fn split(kind: SourceKind, mapping: Option<&Value>, body: &[u8]) -> Result<V
 /// If a member that the change needs is absent or unusable.
 pub fn read(kind: SourceKind, payload: &[u8], reading: &Reading<'_>) -> Result<Read, Malformed> {
     let event = formats::object(payload).map_err(|_| Malformed::Json)?;
+    members::check(&event)?;
     let read = match kind {
         SourceKind::Auth0 => auth0::read(event, reading),
         SourceKind::Cognito => cognito::read(event, reading),
@@ -77,12 +78,20 @@ pub fn check_mapping(mapping: &Value) -> Result<(), MappingError> {
 }
 
 /// The events with their ids. An event without a usable one has a hash of its payload in its place.
-fn received(events: Vec<&RawValue>, id: impl Fn(&Map<String, Value>) -> Option<String>) -> Vec<Received> {
+///
+/// # Errors
+/// [`Malformed::TooManyMembers`] if one of them is too long to be read.
+fn received(
+    events: Vec<&RawValue>,
+    id: impl Fn(&Map<String, Value>) -> Option<String>,
+) -> Result<Vec<Received>, Malformed> {
     let usable = |id: &String| !id.is_empty() && id.chars().count() <= MAX_ID;
     let received = events.into_iter().map(|event| {
         let payload = event.get().as_bytes().to_vec();
-        let id = formats::object(&payload).ok().and_then(|event| id(&event)).filter(usable);
-        Received { id: id.unwrap_or_else(|| format!("sha256:{}", request_hash(&payload))), payload }
+        let event = formats::object(&payload).ok();
+        event.as_ref().map_or(Ok(()), members::check)?;
+        let id = event.and_then(|event| id(&event)).filter(usable);
+        Ok(Received { id: id.unwrap_or_else(|| format!("sha256:{}", request_hash(&payload))), payload })
     });
     received.collect()
 }

@@ -23,8 +23,8 @@ pub(super) const MAX_COUNT: usize = 100;
 /// The most stored items that one request reads to find users. A user has two.
 const MAX_SCANNED: usize = 20_000;
 
-/// The most users that one request decrypts to find those that a filter selects.
-const MAX_OPENED: usize = 1_000;
+/// The most users that one request decrypts to find those that a filter selects. A page by cursor ends there.
+pub(super) const MAX_OPENED: usize = 1_000;
 
 /// How many items are read at once.
 const BATCH: usize = 1_000;
@@ -186,11 +186,12 @@ impl Query {
             Cursor::First => None,
             Cursor::After(position) => Some(position.clone()),
         };
-        let (mut entries, mut scanned) = (Vec::new(), 0);
-        while entries.len() < self.count {
+        let (mut entries, mut scanned, mut opened) = (Vec::new(), 0, 0);
+        while entries.len() < self.count && opened < MAX_OPENED {
             // An item is of one user at most, so a page never has more users than are left.
-            let limit = self.count - entries.len();
+            let limit = (self.count - entries.len()).min(MAX_OPENED - opened);
             let page = directory.page(client, after, limit).await?;
+            opened += page.ids.len();
             for id in page.ids {
                 entries.extend(directory.read(client, id).await?.filter(|entry| self.selects(base, entry)));
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use serde_json::Map;
 use umoja_crypto::ApiKey;
 use umoja_schema::ingest::{Allowed, InboxPublicKey};
 use umoja_schema::{ApiKeyHash, Company, CompanyId, IngestSource, Millis, SourceKind, UserId};
@@ -31,9 +32,20 @@ pub(super) struct Memory {
     users: Mutex<BTreeMap<UserId, (u64, Resource)>>,
     /// How often a write is overtaken by another one.
     pub(super) overtaken: Mutex<u32>,
+    /// How many users were read by their ids.
+    pub(super) opened: Mutex<usize>,
 }
 
 impl Memory {
+    /// Adds users with a user name each.
+    pub(super) fn fill(&self, count: u16) {
+        for n in 0..count {
+            let [high, low] = n.to_be_bytes();
+            let user = Resource(Map::from_iter([("userName".to_owned(), n.to_string().into())]));
+            self.users().insert(UserId::v7(NOW.0, [0, 0, 0, 0, 0, 0, 0, 0, high, low]), (1, user));
+        }
+    }
+
     fn users(&self) -> MutexGuard<'_, BTreeMap<UserId, (u64, Resource)>> {
         self.users.lock().unwrap()
     }
@@ -60,6 +72,7 @@ impl Directory for Memory {
     }
 
     async fn read(&self, _: &Client, id: UserId) -> Result<Option<Entry>, ScimError> {
+        *self.opened.lock().unwrap() += 1;
         Ok(self.users().get(&id).map(|user| entry(id, user)))
     }
 

@@ -25,6 +25,6 @@ mod token;
 pub use directory::{Client, Directory, Entry, Page};
 pub use error::{SCIM_ERRORS, ScimError, ScimErrorKind};
 pub use people::People;
-pub use resource::{MAX_DEPTH, MAX_USER_NAME, Resource};
+pub use resource::{MAX_DEPTH, MAX_RESOURCE, MAX_USER_NAME, MAX_VALUES, Resource};
 pub use router::{Scim, router};
 pub use token::{Feeding, Sources};

@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 use super::error::ScimError;
 use super::filter::{self, Filter};
 use super::path::{Name, get};
-use super::resource::{Resource, fitted, fitted_one, one_primary, put};
+use super::resource::{Resource, check_values, fitted, fitted_one, once_each, one_primary, put};
 use super::schema::{self, Attribute, ENTERPRISE, Kind};
 
-/// The most operations of one request.
+/// The most operations of one request. Each member of a value without a path counts as one.
 const MAX_OPERATIONS: usize = 256;
 
 const NO_OPERATIONS: ScimError = ScimError::syntax("`Operations` has to be a list of operations.");
+const TOO_MANY: ScimError = ScimError::syntax("A request may have at most 256 operations and members of their values.");
 const OPERATION: ScimError = ScimError::syntax("`op` has to be add, replace or remove.");
 const PATH: ScimError = ScimError::path("The path names no attribute of a user.");
 const NO_PATH: ScimError = ScimError::no_target("A removal needs a path.");
@@ -41,10 +42,15 @@ struct Path {
 pub fn apply(user: &Resource, body: &Value) -> Result<Resource, ScimError> {
     let members = body.as_object().ok_or(NO_OPERATIONS)?;
     let operations = get(members, "Operations").and_then(Value::as_array).ok_or(NO_OPERATIONS)?;
-    if operations.is_empty() || operations.len() > MAX_OPERATIONS {
+    if operations.is_empty() {
         return Err(NO_OPERATIONS);
     }
+    if operations.iter().map(changes).sum::<usize>() > MAX_OPERATIONS {
+        return Err(TOO_MANY);
+    }
+    let most = user.most_bytes();
     let mut user = user.clone();
+    // The limits hold after each operation: every one works on all that those before it have made.
     for operation in operations {
         let members = operation.as_object().ok_or(NO_OPERATIONS)?;
         let name = get(members, "op").and_then(Value::as_str).ok_or(OPERATION)?;
@@ -56,7 +62,10 @@ pub fn apply(user: &Resource, body: &Value) -> Result<Resource, ScimError> {
         };
         let value = get(members, "value");
         match get(members, "path") {
-            Some(Value::String(path)) if !path.is_empty() => change(&mut user, operation, path, value)?,
+            Some(Value::String(path)) if !path.is_empty() => {
+                change(&mut user, operation, path, value)?;
+                user.check_size(most)?;
+            }
             None | Some(Value::Null | Value::String(_)) => {
                 if operation == Operation::Remove {
                     return Err(NO_PATH);
@@ -68,12 +77,21 @@ pub fn apply(user: &Resource, body: &Value) -> Result<Resource, ScimError> {
                         Err(error) if error == PATH || error == READ_ONLY => {}
                         other => other?,
                     }
+                    user.check_size(most)?;
                 }
             }
             Some(_) => return Err(PATH),
         }
     }
     user.checked()
+}
+
+/// How many changes an operation makes.
+fn changes(operation: &Value) -> usize {
+    let member = |name| operation.as_object().and_then(|members| get(members, name));
+    let has_path = matches!(member("path"), Some(Value::String(path)) if !path.is_empty());
+    let members = member("value").and_then(Value::as_object).filter(|_| !has_path);
+    members.map_or(1, |members| members.len().max(1))
 }
 
 /// A member of a change without a path.
@@ -256,8 +274,8 @@ fn change_list(
         }
         (Operation::Add, None) if filter.is_none() => {
             let Some(Value::Array(new)) = fitted(attribute, value.ok_or(NO_VALUE)?)? else { return Ok(()) };
-            let new: Vec<_> = new.into_iter().filter(|value| !values.contains(value)).collect();
             values.extend(new);
+            values = once_each(values);
             one_primary(&mut values, before);
         }
         (_, sub) => {
@@ -283,13 +301,10 @@ fn change_list(
         }
     }
     // As in a new user, no value is empty or there twice.
-    let mut kept: Vec<Value> = Vec::new();
-    for value in values {
-        if value.as_object().is_some_and(|object| !object.is_empty()) && !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    put(members, &attribute.name, Some(Value::Array(kept)));
+    values.retain(|value| value.as_object().is_some_and(|object| !object.is_empty()));
+    let values = once_each(values);
+    check_values(&values)?;
+    put(members, &attribute.name, Some(Value::Array(values)));
     Ok(())
 }
 

@@ -5,6 +5,8 @@
 //! `id`, `meta`, `schemas` and `groups` are the server's. A password is dropped at once. Attributes that no schema has
 //! are dropped, but whole extensions of other schemas stay as they are.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::error::ScimError;
@@ -17,9 +19,20 @@ pub const MAX_DEPTH: usize = 12;
 /// The most characters of a user name.
 pub const MAX_USER_NAME: usize = 128;
 
+/// The most values of an attribute that has a list of them, such as `emails`.
+pub const MAX_VALUES: usize = 100;
+
+/// The most bytes of the attributes of a user as JSON.
+pub const MAX_RESOURCE: usize = 64 * 1024;
+
+/// By how many bytes a change may make a user larger that is over [`MAX_RESOURCE`].
+const ROOM: usize = 1024;
+
 const NOT_OBJECT: ScimError = ScimError::syntax("The body has to be a JSON object.");
 const NO_SCHEMA: ScimError = ScimError::syntax("`schemas` has to name the schema of a user.");
 const TOO_DEEP: ScimError = ScimError::syntax("The body nests objects and lists too deeply.");
+const TOO_MANY_VALUES: ScimError = ScimError::value("An attribute may have at most 100 values.");
+const TOO_LARGE: ScimError = ScimError::value("The attributes of a user may take at most 64 KiB as JSON.");
 
 /// The attributes of a user that its client owns, in the spelling of the schemas.
 #[derive(Clone, Default, PartialEq)]
@@ -47,6 +60,7 @@ impl Resource {
         for (name, value) in members {
             resource.take(name, value)?;
         }
+        resource.check_size(MAX_RESOURCE)?;
         resource.checked()
     }
 
@@ -54,10 +68,8 @@ impl Resource {
     pub(super) fn stored(members: &Map<String, Value>) -> Self {
         let mut resource = Self::default();
         for (name, value) in members {
-            let before = resource.clone();
-            if resource.take(name, value).is_err() {
-                resource = before;
-            }
+            // What cannot be taken changes nothing.
+            let _ = resource.take(name, value);
         }
         resource
     }
@@ -85,6 +97,25 @@ impl Resource {
             }
             Some(_) => Ok(self),
         }
+    }
+
+    /// The most bytes that a change may make of the user. A user that is larger already, because another system wrote its
+    /// profile, can still be disabled.
+    pub(super) fn most_bytes(&self) -> usize {
+        let bytes = self.bytes();
+        if bytes > MAX_RESOURCE { bytes.saturating_add(ROOM) } else { MAX_RESOURCE }
+    }
+
+    /// Checks the size of the user.
+    ///
+    /// # Errors
+    /// If the attributes take more bytes.
+    pub(super) fn check_size(&self, most: usize) -> Result<(), ScimError> {
+        if self.bytes() > most { Err(TOO_LARGE) } else { Ok(()) }
+    }
+
+    fn bytes(&self) -> usize {
+        serde_json::to_vec(&self.0).map_or(usize::MAX, |json| json.len())
     }
 
     /// A text of the user.
@@ -174,14 +205,29 @@ pub(super) fn fitted(attribute: &Attribute, value: &Value) -> Result<Option<Valu
         Value::Array(values) => values.as_slice(),
         value => std::slice::from_ref(value),
     };
-    let mut kept: Vec<Value> = Vec::new();
+    check_values(values)?;
+    let mut kept = Vec::new();
     for value in values {
-        if let Some(value) = fitted_one(attribute, value)?.filter(|value| !kept.contains(value)) {
-            kept.push(value);
-        }
+        kept.extend(fitted_one(attribute, value)?);
     }
+    let mut kept = once_each(kept);
     one_primary(&mut kept, 0);
     Ok(Some(Value::Array(kept)))
+}
+
+/// Checks how many values an attribute has.
+///
+/// # Errors
+/// If it has more than [`MAX_VALUES`].
+pub(super) fn check_values(values: &[Value]) -> Result<(), ScimError> {
+    if values.len() > MAX_VALUES { Err(TOO_MANY_VALUES) } else { Ok(()) }
+}
+
+/// The values without those that are there before. Fitted values are equal exactly if their JSON is.
+pub(super) fn once_each(mut values: Vec<Value>) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    values.retain(|value| seen.insert(value.to_string()));
+    values
 }
 
 /// One value in the form of its attribute, also if the attribute has a list of them.
@@ -293,6 +339,32 @@ mod tests {
         let Ok(read) = read(json!({ "userName": "ada", "emails": two })) else { panic!("a user") };
         assert_eq!(read["emails"][0]["primary"], false);
         assert_eq!(read["emails"][1]["primary"], true);
+    }
+
+    #[test]
+    fn an_attribute_has_a_limited_number_of_values() {
+        let emails = |count: usize| json!({ "userName": "ada", "emails": vec![json!("a@b.example"); count] });
+        assert_eq!(read(emails(MAX_VALUES)).unwrap()["emails"], json!([{ "value": "a@b.example" }]));
+        assert_eq!(read(emails(MAX_VALUES + 1)), Err(TOO_MANY_VALUES), "also if they are equal");
+        assert_eq!(TOO_MANY_VALUES.kind, Some("invalidValue"));
+    }
+
+    #[test]
+    fn a_user_has_a_limited_size() {
+        let user = |bytes: usize| json!({ "userName": "ada", "title": "x".repeat(bytes) });
+        let around = user(0).to_string().len();
+        assert!(read(user(MAX_RESOURCE - around)).is_ok());
+        assert_eq!(read(user(MAX_RESOURCE - around + 1)), Err(TOO_LARGE));
+        let extension = json!({ "userName": "ada", "urn:example:2.0:User": { "list": vec![0; MAX_RESOURCE / 2] } });
+        assert_eq!(read(extension), Err(TOO_LARGE));
+        assert_eq!(TOO_LARGE.kind, Some("invalidValue"));
+    }
+
+    #[test]
+    fn a_stored_value_that_does_not_fit_takes_nothing_with_it() {
+        let stored = json!({ "emails": vec!["a"; MAX_VALUES + 1], ENTERPRISE: "R&D", "name": [], "userName": "ada" });
+        let stored = Resource::stored(stored.as_object().unwrap());
+        assert_eq!(Value::Object(stored.0), json!({ "userName": "ada" }));
     }
 
     #[test]

@@ -45,7 +45,9 @@ impl Sources for Arc<dyn Registry> {
     }
 }
 
-/// The tokens of companies. Those of companies whose clients called within the last seconds are in a cache.
+/// The tokens of companies. Those of companies that requests have named within the last seconds are in a cache: to read them
+/// is to read all settings, so a flood of wrong tokens must not do it for each. Names of no company do not enter it.
+/// A new key is valid within seconds.
 pub(super) struct Tokens {
     sources: Arc<dyn Sources>,
     seen: Remembered<CompanyId, Feeding>,
@@ -74,7 +76,11 @@ impl Tokens {
         let id: CompanyId = company.parse().map_err(|_| UNAUTHORIZED)?;
         let seen = match self.seen.get(&id, now) {
             Some(seen) => seen,
-            None => (now, Arc::new(self.read(&id).await?.ok_or(UNAUTHORIZED)?)),
+            None => {
+                let read = (now, Arc::new(self.read(&id).await?.ok_or(UNAUTHORIZED)?));
+                self.seen.remember(id.clone(), &read);
+                read
+            }
         };
         let (company, sources) = &*seen.1;
         let akh = key.akh();
@@ -82,7 +88,6 @@ impl Tokens {
         let found = sources.find(|source| source.has_api_key(&akh, now.secs()));
         let source = found.filter(|_| company.enabled).ok_or(UNAUTHORIZED)?;
         let client = Client { company: Arc::clone(company), source: Arc::new(source.clone()) };
-        self.seen.remember(id, &seen);
         if client.source.enabled { Ok(client) } else { Err(PAUSED) }
     }
 
@@ -91,5 +96,47 @@ impl Tokens {
             tracing::error!(%error, "the sources of a company cannot be read");
             UNAVAILABLE
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::memory::{Acme, NOW, key};
+    use super::*;
+
+    /// Counts how often sources are read.
+    struct Counting(Acme, Mutex<usize>);
+
+    #[async_trait]
+    impl Sources for Counting {
+        async fn of(&self, company: &CompanyId) -> Result<Option<Feeding>, StoreError> {
+            *self.1.lock().unwrap() += 1;
+            self.0.of(company).await
+        }
+    }
+
+    #[tokio::test]
+    async fn wrong_tokens_of_a_company_read_its_sources_once() {
+        let sources = Arc::new(Counting(Acme::new(), Mutex::new(0)));
+        let tokens = Tokens::new(Arc::<Counting>::clone(&sources));
+        let status = async |company: &str, n: u8, now: Millis| {
+            let bearer = format!("Bearer {}", key(n).expose());
+            tokens.client(company, Some(&bearer), now).await.map_or_else(|error| error.status, |_| 200)
+        };
+        for _ in 0..100 {
+            assert_eq!(status("acme", 5, NOW).await, 401);
+        }
+        assert_eq!(status("acme", 1, NOW).await, 200, "the right token");
+        assert_eq!(*sources.1.lock().unwrap(), 1);
+        for n in 0..3 {
+            assert_eq!(status("other", 1, NOW.plus(n)).await, 401);
+        }
+        assert_eq!(*sources.1.lock().unwrap(), 4, "what does not exist is not remembered");
+        for n in 0..100 {
+            assert_eq!(status("acme", 5, NOW.plus(6_000 + n)).await, 401);
+        }
+        assert_eq!(*sources.1.lock().unwrap(), 5, "once more after some seconds");
     }
 }

@@ -34,11 +34,8 @@ pub use shared::Step;
 pub use state::State;
 
 use crate::retry::NEVER;
-use shared::Shared;
+use shared::{PAGE, Shared};
 use worker::Worker;
-
-/// How many rows of a page are counted at once.
-const PAGE: usize = 500;
 
 /// Posts the events of the webhooks whose home a region is.
 pub struct Webhooks {
@@ -140,3 +137,6 @@ pub async fn backlog(due: &dyn Due, id: &WebhookId) -> Result<Backlog, StoreErro
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use umoja_store::ports::StoreError;
 
 use super::post::{change, post_due};
 use super::row::Row;
-use super::shared::{Shared, Step};
+use super::shared::{PAGE, Shared, Step};
 use super::state::State;
 use super::take::take;
 use crate::breaker::Breaker;
@@ -19,9 +19,6 @@ const RELOAD_MS: u64 = 1_000;
 
 /// How often events are looked for that arrived late from another region, in milliseconds.
 const LATE_MS: u64 = 10_000;
-
-/// How many rows are read at once.
-const PAGE: usize = 200;
 
 /// The worker of one webhook.
 #[derive(Default)]

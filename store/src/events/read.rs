@@ -1,6 +1,6 @@
 //! Reading the events of a company from a position in the sequences of all regions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::events::{EVENT, expires_at, previous};
@@ -50,8 +50,9 @@ pub enum ReadError {
     Expired,
 }
 
-/// How many blocks are read at the same time.
-const CONCURRENT: usize = 16;
+/// How many days are read at the same time at most. A call begins with one day and doubles their number, so that it reads hardly
+/// more than it needs, and passes over days without events fast.
+const MAX_DAYS: usize = 16;
 /// How many blocks after the first ones of each day one call reads.
 const MAX_BLOCKS: usize = 64;
 /// How old an event is when a gap before it is passed over, in milliseconds, if its region is no longer in the
@@ -83,9 +84,6 @@ pub async fn read(
         Window::Whole => today.saturating_sub(MAX_KEEP_DAYS + 1),
         Window::Recent => today.saturating_sub(1),
     });
-    let blocks = (first..=last).map(|day| home.own.logs.rows(Log::Events, block_id(company, day, 0)));
-    let blocks: Vec<_> = blocks.collect();
-    let blocks: Vec<Vec<LogRow>> = stream::iter(blocks).buffered(CONCURRENT).try_collect().await?;
     let mut reader = Reader {
         home,
         now,
@@ -96,12 +94,24 @@ pub async fn read(
         events: Vec::new(),
         changes: 0,
     };
-    let mut left = MAX_BLOCKS;
-    for (day, rows) in (first..=last).zip(blocks) {
+    let (mut left, mut at_once) = (MAX_BLOCKS, 1);
+    let mut ahead: VecDeque<Vec<LogRow>> = VecDeque::new();
+    for day in first..=last {
+        if ahead.is_empty() {
+            if reader.changes >= limit {
+                return Ok(reader.page(true));
+            }
+            let days = (day..=last).take(at_once);
+            let blocks = days.map(|day| home.own.logs.rows(Log::Events, block_id(company, day, 0)));
+            let blocks: Vec<_> = blocks.collect();
+            ahead = stream::iter(blocks).buffered(MAX_DAYS).try_collect::<Vec<_>>().await?.into();
+            at_once = (2 * at_once).min(MAX_DAYS);
+        }
+        let rows = ahead.pop_front();
         let mut wanted = BTreeSet::from([0]);
         let of_day = reader.position.read.values().filter(|place| place.day == day);
         wanted.extend(of_day.filter_map(|place| Some(place.next()?.block())));
-        let mut first_block = Some(rows);
+        let mut first_block = rows;
         while let Some(block) = wanted.pop_first() {
             let rows = match first_block.take().filter(|_| block == 0) {
                 Some(rows) => rows,

@@ -39,6 +39,36 @@ fn every_attribute_of_a_pools_own_is_taken() {
 }
 
 #[test]
+fn a_user_has_at_most_as_many_custom_attributes_as_a_pool_can_have() {
+    let of = |count: usize| {
+        let custom = (0..count).map(|n| (format!("custom:{n}"), json!("x")));
+        let attributes: Map<String, Value> = custom.chain([("sub".to_owned(), json!("1"))]).collect();
+        with(TRIGGER, "/request/userAttributes", Value::Object(attributes))
+    };
+    let most = changes(SourceKind::Cognito, None, &of(50));
+    assert_eq!(row(&most[0]).profile.custom.len(), 50);
+    let more = one(SourceKind::Cognito, None, &of(51));
+    assert_eq!(more.err(), Some(Malformed::Member("userAttributes")));
+}
+
+#[test]
+fn an_event_with_too_many_members_is_not_accepted() {
+    let attributes = (0..=MAX_MEMBERS).map(|n| (format!("custom:{n}"), json!("")));
+    let body = with(TRIGGER, "/request/userAttributes", Value::Object(attributes.collect()));
+    assert_eq!(split(SourceKind::Cognito, None, &body).err(), Some(Malformed::TooManyMembers));
+    assert_eq!(one(SourceKind::Cognito, None, &body).err(), Some(Malformed::TooManyMembers), "nor read");
+}
+
+#[test]
+fn the_first_of_two_listed_attributes_with_one_name_counts() {
+    let attributes = json!([
+        { "Name": "sub", "Value": "1" }, { "Name": "custom:a", "Value": "x" }, { "Name": "custom:a", "Value": "y" },
+    ]);
+    let user = Map::from_iter([("Attributes".to_owned(), attributes)]);
+    assert_eq!(Value::Object(crate::providers::cognito::row(user).unwrap().profile.custom), json!({ "a": "x" }));
+}
+
+#[test]
 fn each_trigger_has_its_meaning() {
     let received = RECEIVED_AT.since(Millis(1_764_417_600_000));
     for (source, said) in [

@@ -1,3 +1,4 @@
+use super::super::resource::{MAX_RESOURCE, MAX_VALUES};
 use super::super::schema::USER;
 use super::*;
 use proptest::prelude::*;
@@ -145,6 +146,61 @@ fn operations_are_done_in_order() {
         { "op": "add", "path": "name.givenName", "value": "c" },
     ]);
     expect(operations, &json!({ "title": "b", "name": { "givenName": "c" } }));
+}
+
+#[test]
+fn no_operation_makes_a_list_longer_than_its_limit() {
+    let emails = |from: usize, count: usize| -> Vec<Value> {
+        (from..from + count).map(|n| json!({ "value": format!("{n}@a.example") })).collect()
+    };
+    let add = |values: Vec<Value>| json!({ "op": "add", "path": "emails", "value": values });
+    let replace = json!({ "op": "replace", "path": "emails", "value": emails(0, MAX_VALUES) });
+    let after = apply_to(json!([replace, add(emails(0, MAX_VALUES))])).unwrap();
+    assert_eq!(after["emails"].as_array().map(Vec::len), Some(MAX_VALUES), "no value is there twice");
+    for one_more in [
+        add(emails(MAX_VALUES, 1)),
+        add(emails(0, MAX_VALUES + 1)),
+        json!({ "op": "add", "value": { "emails": emails(MAX_VALUES, 1) } }),
+        json!({ "op": "add", "path": "emails[type eq \"x\"].value", "value": "x@a.example" }),
+        json!({ "op": "remove", "path": "emails", "value": emails(0, MAX_VALUES + 1) }),
+    ] {
+        // What is too much in between is rejected, also if the last operation takes it away.
+        let operations = json!([replace, one_more, { "op": "remove", "path": "emails" }]);
+        assert_eq!(apply_to(operations).map_err(|error| error.kind), Err(Some("invalidValue")), "{one_more}");
+    }
+}
+
+#[test]
+fn no_operation_makes_a_user_larger_than_its_limit() {
+    let remove = json!({ "op": "remove", "path": "title" });
+    let title = |bytes: usize| json!({ "op": "add", "path": "title", "value": "x".repeat(bytes) });
+    assert!(apply_to(json!([title(MAX_RESOURCE / 2), title(MAX_RESOURCE / 2)])).is_ok());
+    for large in [title(MAX_RESOURCE), json!({ "op": "add", "value": { "title": "x".repeat(MAX_RESOURCE) } })] {
+        let operations = json!([large, remove]);
+        assert_eq!(apply_to(operations).map_err(|error| error.kind), Err(Some("invalidValue")));
+    }
+}
+
+#[test]
+fn a_user_that_is_too_large_already_can_be_disabled() {
+    let mut large = user();
+    put(&mut large.0, "profileUrl", Some("x".repeat(2 * MAX_RESOURCE).into()));
+    let change = |path: &str, value: Value| {
+        apply(&large, &json!({ "Operations": [{ "op": "replace", "path": path, "value": value }] }))
+    };
+    assert!(!change("active", json!(false)).unwrap().is_active());
+    assert!(change("title", json!("x".repeat(MAX_RESOURCE))).is_err());
+}
+
+#[test]
+fn the_members_of_values_without_a_path_are_counted_as_operations() {
+    let with_path = json!({ "op": "add", "path": "title", "value": "a" });
+    assert!(apply_to(Value::from(vec![with_path.clone(); MAX_OPERATIONS])).is_ok());
+    assert!(apply_to(Value::from(vec![with_path.clone(); MAX_OPERATIONS + 1])).is_err());
+    let members =
+        |count: usize| json!({ "op": "add", "value": Map::from_iter((0..count).map(|n| (n.to_string(), json!(n)))) });
+    assert!(apply_to(json!([members(MAX_OPERATIONS - 1), with_path])).is_ok());
+    assert_eq!(apply_to(json!([members(MAX_OPERATIONS), with_path])), Err(TOO_MANY));
 }
 
 proptest! {

@@ -3,6 +3,7 @@ use axum::http::{Request, Response};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::super::list::MAX_OPENED;
 use super::super::memory::{Acme, Memory, Now, key};
 use super::super::schema::{ENTERPRISE, USER};
 use super::*;
@@ -226,6 +227,24 @@ async fn users_are_listed_by_index_and_by_cursor() {
         }
     }
     assert_eq!(all, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_page_by_cursor_ends_when_it_has_opened_as_many_users_as_a_request_may() {
+    let server = Server::new();
+    let most = u16::try_from(MAX_OPENED).unwrap();
+    server.memory.fill(most + 5);
+    let query = "filter=not%20(active%20pr)&count=7";
+    let page = server.get(&format!("/Users?{query}&cursor=")).await.body;
+    assert_eq!(page["Resources"].as_array().map(Vec::len), Some(7), "the filter selects all");
+    *server.memory.opened.lock().unwrap() = 0;
+    let query = "filter=title%20pr&count=7";
+    let page = server.get(&format!("/Users?{query}&cursor=")).await.body;
+    assert_eq!((&page["Resources"], *server.memory.opened.lock().unwrap()), (&json!([]), MAX_OPENED));
+    let next = page["nextCursor"].as_str().unwrap();
+    let page = server.get(&format!("/Users?{query}&cursor={next}")).await.body;
+    assert_eq!((&page["Resources"], *server.memory.opened.lock().unwrap()), (&json!([]), MAX_OPENED + 5));
+    assert_eq!(page.get("nextCursor"), None);
 }
 
 #[tokio::test]
