@@ -14,6 +14,7 @@ module "region" {
   schedules           = var.schedules
   stream              = var.stream
   throttling          = var.throttling
+  scim                = var.scim
   sources             = var.sources
   sources_key         = var.sources_key
   base_url            = var.base_url

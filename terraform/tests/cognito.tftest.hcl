@@ -67,6 +67,13 @@ run "users_come_from_the_pool" {
     error_message = "Only the comparison learns of a deletion, and may have to erase."
   }
   assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_iam_role_policy.function["cognito"].policy).Statement : statement.Action
+      if contains(statement.Resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-receipts")
+    ])) == toset(["dynamodb:Query"])
+    error_message = "The triggers read receipts and write none."
+  }
+  assert {
     condition     = length(aws_cloudwatch_metric_alarm.ghosts) == 0
     error_message = "Without a topic there are no alarms."
   }

@@ -72,7 +72,7 @@ run "tables" {
     error_message = "Tables are protected against deletion, can be restored, are encrypted with a key of the deployment's, and are paid by request."
   }
   assert {
-    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit", "events"], name)])
+    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit", "events", "target_accounts"], name)])
     error_message = "Exactly the replicated tables have a stream."
   }
   assert {
@@ -126,7 +126,7 @@ run "streams" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit", "events"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit", "events", "target_accounts"])
     error_message = "Every stream has a mapping."
   }
   assert {
@@ -285,6 +285,12 @@ run "sources" {
   assert {
     condition     = aws_apigatewayv2_route.scim.route_key == "ANY /scim/v2/{proxy+}"
     error_message = "SCIM is served at the base URL."
+  }
+  assert {
+    condition = [for route in aws_apigatewayv2_stage.default.route_settings : [route.route_key, route.throttling_rate_limit, route.throttling_burst_limit]] == [
+      ["ANY /scim/v2/{proxy+}", 100, 200]
+    ] && one(aws_apigatewayv2_stage.default.default_route_settings).throttling_rate_limit == 500
+    error_message = "SCIM has a limit of its own, so that it does not use up the requests of the API."
   }
   assert {
     condition     = aws_scheduler_schedule.this["ingest-worker"].schedule_expression == "rate(5 minutes)"

@@ -111,7 +111,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let output = Output { json: cli.json };
-    // Only password hashing blocks. As many threads as hash at once stay warm.
+    // Only password hashing blocks: names of foreign systems are resolved on threads of their own. As many threads as hash
+    // at once stay warm.
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(cores).enable_all().build();
     let done = match runtime {

@@ -192,3 +192,21 @@ async fn a_long_or_slow_answer_ends_the_question() {
     let endpoint = here().with_timeout(Duration::from_millis(100));
     assert_eq!(asked(&endpoint, &slow, &user()).await, Err(LegacyError::Unavailable("it did not answer in time")));
 }
+
+#[tokio::test]
+async fn a_name_that_is_not_resolved_in_time_is_no_answer() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let outbound = HttpsOutbound::new().with_timeout(Duration::from_millis(50)).looking_up(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        loop {
+            std::thread::park();
+        }
+    });
+    let endpoint = OldEndpoint { outbound };
+    for _ in 0..3 {
+        let answer = asked(&endpoint, "https://dead.example/verify", &user()).await;
+        assert_eq!(answer, Err(LegacyError::Unavailable("it did not answer in time")));
+    }
+    assert!(count.load(Ordering::SeqCst) <= 1, "later questions wait for the first look-up");
+}

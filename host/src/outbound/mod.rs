@@ -5,7 +5,10 @@
 //! else a moment later changes nothing. No answer leads to another place, and none is longer than a limit.
 
 mod address;
+mod resolver;
 
+#[cfg(test)]
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,11 +25,12 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use umoja_store::ports::{Answered, Call, Method, Outbound, OutboundError};
 
 use self::address::is_public;
+use self::resolver::Resolver;
 
 /// The longest that a call may take, with resolving, connecting and the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +44,7 @@ pub struct HttpsOutbound {
     may_be_loopback: bool,
     timeout: Duration,
     max_answer: usize,
+    resolver: Resolver,
     /// The certificate authorities are read by the first call.
     tls: OnceLock<Option<Arc<ClientConfig>>>,
 }
@@ -56,7 +61,8 @@ const BROKEN: OutboundError = OutboundError::Unavailable("the connection broke o
 
 impl Default for HttpsOutbound {
     fn default() -> Self {
-        Self { may_be_loopback: false, timeout: TIMEOUT, max_answer: MAX_ANSWER, tls: OnceLock::new() }
+        let (resolver, tls) = (Resolver::default(), OnceLock::new());
+        Self { may_be_loopback: false, timeout: TIMEOUT, max_answer: MAX_ANSWER, resolver, tls }
     }
 }
 
@@ -91,6 +97,12 @@ impl HttpsOutbound {
         Self { tls: OnceLock::from(config), ..self }
     }
 
+    /// Looks names up in another way than by the operating system.
+    #[cfg(test)]
+    pub(crate) fn looking_up(self, lookup: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
+        Self { resolver: Resolver::new(Arc::new(lookup), 8), ..self }
+    }
+
     async fn answer(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
         let place = Place::of(call.url)?;
         if place.is_plain && !self.may_be_loopback {
@@ -110,18 +122,12 @@ impl HttpsOutbound {
 
     /// The addresses of a system, if all of them may be called.
     async fn resolved(&self, place: &Place) -> Result<Vec<SocketAddr>, OutboundError> {
-        let found = lookup_host((place.host.as_str(), place.port)).await;
-        let found: Vec<SocketAddr> =
-            found.map_err(|_| OutboundError::Unavailable("its name is not resolved"))?.collect();
+        let found = self.resolver.resolve(&place.host, place.port).await?;
         let may_call = |address: &SocketAddr| {
             let ip = address.ip();
             if place.is_plain { ip.is_loopback() } else { is_public(ip) || self.may_be_loopback && ip.is_loopback() }
         };
-        match found.iter().all(may_call) {
-            true if found.is_empty() => Err(OutboundError::Unavailable("its name has no address")),
-            true => Ok(found),
-            false => Err(OutboundError::Rejected("its address is not public")),
-        }
+        if found.iter().all(may_call) { Ok(found) } else { Err(OutboundError::Rejected("its address is not public")) }
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, OutboundError> {

@@ -1,10 +1,13 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Mutex;
 
+use umoja_crypto::{EngineChoice, Params, Password, Passwords};
 use umoja_store::contract::outbound::{Outside, Received};
+use umoja_store::ports::{Hasher as _, NewPassword};
 
 use super::*;
+use crate::{HashPool, PoolSettings, SystemClock};
 
 /// A system on this machine, and what it received. `answer` gives the whole response to a request.
 fn serve(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> (String, Arc<Mutex<Vec<Received>>>) {
@@ -113,4 +116,45 @@ async fn a_long_or_slow_answer_ends_the_call() {
     let outbound = outbound.with_timeout(Duration::from_millis(100));
     let late = Err(OutboundError::Unavailable("it did not answer in time"));
     assert_eq!(called(&outbound, &slow).await.map(|answered| answered.status), late);
+}
+
+#[test]
+fn a_name_that_is_never_resolved_holds_neither_hashes_nor_other_systems() {
+    // As in `umoja serve`, on a machine with one core.
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(1).enable_all().build().unwrap();
+    let (url, received) = serve(|_| response("200 OK", "", ""));
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let outbound = HttpsOutbound::new().with_loopback().with_timeout(Duration::from_hours(1));
+    let outbound = Arc::new(outbound.looking_up(move |host| {
+        begins.send(host.to_owned()).unwrap();
+        while host != "localhost" {
+            std::thread::park();
+        }
+        vec![Ipv4Addr::LOCALHOST.into()]
+    }));
+    runtime.block_on(async {
+        let call = || {
+            let outbound = Arc::clone(&outbound);
+            async move { called(&outbound, "https://dead.example/").await.map(|answered| answered.status) }
+        };
+        let waiting: Vec<_> = (0..20).map(|_| tokio::spawn(call())).collect();
+        assert_eq!(begun.recv().await.as_deref(), Some("dead.example"));
+        let passwords = Passwords::new(Params { m_kib: 64, t: 1, p: 1 }, EngineChoice::Auto, None).unwrap();
+        let pool = HashPool::new(Arc::new(passwords), PoolSettings::default(), Arc::new(SystemClock));
+        let new = NewPassword {
+            company: "acme".parse().unwrap(),
+            password: Password::attempt("correct horse battery"),
+            policy: None,
+            salt: [1; 16],
+            keys: Arc::default(),
+        };
+        assert!(pool.hash(new).await.unwrap().is_ok());
+        let answered = called(&outbound, &format!("http://localhost:{port}")).await.unwrap();
+        assert_eq!((answered.status, received.lock().unwrap().len()), (200, 1));
+        assert_eq!(begun.recv().await.as_deref(), Some("localhost"));
+        assert!(begun.try_recv().is_err(), "the name has one thread, however many wait for it");
+        assert!(waiting.iter().all(|call| !call.is_finished()));
+    });
+    runtime.shutdown_background();
 }

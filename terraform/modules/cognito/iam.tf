@@ -79,9 +79,10 @@ locals {
         Resource = local.is_feeding ? [local.own_table["users"]] : []
       },
       {
-        # A source that may erase (`--may-erase`) erases whom the pool has deleted. The marks keep an erased person out.
+        # A source that may erase (`--may-erase`) erases whom the pool has deleted. UpdateItem: the receipts. PutItem: the
+        # marks that keep an erased person out.
         Sid      = "MarkErasedUsers"
-        Action   = ["dynamodb:PutItem"]
+        Action   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
         Resource = local.is_feeding ? [local.own_table["receipts"]] : []
       },
       {

@@ -24,10 +24,15 @@ output "statements" {
       Resource = [var.table["linked_accounts"]]
     },
     {
-      # PutItem: the marks that keep an erased person out.
-      Sid      = var.merges_and_erases ? "JournalConflictsAndKeepReceipts" : "JournalConflictsAndReadReceipts"
-      Action   = concat(var.merges_and_erases ? ["dynamodb:PutItem"] : [], ["dynamodb:Query", "dynamodb:UpdateItem"])
-      Resource = [var.table["journal"], var.table["receipts"]]
+      Sid      = "JournalConflicts"
+      Action   = ["dynamodb:Query", "dynamodb:UpdateItem"]
+      Resource = [var.table["journal"]]
+    },
+    {
+      # UpdateItem: the receipts of an erasure. PutItem: the marks that keep an erased person out, which everybody reads.
+      Sid      = var.merges_and_erases ? "KeepReceipts" : "ReadReceipts"
+      Action   = concat(var.merges_and_erases ? ["dynamodb:PutItem"] : [], ["dynamodb:Query"], var.merges_and_erases ? ["dynamodb:UpdateItem"] : [])
+      Resource = [var.table["receipts"]]
     },
     {
       # An event follows the last one of its user's chain.

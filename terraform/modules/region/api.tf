@@ -38,6 +38,14 @@ resource "aws_apigatewayv2_stage" "default" {
     detailed_metrics_enabled = false
   }
 
+  # A limit of its own: the SCIM client of one company cannot use up the requests of the others' logins.
+  route_settings {
+    route_key                = aws_apigatewayv2_route.scim.route_key
+    throttling_rate_limit    = var.scim.rate
+    throttling_burst_limit   = var.scim.burst
+    detailed_metrics_enabled = false
+  }
+
   # No address of a caller, no path and no text of an error: the log contains no personal data.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn

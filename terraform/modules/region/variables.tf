@@ -164,6 +164,21 @@ variable "throttling" {
   }
 }
 
+variable "scim" {
+  description = "Requests per second that the HTTP API admits at SCIM, apart from `throttling`: on average (`rate`) and at once (`burst`). All companies share them. Above that it answers 429."
+  type = object({
+    rate  = optional(number, 100)
+    burst = optional(number, 200)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.scim.rate > 0 && var.scim.burst > 0
+    error_message = "Rate and burst must be greater than 0."
+  }
+}
+
 variable "sources" {
   description = "The REST API to which sources post: requests per second that it admits on average (`rate`) and at once (`burst`), whether it wants a key of its own (`key_required`), whether this module sets the account's role by which REST APIs write logs (`account_role`), and another URL of it (`url`); and how many batches of events are applied at the same time (`concurrency`)."
   type = object({

@@ -19,6 +19,7 @@ BY_SERVICES = {
 DELETED = "a comparison that finds a person deleted in the pool"
 NOT_IN_A_RUN = {("reconcile-sources", sid, action): DELETED for sid, action in (
     ("KeepSignUpsAndMarks", "dynamodb:PutItem"), ("MarkErasedUsers", "dynamodb:PutItem"),
+    ("MarkErasedUsers", "dynamodb:UpdateItem"),
     ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
     ("UnlinkErasedUsers", "dynamodb:DeleteItem"))}
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
