@@ -21,6 +21,9 @@ pub struct State {
     /// When the webhook answered 410, after which nothing is posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_since: Option<Millis>,
+    /// Since when the webhook counts as out: that many calls failed one after the other, and none was accepted since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_since: Option<Millis>,
     /// When events were found to have expired before they could be posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_at: Option<Millis>,
@@ -78,6 +81,17 @@ impl State {
     /// True if nothing is posted since an answer 410, and no operator has asked for it since.
     pub fn is_off(&self, webhook: &Webhook) -> bool {
         self.off_since.is_some() && webhook.orders.resumed <= self.resumed
+    }
+
+    /// Remembers whether the webhook counts as out, which a worker that begins again does not know. True if that is news.
+    pub(super) fn has_called(&mut self, is_out: bool, accepted: usize, now: Millis) -> bool {
+        let before = self.out_since;
+        if is_out {
+            self.out_since = self.out_since.or(Some(now));
+        } else if accepted > 0 {
+            self.out_since = None;
+        }
+        self.out_since != before
     }
 
     /// After which events to go on.
