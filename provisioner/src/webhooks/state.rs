@@ -105,3 +105,20 @@ impl State {
         self.read = position.read.iter().map(|(region, place)| (region.clone(), place.to_string())).collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_is_out_until_it_accepts_an_event() {
+        let mut state = State::default();
+        assert!(!state.has_called(false, 3, Millis(1)) && state.has_called(true, 0, Millis(2)));
+        assert!(!state.has_called(true, 0, Millis(3)));
+        // A worker that begins again has counted no failure yet.
+        assert!(!state.has_called(false, 0, Millis(4)));
+        assert_eq!(state.out_since, Some(Millis(2)));
+        assert!(state.has_called(false, 1, Millis(5)));
+        assert_eq!(state.out_since, None);
+    }
+}
