@@ -135,7 +135,7 @@ impl Standing {
                 let all = waiting.saturating_add(more);
                 format!("{} {}", counted(all, "event"), verb(all, "waits", "wait"))
             }
-            None => "hundreds of events wait".to_owned(),
+            None => "many events wait".to_owned(),
         });
         words.extend((*failed > 0).then(|| format!("{failed} FAILED")));
         words.extend(oldest.map(|since| format!("the oldest since {}", time(since))));
