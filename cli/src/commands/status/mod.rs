@@ -164,7 +164,7 @@ impl Status {
             attention.push("the regions hold different users".into());
         }
         let webhooks = webhook::standings(&deployment).await;
-        attention.extend(webhooks.attention.iter().cloned());
+        attention.extend(webhooks.attention);
         if let Opened::Local(local) = &opened {
             attention.extend(room::attention(local.dir()));
         }
