@@ -10,7 +10,7 @@ use umoja_schema::{Actor, CompanyId, Scope};
 
 use crate::app::App;
 use crate::idempotency::fingerprint;
-use crate::problem::{COMPANY_DISABLED, Problem, SCOPE_MISSING};
+use crate::problem::{COMPANY_DISABLED, Problem};
 
 /// A company with a verified request.
 pub(crate) struct Caller {
@@ -83,7 +83,7 @@ impl Caller {
         } else if self.context.company.may(scope) {
             Ok(())
         } else {
-            Err(Problem::from(&SCOPE_MISSING))
+            Err(Problem::scope_missing(scope))
         }
     }
 }

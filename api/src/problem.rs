@@ -3,8 +3,8 @@
 
 use umoja_accounts::Error;
 use umoja_crypto::{JwsError, PolicyError, Weakness};
-use umoja_schema::HlcError;
 use umoja_schema::api::ProblemDetails;
+use umoja_schema::{HlcError, Scope};
 use umoja_store::person::MergeError;
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
@@ -108,6 +108,12 @@ impl Problem {
     /// 422: a member of the body is invalid. The detail states the rule and never the value.
     pub(crate) fn invalid(field: &str, rule: impl Into<String>) -> Self {
         Self { field: Some(field.to_owned()), detail: Some(rule.into()), ..Self::from(&INVALID) }
+    }
+
+    /// 403: the company lacks this scope.
+    pub(crate) fn scope_missing(scope: Scope) -> Self {
+        let lacks = format!("The company lacks the scope `{}`. {}", scope.as_str(), SCOPE_MISSING.detail);
+        Self { detail: Some(lacks), ..Self::from(&SCOPE_MISSING) }
     }
 
     /// 404: there is no user that this member of the body names.

@@ -86,16 +86,39 @@ def consume(umoja: Umoja, users: sqlite3.Connection, once: bool) -> int:
             return 0
 
 
+class Misused(Exception):
+    """What is wrong with the arguments."""
+
+
+def named(arguments: list[str]) -> tuple[dict, str, str]:
+    """The company, the URL of the region and the file of the users that the arguments name."""
+    if len(arguments) not in (2, 3):
+        raise Misused("give DIR/demo.json USERS.db [REGION], or COMPANY.json URL USERS.db")
+    path, *rest = arguments
+    try:
+        with open(path, encoding="utf-8") as file:
+            company = json.load(file)
+    except (OSError, ValueError) as error:
+        raise Misused(f"{path} cannot be read: {error}") from error
+    if "companies" not in company:
+        if len(rest) != 2:
+            raise Misused("give COMPANY.json URL USERS.db")
+        return company, *rest
+    users, *region = rest
+    regions = company["regions"]
+    number = region[0] if region else "0"
+    if not number.isdecimal() or int(number) >= len(regions):
+        raise Misused(f"REGION is a number from 0 to {len(regions) - 1}: the demo has no region {number}")
+    return company["companies"][0], regions[int(number)]["url"], users
+
+
 def main() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--once"]
-    company, *rest = arguments
-    with open(company, encoding="utf-8") as file:
-        company = json.load(file)
-    if "companies" in company:
-        users, *region = rest
-        url, company = company["regions"][int(region[0]) if region else 0]["url"], company["companies"][0]
-    else:
-        url, users = rest
+    try:
+        company, url, users = named(arguments)
+    except Misused as error:
+        print(error, file=sys.stderr)
+        return 2
     with sqlite3.connect(users) as connection:
         return consume(Umoja(company, url), connection, "--once" in sys.argv)
 

@@ -25,7 +25,7 @@ def is_genuine(headers, body):
         return False
     signed = hmac.digest(secret, f"{message_id}.{at}.".encode() + body, hashlib.sha256)
     expected = "v1," + base64.b64encode(signed).decode()
-    # During a rotation there are two signatures.
+    # During a rotation there are several signatures.
     return any(hmac.compare_digest(expected, one) for one in headers["webhook-signature"].split(" "))
 
 

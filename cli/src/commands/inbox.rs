@@ -10,7 +10,7 @@ use umoja_store::inbox::{self, StoredEvent};
 use umoja_store::ports::StoreError;
 
 use crate::deployment::DeployedRegion;
-use crate::output::counted;
+use crate::output::{counted, verb};
 
 /// The number of events of a page.
 const PAGE: usize = 500;
@@ -191,7 +191,8 @@ pub(super) fn attention(counted_events: &Counted, standing: impl Fn(&SourceId) -
             && standing != Standing::Paused
         {
             let events = counted(counts.waiting, "event");
-            attention.push(format!("{name}: {events} of the source {id} wait, the oldest for {} s", age / 1000));
+            let wait = verb(counts.waiting, "waits", "wait");
+            attention.push(format!("{name}: {events} of the source {id} {wait}, the oldest for {} s", age / 1000));
         }
     }
     if counted_events.unreadable > 0 {

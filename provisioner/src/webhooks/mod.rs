@@ -114,6 +114,18 @@ impl Webhooks {
     }
 }
 
+/// How many events of a webhook its home has not taken up yet: all since it was paused or turned off, or since nothing
+/// serves. `None` if there are more than some hundred.
+///
+/// # Errors
+/// If the store fails.
+pub async fn not_taken(home: &Home, webhook: &Webhook, state: Option<&State>) -> Result<Option<u64>, StoreError> {
+    match state {
+        Some(state) => take::count(home, webhook, state).await,
+        None => take::count(home, webhook, &State::of(webhook)).await,
+    }
+}
+
 /// Counts what waits for a webhook in its home.
 ///
 /// # Errors

@@ -21,6 +21,9 @@ pub struct State {
     /// When the webhook answered 410, after which nothing is posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_since: Option<Millis>,
+    /// Since when the webhook counts as out: that many calls failed one after the other, and none was accepted since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_since: Option<Millis>,
     /// When events were found to have expired before they could be posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_at: Option<Millis>,
@@ -80,6 +83,17 @@ impl State {
         self.off_since.is_some() && webhook.orders.resumed <= self.resumed
     }
 
+    /// Remembers whether the webhook counts as out, which a worker that begins again does not know. True if that is news.
+    pub(super) fn has_called(&mut self, is_out: bool, accepted: usize, now: Millis) -> bool {
+        let before = self.out_since;
+        if is_out {
+            self.out_since = self.out_since.or(Some(now));
+        } else if accepted > 0 {
+            self.out_since = None;
+        }
+        self.out_since != before
+    }
+
     /// After which events to go on.
     pub(super) fn position(&self) -> Position {
         let read = self.read.iter().filter_map(|(region, place)| Some((region.clone(), place.parse().ok()?)));
@@ -89,5 +103,22 @@ impl State {
     pub(super) fn set_position(&mut self, position: &Position) {
         self.from = position.from;
         self.read = position.read.iter().map(|(region, place)| (region.clone(), place.to_string())).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_is_out_until_it_accepts_an_event() {
+        let mut state = State::default();
+        assert!(!state.has_called(false, 3, Millis(1)) && state.has_called(true, 0, Millis(2)));
+        assert!(!state.has_called(true, 0, Millis(3)));
+        // A worker that begins again has counted no failure yet.
+        assert!(!state.has_called(false, 0, Millis(4)));
+        assert_eq!(state.out_since, Some(Millis(2)));
+        assert!(state.has_called(false, 1, Millis(5)));
+        assert_eq!(state.out_since, None);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::{UserId, Webhook};
+use umoja_store::Home;
 use umoja_store::apply::MAX_ROUNDS;
 use umoja_store::events::{Position, ReadError, Window, read};
 use umoja_store::ports::StoreError;
@@ -52,6 +53,16 @@ pub(super) async fn take(
         state.save(&*home.checkpoints, &webhook.id).await?;
     }
     Ok(page.more)
+}
+
+/// How many events a webhook has not taken into rows yet, counted to a limit. `None` if there are more.
+pub(super) async fn count(home: &Home, webhook: &Webhook, state: &State) -> Result<Option<u64>, StoreError> {
+    match read(home, &webhook.company, &state.position(), LIMIT, Window::Whole).await {
+        Ok(page) if page.more => Ok(None),
+        Ok(page) => Ok(Some(page.events.len() as u64)),
+        Err(ReadError::Store(error)) => Err(error),
+        Err(ReadError::Expired) => Ok(None),
+    }
 }
 
 /// Adds events to the row of a user. A row that belongs to a worker keeps its time.

@@ -68,6 +68,9 @@ impl Worker {
             if is_gone {
                 tracing::warn!(webhook = %id, "a webhook answered 410; nothing is posted to it until it is resumed");
                 state.off_since = Some(now);
+            }
+            let is_out = self.breaker.get_mut().unwrap_or_else(PoisonError::into_inner).is_out();
+            if state.has_called(is_out, step.accepted, now) || is_gone {
                 state.save(&*shared.home.checkpoints, id).await?;
             }
         }

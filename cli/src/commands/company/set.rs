@@ -13,8 +13,18 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 8] =
-    ["name", "scopes", "trusted", "phone_country", "username_restriction", "rate_limit", "old_system", "enabled"];
+const CHANGES: [&str; 10] = [
+    "name",
+    "scopes",
+    "add_scopes",
+    "remove_scopes",
+    "trusted",
+    "phone_country",
+    "username_restriction",
+    "rate_limit",
+    "old_system",
+    "enabled",
+];
 
 /// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, or whether it is
 /// enabled. What is not named stays.
@@ -23,6 +33,7 @@ const CHANGES: [&str; 8] =
   umoja company set soko --trusted false --dir DIR
   umoja company set soko --scopes users:lookup,users:authenticate \\
       --rate-limit 50 --dir DIR
+  umoja company set soko --add-scopes events:list --dir DIR
   umoja company set soko --old-system https://login.soko.example/verify \\
       --dir DIR
   umoja company set soko --name 'Soko Ltd' --phone-country none \\
@@ -40,6 +51,12 @@ pub(super) struct Set {
     /// All of its scopes: `all`, or names separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "SCOPE,...", value_parser = scopes)]
     scopes: Vec<Scopes>,
+    /// Scopes that it gets besides those that it has.
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE,...", value_parser = scopes, conflicts_with = "scopes")]
+    add_scopes: Vec<Scopes>,
+    /// Scopes that it loses.
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE,...", value_parser = scopes, conflicts_with = "scopes")]
+    remove_scopes: Vec<Scopes>,
     /// Whether it is trusted to verify e-mail addresses and phone numbers.
     #[arg(long, value_name = "BOOL")]
     trusted: Option<bool>,
@@ -91,6 +108,11 @@ impl Set {
         if !self.scopes.is_empty() {
             company.scopes = chosen(&self.scopes);
         }
+        let (added, removed) = (chosen(&self.add_scopes), chosen(&self.remove_scopes));
+        company.scopes.extend(added);
+        company.scopes.sort();
+        company.scopes.dedup();
+        company.scopes.retain(|scope| !removed.contains(scope));
         company.trusted = self.trusted.unwrap_or(company.trusted);
         if let Some(OrNone(country)) = &self.phone_country {
             company.phone_country.clone_from(country);

@@ -125,7 +125,7 @@ impl Doctor {
         attention.extend(regions.list.iter().filter_map(|region| status::unserved(region.name(), region.state)));
         attention.extend(settings::differences(&regions).await);
         attention.extend(documents::attention(&regions).await);
-        attention.extend(webhook::attention(&regions).await);
+        attention.extend(webhook::standings(&regions).await.attention);
         attention.extend(unopened(&regions).await);
         if let Opened::Local(deployment) = &opened {
             attention.extend(streams(deployment).await?);

@@ -80,7 +80,10 @@ impl Rotate {
             issued["alg"] = key.alg.clone().into();
             issued["private_key_pem"] = private.clone().into();
         }
-        let end = format!("The old API key works for {overlap} s.");
+        let end = match overlap {
+            0 => "The old API keys end within 5 seconds.".to_owned(),
+            _ => format!("The old API keys still work, for {overlap} s at most."),
+        };
         match out {
             Some(mut out) => {
                 out.write(&issued)?;

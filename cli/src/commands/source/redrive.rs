@@ -12,7 +12,7 @@ use crate::commands::audit::trail;
 use crate::commands::inbox;
 use crate::commands::target::Target;
 use crate::deployment::DeployedRegion;
-use crate::output::{Output, counted};
+use crate::output::{Output, counted, verb};
 
 /// Have events of a source applied again: those that are parked, or all since a time.
 #[derive(Debug, Args)]
@@ -77,7 +77,11 @@ impl Redrive {
         output.answer(&serde_json::json!({ "id": self.id, "regions": regions }), || {
             let mut lines = Vec::new();
             for Redriven { region, waiting, error } in &regions {
-                lines.push(format!("{region}: {} wait again", counted(*waiting, "event")));
+                lines.push(format!(
+                    "{region}: {} {} again",
+                    counted(*waiting, "event"),
+                    verb(*waiting, "waits", "wait")
+                ));
                 lines.extend(error.iter().map(|error| format!("{region}: {error}; run the command again")));
             }
             if !source.enabled {

@@ -5,6 +5,8 @@ mod scan;
 pub(super) mod stream;
 mod written;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 use umoja_runtime::backlog::LagThresholds;
@@ -19,6 +21,7 @@ use self::written::Written;
 use super::inbox::{self, Counted};
 use super::opens::{Opens, Sample};
 use super::target::{Opened, Target};
+use super::webhook;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions, locks};
 use crate::output::{Output, table};
@@ -32,7 +35,7 @@ and a sample of each region's parts, the newest and the first ones, with the reg
 hides the loss of that key only until the other region is gone. The exit code is 0 if all is \
 well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
 full, is not well. A region is not well either if more changes than --max-waiting, or a change for longer than --max-wait, \
-wait to be replicated to its peers, if events of a source are parked, or if an event of a source that is not paused has \
+wait to be replicated to its peers, if events of a source are parked, if a webhook is off or out or events of it failed, or if an event of a source that is not paused has \
 waited for longer than a minute. Digests differ for a moment while users change. In AWS \
 that counts as a difference only if there was no write for a minute.
 
@@ -64,6 +67,8 @@ struct Answer {
     /// Whether a process serves the directory; `None` in AWS, where functions serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<bool>,
+    /// How many webhooks are in each state: on, paused, off or out.
+    webhooks: BTreeMap<&'static str, u64>,
     regions: Vec<Looked>,
 }
 
@@ -158,6 +163,8 @@ impl Status {
         } else if scan::differ(&scans) && !explained(&opened, &deployment, &scans).await? {
             attention.push("the regions hold different users".into());
         }
+        let webhooks = webhook::standings(&deployment).await;
+        attention.extend(webhooks.attention);
         if let Opened::Local(local) = &opened {
             attention.extend(room::attention(local.dir()));
         }
@@ -168,7 +175,7 @@ impl Status {
                     .into(),
             );
         }
-        let answer = Answer { well: attention.is_empty(), attention, serving, regions };
+        let answer = Answer { well: attention.is_empty(), attention, serving, webhooks: webhooks.states, regions };
         output.answer(&answer, || answer.text());
         if answer.well { Ok(()) } else { Err(CliError::Said) }
     }
@@ -359,6 +366,8 @@ impl Answer {
             let list: Vec<String> = self.attention.iter().map(|text| format!("  - {text}")).collect();
             format!("Needs attention:\n{}", list.join("\n"))
         };
-        format!("{}\n{serving}{end}", regions.join("\n"))
+        let webhooks: Vec<String> = self.webhooks.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let webhooks = if webhooks.is_empty() { String::new() } else { format!("webhooks: {}\n", webhooks.join(", ")) };
+        format!("{}\n{webhooks}{serving}{end}", regions.join("\n"))
     }
 }

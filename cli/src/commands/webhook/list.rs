@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 use umoja_schema::{Millis, Webhook};
 
-use super::known::{Standing, settings, state};
+use super::known::{Standing, settings, state_name};
 use crate::CliError;
 use crate::commands::listed::{Unreadable, rows};
 use crate::commands::target::Target;
@@ -15,7 +15,7 @@ use crate::output::{Output, note, table};
 #[derive(Debug, Args)]
 #[command(
     long_about = "List the webhooks, each as the newest document of any region has it, with how it stands in its \
-home: whether it is on, how many events wait and since when, how many have failed, and why the webhook did not accept an \
+home: whether it is on, paused, off, or out since when, how many events wait and since when, how many have failed, and why the webhook did not accept an \
 event the last time."
 )]
 #[command(after_help = "Examples:
@@ -44,14 +44,11 @@ impl List {
                 }
             };
             let mut value = settings(webhook, now);
-            value["state"] = match state(webhook, standing.as_ref()) {
-                "on" => "on",
-                "PAUSED" => "paused",
-                _ => "off",
-            }
-            .into();
+            value["state"] = state_name(webhook, standing.as_ref()).into();
             if let Some(standing) = &standing {
                 value["events"] = serde_json::to_value(&standing.backlog).unwrap_or_default();
+                value["not_taken"] = standing.not_taken.into();
+                value["out_since"] = standing.state.as_ref().and_then(|state| state.out_since).map(Millis::secs).into();
                 value["lost_at"] = standing.state.as_ref().and_then(|state| state.lost_at).map(Millis::secs).into();
             }
             values.push(value);

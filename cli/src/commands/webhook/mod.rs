@@ -12,7 +12,7 @@ mod test;
 
 use clap::{Args, Subcommand};
 
-pub(super) use self::known::attention;
+pub(super) use self::known::standings;
 
 use crate::CliError;
 use crate::output::Output;

@@ -8,7 +8,7 @@ use super::known::{Standing, change_known, check_directory};
 use crate::CliError;
 use crate::commands::audit::trail::since;
 use crate::commands::target::Target;
-use crate::output::{Output, counted, time};
+use crate::output::{Output, counted, time, verb};
 
 /// Post again what a webhook did not accept within three days.
 #[derive(Debug, Args)]
@@ -55,15 +55,14 @@ impl Redrive {
         };
         changed.everywhere?;
         output.answer(&json!({ "id": self.id, "failed": failed }), || {
-            format!("{} of the webhook {} posted again within 2 seconds.", is_posted(failed), self.id)
+            let (events, are) = (counted(failed, "failed event"), verb(failed, "is", "are"));
+            match failed {
+                0 => format!("No event of the webhook {} has failed.", self.id),
+                _ => format!("{events} of the webhook {} {are} posted again within 2 seconds.", self.id),
+            }
         });
         Ok(())
     }
-}
-
-fn is_posted(failed: u64) -> String {
-    let verb = if failed == 1 { "is" } else { "are" };
-    format!("{} that failed {verb}", counted(failed, "event"))
 }
 
 impl Replay {

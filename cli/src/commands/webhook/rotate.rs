@@ -4,19 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use umoja_schema::WebhookId;
+use umoja_schema::{Millis, Webhook, WebhookId};
 
 use super::known::{change_known, check_directory, known, new_salt, secrets};
 use crate::CliError;
 use crate::commands::issued::Out;
 use crate::commands::target::Target;
-use crate::output::Output;
+use crate::output::{Output, time};
 
 /// Give a webhook a new secret; the old one signs for a while longer.
 #[derive(Debug, Args)]
 #[command(
     long_about = "Give a webhook a new secret. For a while, each message has a signature by both secrets, also if it is \
-repeated, so that the webhook can change its secret at any time of them. The new secret is shown once."
+repeated, so that the webhook can change its secret at any time of them. A secret signs until its promised end, also if \
+the webhook is given another one meanwhile, unless that one ends it earlier with --overlap-secs. At most five secrets sign \
+at once. The new secret is shown once."
 )]
 #[command(after_help = "Examples:
   umoja webhook rotate soko-crm --dir DIR
@@ -35,6 +37,19 @@ pub(super) struct Rotate {
     out: Option<PathBuf>,
 }
 
+/// The most secrets that sign at once: each one more is a signature more in every message.
+const MOST: usize = 5;
+
+/// That no secret can be added, and when it can.
+fn full(id: &WebhookId, webhook: &Webhook) -> CliError {
+    let next = webhook.secrets.iter().filter_map(|secret| secret.ends_at).min();
+    let end = next.map(|at| format!("the next one ends at {}; ", time(Millis(at.saturating_mul(1000)))));
+    CliError::Failed(format!(
+        "{MOST} secrets of the webhook {id} sign already, which is the most; {}`--overlap-secs 0` ends all of them at once",
+        end.unwrap_or_default()
+    ))
+}
+
 impl Rotate {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         check_directory(&self.target.open().await?)?;
@@ -45,10 +60,14 @@ impl Rotate {
         let out = Out::new(self.out.as_deref())?;
         let (overlap, end) = (self.overlap_secs, now.saturating_add(self.overlap_secs));
         let changing = change_known(&deployment, &self.id, |webhook| {
+            // A write whose answer was lost may have stored it already.
+            if webhook.secrets.last() == Some(&salt) {
+                return Ok(());
+            }
             webhook.secrets.retain(|old| old.is_live(now));
-            // Two secrets at most: each one more is a signature more in every message.
-            let former = webhook.secrets.len().saturating_sub(1);
-            webhook.secrets.drain(..former);
+            if overlap > 0 && webhook.secrets.len() >= MOST {
+                return Err(full(&self.id, webhook));
+            }
             for old in &mut webhook.secrets {
                 old.ends_at = Some(old.ends_at.map_or(end, |at| at.min(end)));
             }
@@ -64,7 +83,10 @@ impl Rotate {
         };
         // If at least one region has stored it, the new secret is issued.
         let issued = json!({ "id": self.id, "secret": secret.as_str(), "overlap_secs": overlap });
-        let ends = format!("The old secret signs for {overlap} s.");
+        let ends = match overlap {
+            0 => "The old secret signs no more within 2 seconds.".to_owned(),
+            _ => format!("The old secret still signs, for {overlap} s at most."),
+        };
         match out {
             Some(mut out) => {
                 out.write(&issued)?;

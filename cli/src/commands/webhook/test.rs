@@ -16,7 +16,8 @@ use crate::server::outbound;
 /// Post a signed test message to a webhook, and show what it answers.
 #[derive(Debug, Args)]
 #[command(long_about = "Post a signed test message to a webhook, and show what it answers. The message has the type \
-`umoja.webhook.test` and names no user. It is posted once, from this machine, also if the webhook is paused.")]
+`umoja.webhook.test` and names no user. It is posted once, from this machine, also if the webhook is paused.\n\nA URL with http \
+is of this machine: it is tried as it is, and `umoja serve` posts to it only with --outbound-loopback.")]
 #[command(after_help = "Examples:
   umoja webhook test soko-crm --dir DIR
   umoja webhook test soko-crm --outbound-loopback --dir DIR")]
@@ -25,7 +26,7 @@ pub(super) struct Test {
     id: WebhookId,
     #[command(flatten)]
     target: Target,
-    /// Let the webhook be on this machine, also without TLS.
+    /// Let the webhook be on this machine also if its URL has https.
     #[arg(long)]
     outbound_loopback: bool,
 }
@@ -41,13 +42,19 @@ impl Test {
         let random = hex::encode(deployment.entropy.array::<12>());
         let message = Message::test(&webhook, &random, &time(now));
         let sender = Sender { secrets: &secrets, issuer: &issuer };
-        let answered = message.post(&webhook, sender, &*outbound(self.outbound_loopback), now).await;
+        // A webhook with http is on this machine: no other URL with http is accepted by `add` and `set`.
+        let is_here = webhook.url.starts_with("http://");
+        let outbound = outbound(self.outbound_loopback || is_here);
+        let answered = message.post(&webhook, sender, &*outbound, now).await;
         let took = Duration::from_millis(deployment.clock.now().since(now));
         let (status, fault) = (answered.as_ref().ok().map(|answered| answered.status), fault(&answered));
         let answer = json!({ "id": self.id, "url": webhook.url, "status": status, "fault": fault,
             "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
         output.answer(&answer, || match &fault {
-            None => format!("{} accepted the message with the status {}.", webhook.url, status.unwrap_or_default()),
+            None => {
+                let serve = if is_here { "\n`umoja serve` posts to it with --outbound-loopback only." } else { "" };
+                format!("{} accepted the message with the status {}.{serve}", webhook.url, status.unwrap_or_default())
+            }
             Some(fault) => format!("{} did not accept the message: {fault}.", webhook.url),
         });
         if fault.is_none() { Ok(()) } else { Err(CliError::Said) }

@@ -196,7 +196,9 @@ fn a_company_without_the_scope_lists_no_events() {
     story(706, async |d| {
         let clerk = Caller::new("clerk", 9);
         d.put_company(&clerk.company(&[umoja_schema::Scope::Lookup], false)).await;
-        d.call_as(&clerk, 0, "events/list", json!({})).await.rejected(403, "scope_missing");
+        let rejected = d.call_as(&clerk, 0, "events/list", json!({})).await;
+        assert!(rejected.body["detail"].as_str().unwrap().contains("`events:list`"));
+        rejected.rejected(403, "scope_missing");
     });
 }
 
