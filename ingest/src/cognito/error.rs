@@ -61,7 +61,9 @@ impl From<Rejection> for TriggerError {
             Rejection::Store(error) => error.into(),
             Rejection::Unauthorized(cause) => Self::NotAllowed(cause),
             Rejection::RateLimited { .. } => Self::Unavailable,
-            Rejection::Malformed(_) | Rejection::TooLarge | Rejection::OtherContent => Self::Unusable,
+            Rejection::Malformed(_) | Rejection::TooLarge | Rejection::Method | Rejection::OtherContent => {
+                Self::Unusable
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ impl<'a> Events<'a> {
     /// # Errors
     /// [`MappingError`] if the mapping has no `events`, or a hash with a key: a source has no keys.
     pub fn of(mapping: &'a Mapping) -> Result<Self, MappingError> {
-        let rules = mapping.event_rules().ok_or(MappingError::Member("events"))?;
+        let rules = mapping.event_rules().ok_or(MappingError::Missing("events"))?;
         match mapping.missing_key(&Keys::default()) {
             Some(_) => Err(MappingError::Member("key")),
             None => Ok(Self { mapping, rules }),
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_source_needs_events_and_has_no_keys() {
         let plain = Mapping::parse(br#"{"external_id": "id"}"#).unwrap();
-        assert!(matches!(Events::of(&plain), Err(MappingError::Member("events"))));
+        assert!(matches!(Events::of(&plain), Err(MappingError::Missing("events"))));
         let keyed = json!({"hash": {"family": "parse", "from": "h", "key": "k"}});
         assert!(matches!(Events::of(&mapping(keyed, json!({})).unwrap()), Err(MappingError::Member("key"))));
     }

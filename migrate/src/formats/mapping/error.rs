@@ -9,6 +9,9 @@ pub enum MappingError {
     /// The value of a member contradicts the others.
     #[error("the mapping's `{0}` is invalid")]
     Member(&'static str),
+    /// A member that the mapping of a source needs.
+    #[error("the mapping's `{0}` is missing; for CloudEvents it may be `{{}}`")]
+    Missing(&'static str),
     /// A member that the family of a hash does not use.
     #[error("the mapping's `{member}` has no meaning for hashes of the family `{family}`")]
     Unused {
