@@ -209,6 +209,8 @@ pub(crate) fn sealed(
         content: URL_SAFE_NO_PAD.encode(known.content_hash(payload)),
         state,
         reason: None,
+        detail: None,
+        left_out: Vec::new(),
         key_version: source.inbox_key.version,
         payload: URL_SAFE_NO_PAD.encode(sealed),
         unknown: Map::new(),

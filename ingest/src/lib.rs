@@ -15,6 +15,7 @@ pub mod cognito;
 mod feeder;
 mod legacy;
 mod marks;
+mod outcome;
 mod problem;
 pub mod providers;
 mod query;

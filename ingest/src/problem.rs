@@ -15,6 +15,8 @@ pub enum Rejection {
     Unauthorized(&'static str),
     /// The body is not what the source posts.
     Malformed(Malformed),
+    /// A GET that is neither the verification of a URL nor an event.
+    Method,
     /// The body is too large.
     TooLarge,
     /// The source is a user pool that takes users from Umoja.
@@ -74,6 +76,7 @@ problems! {
     OTHER_CONTENT = CONFLICT "event_id_reused" "An event with this id and another content was accepted before" "Give each event an id of its own.";
     TOO_LARGE = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "Send a body of at most 1 MiB.";
     MALFORMED = UNPROCESSABLE_ENTITY "invalid_event" "The body has no event that this kind of source posts" "Check the kind and the mapping of the source.";
+    METHOD = METHOD_NOT_ALLOWED "method_not_allowed" "This URL takes events by POST" "Send the events in the body of a POST.";
     RATE_LIMITED = TOO_MANY_REQUESTS "rate_limited" "The source has made too many requests" "Send the same events again after `Retry-After` seconds, and more of them in one request.";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "The service cannot answer now" "Send the same events again after `Retry-After` seconds, here or to another region.";
 }
@@ -83,6 +86,7 @@ impl Rejection {
         match self {
             Self::Unauthorized(_) => &UNAUTHORIZED,
             Self::Malformed(_) => &MALFORMED,
+            Self::Method => &METHOD,
             Self::TooLarge => &TOO_LARGE,
             Self::Direction => &DIRECTION,
             Self::OtherContent => &OTHER_CONTENT,
@@ -119,6 +123,7 @@ impl IntoResponse for Rejection {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::Unauthorized(_) => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::Method => drop(headers.insert(header::ALLOW, HeaderValue::from_static("POST"))),
             Self::RateLimited { secs } => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(secs))),
             Self::Store(_) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS))),
             _ => {}

@@ -62,7 +62,7 @@ async fn get(
         Some(challenge) if known.source.kind == SourceKind::Okta => {
             Json(json!({ "verification": challenge })).into_response()
         }
-        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        _ => Rejection::Method.into_response(),
     }
 }
 

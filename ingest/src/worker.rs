@@ -2,6 +2,7 @@
 //! inbox, so a message may come late, twice or never: the worker rings again for events that wait. Messages of a paused
 //! source or a disabled company are deleted, and its events wait in the inbox alone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,6 +22,7 @@ use umoja_store::queue_runs::{Ended, Serve, Served, Tally, WRONG_QUEUE, own_fail
 
 use crate::accept::event_aad;
 use crate::feeder::feeder;
+use crate::outcome::Outcome;
 use crate::providers::{Read, Reading, read};
 use crate::source::{Hash, KnownSource, Sources};
 use crate::waiting::{Waiting, ring_again};
@@ -119,7 +121,7 @@ impl Worker {
             return Ok(Served::Overtaken);
         }
         let Some(seen) = self.sources.get(&*home.registry, &stored.event.source, now).await? else {
-            return self.settle(&stored, InboxState::Parked, Some(code::NO_SOURCE)).await;
+            return self.settle(&stored, Outcome::parked(code::NO_SOURCE)).await;
         };
         self.sources.remember(&seen);
         let (_, known) = seen;
@@ -135,44 +137,43 @@ impl Worker {
         let aad = event_aad(&known.source.id, key);
         let sealed = URL_SAFE_NO_PAD.decode(&stored.event.payload).unwrap_or_default();
         let Ok(payload) = self.people.secrets.inbox_key(stored.event.key_version).open(&aad, &sealed) else {
-            return self.settle(&stored, InboxState::Parked, Some(code::SEALED)).await;
+            return self.settle(&stored, Outcome::parked(code::SEALED)).await;
         };
         let reading = Reading { received_at: stored.event.received_at, mapping: known.source.mapping.as_ref() };
         let changes = match read(known.source.kind, &payload, &reading) {
             Ok(Read::Changes(changes)) => changes,
-            Ok(Read::Unknown) => return self.settle(&stored, InboxState::Ignored, None).await,
+            Ok(Read::Unknown) => return self.settle(&stored, Outcome::of(InboxState::Ignored)).await,
             Err(error) => {
-                tracing::warn!(source = %known.source.id, %error, "an event cannot be read");
-                return self.settle(&stored, InboxState::Parked, Some(code::MALFORMED)).await;
+                return self.settle(&stored, Outcome::parked(code::MALFORMED).because(error)).await;
             }
         };
         let Some(company) = home.registry.company(&known.source.company).await? else {
-            return self.settle(&stored, InboxState::Parked, Some(code::NO_COMPANY)).await;
+            return self.settle(&stored, Outcome::parked(code::NO_COMPANY)).await;
         };
         if !company.enabled {
             return Ok(Served::Waits);
         }
         let feeder = feeder(&self.people, &self.hashing, &known, Arc::new(company));
+        let mut left_out = BTreeSet::new();
         for change in &changes {
-            match feeder.apply(change).await {
+            match feeder.apply_noting(change, &mut left_out).await {
                 Ok(applied) => log(&known, &applied),
                 Err(failed) if failed.is_transient() => return Err(failed),
                 // A peer's copy repairs what is stored of the user, or an operator does. The event is not at fault.
                 Err(Failed::Rejected(Reason::Unreadable)) => return Ok(Served::Blocked),
                 Err(Failed::Rejected(reason)) => {
-                    tracing::warn!(source = %known.source.id, %reason, "an event is parked");
-                    return self.settle(&stored, InboxState::Parked, Some(reason.code())).await;
+                    return self.settle(&stored, Outcome::rejected(&reason)).await;
                 }
                 Err(failed) => return Err(failed),
             }
         }
-        self.settle(&stored, InboxState::Done, None).await
+        self.settle(&stored, Outcome::applied(&left_out)).await
     }
 
     /// Hands an event to the home region of its source, which applies all of them in one order.
     async fn pass_on(&self, key: &Hash, stored: &StoredEvent, known: &KnownSource) -> Result<Served, Failed> {
         let Some(peer) = self.home().peers.iter().find(|peer| peer.ports.name == known.source.home) else {
-            return self.settle(stored, InboxState::Parked, Some(code::NO_HOME)).await;
+            return self.settle(stored, Outcome::parked(code::NO_HOME)).await;
         };
         let handed = async {
             let now = self.home().clock.now();
@@ -184,9 +185,9 @@ impl Worker {
         match handed.await {
             // The home accepted another event under this id before.
             Ok(Accepted::Known(other)) if other.event.content != stored.event.content => {
-                self.settle(stored, InboxState::Parked, Some(code::OTHER_CONTENT)).await
+                self.settle(stored, Outcome::parked(code::OTHER_CONTENT)).await
             }
-            Ok(_) => self.settle(stored, InboxState::Done, None).await,
+            Ok(_) => self.settle(stored, Outcome::of(InboxState::Done)).await,
             Err(error) => {
                 tracing::warn!(source = %known.source.id, %error, "an event waits for the home region of its source");
                 Ok(Served::Later)
@@ -195,17 +196,18 @@ impl Worker {
     }
 
     /// Stores what has become of an event.
-    async fn settle(
-        &self,
-        stored: &StoredEvent,
-        state: InboxState,
-        reason: Option<&'static str>,
-    ) -> Result<Served, Failed> {
-        let event = InboxEvent { state, reason: reason.map(str::to_owned), ..stored.event.clone() };
+    async fn settle(&self, stored: &StoredEvent, outcome: Outcome) -> Result<Served, Failed> {
+        let (event, state) = (outcome.row(&stored.event), outcome.state);
         let now = self.home().clock.now();
         let is_stored = inbox::replace_event(&*self.home().own.inbox, stored, &event, now, expiry(state, now)).await?;
+        let (source, key) = (&event.source, URL_SAFE_NO_PAD.encode(stored.key));
         if is_stored && state == InboxState::Parked {
             self.parked.fetch_add(1, Ordering::Relaxed);
+            let Outcome { reason, detail, .. } = &outcome;
+            tracing::warn!(%source, event = key, reason, detail, "an event is parked");
+        } else if is_stored && !outcome.left_out.is_empty() {
+            let left_out = outcome.left_out.join(", ");
+            tracing::warn!(%source, event = key, left_out, "an event was applied without values that no user can have");
         }
         // Another worker was faster, and the event is the same.
         Ok(if is_stored { Served::Done } else { Served::Overtaken })

@@ -219,6 +219,12 @@ pub struct InboxEvent {
     /// The code of the reason why it is parked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why it is parked, as a sentence that names members and rules, and never a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The names of the members whose values the user cannot have, and that were left out when it was applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// The version of the key pair to which the payload is sealed.
     pub key_version: u32,
     /// The payload sealed by HPKE (RFC 9180), unpadded base64url.

@@ -1,6 +1,7 @@
 //! The rule that applies a change of a source.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use umoja_schema::{
@@ -59,11 +60,25 @@ impl Feeder {
     /// [`Failed::Rejected`] if the change cannot be applied, and [`Failed::Stopped`] if no other change could be
     /// applied either. [`Failed::is_transient`] says whether a retry may succeed.
     pub async fn apply(&self, change: &IncomingChange) -> Result<Applied, Failed> {
+        self.apply_noting(change, &mut BTreeSet::new()).await
+    }
+
+    /// As [`Feeder::apply`], and adds to `left_out` the names of the members of a state whose values the user cannot
+    /// have.
+    ///
+    /// # Errors
+    /// As [`Feeder::apply`].
+    pub async fn apply_noting(
+        &self,
+        change: &IncomingChange,
+        left_out: &mut BTreeSet<String>,
+    ) -> Result<Applied, Failed> {
         let mut change = Cow::Borrowed(change);
         loop {
-            match self.applied(&change).await {
+            match self.applied(&change, left_out).await {
                 // Others must not keep a person out by claiming an identifier often enough.
                 Err(Failed::Rejected(Reason::Shared(kind))) if change.to_mut().leave_out(kind) => {
+                    left_out.insert(kind.as_str().to_owned());
                     tracing::warn!(source = %self.source.id, kind = kind.as_str(), "an identifier that too many users own is left out");
                 }
                 done => return done,
@@ -71,7 +86,7 @@ impl Feeder {
         }
     }
 
-    async fn applied(&self, change: &IncomingChange) -> Result<Applied, Failed> {
+    async fn applied(&self, change: &IncomingChange, left_out: &mut BTreeSet<String>) -> Result<Applied, Failed> {
         let context = self.context();
         // A subject is one user in every spelling of it that an external id has.
         let subject = context.parse_new(IdentifierKind::ExternalId, &change.subject).map_err(Reason::from)?.normalised;
@@ -92,12 +107,14 @@ impl Feeder {
             Change::Deleted => Event { standing: mark(Standing::Deleted), ..event },
             Change::PasswordChanged => return self.password_changed(&context, change).await,
         };
+        let unusable = event.state.iter().flat_map(|(user, _)| &user.left_out);
+        left_out.extend(unusable.cloned());
         let mut unknown = Unknown::default();
         for _ in 0..MAX_ROUNDS {
             let done = match self.find(&context, event.subject).await? {
                 Found::User(person, id) => {
                     unknown.was_found = true;
-                    let done = self.apply_to(&context, &event, &person, id).await?;
+                    let done = self.apply_to(&context, &event, (&person, id), left_out).await?;
                     // What was made in an earlier round was changed after that.
                     done.map(|done| match (unknown.made, done) {
                         (Some(made), Applied::Changed(_) | Applied::Unchanged(_) | Applied::Older(_)) => made,

@@ -1,5 +1,7 @@
 //! A change of a user that the company knows.
 
+use std::collections::BTreeSet;
+
 use umoja_schema::api::Selector;
 use umoja_schema::{
     AccountStatus, AuditEvent, Credentials, Identity, LinkState, Mark, Marked, Millis, ProfileFacts, Standing, UserId,
@@ -22,8 +24,8 @@ impl Feeder {
         &self,
         context: &Context,
         event: &Event<'_>,
-        person: &Person,
-        id: UserId,
+        (person, id): (&Person, UserId),
+        left_out: &mut BTreeSet<String>,
     ) -> Result<Option<Applied>, Failed> {
         let user = person.get(id).ok_or(Rejected::Unreadable)?;
         // Who made the user may have stopped before it looked for the mark, or has no marks, as an import.
@@ -38,8 +40,9 @@ impl Feeder {
         }
         let patch = event.state.as_ref().map(|(_, values)| &values.patch).filter(|_| next.sets_values);
         let patch = patch.map(|patch| {
-            let (patch, left_out) = patch.of_source(context, person, user);
-            for kind in left_out {
+            let (patch, stay) = patch.of_source(context, person, user);
+            for kind in stay {
+                left_out.insert(kind.as_str().to_owned());
                 tracing::warn!(user = %id, source = %self.source.id, kind = kind.as_str(), "an identifier that other companies rely on stays as it is");
             }
             patch

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use umoja_schema::{InboxState, IngestSource, Millis, SourceId};
+use umoja_schema::{CompanyId, InboxState, IngestSource, Millis, SourceId};
 use umoja_store::inbox::{self, StoredEvent};
 use umoja_store::ports::StoreError;
 
 use crate::deployment::DeployedRegion;
-use crate::output::{counted, verb};
+use crate::output::{counted, time, verb};
 
 /// The number of events of a page.
 const PAGE: usize = 500;
@@ -57,6 +57,9 @@ pub(super) struct Parked {
     pub(super) received_at: Millis,
     /// The code of the reason.
     pub(super) reason: String,
+    /// The reason as a sentence, which names members and never a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<String>,
 }
 
 impl Parked {
@@ -67,7 +70,13 @@ impl Parked {
             key: URL_SAFE_NO_PAD.encode(key),
             received_at: event.received_at,
             reason: event.reason.clone().unwrap_or_else(|| "unknown".to_owned()),
+            detail: event.detail.clone(),
         }
+    }
+
+    /// The columns for people.
+    pub(super) fn row(&self) -> Vec<String> {
+        vec![time(self.received_at), self.reason.clone(), self.key.clone(), self.detail.clone().unwrap_or_default()]
     }
 }
 
@@ -156,15 +165,18 @@ pub(super) enum Standing {
     Enabled,
     /// Its events wait because an operator wants it.
     Paused,
+    /// Its events wait because its company is disabled.
+    CompanyDisabled,
     /// It was removed, or no document of it can be read.
     Absent,
 }
 
 impl Standing {
-    /// The standing of a source whose document was read, if there is any.
-    pub(super) fn of(source: Option<&IngestSource>) -> Self {
+    /// The standing of a source whose document was read, if there is any, by whether its company is enabled.
+    pub(super) fn of(source: Option<&IngestSource>, is_enabled: impl Fn(&CompanyId) -> bool) -> Self {
         match source {
             Some(source) if source.is_ended() => Self::Absent,
+            Some(source) if source.enabled && !is_enabled(&source.company) => Self::CompanyDisabled,
             Some(source) if source.enabled => Self::Enabled,
             Some(_) => Self::Paused,
             None => Self::Absent,
@@ -192,7 +204,11 @@ pub(super) fn attention(counted_events: &Counted, standing: impl Fn(&SourceId) -
         {
             let events = counted(counts.waiting, "event");
             let wait = verb(counts.waiting, "waits", "wait");
-            attention.push(format!("{name}: {events} of the source {id} {wait}, the oldest for {} s", age / 1000));
+            let why = match standing {
+                Standing::CompanyDisabled => "; its company is disabled, see `umoja company set --enabled`",
+                _ => "",
+            };
+            attention.push(format!("{name}: {events} of the source {id} {wait}, the oldest for {} s{why}", age / 1000));
         }
     }
     if counted_events.unreadable > 0 {
@@ -216,13 +232,14 @@ mod tests {
 
     #[test]
     fn what_is_parked_or_waits_for_long_needs_attention() {
-        use Standing::{Absent, Enabled, Paused};
+        use Standing::{Absent, CompanyDisabled, Enabled, Paused};
         let said = |counted: &Counted, standing| attention(counted, |_| standing, "eu-west-1").join("\n");
         assert_eq!(said(&counts(0, Some(60_000)), Enabled), "");
         assert!(
             said(&counts(0, Some(61_000)), Enabled).contains("1 event of the source one wait, the oldest for 61 s")
         );
         assert_eq!(said(&counts(0, Some(61_000)), Paused), "");
+        assert!(said(&counts(0, Some(61_000)), CompanyDisabled).contains("its company is disabled"));
         assert!(said(&counts(2, None), Paused).contains("2 events of the source one parked"));
         assert!(said(&Counted { unreadable: 1, ..Counted::default() }, Enabled).contains("1 row of `inbox`"));
         assert_eq!(said(&counts(0, None), Absent), "");

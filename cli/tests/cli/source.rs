@@ -258,6 +258,8 @@ pub(crate) async fn event(dir: &str, key: u8, source: &str, state: InboxState, a
         content: "content".to_owned(),
         state,
         reason: (state == InboxState::Parked).then(|| "malformed".to_owned()),
+        detail: None,
+        left_out: Vec::new(),
         key_version: 1,
         payload: "amina".to_owned(),
         unknown: Map::new(),

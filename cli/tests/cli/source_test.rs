@@ -41,7 +41,20 @@ fn a_test_event_is_followed_until_the_user_is_there() {
     let said = text(&parked.stdout);
     assert!(parked.status.code() == Some(1) && said.contains("PARKED"), "{said}{}", text(&parked.stderr));
     let show = done(&["source", "show", "crm", "--dir", &dir]);
-    assert!(show.contains("1 parked"), "{show}");
+    assert!(show.contains("1 parked") && show.contains("the event has no usable `"), "{show}");
+    assert!(said.contains("the event has no usable `"), "{said}");
+
+    // A value that no user can have is left out, and named.
+    std::fs::write(&event, EVENT.replace("e1", "e3").replace("crm-1", "crm-3").replace("amina@example.com", "none"))
+        .unwrap();
+    let without = done(&words);
+    assert!(without.contains("applied") && without.contains("LEFT OUT: email"), "{without}");
+
+    // The events of a disabled company wait, and that is said.
+    done(&["company", "set", "soko", "--enabled", "false", "--dir", &dir]);
+    let show = done(&["source", "show", "crm", "--dir", &dir]);
+    assert!(show.contains("The company soko is DISABLED"), "{show}");
+    done(&["company", "set", "soko", "--enabled", "true", "--dir", &dir]);
 
     // Keys of another source are not sent, and the region takes no event without a signature.
     let mut file: Value = serde_json::from_slice(&std::fs::read(&keys).unwrap()).unwrap();

@@ -62,7 +62,9 @@ impl From<Rejection> for TriggerError {
             Rejection::Unauthorized(cause) => Self::NotAllowed(cause),
             Rejection::Direction => Self::NotAllowed("the pool takes users from Umoja"),
             Rejection::RateLimited { .. } => Self::Unavailable,
-            Rejection::Malformed(_) | Rejection::TooLarge | Rejection::OtherContent => Self::Unusable,
+            Rejection::Malformed(_) | Rejection::TooLarge | Rejection::Method | Rejection::OtherContent => {
+                Self::Unusable
+            }
         }
     }
 }

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use umoja_schema::Millis;
-use umoja_schema::ingest::{InboxEvent, InboxState};
+use umoja_schema::ingest::InboxState;
 use umoja_store::Home;
 use umoja_store::inbox::{self, Accepted, StoredEvent, expiry};
 use umoja_store::ports::StoreError;
 
 use super::error::TriggerError;
 use crate::accept::sealed;
+use crate::outcome::Outcome;
 use crate::source::{Hash, KnownSource};
 
 /// How many days the user that an administrator made may wait for the first login: as long as Cognito's temporary
@@ -79,12 +80,12 @@ impl Rows<'_> {
     }
 
     /// Stores what has become of a confirmed user. If that fails, the worker finds the row waiting and does it again.
-    pub(super) async fn settle(&self, key: &Hash, state: InboxState, reason: Option<&'static str>) {
+    pub(super) async fn settle(&self, key: &Hash, outcome: Outcome) {
         let settled = async {
             let now = self.now();
             let Some(stored) = inbox::event(&*self.home.own.inbox, key, now).await? else { return Ok(()) };
             let StoredEvent { event, .. } = &stored;
-            let event = InboxEvent { state, reason: reason.map(str::to_owned), ..event.clone() };
+            let (event, state) = (outcome.row(event), outcome.state);
             inbox::replace_event(&*self.home.own.inbox, &stored, &event, now, expiry(state, now)).await.map(drop)
         };
         if let Err(error) = settled.await {

@@ -1,11 +1,14 @@
 //! Before and after the confirmation of a sign-up.
 
+use std::collections::BTreeSet;
+
 use umoja_accounts::incoming::{Change, IncomingChange};
 use umoja_schema::ingest::{InboxState, PoolDirection};
 
 use super::error::TriggerError;
 use super::event::{Attributes, TriggerEvent};
 use super::handler::{Admitted, Cognito, payload};
+use crate::outcome::Outcome;
 
 /// The pool of which the users come to Umoja.
 pub(super) fn feeding(admitted: Admitted) -> Result<Admitted, TriggerError> {
@@ -60,13 +63,14 @@ impl Cognito {
         let change = Change::State { row, logged_in: false };
         let change = IncomingChange { subject: subject.to_owned(), at, change };
         let feeder = self.feeder(admitted);
-        let applied = match feeder.apply(&change).await {
-            Err(failed) if failed.is_transient() => feeder.apply(&change).await,
+        let mut left_out = BTreeSet::new();
+        let applied = match feeder.apply_noting(&change, &mut left_out).await {
+            Err(failed) if failed.is_transient() => feeder.apply_noting(&change, &mut left_out).await,
             applied => applied,
         };
         match applied {
             Ok(applied) => {
-                rows.settle(&key, InboxState::Done, None).await;
+                rows.settle(&key, Outcome::applied(&left_out)).await;
                 applied.user().map(drop).ok_or(TriggerError::NoUser)
             }
             Err(failed) if failed.is_transient() => {
@@ -74,11 +78,11 @@ impl Cognito {
                 Err(failed.into())
             }
             Err(failed) => {
-                let reason = match &failed {
-                    umoja_accounts::import::Failed::Rejected(reason) => reason.code(),
-                    umoja_accounts::import::Failed::Stopped(_) => "stopped",
+                let outcome = match &failed {
+                    umoja_accounts::import::Failed::Rejected(reason) => Outcome::rejected(reason),
+                    umoja_accounts::import::Failed::Stopped(_) => Outcome::parked("stopped"),
                 };
-                rows.settle(&key, InboxState::Parked, Some(reason)).await;
+                rows.settle(&key, outcome).await;
                 Err(failed.into())
             }
         }

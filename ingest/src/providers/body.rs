@@ -4,6 +4,9 @@ use serde_json::value::RawValue;
 
 use super::event::{MAX_EVENTS, Malformed};
 
+/// The bytes with which gzip starts (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// The objects of a body, not yet read: a faulty one must not take the others of its batch with it.
 pub(super) fn objects(body: &[u8]) -> Result<Vec<&RawValue>, Malformed> {
     let objects = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -13,7 +16,8 @@ pub(super) fn objects(body: &[u8]) -> Result<Vec<&RawValue>, Malformed> {
             let values = values.take(MAX_EVENTS + 1).collect::<Result<Vec<_>, _>>();
             values.map_err(|_| Malformed::Json)?
         }
-        _ => return Err(Malformed::Json),
+        Some(_) => return Err(other(body)),
+        None => return Err(Malformed::Empty),
     };
     checked(objects)
 }
@@ -24,7 +28,17 @@ pub(super) fn checked(objects: Vec<&RawValue>) -> Result<Vec<&RawValue>, Malform
         return Err(Malformed::TooMany);
     }
     let are_objects = objects.iter().all(|object| object.get().starts_with('{'));
-    if are_objects { Ok(objects) } else { Err(Malformed::Json) }
+    if are_objects { Ok(objects) } else { Err(Malformed::NoObjects) }
+}
+
+/// What is wrong with a body that has neither objects nor an array.
+pub(super) fn other(body: &[u8]) -> Malformed {
+    match serde_json::from_slice::<&RawValue>(body) {
+        Ok(_) => Malformed::NoObjects,
+        Err(_) if body.iter().all(u8::is_ascii_whitespace) => Malformed::Empty,
+        Err(_) if body.starts_with(&GZIP) => Malformed::Compressed,
+        Err(_) => Malformed::Json,
+    }
 }
 
 #[cfg(test)]
@@ -53,9 +67,14 @@ mod tests {
 
     #[test]
     fn a_body_of_something_else_is_rejected() {
-        for body in ["", " ", "text", "7", "[7]", "[{}", "{}{", "{} 7", "[{}] {}", "\"{}\""] {
+        for body in ["text", "[{}", "{}{", "[{}] {}"] {
             assert_eq!(cut(body), Err(Malformed::Json), "{body}");
         }
+        for body in ["7", "[7]", "[1,2]", "{} 7", "\"{}\""] {
+            assert_eq!(cut(body), Err(Malformed::NoObjects), "{body}");
+        }
+        assert_eq!(objects(&[0x1f, 0x8b, 8]).map(drop), Err(Malformed::Compressed));
+        assert_eq!((cut(""), cut(" ")), (Err(Malformed::Empty), Err(Malformed::Empty)));
         assert_eq!(objects(b"{\"a\":\"\xff\"}").map(drop), Err(Malformed::Json));
     }
 

@@ -27,6 +27,18 @@ pub enum Malformed {
     /// It is not JSON.
     #[error("the body is not JSON")]
     Json,
+    /// It is compressed.
+    #[error("the body is compressed, and `Content-Encoding` is not supported")]
+    Compressed,
+    /// It has no bytes.
+    #[error("the body is empty")]
+    Empty,
+    /// It is JSON, and no object or array of objects.
+    #[error("the body is JSON, and neither an object nor an array of objects")]
+    NoObjects,
+    /// It is JSON, and not the form of the provider, which has this member.
+    #[error("the body has no usable `{0}`")]
+    Body(&'static str),
     /// A member is absent or of another type.
     #[error("the event has no usable `{0}`")]
     Member(&'static str),

@@ -31,7 +31,10 @@ struct Data<'a> {
 
 /// The events of a hook.
 pub(super) fn events(body: &[u8]) -> Result<Vec<&RawValue>, Malformed> {
-    let hook: Hook<'_> = serde_json::from_slice(body).map_err(|_| Malformed::Json)?;
+    let hook: Hook<'_> = serde_json::from_slice(body).map_err(|_| match body::other(body) {
+        Malformed::NoObjects => Malformed::Body("data.events"),
+        other => other,
+    })?;
     body::checked(hook.data.events)
 }
 

@@ -21,7 +21,7 @@ impl<'a> Events<'a> {
     /// # Errors
     /// [`MappingError`] if the mapping has no `events`, or has `hash`: a source sets no password.
     pub fn of(mapping: &'a Mapping) -> Result<Self, MappingError> {
-        let rules = mapping.event_rules().ok_or(MappingError::Member("events"))?;
+        let rules = mapping.event_rules().ok_or(MappingError::Missing("events"))?;
         if mapping.has_hash() { Err(MappingError::Password) } else { Ok(Self { mapping, rules }) }
     }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_source_needs_events_and_sets_no_password() {
         let plain = Mapping::parse(br#"{"external_id": "id"}"#).unwrap();
-        assert!(matches!(Events::of(&plain), Err(MappingError::Member("events"))));
+        assert!(matches!(Events::of(&plain), Err(MappingError::Missing("events"))));
         for hash in [json!({"family": "parse", "from": "h"}), json!({"family": "parse", "from": "h", "key": "k"})] {
             let mapping = mapping(json!({ "hash": hash }), json!({})).unwrap();
             assert!(matches!(Events::of(&mapping), Err(MappingError::Password)));

@@ -69,6 +69,8 @@ fn sample(content: &str) -> InboxEvent {
         content: content.into(),
         state: InboxState::Waiting,
         reason: None,
+        detail: None,
+        left_out: Vec::new(),
         key_version: 1,
         payload: "sealed".into(),
         unknown: Map::from_iter([("novelty".to_owned(), json!({ "of": "a newer version" }))]),

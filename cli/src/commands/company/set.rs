@@ -80,9 +80,20 @@ pub(super) struct Set {
     enabled: Option<bool>,
 }
 
+/// What the old system of a company in a directory needs besides.
+fn needed(system: &OldSystem) -> &'static str {
+    match system {
+        OldSystem::Cognito { .. } => " WARNING: `umoja serve --dir` asks no user pool; only a deployment in AWS does.",
+        OldSystem::Http { url } if url.starts_with("http://") => {
+            " WARNING: this machine is asked only by `umoja serve --old-system-loopback`."
+        }
+        OldSystem::Http { .. } => "",
+    }
+}
+
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let (deployment, _alone) = self.target.changing_documents().await?;
+        let (deployment, alone) = self.target.changing_documents().await?;
         if let Some(OrNone(Some(system))) = &self.old_system {
             check_old_system(&deployment, &self.id, system).await?;
         }
@@ -92,9 +103,13 @@ impl Set {
         });
         let changed = changed.await?;
         changed.everywhere?;
+        let needs = match (&self.old_system, alone.is_some()) {
+            (Some(OrNone(Some(system))), true) => needed(system),
+            _ => "",
+        };
         output.answer(&settings(&changed.document), || {
             format!(
-                "The company {} is changed; this takes effect within 5 seconds in regions that are being served.",
+                "The company {} is changed; this takes effect within 5 seconds in regions that are being served.{needs}",
                 self.id
             )
         });

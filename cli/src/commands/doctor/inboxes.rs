@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{IngestSource, Region, SourceId};
+use umoja_schema::{Company, CompanyId, IngestSource, Region, SourceId};
 
 use crate::commands::inbox::{self, Standing};
 use crate::deployment::{Regions, newest_of};
@@ -11,7 +11,10 @@ use crate::deployment::{Regions, newest_of};
 pub(super) async fn look(regions: &Regions) -> (Vec<(Region, String)>, Vec<String>) {
     let answered = regions.rows::<IngestSource>().await;
     let newest: BTreeMap<&str, &IngestSource> = newest_of(answered.regions.iter().flat_map(|(_, rows)| rows));
-    let standing = |id: &SourceId| Standing::of(newest.get(id.as_str()).copied());
+    let companies = regions.rows::<Company>().await;
+    let companies: BTreeMap<&str, &Company> = newest_of(companies.regions.iter().flat_map(|(_, rows)| rows));
+    let is_enabled = |id: &CompanyId| companies.get(id.as_str()).is_none_or(|company| company.enabled);
+    let standing = |id: &SourceId| Standing::of(newest.get(id.as_str()).copied(), is_enabled);
     let (mut unseen, mut attention) = (Vec::new(), Vec::new());
     for region in &regions.list {
         match inbox::count(region, regions.clock.now()).await {

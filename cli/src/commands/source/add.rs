@@ -296,15 +296,23 @@ async fn inbox_key(deployment: &Regions) -> Result<InboxPublicKey, CliError> {
 
 fn added(source: &IngestSource, deployment: &Regions) -> String {
     let IngestSource { id, company, kind, home, .. } = source;
+    let places = match (kind, &source.pool) {
+        (_, Some(pool)) => format!("The triggers of the pool {} call a function of Umoja; nothing is posted.", pool.id),
+        (SourceKind::Scim, None) => format!("Its tenant URL is one of\n{}", url_lines(source, deployment)),
+        _ => format!("It posts to one of\n{}", url_lines(source, deployment)),
+    };
     format!(
-        "The source {id} ({}) feeds the users of {company}; {home} applies its events. It posts to one of\n{}",
+        "The source {id} ({}) feeds the users of {company}; {home} applies its events. {}",
         kind.as_str(),
-        url_lines(source, deployment).trim_end()
+        places.trim_end()
     )
 }
 
 fn shown_once(issued: &Issued<'_>) -> String {
-    let api_key = &issued.api_key;
+    let api_key = match issued.kind {
+        SourceKind::Scim => format!("{} (the secret token)", issued.api_key),
+        _ => issued.api_key.clone(),
+    };
     let key_id = match (&issued.kid, &issued.alg) {
         (Some(kid), Some(alg)) => format!("\n  key id   {kid} ({alg})"),
         _ => String::new(),

@@ -12,7 +12,7 @@ use crate::CliError;
 use crate::commands::inbox::{self, Parked};
 use crate::commands::target::Target;
 use crate::deployment::DeployedRegion;
-use crate::output::{Output, counted, table, time};
+use crate::output::{Output, counted, table};
 
 /// Give parked events up: they are not applied any more.
 #[derive(Debug, Args)]
@@ -92,10 +92,9 @@ impl Drop {
         output.answer(&json!({ "id": self.id, "dropped": self.yes, "regions": regions }), || {
             let mut lines = Vec::new();
             for Dropped { region, events, error } in &regions {
-                let row = |one: &Parked| vec![time(one.received_at), one.reason.clone(), one.key.clone()];
                 let what = if self.yes { "dropped" } else { "would be dropped" };
                 lines.push(format!("{region}: {} {what}\n", counted(events.len() as u64, "event")));
-                lines.push(table(&events.iter().map(row).collect::<Vec<_>>()));
+                lines.push(table(&events.iter().map(Parked::row).collect::<Vec<_>>()));
                 lines.extend(error.iter().map(|error| format!("{region}: {error}; run the command again\n")));
             }
             if !self.yes && found > 0 {
@@ -123,6 +122,7 @@ impl Drop {
             let event = InboxEvent {
                 state: InboxState::Done,
                 reason: Some(store::DROPPED.to_owned()),
+                detail: None,
                 payload: String::new(),
                 ..stored.event.clone()
             };

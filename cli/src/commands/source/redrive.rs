@@ -110,7 +110,13 @@ impl Redrive {
             if !self.is_wanted(&stored.event) {
                 return Ok(());
             }
-            let event = InboxEvent { state: InboxState::Waiting, reason: None, ..stored.event.clone() };
+            let event = InboxEvent {
+                state: InboxState::Waiting,
+                reason: None,
+                detail: None,
+                left_out: Vec::new(),
+                ..stored.event.clone()
+            };
             let expires_at = store::expiry(InboxState::Waiting, now);
             // If another writer was earlier, the event is on its way already.
             if store::replace_event(&*own.inbox, &stored, &event, now, expires_at).await? {

@@ -5,18 +5,18 @@ use serde_json::{Value, json};
 use umoja_schema::SourceId;
 
 use super::known::is_known;
-use super::shown::{settings, state, url_lines, urls};
+use super::shown::{setting_rows, settings, state, url_lines, urls, why_waiting};
 use crate::CliError;
 use crate::commands::inbox::{self, Parked};
 use crate::commands::target::Target;
-use crate::output::{Output, table, time};
+use crate::output::{Output, table};
 
 /// Show a source: its settings, its events in each region, and why events are parked.
 #[derive(Debug, Args)]
 #[command(
     long_about = "Show a source: its settings, its events in each region, and the oldest parked events, each with \
-its key in the inbox (a keyed hash), the time at which it was accepted, and the code of the reason. Nothing of an \
-event's content is shown. Of a source that was removed only its events are shown.
+the time at which it was accepted, the code of the reason, its key in the inbox (a keyed hash), and the reason as a \
+sentence, which may name a member and has no value. Nothing else of an event's content is shown. Of a source that was removed only its events are shown.
 
 In AWS it also needs dynamodb:Scan on PREFIX-inbox in every region."
 )]
@@ -62,16 +62,20 @@ impl Show {
             return if is_blind { Err(CliError::Unseen) } else { Ok(()) };
         };
         let mut answer = settings(&source, now.secs());
+        let company = deployment.company(&source.company).await?;
+        answer["company_enabled"] = company.as_ref().map(|company| company.enabled).into();
         answer["urls"] = urls(&source, &deployment).into();
         answer["regions"] = regions.into();
         output.answer(&answer, || {
             format!(
-                "{} ({}, company {}, home {}): {}\n{}{}",
+                "{} ({}, company {}, home {}): {}\n{}{}{}{}",
                 source.id,
                 source.kind.as_str(),
                 source.company,
                 source.home,
                 state(&source),
+                why_waiting(company.as_ref()).unwrap_or_default(),
+                table(&setting_rows(&source, now.secs())),
                 url_lines(&source, &deployment),
                 lines.concat()
             )
@@ -81,6 +85,5 @@ impl Show {
 }
 
 fn rows(parked: &[Parked]) -> Vec<Vec<String>> {
-    let row = |one: &Parked| vec![time(one.received_at), one.reason.clone(), one.key.clone()];
-    parked.iter().map(row).collect()
+    parked.iter().map(Parked::row).collect()
 }

@@ -1,8 +1,9 @@
 //! How a source is shown, without its keys.
 
 use serde_json::{Value, json};
-use umoja_schema::{IngestSource, SourceKind};
+use umoja_schema::{Company, IngestSource, SourceKind};
 
+use crate::commands::issued::described;
 use crate::deployment::{DeployedRegion, Regions};
 
 /// What a source is called in text, by its kind.
@@ -50,8 +51,11 @@ pub(super) fn urls(source: &IngestSource, deployment: &Regions) -> Vec<Value> {
         .collect()
 }
 
-/// The URLs for people.
+/// The URLs for people. None of a pool, whose triggers call a function.
 pub(super) fn url_lines(source: &IngestSource, deployment: &Regions) -> String {
+    if source.pool.is_some() {
+        return String::new();
+    }
     let line = |region: &DeployedRegion| {
         let url =
             url(source, region).unwrap_or_else(|| format!("BASE_URL{} (`umoja serve` shows BASE_URL)", path(source)));
@@ -86,6 +90,32 @@ pub(super) fn settings(source: &IngestSource, now_secs: u64) -> Value {
         "keys": source.signing_keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
         "inbox_key_version": source.inbox_key.version,
     })
+}
+
+/// The settings of a source for people, without secrets.
+pub(super) fn setting_rows(source: &IngestSource, now_secs: u64) -> Vec<Vec<String>> {
+    let keys: Vec<String> = source.api_keys.iter().filter_map(|key| described(key, now_secs)).collect();
+    let signs: Vec<String> = source.signing_keys.iter().map(|key| format!("{} ({})", key.kid, key.alg)).collect();
+    let may = [(source.allowed.disable, "disable users"), (source.allowed.erase, "erase people")];
+    let may: Vec<&str> = may.into_iter().filter_map(|(may, what)| may.then_some(what)).collect();
+    let mut rows = vec![
+        ("API keys", keys.join(" ")),
+        (
+            "signs with",
+            if signs.is_empty() { "nothing: its events are not signed".to_owned() } else { signs.join(" ") },
+        ),
+        ("may", if may.is_empty() { "speak for its company only".to_owned() } else { may.join(", ") }),
+    ];
+    rows.extend(source.mapping.as_ref().map(|mapping| ("mapping", mapping.to_string())));
+    rows.extend(source.pool.as_ref().map(|pool| ("pool", format!("{} ({})", pool.id, pool.direction.as_str()))));
+    rows.extend(source.legacy_get.as_ref().map(|topic| ("legacy GET", format!("topic {topic}"))));
+    rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect()
+}
+
+/// Why the events of a source wait although it is not paused.
+pub(super) fn why_waiting(company: Option<&Company>) -> Option<String> {
+    let Company { id, .. } = company.filter(|company| !company.enabled)?;
+    Some(format!("The company {id} is DISABLED, so events wait until `umoja company set {id} --enabled true`.\n"))
 }
 
 /// The state of a source.

@@ -15,7 +15,7 @@ use umoja_crypto::{Algorithm, SigningKey};
 use umoja_schema::{InboxEvent, InboxState, IngestSource, Region, SourceId, SourceKind};
 
 use super::known::known;
-use super::shown::{has_gateway, url};
+use super::shown::{has_gateway, url, why_waiting};
 use crate::CliError;
 use crate::commands::inbox;
 use crate::commands::target::Target;
@@ -130,6 +130,12 @@ impl Test {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
         let source = known(&deployment, &self.id).await?;
+        if let Some(pool) = &source.pool {
+            return Err(CliError::Usage(format!(
+                "the triggers of the pool {} call a function of Umoja, and nothing is posted to the source {}",
+                pool.id, self.id
+            )));
+        }
         let region = deployment.get(self.at.as_ref().unwrap_or(&source.home))?;
         let url = url(&source, region).ok_or_else(|| {
             CliError::Failed(format!("{} has no URL yet: serve it with `umoja serve` first", region.name()))
@@ -147,6 +153,7 @@ impl Test {
             return Err(CliError::Usage("a SCIM client posts no events; leave --event out for a curl line".into()));
         }
         let body = files::small(path).map_err(|source| CliError::File { path: path.clone(), source })?.to_vec();
+        check_served(&origin(&url.parse().unwrap_or_default()), region.url.as_deref()).await?;
         let before: BTreeSet<[u8; 32]> = events(&deployment, &source).await?.into_keys().collect();
         let id = format!("msg_{}", hex::encode(deployment.entropy.array::<12>()));
         let gateway_key = self.gateway_key.as_deref().map(line_of).transpose()?;
@@ -161,17 +168,21 @@ impl Test {
         let events: Vec<Value> = followed
             .iter()
             .map(|(key, event)| {
-                json!({ "key": URL_SAFE_NO_PAD.encode(key), "state": event.state, "reason": event.reason })
+                json!({ "key": URL_SAFE_NO_PAD.encode(key), "state": event.state, "reason": event.reason,
+                    "detail": event.detail, "left_out": event.left_out })
             })
             .collect();
-        let answer = json!({ "id": self.id, "url": url, "receipt": receipt, "events": events });
+        let company = deployment.company(&source.company).await?;
+        let answer = json!({ "id": self.id, "url": url, "receipt": receipt, "events": events,
+            "company_enabled": company.as_ref().map(|company| company.enabled) });
         output.answer(&answer, || {
             let rows: Vec<Vec<String>> = followed.iter().map(|(key, event)| row(key, event)).collect();
             let known = receipt["known"].as_u64().filter(|known| *known > 0);
             let known = known.map(|known| format!("{known} were accepted before, and are not followed.\n"));
+            let waits = why_waiting(company.as_ref()).unwrap_or_default();
             let paused = if source.enabled { "" } else { "The source is paused, so they wait.\n" };
             format!(
-                "Accepted by {}: {}\n{}{}{paused}",
+                "Accepted by {}: {}\n{}{}{paused}{waits}",
                 region.name(),
                 receipt["accepted"],
                 table(&rows),
@@ -230,7 +241,23 @@ fn row(key: &[u8; 32], event: &InboxEvent) -> Vec<String> {
         InboxState::Parked => "PARKED",
         InboxState::Open => "waits for a confirmation",
     };
-    vec![URL_SAFE_NO_PAD.encode(key), state.to_owned(), event.reason.clone().unwrap_or_default()]
+    let mut why: Vec<String> = event.reason.iter().chain(&event.detail).cloned().collect();
+    why.extend((!event.left_out.is_empty()).then(|| format!("LEFT OUT: {}", event.left_out.join(", "))));
+    vec![URL_SAFE_NO_PAD.encode(key), state.to_owned(), why.join(": ")]
+}
+
+/// Checks that the region answers at its own URL before a key is sent there: something else may listen at the port by now.
+/// What a gateway stands before is not asked.
+async fn check_served(origin: &str, base: Option<&str>) -> Result<(), CliError> {
+    let Some(base) = base.map(|base| base.trim_end_matches('/')).filter(|base| *base == origin) else { return Ok(()) };
+    let other =
+        |why: String| CliError::Failed(format!("the deployment is not being served at {base}{why}; run `umoja serve`"));
+    let request = Request::builder().uri(format!("{base}/.well-known/umoja.json")).body(Full::default());
+    let request = request.map_err(|_| other(String::new()))?;
+    let raw = Http::new(base)?.send(request).await.map_err(|error| other(format!(" ({error})")))?;
+    let said: Value = serde_json::from_slice(&raw.body).unwrap_or_default();
+    let is_region = said["issuer"].as_str().is_some_and(|url| url.trim_end_matches('/') == base);
+    if raw.status == 200 && is_region { Ok(()) } else { Err(other(" (something else answers there)".to_owned())) }
 }
 
 /// The scheme, host and port of a URL. The URL of a gateway has a stage in its path.

@@ -1,7 +1,7 @@
 //! What operators wrote, as one region holds it: companies, sources and webhooks.
 
 use serde::Serialize;
-use umoja_schema::{Company, IngestSource, SourceId, Webhook};
+use umoja_schema::{Company, CompanyId, IngestSource, SourceId, Webhook};
 use umoja_store::ports::StoreError;
 
 use crate::commands::inbox::Standing;
@@ -42,7 +42,8 @@ impl Written {
 
     /// What the region's documents say of a source.
     pub(super) fn standing(&self, id: &SourceId) -> Standing {
-        Standing::of(self.known.1.iter().find(|source| source.id == *id))
+        let is_enabled = |id: &CompanyId| self.known.0.iter().all(|company| company.id != *id || company.enabled);
+        Standing::of(self.known.1.iter().find(|source| source.id == *id), is_enabled)
     }
 
     /// The rows that cannot be read.

@@ -112,3 +112,15 @@ fn a_wrong_mapping_is_rejected_before_the_source_is_added() {
     assert!(matches!(check_mapping(&json!({"events": {}})), Err(MappingError::Form(_))));
     assert!(matches!(check_mapping(&json!([])), Err(MappingError::Form(_))));
 }
+
+#[test]
+fn the_events_of_the_documentation_are_read() {
+    let blocks = include_str!("../../../../docs/sources.md").split("```json\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
+    let mapping = json!({"external_id": "id", "email": "mail", "events": {}});
+    let samples = [(SourceKind::Auth0, 0, None), (SourceKind::Okta, 1, None), (SourceKind::Generic, 3, Some(&mapping))];
+    for (kind, block, mapping) in samples {
+        let said = said(kind, mapping, blocks[block].as_bytes());
+        assert!(said.len() == 1 && said[0].1.contains("amina@example.com of "), "{said:?}");
+    }
+}

@@ -70,7 +70,10 @@ fn a_member_that_a_change_needs_is_named() {
     }
     let many = vec![json!({"type": "User", "id": "1"}); MAX_EVENTS + 1];
     assert_eq!(event("/target", json!(many)), Malformed::TooMany.to_string());
-    for body in [&b"{}"[..], b"{\"data\":{}}", b"{\"data\":{\"events\":{}}}", b"{\"data\":{\"events\":[1]}}", b"[]"] {
-        assert_eq!(split(SourceKind::Okta, None, body).map(drop), Err(Malformed::Json));
+    let rejected = |body: &[u8]| split(SourceKind::Okta, None, body).map(drop);
+    for body in [&b"{}"[..], b"{\"hello\":\"world\"}", b"{\"data\":{}}", b"{\"data\":{\"events\":{}}}", b"[]"] {
+        assert_eq!(rejected(body), Err(Malformed::Body("data.events")));
     }
+    assert_eq!(rejected(b"{\"data\":{\"events\":[1]}}"), Err(Malformed::NoObjects));
+    assert_eq!((rejected(b"{"), rejected(b"")), (Err(Malformed::Json), Err(Malformed::Empty)));
 }

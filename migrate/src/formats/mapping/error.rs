@@ -14,6 +14,9 @@ pub enum MappingError {
         "the mapping has `hash`, but an event of a source sets no password; import the hashes, and leave `hash` out"
     )]
     Password,
+    /// A member that the mapping of a source needs.
+    #[error("the mapping's `{0}` is missing; for CloudEvents it may be `{{}}`")]
+    Missing(&'static str),
     /// A member that the family of a hash does not use.
     #[error("the mapping's `{member}` has no meaning for hashes of the family `{family}`")]
     Unused {

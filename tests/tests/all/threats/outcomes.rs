@@ -93,6 +93,8 @@ fn a_forged_event_is_damaged_and_gives_way_to_a_genuine_one() {
             content: "a keyed hash".into(),
             state: InboxState::Waiting,
             reason: None,
+            detail: None,
+            left_out: Vec::new(),
             key_version: 1,
             payload: payload.into(),
             unknown: Map::new(),
