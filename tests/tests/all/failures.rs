@@ -5,6 +5,7 @@ mod audit;
 mod away;
 mod delivery;
 mod feed;
+mod feed_pages;
 mod feeds_at_once;
 mod join;
 mod keys;
