@@ -74,10 +74,10 @@ impl Resolver {
         };
         // An error: the thread of the look-up panicked.
         let found = found.wait_for(Option::is_some).await.ok().and_then(|found| found.clone()).unwrap_or_default();
-        match found.is_empty() {
-            true => Err(OutboundError::Unavailable("its name is not resolved")),
-            false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
+        if found.is_empty() {
+            return Err(OutboundError::Unavailable("its name is not resolved"));
         }
+        Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
     }
 
     /// The look-up of this host that is under way.
@@ -99,12 +99,12 @@ impl Resolver {
         }
         let ends = Ends { host: host.to_owned(), under_way: Arc::clone(&self.under_way), _thread: thread };
         let lookup = Arc::clone(&self.lookup);
-        let look_up = move || {
+        let work = move || {
             said.send_replace(Some(lookup(&ends.host)));
             drop(ends);
         };
         let thread = std::thread::Builder::new().name("umoja-resolver".into());
-        thread.spawn(look_up).map(|_| found).map_err(|_| NONE)
+        thread.spawn(work).map(|_| found).map_err(|_| NONE)
     }
 }
 
