@@ -132,7 +132,7 @@ impl Worker {
             return self.pass_on(key, &stored, &known).await;
         }
         if !known.feeds() {
-            return self.settle(&stored, InboxState::Parked, Some(code::DIRECTION)).await;
+            return self.settle(&stored, Outcome::parked(code::DIRECTION)).await;
         }
         let aad = event_aad(&known.source.id, key);
         let sealed = URL_SAFE_NO_PAD.decode(&stored.event.payload).unwrap_or_default();

@@ -74,13 +74,12 @@ impl Tokens {
         }
         let key = ApiKey::parse(token.trim()).map_err(|_| UNAUTHORIZED)?;
         let id: CompanyId = company.parse().map_err(|_| UNAUTHORIZED)?;
-        let seen = match self.seen.get(&id, now) {
-            Some(seen) => seen,
-            None => {
-                let read = (now, Arc::new(self.read(&id).await?.ok_or(UNAUTHORIZED)?));
-                self.seen.remember(id.clone(), &read);
-                read
-            }
+        let seen = if let Some(seen) = self.seen.get(&id, now) {
+            seen
+        } else {
+            let read = (now, Arc::new(self.read(&id).await?.ok_or(UNAUTHORIZED)?));
+            self.seen.remember(id.clone(), &read);
+            read
         };
         let (company, sources) = &*seen.1;
         let akh = key.akh();

@@ -197,8 +197,7 @@ fn the_members_of_values_without_a_path_are_counted_as_operations() {
     let with_path = json!({ "op": "add", "path": "title", "value": "a" });
     assert!(apply_to(Value::from(vec![with_path.clone(); MAX_OPERATIONS])).is_ok());
     assert!(apply_to(Value::from(vec![with_path.clone(); MAX_OPERATIONS + 1])).is_err());
-    let members =
-        |count: usize| json!({ "op": "add", "value": Map::from_iter((0..count).map(|n| (n.to_string(), json!(n)))) });
+    let members = |count: usize| json!({ "op": "add", "value": (0..count).map(|n| (n.to_string(), json!(n))).collect::<Map<_, _>>() });
     assert!(apply_to(json!([members(MAX_OPERATIONS - 1), with_path])).is_ok());
     assert_eq!(apply_to(json!([members(MAX_OPERATIONS), with_path])), Err(TOO_MANY));
 }

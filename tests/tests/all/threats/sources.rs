@@ -152,7 +152,7 @@ fn custom() -> (&'static str, Value) {
 fn an_event_sets_no_password_of_a_person_without_one() {
     story(925, async |d| {
         let body = json!({ "email": ADA, "email_verified": true });
-        let registered = d.call_as(&d.food, 0, "register", body).await.id().to_owned();
+        let registered = d.call_as(&d.food, 0, "register", body).await.id().clone();
         attack(&d).await;
         assert_eq!(found(&d, 0, &d.shop, "auth0|ada").await.to_string(), registered, "the person is matched");
     });
