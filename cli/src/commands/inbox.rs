@@ -236,7 +236,7 @@ mod tests {
         let said = |counted: &Counted, standing| attention(counted, |_| standing, "eu-west-1").join("\n");
         assert_eq!(said(&counts(0, Some(60_000)), Enabled), "");
         assert!(
-            said(&counts(0, Some(61_000)), Enabled).contains("1 event of the source one wait, the oldest for 61 s")
+            said(&counts(0, Some(61_000)), Enabled).contains("1 event of the source one waits, the oldest for 61 s")
         );
         assert_eq!(said(&counts(0, Some(61_000)), Paused), "");
         assert!(said(&counts(0, Some(61_000)), CompanyDisabled).contains("its company is disabled"));
