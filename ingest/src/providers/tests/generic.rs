@@ -108,7 +108,7 @@ fn the_mapping_of_the_documentation_reads_an_event() {
 #[test]
 fn a_wrong_mapping_is_rejected_before_the_source_is_added() {
     assert!(check_mapping(&of_plain()).is_ok());
-    assert!(matches!(check_mapping(&json!({"external_id": "id"})), Err(MappingError::Member("events"))));
+    assert!(matches!(check_mapping(&json!({"external_id": "id"})), Err(MappingError::Missing("events"))));
     assert!(matches!(check_mapping(&json!({"events": {}})), Err(MappingError::Form(_))));
     assert!(matches!(check_mapping(&json!([])), Err(MappingError::Form(_))));
 }
