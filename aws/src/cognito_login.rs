@@ -128,7 +128,7 @@ impl LegacyLogin for CognitoLogin {
 }
 
 /// The name by which a pool finds a user: the `sub` or user name that an import takes as external id, or else a verified
-/// alias. A user name, and an address that nobody has verified, may be another person's in the pool, whose password would
+/// alias. A user name, and an unverified address, may be another person's in the pool, whose password would
 /// then open this account.
 fn username(user: &KnownAs) -> Option<&str> {
     let KnownAs { external_id, email, email_verified, phone_number, phone_number_verified, username: _ } = user;

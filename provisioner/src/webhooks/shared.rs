@@ -7,7 +7,7 @@ use umoja_store::Home;
 use umoja_store::ports::Outbound;
 use umoja_store::secrets::Secrets;
 
-/// How many rows are read at once by whoever reads all of a webhook. A row has up to 2,000 events, so more of them would
+/// How many rows are read at once by a reader of all rows of a webhook. A row has up to 2,000 events, so more of them would
 /// be large.
 pub(super) const PAGE: usize = 20;
 

@@ -29,7 +29,7 @@ output "statements" {
       Resource = [var.table["journal"]]
     },
     {
-      # UpdateItem: the receipts of an erasure. PutItem: the marks that keep an erased person out, which everybody reads.
+      # UpdateItem: the receipts of an erasure. PutItem: the marks that keep an erased person out, which every function reads.
       Sid      = var.merges_and_erases ? "KeepReceipts" : "ReadReceipts"
       Action   = concat(var.merges_and_erases ? ["dynamodb:PutItem"] : [], ["dynamodb:Query"], var.merges_and_erases ? ["dynamodb:UpdateItem"] : [])
       Resource = [var.table["receipts"]]

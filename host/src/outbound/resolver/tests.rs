@@ -4,7 +4,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
 
-/// Look-ups that say when they begin, and end when they are told what they find.
+/// Look-ups that say when they begin, and end when a test says what they find.
 struct Held {
     resolver: Resolver,
     begun: UnboundedReceiver<String>,
@@ -31,7 +31,7 @@ const UNRESOLVED: OutboundError = OutboundError::Unavailable("its name is not re
 async fn give_up(resolver: &Resolver, host: &str) {
     tokio::select! {
         biased;
-        found = resolver.resolve(host, 443) => panic!("it was not told yet: {found:?}"),
+        found = resolver.resolve(host, 443) => panic!("it has no answer yet: {found:?}"),
         () = std::future::ready(()) => {}
     }
 }
@@ -62,7 +62,7 @@ async fn callers_that_want_one_name_wait_for_one_look_up() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_nobody_waits_for_keeps_its_thread_until_it_ends() {
+async fn a_look_up_that_no_call_waits_for_keeps_its_thread_until_it_ends() {
     let mut held = held(1);
     give_up(&held.resolver, "a.example").await;
     assert_eq!(held.begun.recv().await.as_deref(), Some("a.example"));

@@ -191,7 +191,7 @@ async fn inbox_of(d: &Deployment) -> Vec<(InboxState, Option<String>)> {
 
 /// Threat: source without a scope
 #[test]
-fn a_source_of_a_company_that_may_register_nobody_makes_and_matches_no_user() {
+fn a_source_of_a_company_that_may_not_register_makes_and_matches_no_user() {
     for is_known in [false, true] {
         story(928, async |d| {
             if is_known {
