@@ -1,4 +1,4 @@
-//! Cases of [`Outbound`](crate::ports::Outbound).
+//! Cases of [`Outbound`].
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
