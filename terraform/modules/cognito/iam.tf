@@ -86,6 +86,12 @@ locals {
         Resource = local.is_feeding ? [local.own_table["receipts"]] : []
       },
       {
+        # The receipt of an erasure names the targets that have an account.
+        Sid      = "ReadTargetAccounts"
+        Action   = ["dynamodb:Query"]
+        Resource = local.is_feeding ? [local.own_table["target_accounts"]] : []
+      },
+      {
         # A merged person is erased as a whole.
         Sid      = "UnlinkErasedUsers"
         Action   = ["dynamodb:DeleteItem"]

@@ -35,6 +35,12 @@ output "statements" {
       Resource = [var.table["receipts"]]
     },
     {
+      # The receipt of an erasure names the targets that have an account.
+      Sid      = "ReadTargetAccounts"
+      Action   = ["dynamodb:Query"]
+      Resource = var.merges_and_erases ? [var.table["target_accounts"]] : []
+    },
+    {
       # An event follows the last one of its user's chain.
       Sid      = "RecordEvents"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
