@@ -21,7 +21,7 @@ use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
 use crate::named::Named;
-use crate::receipt::{ERASE, erased_together, receipt, target_accounts};
+use crate::receipt::{erased_together, receipt, target_accounts};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
 use crate::{Accounts, Context, Error, People, Reason, Rule};
 
@@ -252,13 +252,13 @@ impl<'a> Erasing<'a> {
             if let Some(profile) = &parts.profile {
                 changes.push(OwnershipChange { id: *id, before: profile.ownerships(), after: &none });
             }
-            let mut receipt = self.receipt_row(*id, format!("{ERASE}#{version}"), &version);
+            let mut receipt = self.receipt_row(*id, format!("{}#{version}", LogRow::ERASE), &version);
             receipt.fields.extend(companies.clone());
             receipt.fields.extend(targets.get(id).cloned());
             rows.push((Log::Receipts, receipt));
             // The receipt of the requested user names all users, and is complete only after that user is erased itself.
             if first == Some(id) {
-                let key = format!("{ERASE}#{version}#{id}");
+                let key = format!("{}#{version}#{id}", LogRow::ERASE);
                 rows.push((Log::Receipts, self.receipt_row(asked, key, &version)));
             }
         }
@@ -274,7 +274,7 @@ impl<'a> Erasing<'a> {
     fn receipt_row(&self, id: UserId, key: String, version: &Version) -> LogRow {
         let Self { people, context, asked, reason, together } = self;
         let together: BTreeSet<_> = together.iter().chain([asked]).collect();
-        let mut row = people.row(id, key, ERASE, version);
+        let mut row = people.row(id, key, LogRow::ERASE, version);
         row.fields.extend([company_field(context), (attribute::AT.into(), context.now.0.into())]);
         if together.len() > 1 {
             let ids = together.iter().map(|id| id.to_string().into()).collect();

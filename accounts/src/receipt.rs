@@ -17,9 +17,6 @@ use crate::{Accounts, Context, Error, People, Rule};
 
 const MALFORMED: Error = Error::Broken("a receipt names its company and its time");
 
-/// The kind of the row that an erasure writes.
-pub(crate) const ERASE: &str = "erase";
-
 /// Reads the receipt of an erasure.
 pub struct Erasure {
     /// The user that was erased.
@@ -47,7 +44,7 @@ impl Rule for Erasure {
 /// arrived, because tombstones and rows replicate separately.
 pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Error> {
     let all = all_rows(people, id).await?;
-    let erasures = all.get(&id).into_iter().flatten().filter(|row| row.kind == ERASE);
+    let erasures = all.get(&id).into_iter().flatten().filter(|row| row.kind == LogRow::ERASE);
     let Some(erase) = erasures.min_by_key(|row| (row.at, row.origin.clone())) else {
         let parts = people.home.own.users.parts(id).await?;
         return Err(if any_erased(&parts) { Error::Behind } else { Error::NotFound });
@@ -127,7 +124,7 @@ async fn targets(
     let mut targets: BTreeMap<TargetId, Confirmation> = BTreeMap::new();
     for (id, rows) in all {
         let now = target_accounts(people, *id).await?;
-        let named = rows.iter().filter(|row| row.kind == ERASE).flat_map(|row| texts(row, attribute::TARGETS));
+        let named = rows.iter().filter(|row| row.kind == LogRow::ERASE).flat_map(|row| texts(row, attribute::TARGETS));
         // The region of the erasure may not have known of an account.
         let confirmed = rows.iter().filter(|row| row.kind == CONFIRM_TARGET);
         let confirmed = confirmed.filter_map(|row| row.key.rsplit('#').next());
@@ -169,7 +166,7 @@ async fn all_rows(people: &People, id: UserId) -> Result<BTreeMap<UserId, Vec<Lo
         let read: Vec<_> = wanted.iter().map(|id| people.rows(Log::Receipts, *id)).collect();
         let read: Vec<_> = stream::iter(read).buffered(CONCURRENT).try_collect().await?;
         all.extend(wanted.into_iter().zip(read));
-        let named = all.values().flatten().filter(|row| row.kind == ERASE).flat_map(together);
+        let named = all.values().flatten().filter(|row| row.kind == LogRow::ERASE).flat_map(together);
         wanted = named.filter(|id| !all.contains_key(id)).collect();
     }
     Ok(all)

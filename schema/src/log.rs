@@ -63,6 +63,9 @@ pub struct LogRow {
 }
 
 impl LogRow {
+    /// The kind of the receipt of an erasure, and the beginning of its key.
+    pub const ERASE: &str = "erase";
+
     /// The item of this row.
     pub fn to_item(&self) -> Attributes {
         let mut item = self.unknown.clone();

@@ -14,9 +14,6 @@ use umoja_store::{Change, Home};
 
 use crate::batch::{self, Unfit};
 
-/// The kind of the receipt that an erasure writes.
-const ERASE: &str = "erase";
-
 /// A write of the own region that events are made of.
 pub(super) struct Written {
     /// The position of its record.
@@ -49,7 +46,7 @@ impl Written {
         let is_elsewhere = change.table == table::USERS && is_erasure_elsewhere(home, change);
         let may_tell = match change.table.as_str() {
             table::USERS => is_elsewhere || change.image.contains_key(attribute::NOTICED),
-            table::RECEIPTS => change.image.get(attribute::KIND) == Some(&ERASE.into()),
+            table::RECEIPTS => change.image.get(attribute::KIND) == Some(&LogRow::ERASE.into()),
             _ => false,
         };
         if !may_tell {
@@ -106,7 +103,7 @@ impl Written {
         if companies.is_empty() {
             return None;
         }
-        let version: Version = row.key.strip_prefix("erase#")?.parse().ok()?;
+        let version: Version = row.key.strip_prefix(LogRow::ERASE)?.strip_prefix('#')?.parse().ok()?;
         Some(Self {
             sequence,
             user: row.user,
@@ -185,7 +182,7 @@ async fn informed(home: &Home, user: UserId) -> Result<BTreeSet<CompanyId>, Stor
     let mut informed: BTreeSet<CompanyId> = own.filter_map(|row| row.key.rsplit_once('#')?.1.parse().ok()).collect();
     if !informed.is_empty() {
         let receipts = home.own.logs.rows(Log::Receipts, user).await?;
-        for receipt in receipts.iter().filter(|row| row.kind == ERASE) {
+        for receipt in receipts.iter().filter(|row| row.kind == LogRow::ERASE) {
             informed = &informed - &reported_by(receipt);
         }
     }
