@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use umoja_schema::{BlindIndex, IdentifierItem, IdentifierKind, UserId};
 use umoja_store::identifiers::parse;
-use umoja_store::secrets::Secrets;
 
 use crate::CliError;
 use crate::deployment::Regions;
@@ -62,9 +61,7 @@ impl Named {
         let region = regions.first()?;
         let own = &region.home.own;
         let failed = |source| region.failed(source);
-        let ring = regions.ring(WRAP_BUDGET_MS)?;
-        let secrets = Secrets::load(&*region.home.registry, &ring).await;
-        let secrets = secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })?;
+        let secrets = region.secrets(&regions.ring(WRAP_BUDGET_MS)?).await?;
         let indexes = secrets.indexes(kind, None, normalised);
         let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
         let ownerships = own.users.ownerships(&indexes).await.map_err(failed)?;

@@ -8,10 +8,10 @@ use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Entropy, Keys};
 use umoja_store::previous_kms_key::with_old_keys;
-use umoja_store::secrets::{SETTING, SecretsDocument};
+use umoja_store::secrets::{SETTING, Secrets, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
-use super::Regions;
+use super::{DeployedRegion, Regions};
 use crate::CliError;
 
 /// How long a region's key service may take to wrap a secret, in milliseconds: no caller waits for this.
@@ -19,6 +19,14 @@ pub(crate) const WRAP_BUDGET_MS: u64 = 30_000;
 
 /// The former keys of regions.
 pub(crate) type OldKeys = BTreeMap<Region, Arc<dyn Keys>>;
+
+impl DeployedRegion {
+    /// The deployment's secrets as the region has them, opened by this ring.
+    pub(crate) async fn secrets(&self, ring: &KeyRing) -> Result<Secrets, CliError> {
+        let secrets = Secrets::load(&*self.home.registry, ring).await;
+        secrets.map_err(|source| CliError::RegionSecrets { region: self.name().clone(), source })
+    }
+}
 
 impl Regions {
     /// Makes the secrets, or stores the existing ones in every region. True if they were made now.

@@ -16,6 +16,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use umoja_schema::{Company, CompanyId, CompanyKey, RestrictionLevel, Scope};
 
+pub(super) use self::known::known;
+
 use self::keys::{RetireKey, RotateKey};
 use self::known::change_known;
 use self::limit::Limit;

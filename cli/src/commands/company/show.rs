@@ -1,8 +1,9 @@
 //! `umoja company show`: one company.
 
 use clap::Args;
-use umoja_schema::{Company, CompanyId};
+use umoja_schema::CompanyId;
 
+use super::known::known;
 use super::list::value;
 use crate::CliError;
 use crate::commands::target::Target;
@@ -23,13 +24,7 @@ pub(super) struct Show {
 impl Show {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
-        let unknown = || {
-            CliError::Failed(format!(
-                "there is no company {}, or no region can read it; `umoja company list` shows all companies",
-                self.id
-            ))
-        };
-        let company: Company = deployment.company(&self.id).await?.ok_or_else(unknown)?;
+        let company = known(&deployment, &self.id).await?;
         let shown = value(&company, deployment.clock.now().secs());
         output.answer(&shown, || {
             let members = shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());

@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use umoja_schema::ingest::{Allowed, InboxPublicKey};
 use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, SourceId, SourceKind};
-use umoja_store::secrets::Secrets;
 
-use super::known::{check_allowed, check_home, check_legacy, company, mapping};
+use super::known::{check_allowed, check_home, check_legacy, mapping};
 use super::pool::{PoolArguments, check_pool};
 use super::shown::{self, has_gateway, url_lines, urls};
 use crate::CliError;
+use crate::commands::company;
 use crate::commands::issued::{Out, new_api_key, new_key_pair, own_key};
 use crate::commands::target::Target;
 use crate::deployment::Regions;
@@ -172,7 +172,7 @@ impl Add {
         let pool = self.pool.pool(self.kind)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let allowed = Allowed { disable: self.may_disable, erase: self.may_erase };
-        let fed = company(&deployment, &self.company).await?;
+        let fed = company::known(&deployment, &self.company).await?;
         check_allowed(&fed, allowed)?;
         if let Some(pool) = &pool {
             check_pool(&deployment, (&self.id, &fed), pool).await?;
@@ -286,10 +286,7 @@ impl Add {
 /// The public key of the deployment to which events are sealed. The region that applies them derives the private key
 /// from the deployment's secrets.
 async fn inbox_key(deployment: &Regions) -> Result<InboxPublicKey, CliError> {
-    let region = deployment.first()?;
-    let ring = deployment.ring(WRAP_BUDGET_MS)?;
-    let secrets = Secrets::load(&*region.home.registry, &ring).await;
-    let secrets = secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })?;
+    let secrets = deployment.first()?.secrets(&deployment.ring(WRAP_BUDGET_MS)?).await?;
     let key = secrets.inbox_key(FIRST_INBOX_KEY).public_key();
     Ok(InboxPublicKey { version: FIRST_INBOX_KEY, public_key: URL_SAFE_NO_PAD.encode(key.to_bytes()) })
 }

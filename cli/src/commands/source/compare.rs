@@ -16,10 +16,10 @@ use umoja_schema::ingest::UserPool;
 use umoja_schema::{IngestSource, Millis, SourceId};
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::seal::Sealer;
-use umoja_store::secrets::Secrets;
 
-use super::known::{company, known};
+use super::known::known;
 use crate::CliError;
+use crate::commands::company;
 use crate::commands::target::Target;
 use crate::deployment::DeployedRegion;
 use crate::output::{Output, counted, table};
@@ -70,7 +70,7 @@ impl Compare {
         let Some(pool) = source.pool.clone() else {
             return Err(CliError::Failed(format!("the source {} has no user pool to compare", self.id)));
         };
-        let fed = company(&deployment, &source.company).await?;
+        let fed = company::known(&deployment, &source.company).await?;
         let region = deployment.get(&source.home)?;
         let (list, began) = self.read(deployment.clock.now())?;
         let importer = Importer::of_source(people(region).await?, hashing()?, Arc::new(fed));
@@ -106,8 +106,7 @@ impl Compare {
 async fn people(region: &DeployedRegion) -> Result<People, CliError> {
     let home = region.home.clone();
     let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
-    let secrets = Secrets::load(&*home.registry, sealer.ring()).await;
-    let secrets = secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })?;
+    let secrets = region.secrets(sealer.ring()).await?;
     Ok(People { home, sealer, secrets: Arc::new(secrets) })
 }
 

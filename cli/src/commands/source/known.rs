@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use umoja_migrate::formats::{Events, Mapping};
 use umoja_schema::ingest::Allowed;
-use umoja_schema::{Company, CompanyId, IngestSource, Region, Scope, SourceId, SourceKind};
+use umoja_schema::{Company, IngestSource, Region, Scope, SourceId, SourceKind};
 
 use crate::commands::inbox;
 use crate::deployment::{Changed, Regions};
@@ -51,16 +51,6 @@ fn unknown(id: &SourceId) -> CliError {
     CliError::Failed(format!(
         "there is no source {id}, or no region can read it; `umoja source list` shows all sources"
     ))
-}
-
-/// The company of a source.
-pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
-    let unknown = || {
-        CliError::Failed(format!(
-            "there is no company {id}, or no region can read it; `umoja company list` shows all companies"
-        ))
-    };
-    deployment.company(id).await?.ok_or_else(unknown)
 }
 
 /// Rejects what the company of the source may not do itself.

@@ -6,9 +6,10 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 use umoja_schema::{IngestSource, Region, SourceId, SourceKind};
 
-use super::known::{change_known, check_allowed, check_home, check_legacy, company, known, mapping};
+use super::known::{change_known, check_allowed, check_home, check_legacy, known, mapping};
 use super::shown::settings;
 use crate::CliError;
+use crate::commands::company;
 use crate::commands::target::Target;
 use crate::deployment::Regions;
 use crate::output::Output;
@@ -170,7 +171,7 @@ impl Set {
         asked.disable = self.may_disable == Some(true);
         asked.erase = self.may_erase == Some(true);
         if asked.disable || asked.erase {
-            check_allowed(&company(deployment, &source.company).await?, asked)?;
+            check_allowed(&company::known(deployment, &source.company).await?, asked)?;
         }
         Ok(())
     }

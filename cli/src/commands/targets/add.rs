@@ -11,6 +11,7 @@ use umoja_schema::{CompanyId, Deprovisioning, Region, Target as Provisioned, Tar
 
 use super::known::{check, check_home, document, secrets, settings, token};
 use crate::CliError;
+use crate::commands::company;
 use crate::commands::target::Target;
 use crate::output::Output;
 
@@ -103,12 +104,7 @@ impl Add {
         check(&mapping, scope.as_ref())?;
         let token = self.token_file.as_deref().map(token).transpose()?;
         let (deployment, _alone) = self.target.changing_documents().await?;
-        if deployment.company(&self.company).await?.is_none() {
-            return Err(CliError::Failed(format!(
-                "there is no company {}, or no region can read it; `umoja company list` shows all companies",
-                self.company
-            )));
-        }
+        company::known(&deployment, &self.company).await?;
         let home = match &self.home {
             Some(home) => home.clone(),
             None => deployment.list.first().map_or(deployment.first()?.name(), |first| first.name()).clone(),

@@ -45,9 +45,7 @@ pub(super) async fn change(
 
 /// The deployment's secrets.
 pub(super) async fn secrets(region: &DeployedRegion) -> Result<Secrets, CliError> {
-    let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
-    let secrets = Secrets::load(&*region.home.registry, &ring).await;
-    secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })
+    region.secrets(&KeyRing::new(&region.home, WRAP_BUDGET_MS)).await
 }
 
 /// A target as its home delivers to it.
@@ -60,12 +58,12 @@ impl AtHome {
     /// Opens a target in its home.
     pub(super) async fn open(deployment: &Regions, target: Target, loopback: bool) -> Result<Self, CliError> {
         let region = deployment.get(&target.home)?;
-        let secrets = Arc::new(secrets(region).await?);
+        let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
+        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&region.home.entropy)));
+        let secrets = Arc::new(region.secrets(sealer.ring()).await?);
         let id = target.id.clone();
         let known = KnownTarget::open(target, &secrets);
         let known = Arc::new(known.map_err(|error| CliError::Failed(format!("the target {id}: {error}")))?);
-        let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
-        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&region.home.entropy)));
         let people = People { home: region.home.clone(), sealer, secrets };
         Ok(Self { provisioner: Provisioner::new(people, outbound(loopback)), known })
     }

@@ -13,6 +13,7 @@ use umoja_store::ports::StoreError;
 use umoja_store::secrets::Secrets;
 
 use crate::CliError;
+use crate::commands::company;
 use crate::commands::target::Opened;
 use crate::deployment::secrets::WRAP_BUDGET_MS;
 use crate::deployment::{Changed, Regions, newest_of};
@@ -70,12 +71,7 @@ fn unknown(id: &WebhookId) -> CliError {
 
 /// The company of a webhook, which may list events itself.
 pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
-    let unknown = || {
-        CliError::Failed(format!(
-            "there is no company {id}, or no region can read it; `umoja company list` shows all companies"
-        ))
-    };
-    let company = deployment.company(id).await?.ok_or_else(unknown)?;
+    let company = company::known(deployment, id).await?;
     if company.may(Scope::Events) {
         return Ok(company);
     }
@@ -102,9 +98,7 @@ pub(super) fn new_salt(deployment: &Regions) -> SecretSalt {
 
 /// The deployment's secrets, as the region that is asked first opens them.
 pub(super) async fn secrets(deployment: &Regions) -> Result<Secrets, CliError> {
-    let region = deployment.first()?;
-    let secrets = Secrets::load(&*region.home.registry, &deployment.ring(WRAP_BUDGET_MS)?).await;
-    secrets.map_err(|source| CliError::RegionSecrets { region: region.name().clone(), source })
+    deployment.first()?.secrets(&deployment.ring(WRAP_BUDGET_MS)?).await
 }
 
 impl Standing {
