@@ -1,6 +1,8 @@
 //! The brake on mass removals: a wrong scope or a faulty source must not take the accounts of thousands of people away
 //! before an operator has looked.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use umoja_schema::Millis;
 
@@ -9,13 +11,15 @@ pub(crate) const LEAST: u64 = 20;
 /// The part of all accounts that may be removed within an hour: one in this number (5 %).
 pub(crate) const ONE_IN: u64 = 20;
 
-const HOUR_MS: u64 = 3_600_000;
+const MINUTE_MS: u64 = 60_000;
+/// For how many minutes a removal counts.
+const COUNTED_MINUTES: u64 = 60;
 
 /// The removals at one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Brake {
-    /// When each removal of the last hour was.
-    removed: Vec<Millis>,
+    /// The removals of each minute of the last hour. So the state has at most 60 numbers, whatever is removed.
+    removed: BTreeMap<u64, u64>,
     /// When it began to hold. It holds until an operator says that removals may continue.
     held_since: Option<Millis>,
 }
@@ -24,7 +28,8 @@ impl Brake {
     /// Counts a removal, and returns whether it may be done. `accounts` is the number of accounts at the target, and
     /// until `allowed_until` an operator lets every removal through.
     pub(crate) fn may_remove(&mut self, accounts: u64, allowed_until: Option<Millis>, now: Millis) -> bool {
-        self.removed.retain(|at| at.is_within(HOUR_MS, now));
+        let this_minute = now.0 / MINUTE_MS;
+        self.removed.retain(|minute, _| minute.abs_diff(this_minute) < COUNTED_MINUTES);
         if allowed_until.is_some_and(|until| now < until) {
             self.held_since = None;
             self.removed.clear();
@@ -32,13 +37,13 @@ impl Brake {
         }
         // What an operator let through before does not count for what follows.
         let limit = LEAST.max(accounts / ONE_IN);
-        if self.held_since.is_none() && self.removed.len() as u64 >= limit {
+        if self.held_since.is_none() && self.removed.values().sum::<u64>() >= limit {
             self.held_since = Some(now);
         }
         if self.held_since.is_some() {
             return false;
         }
-        self.removed.push(now);
+        *self.removed.entry(this_minute).or_default() += 1;
         true
     }
 
@@ -51,6 +56,8 @@ impl Brake {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOUR_MS: u64 = COUNTED_MINUTES * MINUTE_MS;
 
     fn removed(brake: &mut Brake, accounts: u64, times: u64, from: u64) -> u64 {
         (0..times).filter(|n| brake.may_remove(accounts, None, Millis(from + n))).count() as u64
@@ -88,6 +95,15 @@ mod tests {
         let until = Some(Millis(HOUR_MS));
         assert!((0..100).all(|n| brake.may_remove(0, until, Millis(100 + n))));
         assert_eq!(removed(&mut brake, 0, 21, HOUR_MS), 20, "the limit counts again");
+    }
+
+    #[test]
+    fn many_removals_fit_a_checkpoint() {
+        let mut brake = Brake::default();
+        for minute in 0..180 {
+            assert_eq!(removed(&mut brake, 10_000_000, 5_000, minute * MINUTE_MS), 5_000);
+        }
+        assert!(serde_json::to_string(&brake).unwrap().len() < 2_000);
     }
 
     #[test]

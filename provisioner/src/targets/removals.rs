@@ -18,8 +18,8 @@ const PAGE: usize = 500;
 /// Counts the removals at targets.
 #[derive(Default)]
 pub(crate) struct Removals {
-    /// How many accounts each target has, and when they were counted. Locked while a removal is counted, so that two at
-    /// once are two.
+    /// How many accounts each target has, and when they were counted. Locked while a removal is counted, so that the
+    /// removals of a process do not contend for the checkpoint.
     counts: Mutex<BTreeMap<TargetId, (u64, Millis)>>,
 }
 
@@ -39,14 +39,18 @@ impl Removals {
         };
         let checkpoints = &people.home.checkpoints;
         let name = checkpoint(&target.id);
-        let stored = checkpoints.checkpoint(&name).await?;
-        let mut brake: Brake = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let before = brake.clone();
-        let may = brake.may_remove(accounts, target.removals_until, now);
-        if brake != before {
+        let (before, brake, may) = loop {
+            let stored = checkpoints.checkpoint(&name).await?;
+            let read = stored.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+            let before: Brake = read.unwrap_or_default();
+            let mut brake = before.clone();
+            let may = brake.may_remove(accounts, target.removals_until, now);
             let bytes = serde_json::to_vec(&brake).map_err(|_| Error::Broken("a brake is JSON"))?;
-            checkpoints.put_checkpoint(&name, &bytes).await?;
-        }
+            // Another process of the region may have counted a removal meanwhile.
+            if brake == before || checkpoints.replace_checkpoint(&name, stored.as_deref(), &bytes).await? {
+                break (before, brake, may);
+            }
+        };
         if brake.held_since().is_some() && before.held_since().is_none() {
             tracing::error!(target_id = %target.id, accounts, "too many accounts would be removed in an hour, and removals are held");
         }

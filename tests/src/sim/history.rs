@@ -142,6 +142,14 @@ impl History {
         emails.collect::<BTreeSet<_>>().len() > 1
     }
 
+    /// True if a user of neither person ever owned an identifier that a user of the two owned.
+    pub(super) fn had_a_third_owner(&self, at: usize, one: UserId, other: UserId) -> bool {
+        let persons: BTreeSet<UserId> = [one, other].into_iter().flat_map(|id| self.person(at, id)).collect();
+        let shared = |owners: &BTreeMap<UserId, bool>| owners.keys().any(|id| persons.contains(id));
+        let has_third = |owners: &BTreeMap<UserId, bool>| owners.keys().any(|id| !persons.contains(id));
+        self.owners.values().any(|owners| shared(owners) && has_third(owners))
+    }
+
     /// The users that ever owned an identifier, and whether a source gave it to them.
     pub(super) fn owners(&self, index: &BlindIndex) -> impl Iterator<Item = (UserId, bool)> {
         self.owners.get(index).into_iter().flatten().map(|(id, is_fed)| (*id, *is_fed))
