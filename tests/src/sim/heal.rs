@@ -73,7 +73,7 @@ impl Fleet {
     }
 
     /// Runs streams, retries and repairs until all is quiet. Time passes whenever no record was delivered. Dead letters
-    /// are redriven if `redrive`, and otherwise left.
+    /// are redriven if `redrive`, and otherwise left, as are events: one may wait for a user of whom a part is quarantined.
     pub(super) async fn settle(&self, redrive: bool) {
         for _ in 0..MAX_ROUNDS {
             let delivered = self.round().await;
@@ -135,8 +135,9 @@ impl Fleet {
     async fn is_quiet(&self, redrive: bool) -> bool {
         let mut quiet = self.streams.iter().all(super::stream::Stream::is_empty);
         for at in 0..self.world().regions.len() {
-            let services = [Service::Retries, Service::Repairs, Service::Ingest];
-            for queue in services.into_iter().flat_map(|service| self.queues(at, service)) {
+            let events = redrive.then_some(Service::Ingest);
+            let services = [Service::Retries, Service::Repairs].into_iter().chain(events);
+            for queue in services.flat_map(|service| self.queues(at, service)) {
                 let depth = queue.depth().await.expect("a queue can be counted");
                 quiet &= depth.waiting + depth.in_flight == 0;
                 if !redrive {

@@ -52,6 +52,8 @@ pub(super) type Passwords = BTreeSet<Option<String>>;
 
 /// A version that was written once and replicated since.
 struct Made {
+    /// How many versions were written before it. Exact for those of one region.
+    number: usize,
     mid: Option<Vec<u8>>,
     /// The version that it was written over.
     base: Option<Version>,
@@ -176,6 +178,16 @@ impl History {
         std::iter::successors(Some(version.clone()), base).any(|version| version == *from)
     }
 
+    /// True if one region wrote both parts, and the second one after the first. Timestamps do not say it: each part has its
+    /// own, and a clock may stand still.
+    pub(super) fn are_in_order(&self, first: &PartRecord, second: &PartRecord) -> bool {
+        let number = |record: &PartRecord| {
+            self.made.get(&(record.id, record.part, record.version.clone())).map(|made| made.number)
+        };
+        let is_earlier = number(first).zip(number(second)).is_some_and(|(first, second)| first < second);
+        is_earlier && first.version.origin == second.version.origin
+    }
+
     /// The users that a region itself has erased in the last step.
     pub(super) fn erased(&self, at: usize) -> &BTreeSet<UserId> {
         &self.erased[at]
@@ -270,7 +282,7 @@ impl History {
                 _ => Passwords::new(),
             };
             let base = base.map(|base| base.version.clone());
-            let made = Made { mid: mid(record), base, passwords };
+            let made = Made { number: self.made.len(), mid: mid(record), base, passwords };
             let made = self.made.insert((id, part, record.version.clone()), made);
             assert!(made.is_none(), "2: {name} wrote one version of {part} of {id} twice");
         }

@@ -156,8 +156,7 @@ impl Fleet {
                     continue;
                 };
                 // The region that wrote the credentials had this profile, or the company may have been linked there later.
-                let had = *part == Part::Profile
-                    || profile.version.origin == record.version.origin && profile.version.hlc < record.version.hlc;
+                let had = *part == Part::Profile || self.history.borrow().are_in_order(profile, record);
                 let is_linked = profile.profile_facts().is_some_and(|facts| facts.links.contains_key(&company));
                 let noticed = Noticed::in_part(record);
                 let concerns = noticed.notices().iter().any(|notice| notice.only().is_none_or(|only| *only == company));
