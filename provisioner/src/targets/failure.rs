@@ -1,9 +1,11 @@
 //! Why a delivery fails, in a code for programs and in words for people, and what follows.
 
+use serde::{Deserialize, Serialize};
 use umoja_store::ports::{Answered, OutboundError};
 
 /// Why a delivery has not succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Code {
     /// There was no answer in time, or no connection.
     Unavailable,

@@ -29,7 +29,7 @@ mod waiting;
 pub use deliver::Delivered;
 pub use drift::{Drift, Drifted};
 pub use failure::{Code, Failure, Then};
-pub use feed::Rung;
+pub use feed::{Rung, ring, wake_due};
 pub use known::{KnownTarget, TargetError, default_mapping};
 pub use provisioner::{Provisioner, Run};
 pub use survey::{Redriven, Survey};
