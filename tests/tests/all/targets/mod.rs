@@ -2,6 +2,7 @@
 
 mod brake;
 mod erasing;
+mod functions;
 mod killed;
 mod outages;
 mod people;
@@ -90,9 +91,7 @@ impl Fed {
             if run == Run::default() {
                 return all;
             }
-            all.delivered += run.delivered;
-            all.failed += run.failed;
-            all.changes += run.changes;
+            all += run;
             self.d.world.clock.advance(1_000);
         }
     }
