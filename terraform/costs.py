@@ -209,10 +209,13 @@ def month_section():
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
         functions, queues, ends = len(NAMES["functions"]), peers + len(NAMES["queues"]) - 1, 3
-        alarms = 14 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        alarms = 19 + 1 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
-        lambdas = 3 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
-        polls = runs * (peers + 2) * prices["sqs"] / 1e6
+        # The list of what is due is read each minute, from the settings and for each system.
+        looks = runs * (prices["lambda_request"] / 1e6 + MONTH["looking_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
+        lambdas = looks + 3 * runs * (prices["lambda_request"] / 1e6 + MONTH["reconciler_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])
+        # The queue of deliveries is asked by Lambda.
+        polls = (runs * (peers + 2) + MONTH["queue_polls"]) * prices["sqs"] / 1e6
         probes = runs * (3 + peers) * 0.5 * prices["dynamodb_read"] / 1e6
         logs = 3 * runs * 400 / 1e9 * prices["log_gb"]
         lines = [3 * MONTH["kms_key"], alarms * MONTH["alarm"], METRICS * MONTH["metric"], MONTH["dashboard"], lambdas, polls + probes + logs]
@@ -236,6 +239,27 @@ def event_section():
         scan = MONTH["worker_runs"] * up(size * 100_000, 4096) * prices["dynamodb_read"] / 1e6
         rows.append([name] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**", dollars(idle), dollars(scan)])
     return table(["a million events", "REST API", "inbox", "topic and queue", "Lambda", "logs", "**sum**", "a month without events", "looking through 100,000 kept events, a month"], rows)
+
+
+def delivery_section():
+    rows = []
+    sizes = {name: item_size(item) for name, item in sample_items(DATA["deployments"]["2"]).items()}
+    for name in ("eu-west-1", "us-east-1"):
+        prices = prices_of(name)
+        second = MONTH["delivery_memory_mb"] / 1024 * prices["lambda_gb_second"]
+        read, write = prices["dynamodb_read"], prices["dynamodb_write"]
+        message = 3 * prices["sqs"] + prices["lambda_request"]
+        # A turn is taken and ended: two reads and two writes, and a look for the next row.
+        turn = message + 2 * write + 3 * read
+        # A row rung for, leased and settled, each time two items in a transaction; the user; the row of the account twice.
+        account = 3 * 4 * write + 5 * read + up(sizes["profile"], 4096) * read + up(sizes["credentials"], 4096) * read + prices["kms"] + 2 * write
+        # A row of the user written and settled around the call, and the position.
+        event = 4 * 4 * write + 4 * read + write
+        took = MONTH["delivery_millis"] * 1000 * second
+        # Every write of a user starts the feed of a peer too.
+        fed = prices["lambda_request"] + 3 * read + 0.02 * 1e6 * ASSUMED["stream_memory_mb"] / 1024 * prices["lambda_gb_second"]
+        rows.append([name] + [dollars(line) for line in (fed, turn, account + took, event + took)])
+    return table(["a million of each", "changes that reach a peer's feed", "turns", "changes of an account", "events at a webhook"], rows)
 
 
 def listing_section():
@@ -340,6 +364,15 @@ A function serves one request at a time, so a request that waits for events occu
 while than to wait, and slower:
 
 {listing_section()}
+
+## Webhooks and targets
+
+{delivery_section()}
+
+A change of a user starts the feed of its own region, which the tables above have, and that of every peer, which rings where a target or a
+webhook has its home. A turn is the work at one system until nothing is due there; under load it has many deliveries, and alone it has one. A call
+of {MONTH['delivery_millis']} ms is assumed, at {MONTH['delivery_memory_mb']} MB. A target that is out costs a probe and a turn now and then. What the calls send to
+the internet is not included.
 
 ## Items
 

@@ -16,6 +16,7 @@ module "region" {
   throttling          = var.throttling
   scim                = var.scim
   sources             = var.sources
+  deliver             = var.deliver
   sources_key         = var.sources_key
   base_url            = var.base_url
   domain              = var.domain

@@ -75,16 +75,18 @@ variable "architecture" {
 variable "functions" {
   description = "Memory in MB, time-out in seconds and reserved concurrency (null: none) of each function. docs/functions.md explains the defaults."
   type = object({
-    api              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
-    replicator       = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
-    feed             = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
-    reconcile_writes = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
-    reconcile_keys   = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
-    reconcile_merges = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
-    anti_entropy     = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
-    ingest           = optional(object({ memory = optional(number, 512), timeout = optional(number, 29), concurrency = optional(number) }), {})
-    ingest_worker    = optional(object({ memory = optional(number, 512), timeout = optional(number, 180), concurrency = optional(number) }), {})
-    scim             = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    api               = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    replicator        = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
+    feed              = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
+    deliver           = optional(object({ memory = optional(number, 512), timeout = optional(number, 120), concurrency = optional(number) }), {})
+    reconcile_targets = optional(object({ memory = optional(number, 256), timeout = optional(number, 60), concurrency = optional(number) }), {})
+    reconcile_writes  = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
+    reconcile_keys    = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
+    reconcile_merges  = optional(object({ memory = optional(number, 256), timeout = optional(number, 300), concurrency = optional(number) }), {})
+    anti_entropy      = optional(object({ memory = optional(number, 256), timeout = optional(number, 900), concurrency = optional(number) }), {})
+    ingest            = optional(object({ memory = optional(number, 512), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    ingest_worker     = optional(object({ memory = optional(number, 512), timeout = optional(number, 180), concurrency = optional(number) }), {})
+    scim              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
   })
   default  = {}
   nullable = false
@@ -98,6 +100,10 @@ variable "functions" {
     error_message = "A function's time-out must be 1 to 900 seconds."
   }
   validation {
+    condition     = var.functions.deliver.timeout >= 60
+    error_message = "A call of a foreign system takes up to 10 seconds, and a delivery some of them: the time-out of deliver must be at least 60 seconds."
+  }
+  validation {
     condition     = alltrue([for name in ["api", "ingest", "scim"] : var.functions[name].timeout <= 29])
     error_message = "The gateways wait 29 or 30 seconds for an answer, so the time-outs of api, ingest and scim must be at most 29."
   }
@@ -106,19 +112,20 @@ variable "functions" {
 variable "schedules" {
   description = "When the scheduled functions run, as EventBridge Scheduler expressions; `enabled = false` stops all of them."
   type = object({
-    reconcile_writes = optional(string, "rate(1 minute)")
-    reconcile_keys   = optional(string, "rate(1 minute)")
-    reconcile_merges = optional(string, "rate(1 minute)")
-    anti_entropy     = optional(string, "rate(1 hour)")
-    ingest_worker    = optional(string, "rate(5 minutes)")
-    enabled          = optional(bool, true)
+    reconcile_writes  = optional(string, "rate(1 minute)")
+    reconcile_keys    = optional(string, "rate(1 minute)")
+    reconcile_merges  = optional(string, "rate(1 minute)")
+    reconcile_targets = optional(string, "rate(1 minute)")
+    anti_entropy      = optional(string, "rate(1 hour)")
+    ingest_worker     = optional(string, "rate(5 minutes)")
+    enabled           = optional(bool, true)
   })
   default  = {}
   nullable = false
 
   validation {
     condition = alltrue([
-      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.anti_entropy, var.schedules.ingest_worker] :
+      for when in [var.schedules.reconcile_writes, var.schedules.reconcile_keys, var.schedules.reconcile_merges, var.schedules.reconcile_targets, var.schedules.anti_entropy, var.schedules.ingest_worker] :
       can(regex("^(rate|cron)\\(.+\\)$", when))
     ])
     error_message = "A schedule must be `rate(...)` or `cron(...)`."
@@ -204,6 +211,21 @@ variable "sources" {
   validation {
     condition     = var.sources.url == null || can(regex("^https?://[^/?#]+(/[^?#]*)?[^/?#]$", var.sources.url))
     error_message = "A URL must begin with `https://` (or `http://`, for emulators) and have no trailing slash, query or fragment."
+  }
+}
+
+variable "deliver" {
+  description = "Deliveries to webhooks and targets: how many batches of systems are worked at the same time (`concurrency`), and whether systems may be on the machine of the function, without TLS too (`loopback`: for an emulator, and never in AWS)."
+  type = object({
+    concurrency = optional(number, 10)
+    loopback    = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.deliver.concurrency >= 2 && var.deliver.concurrency <= 1000
+    error_message = "Lambda works at 2 to 1000 batches of a queue at a time."
   }
 }
 
@@ -299,6 +321,7 @@ variable "alarms" {
     iterator_age_secs          = optional(number, 60)
     queue_age_secs             = optional(number, 900)
     event_age_secs             = optional(number, 900)
+    delivery_age_secs          = optional(number, 3600)
     queue_depth                = optional(number, 10000)
     replication_lag_p99_millis = optional(number, 5000)
     kms_errors                 = optional(number, 10)

@@ -82,6 +82,7 @@ impl Deployment {
             peers: others().map(peer).collect(),
             repairs: at(queue::KEYS),
             merges: at(queue::MERGES),
+            deliveries: Some(at(queue::DELIVER)),
             quarantined: at(queue::QUARANTINED),
             registry: proofs.registry(Arc::clone(&tables) as _),
             requests: proofs.requests(Arc::clone(&tables) as _),

@@ -27,6 +27,8 @@ pub struct Environment {
     pub source: Option<SourceId>,
     /// How long a write waits for peers to wrap its data keys, in milliseconds, for the functions of a pool.
     pub peer_wrap_budget_ms: u64,
+    /// Whether foreign systems may be on this machine, without TLS too: for an emulator.
+    pub outbound_loopback: bool,
 }
 
 /// A variable that is absent or malformed. Only another deployment of the function repairs that.
@@ -61,6 +63,8 @@ impl Environment {
             source: parsed(variable(environment::SOURCE), environment::SOURCE)?,
             peer_wrap_budget_ms: parsed(variable(environment::PEER_WRAP_BUDGET_MS), environment::PEER_WRAP_BUDGET_MS)?
                 .unwrap_or(PEER_WRAP_BUDGET_MS),
+            outbound_loopback: parsed(variable(environment::OUTBOUND_LOOPBACK), environment::OUTBOUND_LOOPBACK)?
+                .unwrap_or(false),
         })
     }
 }
@@ -81,6 +85,16 @@ mod tests {
         assert_eq!(read(&[("AWS_REGION", "eu-west-1")]), Err(EnvironmentError("UMOJA_PREFIX")));
         assert_eq!(read(&[("UMOJA_PREFIX", ""), ("AWS_REGION", "x")]), Err(EnvironmentError("UMOJA_PREFIX")));
         assert_eq!(read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "A b")]), Err(EnvironmentError("AWS_REGION")));
+    }
+
+    #[test]
+    fn this_machine_is_called_only_if_the_environment_says_so() {
+        let of = |value: &[(&str, &str)]| {
+            read(&[&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")], value].concat())
+        };
+        assert!(!of(&[]).unwrap().outbound_loopback);
+        assert!(of(&[("UMOJA_OUTBOUND_LOOPBACK", "true")]).unwrap().outbound_loopback);
+        assert_eq!(of(&[("UMOJA_OUTBOUND_LOOPBACK", "1")]), Err(EnvironmentError("UMOJA_OUTBOUND_LOOPBACK")));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The feed's stream handler: [`umoja_replicator::Feed`] in Lambda.
+//! The feed's stream handler in Lambda: [`umoja_replicator::Feed`] makes the events of companies, and who delivers to their
+//! webhooks and targets is rung for. A stream has no third reader, so one function does both.
 //!
 //! Any number of instances may run: a number of a sequence is taken by the one that stores its event.
 
@@ -6,6 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lambda_runtime::{Error, LambdaEvent};
+use umoja_aws::Service;
+use umoja_provisioner::{targets, webhooks};
 use umoja_replicator::{Feed, FeedOutcome};
 use umoja_runtime::aws::Needs;
 use umoja_runtime::record;
@@ -15,8 +18,14 @@ use umoja_store::{Change, Home};
 use crate::function::{Function, time_left};
 use crate::stream::{BatchAnswer, StreamEvent};
 
-/// The services that the feed calls: none but the tables of its own region, to which each function connects.
-pub const NEEDS: Needs = Needs { own: &[], peers: &[] };
+/// The services that the feed calls, beside the tables of its own region, to which each function connects.
+pub const NEEDS: Needs = Needs { own: &[Service::Sqs], peers: &[] };
+
+/// The feed of a region.
+pub struct Feeding {
+    home: Home,
+    feed: Feed,
+}
 
 /// Builds the feed.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +33,12 @@ pub struct BuildFeed;
 
 #[async_trait]
 impl Build for BuildFeed {
-    type Service = Feed;
+    type Service = Feeding;
     const SECRETS: bool = false;
 
-    async fn build(&self, home: Home, settings: &Settings) -> Result<Feed, NotReady> {
+    async fn build(&self, home: Home, settings: &Settings) -> Result<Feeding, NotReady> {
         settings.may_make_events()?;
-        Ok(Feed::new(home))
+        Ok(Feeding { feed: Feed::new(home.clone()), home })
     }
 }
 
@@ -52,23 +61,44 @@ pub async fn handle(function: &Function<BuildFeed>, event: LambdaEvent<StreamEve
 async fn fed(live: &Live<BuildFeed>, changes: &[Change], time: Duration) -> FeedOutcome {
     let records = changes.len();
     let failed = changes.first().map(|change| change.sequence.clone());
-    let failed = FeedOutcome { failed, records, made: 0 };
+    let failed = FeedOutcome { failed, records, ..FeedOutcome::default() };
     if records == 0 {
         return failed;
     }
-    let feed = match live.service().await {
-        Ok(feed) => feed,
+    let feeding = match live.service().await {
+        Ok(feeding) => feeding,
         Err(reason) => {
             tracing::error!(%reason, records, "a batch cannot be handled yet");
             return failed;
         }
     };
-    let Ok(outcome) = tokio::time::timeout(time, feed.handle(changes)).await else {
+    let Ok(outcome) = tokio::time::timeout(time, feeding.handle(changes)).await else {
         tracing::error!(records, "a batch was not handled in time");
         return failed;
     };
     tracing::info!(?outcome, "batch");
     outcome
+}
+
+impl Feeding {
+    /// Makes the events of a batch, and rings. What cannot be rung for is delivered again; an event is made once.
+    async fn handle(&self, changes: &[Change]) -> FeedOutcome {
+        let mut outcome = self.feed.handle(changes).await;
+        let first = changes.first().map(|change| change.sequence.clone());
+        match targets::ring(&self.home, changes).await {
+            Ok(rung) => tracing::debug!(?rung, "rang for targets"),
+            Err(error) => {
+                tracing::error!(%error, "targets were not rung for; the changes will be delivered again");
+                outcome.failed = first;
+            }
+        }
+        let companies = &outcome.companies | &webhooks::arrived(changes, &self.home.own.name);
+        // Their events are stored, so the schedule rings if this does not.
+        if let Err(error) = webhooks::wake(&self.home, &companies).await {
+            tracing::warn!(%error, "webhooks were not rung for");
+        }
+        outcome
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +148,7 @@ mod tests {
         for made in [1, 0] {
             // Another instance each time.
             let outcome = fed(&live(&regions), &changes, MINUTE).await;
-            assert_eq!(outcome, FeedOutcome { failed: None, records: changes.len(), made });
+            assert_eq!((outcome.failed, outcome.records, outcome.made), (None, changes.len(), made));
         }
         assert_eq!(fed(&live(&regions), &[], MINUTE).await, FeedOutcome::default());
     }
@@ -131,7 +161,7 @@ mod tests {
             let changes = erasure(&regions).await;
             let outcome = fed(&live(&regions), &changes, MINUTE).await;
             let failed = (!makes).then(|| changes[0].sequence.clone());
-            assert_eq!(outcome, FeedOutcome { failed, records: changes.len(), made: makes.into() }, "{state:?}");
+            assert_eq!((outcome.failed, outcome.made), (failed, usize::from(makes)), "{state:?}");
         }
     }
 

@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | `api` | HTTP API (payload format 2.0) | [`umoja_api`]'s router, once the region serves |
 //! | `replicator` | DynamoDB stream | [`umoja_replicator`]; answers the lowest failed sequence |
-//! | `feed` | DynamoDB stream | [`umoja_replicator::Feed`]; answers the lowest failed sequence |
+//! | `feed` | DynamoDB stream | [`umoja_replicator::Feed`], and rings for webhooks and targets; answers the lowest failed sequence |
+//! | `deliver` | SQS | [`umoja_provisioner::Deliveries`]: posts to webhooks, and brings accounts of targets up to date |
+//! | `reconcile-targets` | schedule | rings again for webhooks and targets at which something is due |
 //! | `reconcile-writes` | schedule | drains every peer's retry queue, peers in parallel |
 //! | `reconcile-keys` | schedule | wraps keys that regions lack |
 //! | `reconcile-merges` | schedule | merges users that two trusted companies verified to be one person |
@@ -36,6 +38,7 @@
 pub mod anti_entropy;
 pub mod api;
 pub mod cognito;
+pub mod deliver;
 pub mod environment;
 pub mod feed;
 pub mod function;
@@ -47,6 +50,7 @@ pub mod people;
 pub mod queue_batch;
 pub mod reconcile;
 pub mod reconcile_sources;
+pub mod reconcile_targets;
 pub mod replicator;
 pub mod routes;
 pub mod scim;

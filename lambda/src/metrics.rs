@@ -53,6 +53,17 @@ impl Metrics {
         logged(self.0.write_single(metric::OLDEST_WAITING_EVENT, unit, ms, std::io::stdout().lock()));
     }
 
+    /// Writes for how long the oldest account has been due at a target. Also written when none is.
+    pub fn write_oldest_due(self, ms: u64) {
+        logged(self.0.write_single(metric::OLDEST_DUE, Some(Unit::Milliseconds), ms, std::io::stdout().lock()));
+    }
+
+    /// Writes for how long the oldest event has been waiting that a webhook has not accepted. Also written when none waits.
+    pub fn write_oldest_webhook_event(self, ms: u64) {
+        let unit = Some(Unit::Milliseconds);
+        logged(self.0.write_single(metric::OLDEST_WEBHOOK_EVENT, unit, ms, std::io::stdout().lock()));
+    }
+
     /// Writes how many users only a user pool has, and how many only the store. Also written when there are none.
     pub fn write_ghosts(self, only_in_pool: u64, only_in_store: u64) {
         for (name, count) in [(metric::ONLY_IN_POOL, only_in_pool), (metric::ONLY_IN_STORE, only_in_store)] {

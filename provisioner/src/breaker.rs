@@ -1,6 +1,7 @@
-//! A circuit breaker for each target, in one process: a target that is out costs one call now and then, whatever waits for
+//! A circuit breaker for each target, which processes that take turns pass on: a target that is out costs one call now and then, whatever waits for
 //! it, and what waits uses up no attempts.
 
+use serde::{Deserialize, Serialize};
 use umoja_schema::Millis;
 
 /// How many calls have to fail one after the other before the target counts as out.
@@ -13,7 +14,7 @@ const FIRST_WAIT_MS: u64 = 30_000;
 const LONGEST_WAIT_MS: u64 = 15 * 60_000;
 
 /// The state of one target.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     /// Calls that failed since the last success.
     failures: u32,
@@ -23,7 +24,7 @@ pub struct Breaker {
     held_until: Option<Millis>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Out {
     until: Millis,
     wait_ms: u64,

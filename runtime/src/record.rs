@@ -47,11 +47,25 @@ pub fn set_oldest_event(region: &Region, ms: u64) {
 }
 
 /// Records calls of webhooks that were accepted and rejected, and events that have failed.
-#[cfg(feature = "directory")]
 pub fn webhook(accepted: usize, rejected: usize, failed: usize) {
     counter!(metric::WEBHOOK_DELIVERIES).increment(accepted as u64);
     counter!(metric::WEBHOOK_FAILURES).increment(rejected as u64);
     counter!(metric::FAILED_WEBHOOK_EVENTS).increment(failed as u64);
+}
+
+/// Records deliveries to targets that succeeded and failed, and of the latter the held removals and the conflicts.
+pub fn targets(delivered: u64, failed: u64, held: u64, conflicts: u64) {
+    counter!(metric::TARGET_DELIVERIES).increment(delivered);
+    counter!(metric::TARGET_FAILURES).increment(failed);
+    counter!(metric::HELD_REMOVALS).increment(held);
+    counter!(metric::TARGET_CONFLICTS).increment(conflicts);
+}
+
+/// Records for how long the oldest account has been due at a target.
+#[cfg(feature = "directory")]
+#[allow(clippy::cast_precision_loss, reason = "no account is due for 2^53 ms")]
+pub fn set_oldest_due(region: &Region, ms: u64) {
+    gauge!(metric::OLDEST_DUE, REGION => region.to_string()).set(ms as f64);
 }
 
 /// Records for how long the oldest event has been waiting that a webhook has not accepted.

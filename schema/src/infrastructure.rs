@@ -12,7 +12,7 @@ use crate::names::{
 use crate::replicated::{self, Replicated};
 
 /// The tables of a deployment with these replicated tables: name, keys, whether there is a stream, the rule of
-/// replication, the attribute of expiry, and whether the feed reads it.
+/// replication, the attribute of expiry, and whose writes the feed reads.
 pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
     let linked_keys = json!({ "hash_key": attribute::ID, "range_key": attribute::LINKED });
     let id = |name: &str| json!({ "hash_key": name });
@@ -22,8 +22,8 @@ pub fn tables(replicated: &[&Replicated]) -> Map<String, Value> {
         if let Some(ttl) = table.ttl {
             described["ttl"] = ttl.into();
         }
-        if READ_BY_FEED.contains(&table.name) {
-            described["fed"] = true.into();
+        if let Some((_, whose)) = READ_BY_FEED.iter().find(|(name, _)| *name == table.name) {
+            described["fed"] = (*whose).into();
         }
         (table.name.to_owned(), described)
     };
@@ -65,6 +65,7 @@ pub fn document() -> Value {
             "keys": queue::KEYS,
             "merges": queue::MERGES,
             "ingest": queue::INGEST,
+            "deliver": queue::DELIVER,
             "quarantined": queue::QUARANTINED,
         },
         "dead_letters": DEAD_LETTERS,
@@ -75,6 +76,7 @@ pub fn document() -> Value {
             "prefix": environment::PREFIX,
             "endpoint": environment::ENDPOINT,
             "topic": environment::TOPIC,
+            "outbound_loopback": environment::OUTBOUND_LOOPBACK,
             "source": environment::SOURCE,
             "user_pools": environment::USER_POOLS,
             "peer_wrap_budget_ms": environment::PEER_WRAP_BUDGET_MS,

@@ -42,6 +42,11 @@ pub enum Message {
         /// Its key in the inbox: 32 bytes, unpadded base64url.
         key: String,
     },
+    /// Something is due at a foreign system.
+    Deliver {
+        /// The name of its setting, such as `target/crm`.
+        system: String,
+    },
     /// A stream record that cannot be handled; kept for an operator.
     Quarantined {
         /// The table.
@@ -72,7 +77,7 @@ struct Head {
 }
 
 /// The kinds of messages of [`MESSAGE_VERSION`].
-const KINDS: [&str; 5] = ["replicate", "wrap_keys", "merge_verified", "ingest", "quarantined"];
+const KINDS: [&str; 6] = ["replicate", "wrap_keys", "merge_verified", "ingest", "deliver", "quarantined"];
 
 impl Message {
     /// The text to put into a queue.
@@ -126,6 +131,7 @@ mod tests {
             Message::WrapKeys { id, part, version },
             Message::MergeVerified { one: id, other: id },
             Message::Ingest { key: text() },
+            Message::Deliver { system: text() },
             Message::Quarantined { table: text(), sequence: text(), key: text(), reason: text(), region },
         ];
         let kinds =

@@ -156,6 +156,8 @@ pub mod queue {
         MERGES = "merges";
         /// Events of sources that wait in the table `inbox`.
         INGEST = "ingest";
+        /// Foreign systems for which something is due, by their settings.
+        DELIVER = "deliver";
         /// Stream records and messages that no function can process.
         QUARANTINED = "quarantined";
     }
@@ -206,8 +208,12 @@ pub mod function {
         API = "api";
         /// Replicates from the streams to the peers.
         REPLICATOR = "replicator";
-        /// Makes events for companies from the streams.
+        /// Makes events for companies from the streams, and rings for webhooks and targets.
         FEED = "feed";
+        /// Posts events to webhooks, and brings the accounts of targets up to date.
+        DELIVER = "deliver";
+        /// Rings again for webhooks and targets at which something is due, by a schedule.
+        RECONCILE_TARGETS = "reconcile-targets";
         /// Drains the retry queues, by a schedule.
         RECONCILE_WRITES = "reconcile-writes";
         /// Wraps data keys for regions that lack them, by a schedule.
@@ -251,6 +257,9 @@ pub mod environment {
         PEER_WRAP_BUDGET_MS = "UMOJA_PEER_WRAP_BUDGET_MS";
         /// The ARN of the topic through which the function `ingest` rings the queue of events.
         TOPIC = "UMOJA_TOPIC";
+        /// `true` lets the function `deliver` call webhooks and targets on its own machine, without TLS too: for
+        /// an emulator of AWS, and never by default.
+        OUTBOUND_LOOPBACK = "UMOJA_OUTBOUND_LOOPBACK";
     }
 }
 
@@ -373,13 +382,23 @@ pub mod metric {
         /// Age of the oldest event of a source that a region accepted and has not applied; 0 if none waits.
         OLDEST_WAITING_EVENT = "OldestWaitingEvent", Gauge, "Milliseconds", [Background];
         /// Events that webhooks have accepted.
-        WEBHOOK_DELIVERIES = "WebhookDeliveries", Counter, "Count", [Directory];
+        WEBHOOK_DELIVERIES = "WebhookDeliveries", Counter, "Count", [Background];
         /// Calls of webhooks that failed and are repeated.
-        WEBHOOK_FAILURES = "WebhookFailures", Counter, "Count", [Directory];
+        WEBHOOK_FAILURES = "WebhookFailures", Counter, "Count", [Background];
         /// Events that webhooks did not accept within three days, and that wait for an operator.
-        FAILED_WEBHOOK_EVENTS = "FailedWebhookEvents", Counter, "Count", [Directory];
+        FAILED_WEBHOOK_EVENTS = "FailedWebhookEvents", Counter, "Count", [Background];
         /// Time since the oldest event was to be posted that a webhook of a region has not accepted; 0 if none waits.
-        OLDEST_WEBHOOK_EVENT = "OldestWebhookEvent", Gauge, "Milliseconds", [Directory];
+        OLDEST_WEBHOOK_EVENT = "OldestWebhookEvent", Gauge, "Milliseconds", [Background];
+        /// Accounts of targets that deliveries found or brought up to date.
+        TARGET_DELIVERIES = "TargetDeliveries", Counter, "Count", [Background];
+        /// Deliveries to targets that failed.
+        TARGET_FAILURES = "TargetFailures", Counter, "Count", [Background];
+        /// Removals of accounts that wait for an operator, because there were too many in an hour.
+        HELD_REMOVALS = "HeldRemovals", Counter, "Count", [Background];
+        /// Deliveries at which a target had an account with the same values that is not the user's.
+        TARGET_CONFLICTS = "TargetConflicts", Counter, "Count", [Background];
+        /// Time since the oldest account was due at a target of a region that is not paused; 0 if none is.
+        OLDEST_DUE = "OldestDue", Gauge, "Milliseconds", [Background];
         /// Events that sources posted in the query string of a GET, which ends with their old system.
         LEGACY_EVENTS = "LegacyEvents", Counter, "Count", [Background];
         /// Events that the feed made for companies.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use umoja_schema::names::queue;
 use umoja_schema::replicated::Rule;
-use umoja_schema::{Body, Item, Key, PartRecord, Region, Replicated};
+use umoja_schema::{Body, Item, Key, Message, PartRecord, Region, Replicated};
 
 use crate::keyring::KeyRing;
 use crate::ports::{
@@ -107,6 +107,8 @@ pub struct Home {
     pub repairs: Arc<dyn Queue>,
     /// Pairs of users that may be one person.
     pub merges: Arc<dyn Queue>,
+    /// What wakes the function that delivers to foreign systems. `None` where a process looks all the time.
+    pub deliveries: Option<Arc<dyn Queue>>,
     /// Stream records that cannot be processed.
     pub quarantined: Arc<dyn Queue>,
     /// Companies and settings.
@@ -142,7 +144,22 @@ impl Home {
             (queue::INGEST, &self.own.ingest),
             (queue::QUARANTINED, &self.quarantined),
         ];
-        retries.chain(others.map(|(name, queue)| (name.to_owned(), queue)))
+        let deliveries = self.deliveries.iter().map(|queue| (queue::DELIVER, queue));
+        retries.chain(others.into_iter().chain(deliveries).map(|(name, queue)| (name.to_owned(), queue)))
+    }
+
+    /// Wakes who delivers to a foreign system, named by its setting (`target/crm`), because something is due there. If
+    /// that fails, it is delivered all the same, within a minute: a schedule looks for what is due.
+    pub async fn wake(&self, system: &str) {
+        self.wake_in(system, 0).await;
+    }
+
+    /// As [`Home::wake`], after this number of seconds: at most 900.
+    pub async fn wake_in(&self, system: &str, delay_secs: u32) {
+        let Some(queue) = &self.deliveries else { return };
+        if let Err(error) = queue.send(&Message::Deliver { system: system.to_owned() }, delay_secs).await {
+            tracing::warn!(system, %error, "what is due at a foreign system waits for the schedule");
+        }
     }
 
     /// A part without the wrapped keys of regions that the deployment does not list. The keys of a removed region are

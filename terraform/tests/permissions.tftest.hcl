@@ -23,8 +23,8 @@ run "roles" {
         for statement in jsondecode(policy.policy).Statement :
         anytrue([for action in statement.Action : startswith(action, "kms:")]) && !startswith(statement.Sid, "VerifyItems")
       ])
-    ] == ["api", "ingest-worker", "reconcile-keys", "reconcile-merges", "scim"]
-    error_message = "Only who writes people, and the reconcilers of keys and merges, use data keys."
+    ] == ["api", "deliver", "ingest-worker", "reconcile-keys", "reconcile-merges", "scim"]
+    error_message = "Only who writes people, who delivers them, and the reconcilers of keys and merges, use data keys."
   }
   assert {
     condition = alltrue([
@@ -48,7 +48,7 @@ run "roles" {
     condition = alltrue(flatten([
       for policy in aws_iam_role_policy.function : [
         for statement in jsondecode(policy.policy).Statement :
-        statement.Condition == { StringEquals = { "aws:ResourceTag/umoja:deployment" = "umoja", "aws:ResourceTag/umoja:use" = startswith(statement.Sid, "VerifyItems") ? "proofs" : "data-keys" } }
+        statement.Condition.StringEquals == { "aws:ResourceTag/umoja:deployment" = "umoja", "aws:ResourceTag/umoja:use" = startswith(statement.Sid, "VerifyItems") ? "proofs" : "data-keys" }
         if anytrue([for resource in statement.Resource : endswith(resource, ":key/*")])
       ]
     ]))
@@ -71,8 +71,8 @@ run "roles" {
     error_message = "Every statement's name states its purpose."
   }
   assert {
-    condition     = !strcontains(aws_iam_role_policy.function["api"].policy, "arn:aws:dynamodb:us-east-1") && !strcontains(aws_iam_role_policy.function["api"].policy, "sqs:")
-    error_message = "The api reaches no peer's table and no queue."
+    condition     = !strcontains(aws_iam_role_policy.function["api"].policy, "arn:aws:dynamodb:us-east-1") && flatten([for statement in jsondecode(aws_iam_role_policy.function["api"].policy).Statement : statement.Resource if anytrue([for action in statement.Action : startswith(action, "sqs:")])]) == ["arn:aws:sqs:eu-west-1:123456789012:umoja-deliver"]
+    error_message = "The api reaches no peer's table, and no queue but that of deliveries."
   }
   assert {
     condition     = !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "-companies") && !strcontains(aws_iam_role_policy.function["anti-entropy"].policy, "sqs:ReceiveMessage")
@@ -88,15 +88,47 @@ run "roles" {
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
       for statement in jsondecode(policy.policy).Statement : contains(statement.Action, "dynamodb:Scan")
-    ])] == ["anti-entropy", "ingest-worker", "scim"]
-    error_message = "Only anti-entropy, the worker of events and SCIM read whole tables."
+    ])] == ["anti-entropy", "deliver", "feed", "ingest-worker", "reconcile-targets", "scim"]
+    error_message = "Only anti-entropy, the worker of events, SCIM, and who knows webhooks and targets read whole tables."
   }
   assert {
-    condition = alltrue(flatten([for name, table in { ingest-worker = "umoja-inbox", scim = "umoja-settings" } : [
-      for statement in jsondecode(aws_iam_role_policy.function[name].policy).Statement :
-      [for resource in statement.Resource : endswith(resource, ":table/${table}")] if contains(statement.Action, "dynamodb:Scan")
-    ]]))
-    error_message = "The worker reads the whole inbox and SCIM the settings, and no other table."
+    condition = alltrue(flatten([
+      for name, tables in { ingest-worker = ["inbox"], scim = ["settings"], feed = ["settings"], reconcile-targets = ["settings"], deliver = ["settings", "target_accounts"] } : [
+        for statement in jsondecode(aws_iam_role_policy.function[name].policy).Statement :
+        [for resource in statement.Resource : contains([for table in tables : "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-${table}"], resource)] if contains(statement.Action, "dynamodb:Scan")
+      ]
+    ]))
+    error_message = "The worker reads the whole inbox, SCIM and the feed the settings, deliveries also the accounts of targets, and no other table."
+  }
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.function["deliver"].policy).Statement :
+      statement.Action == ["kms:Decrypt"] && statement.Condition.StringNotEquals == { "kms:EncryptionContext:umoja:part" = "credentials" }
+      if startswith(statement.Sid, "OpenDataKeys")
+    ])
+    error_message = "Who delivers to foreign systems opens no credentials, and makes no data key."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.function["deliver"].policy).Statement :
+      [for resource in statement.Resource : endswith(resource, ":key/*") if !strcontains(resource, ":eu-west-1:")]
+    ]))
+    error_message = "Of a peer only the keys are reached by deliveries."
+  }
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_iam_role_policy.function["deliver"].policy).Statement :
+      [for resource in statement.Resource : trimprefix(resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-")]
+      if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
+    ])) == toset(["due", "checkpoints", "target_accounts", "receipts"])
+    error_message = "Deliveries write what is due, how far systems are, their accounts, and confirmations of erasures."
+  }
+  assert {
+    condition = !anytrue([
+      for statement in jsondecode(aws_iam_role_policy.function["reconcile-targets"].policy).Statement :
+      length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
+    ]) && !strcontains(aws_iam_role_policy.function["reconcile-targets"].policy, "-users")
+    error_message = "Who only looks for what is due writes no table and reads no user."
   }
   assert {
     condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.function["ingest"].policy).Statement : [
@@ -117,8 +149,8 @@ run "roles" {
   assert {
     condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.function["feed"].policy).Statement : [
       for resource in statement.Resource : resource if !startswith(statement.Sid, "VerifyItems") && statement.Sid != "WriteOwnLog"
-      ]])) == toset(concat([for table in ["users/stream/*", "receipts/stream/*", "users", "linked_accounts", "receipts", "events", "checkpoints", "settings"] :
-    "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-${table}"], ["arn:aws:sqs:eu-west-1:123456789012:umoja-stream-failures"]))
+      ]])) == toset(concat([for table in ["users/stream/*", "receipts/stream/*", "events/stream/*", "target_accounts/stream/*", "users", "linked_accounts", "receipts", "events", "checkpoints", "settings", "target_accounts", "due"] :
+    "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-${table}"], ["arn:aws:sqs:eu-west-1:123456789012:umoja-stream-failures", "arn:aws:sqs:eu-west-1:123456789012:umoja-deliver"]))
     error_message = "The feed reaches tables of its own region only, and no data key."
   }
   assert {
@@ -201,6 +233,9 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-scim",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-scim",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-scim",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-deliver",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-deliver",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-deliver",
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-cognito",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-cognito",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-cognito",
@@ -209,7 +244,7 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-sources",
       "arn:aws:iam::123456789012:role/operators",
     ]
-    error_message = "The data key is used by five functions of each region, by those of a user pool, and by operators."
+    error_message = "The data key is used by six functions of each region, by those of a user pool, and by operators."
   }
   assert {
     condition = alltrue([

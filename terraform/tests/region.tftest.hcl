@@ -20,7 +20,7 @@ run "names" {
     error_message = "The tables must be exactly those of names.json."
   }
   assert {
-    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-ingest", "umoja-quarantined"])
+    condition     = toset([for queue in aws_sqs_queue.this : queue.name]) == toset(["umoja-retry-us-east-1", "umoja-retry-af-south-1", "umoja-keys", "umoja-merges", "umoja-ingest", "umoja-deliver", "umoja-quarantined"])
     error_message = "There must be a retry queue for each peer and none for the own region."
   }
   assert {
@@ -137,18 +137,20 @@ run "streams" {
     error_message = "Only writes of the own region start the replicator."
   }
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts"])
-    error_message = "The feed reads the tables whose changes concern companies."
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts"])
+    error_message = "The feed reads the tables whose changes concern companies and their systems."
   }
   assert {
-    condition = alltrue([
-      for mapping in aws_lambda_event_source_mapping.feed :
-      toset([for filter in one(mapping.filter_criteria).filter : filter.pattern]) == toset([
-        jsonencode({ dynamodb = { NewImage = { origin = { S = ["eu-west-1"] } } } }),
-        jsonencode({ dynamodb = { NewImage = { version = { S = [{ prefix = "1-" }] } } } }),
-      ])
-    ])
-    error_message = "Writes of the own region and erasures of all regions start the feed."
+    condition = {
+      for table, mapping in aws_lambda_event_source_mapping.feed :
+      table => flatten([for criteria in mapping.filter_criteria : [for filter in criteria.filter : jsondecode(filter.pattern).dynamodb.NewImage.origin.S]])
+      } == {
+      users           = []
+      receipts        = ["eu-west-1"]
+      events          = ["us-east-1", "af-south-1"]
+      target_accounts = ["us-east-1", "af-south-1"]
+    }
+    error_message = "All changes of users start the feed, the own region's receipts, and what arrives from other regions for systems."
   }
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.feed : mapping.parallelization_factor == 1])
@@ -223,6 +225,59 @@ run "functions" {
   assert {
     condition     = aws_scheduler_schedule.this["reconcile-writes"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-keys"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["reconcile-merges"].schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.this["anti-entropy"].schedule_expression == "rate(1 hour)"
     error_message = "The scheduled functions must run as often as documented."
+  }
+}
+
+run "deliveries" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.deliver.function_name == aws_lambda_function.this["deliver"].arn && contains(aws_lambda_event_source_mapping.deliver.function_response_types, "ReportBatchItemFailures") && one(aws_lambda_event_source_mapping.deliver.scaling_config).maximum_concurrency == 10
+    error_message = "The queue of deliveries starts their function, with a limit of batches at a time."
+  }
+  assert {
+    condition     = aws_sqs_queue.this["deliver"].visibility_timeout_seconds == 6 * aws_lambda_function.this["deliver"].timeout
+    error_message = "A message of a function that was killed comes back after six time-outs."
+  }
+  assert {
+    condition     = !anytrue([for function in aws_lambda_function.this : contains(keys(function.environment[0].variables), "UMOJA_OUTBOUND_LOOPBACK")])
+    error_message = "No function calls its own machine unless that is chosen."
+  }
+  assert {
+    condition     = aws_scheduler_schedule.this["reconcile-targets"].schedule_expression == "rate(1 minute)"
+    error_message = "What is due is looked for each minute."
+  }
+}
+
+run "deliveries_on_an_emulator" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    deliver = { loopback = true }
+  }
+
+  assert {
+    condition     = [for name, function in aws_lambda_function.this : name if contains(keys(function.environment[0].variables), "UMOJA_OUTBOUND_LOOPBACK")] == ["deliver"] && aws_lambda_function.this["deliver"].environment[0].variables.UMOJA_OUTBOUND_LOOPBACK == "true"
+    error_message = "Only the deliveries may call their own machine, where that is chosen."
+  }
+}
+
+run "the_only_region" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    regions = ["eu-west-1"]
+  }
+
+  assert {
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts"])
+    error_message = "Nothing arrives from other regions."
   }
 }
 
@@ -406,7 +461,7 @@ run "a_single_region" {
   }
 
   assert {
-    condition     = length(aws_sqs_queue.this) == 4
+    condition     = length(aws_sqs_queue.this) == 5
     error_message = "The first region has no retry queue."
   }
   assert {

@@ -16,7 +16,7 @@ run "the_root" {
     error_message = "The root must return the module's outputs."
   }
   assert {
-    condition     = toset(keys(output.queues)) == toset(["retry-us-east-1", "retry-us-east-1-dead", "keys", "keys-dead", "merges", "merges-dead", "ingest", "ingest-dead", "quarantined", "quarantined-dead", "stream-failures", "schedule-failures", "topic-failures"])
+    condition     = toset(keys(output.queues)) == toset(["retry-us-east-1", "retry-us-east-1-dead", "keys", "keys-dead", "merges", "merges-dead", "ingest", "ingest-dead", "deliver", "deliver-dead", "quarantined", "quarantined-dead", "stream-failures", "schedule-failures", "topic-failures"])
     error_message = "The output must contain all queues."
   }
 }

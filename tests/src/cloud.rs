@@ -144,6 +144,7 @@ fn home(
         peers: ports.iter().filter(|ports| ports.name != *local.region()).map(peer).collect(),
         repairs: Arc::new(local.queue(names::queue::KEYS)),
         merges: Arc::new(local.queue(names::queue::MERGES)),
+        deliveries: None,
         quarantined: Arc::new(local.queue(names::queue::QUARANTINED)),
         registry: proofs.registry(Arc::clone(&tables.tables) as _),
         requests: proofs.requests(Arc::clone(&tables.tables) as _),

@@ -46,7 +46,7 @@ pub(super) struct Redrive {
     /// Only messages of this region.
     #[arg(long, value_name = "REGION")]
     only: Option<Region>,
-    /// Only messages of this queue: retry-REGION, keys, merges, ingest or quarantined.
+    /// Only messages of this queue: retry-REGION, keys, merges, ingest, deliver or quarantined.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
     /// List the messages, and move none.
@@ -95,7 +95,7 @@ impl Redrive {
         if sources.is_empty() {
             return Err(CliError::Usage(
                 "--queue: there is no such queue; it is retry-REGION, keys, \
-                 merges, ingest or quarantined"
+                 merges, ingest, deliver or quarantined"
                     .into(),
             ));
         }

@@ -309,6 +309,7 @@ impl RegionStore {
             peers: peers.into_iter().map(peer).collect(),
             repairs: Arc::new(self.queue(queue::KEYS)),
             merges: Arc::new(self.queue(queue::MERGES)),
+            deliveries: None,
             quarantined: Arc::new(self.queue(queue::QUARANTINED)),
             registry: self.registry(),
             proofs: self.proofs(),

@@ -10,7 +10,7 @@ use crate::targets::failure::Code;
 use crate::targets::known::KnownTarget;
 use crate::targets::plan::Wanted;
 use crate::targets::provisioner::Provisioner;
-use crate::targets::rows;
+use crate::targets::{rows, waiting};
 
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -68,6 +68,9 @@ impl Provisioner {
                 }
                 Err(_) => drift.unknown += 1,
             }
+        }
+        if drift.rung > 0 {
+            self.people().home.wake(&waiting::name(&known.target.id)).await;
         }
         Ok(drift)
     }

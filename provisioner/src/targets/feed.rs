@@ -2,19 +2,21 @@
 //! is read when it is sent, so an image that nothing proves can at most ring once more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 use umoja_accounts::provisioning::requests;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, TargetId, TargetRequest, UserId};
-use umoja_store::Change;
+use umoja_schema::{
+    Attribute, CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, TargetRequest, UserId,
+};
 use umoja_store::person::{PersonError, PersonParts, read};
 use umoja_store::ports::StoreError;
+use umoja_store::{Change, Home};
 
-use crate::targets::known::KnownTarget;
 use crate::targets::provisioner::Provisioner;
+use crate::targets::waiting;
 
 /// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,77 +28,129 @@ pub struct Rung {
 }
 
 impl Provisioner {
-    /// Rings for the accounts that these changes concern. The future may be dropped at any await: the batch is delivered
-    /// again, and a ring that comes twice costs a comparison.
+    /// Rings for the accounts that these changes concern: [`ring`].
     ///
     /// # Errors
     /// If the store fails.
     pub async fn feed(&self, changes: &[Change]) -> Result<Rung, StoreError> {
-        let mut outcome = Rung { records: changes.len(), rung: 0 };
         let targets = self.targets().await?;
-        if targets.is_empty() {
-            return Ok(outcome);
-        }
-        let own = &self.people().home.own.name;
-        let named: BTreeSet<UserId> = changes.iter().flat_map(|change| users(change, own)).collect();
-        let mut seen = BTreeSet::new();
-        for user in named {
-            if seen.contains(&user) {
-                continue;
-            }
-            let links = self.links(user).await?;
-            let all: BTreeSet<&CompanyId> = links.values().flatten().collect();
-            for id in links.keys() {
-                seen.insert(*id);
-                for target in self.concerned(*id, &targets, &all).await? {
-                    self.ring(&target, *id, false).await?;
-                    outcome.rung += 1;
-                }
-            }
-        }
-        Ok(outcome)
+        let targets: Vec<&Target> = targets.iter().map(|known| &known.target).collect();
+        ring_at(&self.people().home, &targets, changes).await
     }
+}
 
-    /// The users of a person, with the companies that each is linked to. An erased user is alone.
-    async fn links(&self, user: UserId) -> Result<BTreeMap<UserId, BTreeSet<CompanyId>>, StoreError> {
-        let mut links = BTreeMap::from([(user, BTreeSet::new())]);
-        let person = match read(&*self.people().home.own.users, user, &BTreeSet::new()).await {
-            Ok(person) => person,
-            Err(PersonError::Store(StoreError::Unreadable(error))) => {
-                tracing::error!(%user, %error, "a user of a person cannot be read, and only the user itself is rung for");
-                None
-            }
-            Err(PersonError::TooLarge(error)) => {
-                tracing::warn!(%user, %error, "only the user itself is rung for");
-                None
-            }
-            Err(PersonError::Store(error)) => return Err(error),
-        };
-        for parts in person.iter().flat_map(PersonParts::users) {
-            let profile = parts.profile.as_ref();
-            if let Some((id, facts)) = profile.and_then(|profile| Some((profile.id, profile.profile_facts()?))) {
-                links.entry(id).or_default().extend(facts.links.keys().cloned());
+/// Rings for the accounts that these changes concern, at the targets whose home the region is, and wakes who delivers.
+/// Nothing is opened: neither a user nor the token of a target. The future may be dropped at any await: the batch is
+/// delivered again, and a ring that comes twice costs a comparison.
+///
+/// # Errors
+/// If the store fails.
+pub async fn ring(home: &Home, changes: &[Change]) -> Result<Rung, StoreError> {
+    if changes.iter().all(|change| users(change, &home.own.name).is_empty()) {
+        return Ok(Rung { records: changes.len(), ..Rung::default() });
+    }
+    let targets = here(home).await?;
+    ring_at(home, &targets.iter().collect::<Vec<_>>(), changes).await
+}
+
+/// The targets whose home a region is, as their settings have them. One that cannot be read is left out.
+pub(crate) async fn here(home: &Home) -> Result<Vec<Target>, StoreError> {
+    let read = |(name, document): (String, Value)| {
+        let id = name.strip_prefix(Target::SETTINGS).unwrap_or_default();
+        let target = Target::read(id, document).ok();
+        if target.is_none() {
+            tracing::error!(target_id = id, "the stored document of a target cannot be read");
+        }
+        target.filter(|target| target.home == home.own.name)
+    };
+    Ok(home.registry.settings(Target::SETTINGS).await?.into_iter().filter_map(read).collect())
+}
+
+async fn ring_at(home: &Home, targets: &[&Target], changes: &[Change]) -> Result<Rung, StoreError> {
+    let mut outcome = Rung { records: changes.len(), ..Rung::default() };
+    if targets.is_empty() {
+        return Ok(outcome);
+    }
+    let named: BTreeSet<UserId> = changes.iter().flat_map(|change| users(change, &home.own.name)).collect();
+    let (mut seen, mut woken) = (BTreeSet::new(), BTreeSet::new());
+    for user in named {
+        if seen.contains(&user) {
+            continue;
+        }
+        let links = links(home, user).await?;
+        let all: BTreeSet<&CompanyId> = links.values().flatten().collect();
+        for id in links.keys() {
+            seen.insert(*id);
+            for target in concerned(home, *id, targets, &all).await? {
+                waiting::ring(&*home.due, &target, *id, false, home.clock.now()).await?;
+                outcome.rung += 1;
+                woken.insert(target);
             }
         }
-        Ok(links)
     }
+    for target in &woken {
+        home.wake(&waiting::name(target)).await;
+    }
+    Ok(outcome)
+}
 
-    /// The targets that have an account for a user, or are to have one.
-    async fn concerned(
-        &self,
-        user: UserId,
-        targets: &[Arc<KnownTarget>],
-        companies: &BTreeSet<&CompanyId>,
-    ) -> Result<Vec<TargetId>, StoreError> {
-        let rows = self.people().home.own.items.items(&TARGET_ACCOUNTS, user).await?;
-        let concerned = targets.iter().filter(|known| {
-            let target = &known.target;
-            companies.contains(&target.company)
-                || rows.iter().any(|row| row.key == target.id.as_str())
-                || requests(&rows).any(|requested| requested == target.id)
-        });
-        Ok(concerned.map(|known| known.target.id.clone()).collect())
+/// The users of a person, with the companies that each is linked to. An erased user is alone.
+async fn links(home: &Home, user: UserId) -> Result<BTreeMap<UserId, BTreeSet<CompanyId>>, StoreError> {
+    let mut links = BTreeMap::from([(user, BTreeSet::new())]);
+    let person = match read(&*home.own.users, user, &BTreeSet::new()).await {
+        Ok(person) => person,
+        Err(PersonError::Store(StoreError::Unreadable(error))) => {
+            tracing::error!(%user, %error, "a user of a person cannot be read, and only the user itself is rung for");
+            None
+        }
+        Err(PersonError::TooLarge(error)) => {
+            tracing::warn!(%user, %error, "only the user itself is rung for");
+            None
+        }
+        Err(PersonError::Store(error)) => return Err(error),
+    };
+    for parts in person.iter().flat_map(PersonParts::users) {
+        let profile = parts.profile.as_ref();
+        if let Some((id, facts)) = profile.and_then(|profile| Some((profile.id, profile.profile_facts()?))) {
+            links.entry(id).or_default().extend(facts.links.keys().cloned());
+        }
     }
+    Ok(links)
+}
+
+/// The targets that have an account for a user, or are to have one.
+async fn concerned(
+    home: &Home,
+    user: UserId,
+    targets: &[&Target],
+    companies: &BTreeSet<&CompanyId>,
+) -> Result<Vec<TargetId>, StoreError> {
+    let rows = home.own.items.items(&TARGET_ACCOUNTS, user).await?;
+    let concerned = targets.iter().filter(|target| {
+        companies.contains(&target.company)
+            || rows.iter().any(|row| row.key == target.id.as_str())
+            || requests(&rows).any(|requested| requested == target.id)
+    });
+    Ok(concerned.map(|target| target.id.clone()).collect())
+}
+
+/// Wakes who delivers for every target at which something is due. Returns how many, and for how long the oldest account has
+/// been due at a target that is not paused, in milliseconds.
+///
+/// # Errors
+/// If the store fails.
+pub async fn wake_due(home: &Home) -> Result<(usize, u64), StoreError> {
+    let (mut woken, mut oldest) = (0, 0);
+    for target in here(home).await?.into_iter().filter(|target| target.enabled) {
+        let (name, now) = (waiting::name(&target.id), home.clock.now());
+        let page = home.due.due_page(&name, now, None, 1).await?;
+        if let Some((_, row)) = page.rows.first() {
+            oldest = oldest.max(now.since(row.at));
+            home.wake(&name).await;
+            woken += 1;
+        }
+    }
+    Ok((woken, oldest))
 }
 
 /// The users that a change is about: of a part, its user and the other one of a merge or an unmerge; of a row about an

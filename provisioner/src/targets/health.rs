@@ -1,8 +1,9 @@
-//! When a target counts as out, in one process: a dead target is not asked for every user, and one user at whom it fails
+//! When a target counts as out: a dead target is not asked for every user, and one user at whom it fails
 //! keeps no other out.
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use umoja_schema::{Millis, UserId};
 
 use crate::breaker::{Breaker, Pass};
@@ -12,7 +13,7 @@ use crate::targets::failure::{Code, Failure, Then};
 const USERS: usize = 3;
 
 /// The state of one target.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Health {
     breaker: Breaker,
     /// The users at whom it rejected the credentials since its last other answer.

@@ -30,7 +30,7 @@ mod waiting;
 pub use deliver::Delivered;
 pub use drift::{Drift, Drifted};
 pub use failure::{Code, Failure, Then};
-pub use feed::Rung;
+pub use feed::{Rung, ring, wake_due};
 pub use known::{KnownTarget, TargetError, default_mapping};
 pub use on_time::OnTime;
 pub use provisioner::{Provisioner, Run};

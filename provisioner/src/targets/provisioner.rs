@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use umoja_accounts::{Error, People};
 use umoja_schema::{Millis, Target, TargetId, UserId};
 use umoja_store::ports::{Outbound, StoreError};
@@ -50,6 +51,28 @@ pub struct Run {
     pub failed: u64,
     /// The changes that were made at the target.
     pub changes: u64,
+    /// Removals that are held, because there were too many in an hour.
+    pub held: u64,
+    /// Deliveries at which the target had an account of somebody else with the same values.
+    pub conflicts: u64,
+}
+
+impl std::ops::AddAssign for Run {
+    fn add_assign(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.changes += other.changes;
+        self.held += other.held;
+        self.conflicts += other.conflicts;
+    }
+}
+
+/// What processes that take turns at a target tell each other.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    revision: u64,
+    health: Health,
+    not_before: Option<Millis>,
 }
 
 impl Provisioner {
@@ -132,11 +155,45 @@ impl Provisioner {
         self.state().health.get(target).and_then(Health::out)
     }
 
+    /// When the next run of a target may begin, by its rate.
+    pub(crate) fn not_before(&self, target: &TargetId) -> Option<Millis> {
+        self.state().not_before.get(target).copied()
+    }
+
+    /// Goes on with what another process has kept of a target that this one may have worked for before.
+    pub(crate) fn resume(&self, target: &Target, kept: &Value) {
+        let kept: Option<Kept> = serde_json::from_value(kept.clone()).ok();
+        // Another token, URL or mapping deserves another try.
+        let kept = kept.filter(|kept| kept.revision == target.revision);
+        let mut state = self.state();
+        state.not_before.remove(&target.id);
+        if let Some(at) = kept.as_ref().and_then(|kept| kept.not_before) {
+            state.not_before.insert(target.id.clone(), at);
+        }
+        state.health.insert(target.id.clone(), kept.map(|kept| kept.health).unwrap_or_default());
+    }
+
+    /// What another process needs to go on with a target.
+    pub(crate) fn kept(&self, target: &Target) -> Value {
+        let state = self.state();
+        let kept = Kept {
+            revision: target.revision,
+            health: state.health.get(&target.id).cloned().unwrap_or_default(),
+            not_before: state.not_before.get(&target.id).copied(),
+        };
+        serde_json::to_value(kept).unwrap_or_default()
+    }
+
     /// Delivers what is due at a target, as much as its rate and its health allow.
     ///
     /// # Errors
     /// If the table `due` fails.
     pub async fn run(&self, known: &KnownTarget) -> Result<Run, StoreError> {
+        self.run_some(known, BATCH).await
+    }
+
+    /// As [`Provisioner::run`], for at most this number of accounts.
+    pub(crate) async fn run_some(&self, known: &KnownTarget, most: usize) -> Result<Run, StoreError> {
         let target = &known.target;
         let (due, clock) = (&self.people.home.due, &self.people.home.clock);
         let now = clock.now();
@@ -147,7 +204,7 @@ impl Provisioner {
                 return Ok(Run::default());
             }
             let is_out = state.health.get(&target.id).is_some_and(Health::is_out);
-            if is_out { 1 } else { BATCH.min(usize::try_from(target.rate.get()).unwrap_or(BATCH)) }
+            if is_out { 1 } else { most.min(BATCH).min(usize::try_from(target.rate.get()).unwrap_or(BATCH)) }
         };
         let page = due.due_page(&waiting::name(&target.id), now, None, limit).await?;
         let works: Vec<_> = page.rows.iter().map(|(user, row)| self.work(known, *user, row)).collect();
@@ -159,6 +216,9 @@ impl Provisioner {
                     run.changes += delivered.done.len() as u64;
                     run.delivered += u64::from(delivered.failure.is_none());
                     run.failed += u64::from(delivered.failure.is_some());
+                    let code = delivered.failure.map(|failure| failure.code);
+                    run.held += u64::from(code == Some(Code::Held));
+                    run.conflicts += u64::from(code == Some(Code::Conflict));
                 }
                 Err(_) => run.failed += 1,
             }

@@ -12,7 +12,7 @@ use crate::targets::failure::Code;
 use crate::targets::known::KnownTarget;
 use crate::targets::plan::{Compared, Wanted, action};
 use crate::targets::provisioner::Provisioner;
-use crate::targets::rows;
+use crate::targets::{rows, waiting};
 
 /// The rows of a page of a scan.
 const PAGE: usize = 200;
@@ -120,6 +120,7 @@ impl Provisioner {
         for user in &rung {
             self.ring(&target.id, *user, false).await?;
         }
+        home.wake(&waiting::name(&target.id)).await;
         Ok(rung.len() as u64)
     }
 
@@ -135,6 +136,7 @@ impl Provisioner {
             self.ring(&row.target, row.user, true).await?;
             *redriven.counts.entry(code).or_default() += 1;
         }
+        self.people().home.wake(&waiting::name(&known.target.id)).await;
         Ok(redriven)
     }
 

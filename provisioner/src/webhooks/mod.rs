@@ -13,6 +13,7 @@
 
 mod message;
 mod post;
+mod ring;
 mod row;
 mod shared;
 mod state;
@@ -29,6 +30,7 @@ use umoja_store::ports::{Due, Outbound, StoreError};
 use umoja_store::secrets::Secrets;
 
 pub use message::{Message, Sender, fault};
+pub use ring::{arrived, ids, oldest_ms, wake, wake_due};
 pub use row::{Entry, Row};
 pub use shared::Step;
 pub use state::State;
@@ -66,36 +68,36 @@ impl Webhooks {
         Self { shared: Shared { home, secrets, outbound, issuer }, workers: Mutex::default() }
     }
 
-    /// The ids of the webhooks that have work here: those whose home the region is, and those that are removed or have
-    /// another home and have rows here.
+    /// The ids of the webhooks that have work here: [`ids`].
     ///
     /// # Errors
     /// If the settings or the rows cannot be read.
     pub async fn ids(&self) -> Result<Vec<WebhookId>, StoreError> {
-        let home = &self.shared.home;
-        let mut ids = Vec::new();
-        for (name, document) in home.registry.settings(Webhook::SETTINGS).await? {
-            let id = name.strip_prefix(Webhook::SETTINGS).unwrap_or_default();
-            let Ok(webhook) = Webhook::read(id, document) else { continue };
-            let is_here = webhook.home == home.own.name && !webhook.is_ended();
-            if is_here || !home.due.due_page(&name, NEVER, None, 1).await?.rows.is_empty() {
-                ids.push(webhook.id);
-            }
-        }
-        Ok(ids)
+        ids(&self.shared.home).await
     }
 
-    /// For how long the oldest event has been waiting, in milliseconds; 0 if none waits.
+    /// For how long the oldest event has been waiting: [`oldest_ms`].
     ///
     /// # Errors
     /// If the settings or the rows cannot be read.
     pub async fn oldest_ms(&self) -> Result<u64, StoreError> {
-        let (home, mut oldest) = (&self.shared.home, 0);
-        for id in self.ids().await? {
-            let waits = backlog(&*home.due, &id).await?.oldest.map_or(0, |since| home.clock.now().since(since));
-            oldest = oldest.max(waits);
+        oldest_ms(&self.shared.home).await
+    }
+
+    /// Begins again with what another process has kept of a webhook that this one may have worked for before.
+    pub(crate) fn resume(&self, id: &WebhookId, kept: &serde_json::Value) {
+        let worker = Worker::resumed(kept);
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.insert(id.clone(), Arc::new(tokio::sync::Mutex::new(worker)));
+    }
+
+    /// What another process needs to go on with a webhook.
+    pub(crate) async fn kept(&self, id: &WebhookId) -> serde_json::Value {
+        let worker = self.workers.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        match worker {
+            Some(worker) => worker.lock().await.kept(),
+            None => serde_json::Value::Null,
         }
-        Ok(oldest)
     }
 
     /// Does the work of a webhook that there is now. `None` if it has none here any more.

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use umoja_schema::{Millis, Scope, UserId, Webhook, WebhookId};
 use umoja_store::events::Window;
 use umoja_store::ports::StoreError;
@@ -30,7 +32,28 @@ pub(super) struct Worker {
     whole_at: Option<Millis>,
 }
 
+/// What a worker tells the next one in another process.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    breaker: Breaker,
+    whole_at: Option<Millis>,
+}
+
 impl Worker {
+    /// A worker that goes on with what another one has kept.
+    pub(super) fn resumed(kept: &Value) -> Self {
+        let kept: Option<Kept> = serde_json::from_value(kept.clone()).ok();
+        let Some(Kept { breaker, whole_at }) = kept else { return Self::default() };
+        Self { breaker: Mutex::new(breaker), whole_at, ..Self::default() }
+    }
+
+    /// What another worker needs to go on.
+    pub(super) fn kept(&self) -> Value {
+        let breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = Kept { breaker, whole_at: self.whole_at };
+        serde_json::to_value(kept).unwrap_or_default()
+    }
+
     pub(super) async fn step(&mut self, shared: &Shared, id: &WebhookId) -> Result<Option<Step>, StoreError> {
         let now = shared.home.clock.now();
         let Some((webhook, may_post)) = self.document(shared, id, now).await? else { return Ok(None) };

@@ -75,7 +75,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The queues of a region, or only the one of this name: retry-REGION, keys, merges, ingest or quarantined.
+    /// The queues of a region, or only the one of this name: retry-REGION, keys, merges, ingest, deliver or quarantined.
     pub fn all(home: &'a Home, only: Option<&str>) -> Vec<Self> {
         let wanted = home.queues().filter(|(name, _)| only.is_none_or(|only| only == name));
         wanted.map(|(name, queue)| Self { home, name, queue: Arc::clone(queue) }).collect()
@@ -301,6 +301,7 @@ fn dead_letter(source: &Source<'_>, letter: &Delivery) -> Line {
         Ok(Message::WrapKeys { id, part, .. }) => format!("{id}/{part}"),
         Ok(Message::Replicate { table, id, key }) => format!("{table} {id}/{key}"),
         Ok(Message::Ingest { key }) => key,
+        Ok(Message::Deliver { system }) => system,
         Ok(Message::Quarantined { table, key, .. }) => format!("{table} {key}"),
         #[allow(unreachable_patterns, reason = "messages of other kinds come with other versions")]
         Ok(_) | Err(_) => "?".to_owned(),

@@ -51,6 +51,9 @@ pub struct FeedOutcome {
     pub records: usize,
     /// Events that were made.
     pub made: usize,
+    /// The companies that they are for.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub companies: BTreeSet<CompanyId>,
 }
 
 impl Feed {
@@ -78,7 +81,7 @@ impl Feed {
         }
         // Who is informed of an erasure elsewhere depends on the events of the changes before it.
         for written in written.chunk_by(|_, next| !next.is_erasure_elsewhere()) {
-            if let Err(Stopped { at, error }) = self.make(written, &mut outcome.made).await {
+            if let Err(Stopped { at, error }) = self.make(written, &mut outcome).await {
                 tracing::error!(%error, "events could not be made; their changes will be delivered again");
                 outcome.failed = Some(at);
                 break;
@@ -87,7 +90,7 @@ impl Feed {
         outcome
     }
 
-    async fn make(&self, written: &[Written], made: &mut usize) -> Result<(), Stopped> {
+    async fn make(&self, written: &[Written], outcome: &mut FeedOutcome) -> Result<(), Stopped> {
         let Some(first) = written.first() else { return Ok(()) };
         let stopped = |error| Stopped { at: first.sequence.clone(), error };
         let retention = EventRetention::load(&*self.home.registry).await.map_err(stopped)?;
@@ -106,7 +109,7 @@ impl Feed {
             for (one, absent) in reported[..batch].iter().zip(absent) {
                 next.extend(absent.then_some(one));
             }
-            if next.is_empty() || self.commit(&next, &retention, made).await.map_err(stopped)? {
+            if next.is_empty() || self.commit(&next, &retention, outcome).await.map_err(stopped)? {
                 reported.drain(..batch);
                 rounds = 0;
                 continue;
@@ -146,7 +149,7 @@ impl Feed {
         &self,
         reported: &[&Reported<'_>],
         retention: &EventRetention,
-        made_events: &mut usize,
+        outcome: &mut FeedOutcome,
     ) -> Result<bool, StoreError> {
         let home = &self.home;
         let companies: BTreeSet<CompanyId> = reported.iter().map(|one| one.company.clone()).collect();
@@ -187,7 +190,8 @@ impl Feed {
             return Ok(false);
         }
         self.sequences.note(last);
-        *made_events += count;
+        outcome.made += count;
+        outcome.companies.extend(companies);
         Ok(true)
     }
 }

@@ -31,8 +31,8 @@ const RING_AGAIN: Duration = Duration::from_mins(1);
 /// How often expired events are searched and deleted.
 const DROP_EVENTS: Duration = Duration::from_hours(1);
 
-/// How often it is recorded what waits for webhooks.
-const MEASURE_WEBHOOKS: Duration = Duration::from_mins(1);
+/// How often it is recorded what waits for webhooks and targets.
+const MEASURE_FOREIGN: Duration = Duration::from_mins(1);
 
 /// How often a [`Pump`] does its work.
 #[derive(Debug, Clone, Copy)]
@@ -111,10 +111,14 @@ impl Pump {
                     tasks.spawn(async move { region.provision_until(is_ring, settings.poll, stopped).await });
                 }
             }
+            if region.provisions() {
+                let measured = Arc::clone(&region);
+                tasks.spawn(every(MEASURE_FOREIGN, stop.subscribe(), async move || measured.measure_targets().await));
+            }
             if let Some(posting) = region.webhooks() {
                 let (measured, name) = (Arc::clone(posting), region.region().clone());
                 tasks.spawn(webhooks::post(Arc::clone(posting), name.clone(), settings.poll, stop.subscribe()));
-                tasks.spawn(every(MEASURE_WEBHOOKS, stop.subscribe(), async move || {
+                tasks.spawn(every(MEASURE_FOREIGN, stop.subscribe(), async move || {
                     webhooks::measure(&measured, &name).await;
                 }));
             }

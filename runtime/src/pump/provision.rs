@@ -11,11 +11,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use umoja_local::RegionStore;
 use umoja_provisioner::Provisioner;
-use umoja_provisioner::targets::{KnownTarget, Run};
+use umoja_provisioner::targets::{KnownTarget, Run, wake_due};
 use umoja_schema::TargetId;
 use umoja_store::ports::StoreError;
 
 use crate::backlog::DELIVER_CURSOR;
+use crate::record;
 
 /// The most changes of one step.
 const BATCH: usize = 200;
@@ -70,9 +71,8 @@ impl Provisioning {
         }
         for target in self.provisioner.targets().await? {
             let run = self.provisioner.run(&target).await?;
-            all.run.delivered += run.delivered;
-            all.run.failed += run.failed;
-            all.run.changes += run.changes;
+            recorded(&run);
+            all.run += run;
         }
         Ok(all)
     }
@@ -137,12 +137,29 @@ impl Provisioning {
     }
 }
 
+/// Records since when the oldest account is due at a target.
+pub(super) async fn measure(provisioning: &Provisioning) {
+    let home = &provisioning.provisioner.people().home;
+    match wake_due(home).await {
+        Ok((_, oldest_ms)) => record::set_oldest_due(&home.own.name, oldest_ms),
+        Err(error) => tracing::warn!(region = %home.own.name, %error, "what is due at targets cannot be read"),
+    }
+}
+
+fn recorded(run: &Run) {
+    record::targets(run.delivered, run.failed, run.held, run.conflicts);
+}
+
 /// Delivers as long as there is something due.
 async fn run(provisioner: &Provisioner, known: &KnownTarget) {
     loop {
         match provisioner.run(known).await {
-            Ok(run) if run.delivered + run.failed > 0 => {}
-            Ok(_) => return,
+            Ok(run) => {
+                recorded(&run);
+                if run.delivered + run.failed == 0 {
+                    return;
+                }
+            }
             Err(error) => {
                 tracing::warn!(target_id = %known.target.id, %error, "what is due at a target cannot be read");
                 return;

@@ -136,6 +136,13 @@ impl RegionPump {
         }
     }
 
+    /// Records what is due at targets.
+    pub(super) async fn measure_targets(&self) {
+        if let Some(provisioning) = &self.provisioning {
+            super::provision::measure(provisioning).await;
+        }
+    }
+
     /// The same work, and that of posting events to webhooks.
     #[must_use]
     pub fn with_webhooks(self, webhooks: Webhooks) -> Self {

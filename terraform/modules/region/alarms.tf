@@ -94,6 +94,33 @@ locals {
         statistic = "Maximum", above = var.alarms.event_age_secs * 1000, minutes = 10
         means     = "An event of a source that is not paused was accepted and has not been applied: the worker fails, or the home region of the source is out."
       }
+      oldest-due = {
+        metric = "OldestDue", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        # The schedule reports it.
+        statistic = "Maximum", above = var.alarms.delivery_age_secs * 1000, minutes = 5
+        means     = "An account has been due at a target for long: the target is out, or slower than what changes. `umoja target list` says why."
+      }
+      oldest-webhook-event = {
+        metric = "OldestWebhookEvent", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        # The schedule reports it.
+        statistic = "Maximum", above = var.alarms.delivery_age_secs * 1000, minutes = 5
+        means     = "An event has been waiting for long for a webhook to accept it: `umoja webhook list` says why."
+      }
+      failed-webhook-events = {
+        metric    = "FailedWebhookEvents", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 5
+        means     = "A webhook did not accept events for three days. They wait for `umoja webhook redrive`."
+      }
+      held-removals = {
+        metric    = "HeldRemovals", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 5
+        means     = "So many accounts would be removed at a target that removals are held. Look at them, then `umoja target resume ID --removals`."
+      }
+      target-conflicts = {
+        metric    = "TargetConflicts", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 60
+        means     = "A target has an account with the values of a user that was not made for the user: `umoja target list --failed` names them."
+      }
       iterator-age = {
         metric    = "IteratorAge", namespace = "AWS/Lambda", dimensions = { FunctionName = local.function_name["replicator"] }
         statistic = "Maximum", above = var.alarms.iterator_age_secs * 1000, minutes = 5

@@ -8,6 +8,8 @@ locals {
     { title = "Keys", stat = "Maximum", metrics = [for name in ["MissingWrappedKeys", "KmsErrors"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
     { title = "Age of stream records", stat = "Maximum", metrics = [for name in ["replicator", "feed"] : ["AWS/Lambda", "IteratorAge", "FunctionName", local.function_name[name]]] },
     { title = "Events for companies", stat = "Sum", metrics = [[local.names.metrics.namespace, "EventsMade", local.names.metrics.dimension, var.prefix]] },
+    { title = "Webhooks and targets", stat = "Sum", metrics = [for name in ["WebhookDeliveries", "WebhookFailures", "TargetDeliveries", "TargetFailures", "HeldRemovals", "TargetConflicts"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
+    { title = "Waiting for webhooks and targets", stat = "Maximum", metrics = [for name in ["OldestDue", "OldestWebhookEvent"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
     { title = "Waiting messages", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.prefix}-${queue}"]] },
     { title = "Age of oldest message", stat = "Maximum", metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "${var.prefix}-${queue}"]] },
     { title = "Given up", stat = "Maximum", metrics = [for queue in concat([for queue in local.queues : "${queue}${local.names.dead_letters}"], keys(aws_sqs_queue.end)) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.prefix}-${queue}"]] },

@@ -8,7 +8,8 @@ locals {
 
   # What only one function needs.
   own_variables = {
-    ingest = { (local.names.environment.topic) = local.accepted_topic_arn }
+    ingest  = { (local.names.environment.topic) = local.accepted_topic_arn }
+    deliver = { for name in [local.names.environment.outbound_loopback] : name => "true" if var.deliver.loopback }
   }
 }
 

@@ -1,4 +1,4 @@
-# The api reads and writes this region's tables. Of a peer it uses only the data key.
+# The api reads and writes this region's tables, and rings for targets. Of a peer it uses only the data key.
 
 locals {
   policy_api = concat(local.write_people, [
@@ -18,7 +18,13 @@ locals {
       Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       Resource = [local.own_table["attempts"]]
     },
-  ])
+    {
+      # What became of the deliveries that a request asked for.
+      Sid      = "ReadAccountsOfTargets"
+      Action   = ["dynamodb:GetItem"]
+      Resource = [local.own_table["target_accounts"]]
+    },
+  ], local.ring_for_systems)
 
   # Only if companies have such old systems.
   ask_old_pools = [

@@ -1,8 +1,8 @@
-# The feed reads the changes of its own region and makes events of them. It cannot decrypt a part, because it has no permission
-# on data keys, and it reaches no peer's table: the replicator replicates the events.
+# The feed reads the changes of its own region, makes events of them, and rings for webhooks and targets. It cannot decrypt a
+# part, because it has no permission on data keys, and it reaches no peer's table: the replicator replicates the events.
 
 locals {
-  policy_feed = [
+  policy_feed = concat([
     merge(local.read_streams, {
       Resource = [for name in keys(local.fed) : "${local.own_table[name]}/stream/*"]
     }),
@@ -31,5 +31,12 @@ locals {
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["checkpoints"]]
     },
-  ]
+    local.know_systems,
+    {
+      # The targets that have an account of a user.
+      Sid      = "KnowAccountsOfTargets"
+      Action   = ["dynamodb:Query"]
+      Resource = [local.own_table["target_accounts"]]
+    },
+  ], local.ring_for_systems)
 }

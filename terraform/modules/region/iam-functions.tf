@@ -6,16 +6,18 @@
 
 locals {
   policies = {
-    api              = concat(local.policy_api, local.ask_old_pools)
-    replicator       = local.policy_replicator
-    feed             = local.policy_feed
-    reconcile-writes = local.policy_reconcile_writes
-    reconcile-keys   = local.policy_reconcile_keys
-    reconcile-merges = local.policy_reconcile_merges
-    anti-entropy     = local.policy_anti_entropy
-    ingest           = local.policy_ingest
-    ingest-worker    = local.policy_ingest_worker
-    scim             = local.policy_scim
+    api               = concat(local.policy_api, local.ask_old_pools)
+    replicator        = local.policy_replicator
+    feed              = local.policy_feed
+    deliver           = local.policy_deliver
+    reconcile-targets = local.policy_reconcile_targets
+    reconcile-writes  = local.policy_reconcile_writes
+    reconcile-keys    = local.policy_reconcile_keys
+    reconcile-merges  = local.policy_reconcile_merges
+    anti-entropy      = local.policy_anti_entropy
+    ingest            = local.policy_ingest
+    ingest-worker     = local.policy_ingest_worker
+    scim              = local.policy_scim
   }
 }
 

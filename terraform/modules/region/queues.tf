@@ -1,19 +1,22 @@
 # A retry queue for each peer, so that a day's outage of one peer does not fill the queue of another; a queue for key
-# repairs; one for pairs of users that may be one person; one for events of sources that wait in the inbox; and one for
-# records and messages that no function can process. Each has a dead-letter queue. Messages contain keys of items, never
+# repairs; one for pairs of users that may be one person; one for events of sources that wait in the inbox; one for foreign
+# systems at which something is due; and one for records and messages that no function can process. Each has a dead-letter queue. Messages contain keys of items, never
 # values, so the encryption by SQS is enough. What belongs to the topic of accepted events is encrypted by the key at rest:
 # an operator subscribes queues of others to that topic, and one key then decides who reads it.
 
 locals {
   retry_queues = { for peer in local.peers : peer => "${local.names.queues.retry}-${peer}" }
-  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.ingest, local.names.queues.quarantined])
+  queues       = concat(values(local.retry_queues), [local.names.queues.keys, local.names.queues.merges, local.names.queues.ingest, local.names.queues.deliver, local.names.queues.quarantined])
 
   # Encrypted by the key at rest.
   keyed_queues = [local.names.queues.ingest, "topic-failures"]
 
-  # Lambda receives the events for the worker. A message of a worker that was killed comes back after six time-outs, as
+  # Lambda receives the messages for the workers. A message of a worker that was killed comes back after six time-outs, as
   # Lambda's documentation advises.
-  visibility_secs = { (local.names.queues.ingest) = 6 * var.functions.ingest_worker.timeout }
+  visibility_secs = {
+    (local.names.queues.ingest)  = 6 * var.functions.ingest_worker.timeout
+    (local.names.queues.deliver) = 6 * var.functions.deliver.timeout
+  }
 
   # The longest retention of SQS. Messages for an unavailable peer are not received, so they never become dead letters
   # by too many receives: SQS deletes them after the retention time.

@@ -3,11 +3,12 @@
 
 locals {
   scheduled = {
-    "reconcile-writes" = var.schedules.reconcile_writes
-    "reconcile-keys"   = var.schedules.reconcile_keys
-    "reconcile-merges" = var.schedules.reconcile_merges
-    "anti-entropy"     = var.schedules.anti_entropy
-    "ingest-worker"    = var.schedules.ingest_worker
+    "reconcile-writes"  = var.schedules.reconcile_writes
+    "reconcile-keys"    = var.schedules.reconcile_keys
+    "reconcile-merges"  = var.schedules.reconcile_merges
+    "reconcile-targets" = var.schedules.reconcile_targets
+    "anti-entropy"      = var.schedules.anti_entropy
+    "ingest-worker"     = var.schedules.ingest_worker
   }
 }
 

@@ -3,18 +3,25 @@
 
 locals {
   streams = { for name, table in local.names.tables : name => aws_dynamodb_table.this[name].stream_arn if table.stream }
-  fed     = { for name, stream in local.streams : name => stream if try(local.names.tables[name].fed, false) }
+  # Of some tables the feed reads what other regions wrote, and the only region of a deployment has none of that.
+  fed = {
+    for name, stream in local.streams : name => stream
+    if contains(["all", "own"], try(local.names.tables[name].fed, "")) || (try(local.names.tables[name].fed, "") == "peers" && length(local.peers) > 0)
+  }
 
   # Only this region's writes: items replicated from another region do not start a function. A deletion has no new image.
   own_writes = jsonencode({
     dynamodb = { NewImage = { (local.names.origin) = { S = [var.region] } } }
   })
 
-  # Erasures of other regions too: a tombstone has a version that begins with 1. The feed reports them to companies that only
-  # this region had linked.
-  erasures = jsonencode({
-    dynamodb = { NewImage = { (local.names.version) = { S = [{ prefix = "1-" }] } } }
+  # What arrives from other regions: the feed rings for the webhooks and targets whose home the region is.
+  peers_writes = jsonencode({
+    dynamodb = { NewImage = { (local.names.origin) = { S = local.peers } } }
   })
+
+  # The writes of each table that start the feed. Of users all: a target gets a user whoever wrote it, and erasures of other
+  # regions are reported to companies that only this region had linked.
+  fed_writes = { all = [], own = [local.own_writes], peers = [local.peers_writes] }
 }
 
 resource "aws_lambda_event_source_mapping" "replicator" {
@@ -67,12 +74,15 @@ resource "aws_lambda_event_source_mapping" "feed" {
   maximum_retry_attempts         = -1
   maximum_record_age_in_seconds  = var.stream.max_age
 
-  filter_criteria {
-    filter {
-      pattern = local.own_writes
-    }
-    filter {
-      pattern = local.erasures
+  dynamic "filter_criteria" {
+    for_each = length(local.fed_writes[local.names.tables[each.key].fed]) > 0 ? [1] : []
+    content {
+      dynamic "filter" {
+        for_each = local.fed_writes[local.names.tables[each.key].fed]
+        content {
+          pattern = filter.value
+        }
+      }
     }
   }
 

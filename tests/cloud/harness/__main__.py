@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import (
     canary, coldstart, container, counts, disagreement, feeds, listing, options, outages, permissions, pools, procedures,
-    rejections, timing,
+    rejections, targets, timing,
 )
 from .people import People
 from .progress import Failed, Progress
@@ -67,6 +67,8 @@ def play(system: System, story: Story) -> None:
         pools.played(system, story, here, there)
     with progress.part("Companies list events"):
         listing.listed(system, story, here, there)
+    with progress.part("Users appear in foreign systems"):
+        targets.provisioned(system, story, here, there)
     with progress.part(f"{there.name} is cut off from the world"):
         verified, contested = outages.region_out(story, amina)
         disagreement.merged_by_itself(story, verified)
@@ -192,6 +194,8 @@ def main() -> int:
                 alone(system, story, "A user pool feeds it", pools.played)
             elif chosen.events:
                 alone(system, story, "Companies list events", listing.listed, counted=True)
+            elif chosen.targets:
+                alone(system, story, "Users appear in foreign systems", targets.provisioned)
             else:
                 play(system, story)
         except Failed as failed:

@@ -55,6 +55,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="instead of the story: play only the chapter about events for companies, and count calls, in two regions",
     )
     parser.add_argument(
+        "--targets", action="store_true",
+        help="instead of the story: play only the chapter about webhooks and targets, in two regions",
+    )
+    parser.add_argument(
         "--keep", action="store_true",
         help="leave the system up until Ctrl-C, also after a failure, and print how to call it",
     )

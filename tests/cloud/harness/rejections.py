@@ -7,7 +7,7 @@ from .progress import Failed, Progress
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 BLOB = bytes(64)
-NO_DATA_KEYS = ("replicator", "feed", "reconcile-writes", "anti-entropy", "ingest")
+NO_DATA_KEYS = ("replicator", "feed", "reconcile-writes", "reconcile-targets", "anti-entropy", "ingest")
 
 
 def attempts(d: Deployment, own: str, peer: str):
@@ -53,6 +53,21 @@ def attempts(d: Deployment, own: str, peer: str):
         "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
     yield "feed", "write a peer's event", "dynamodb", peer, "put_item", {
         "TableName": f"{prefix}-events", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
+    yield "feed", "take rings", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "deliver")}
+    for name in ("deliver", "reconcile-targets"):
+        yield name, "write a user", "dynamodb", own, "put_item", {
+            "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+        yield name, "read all users", "dynamodb", own, "scan", {"TableName": f"{prefix}-users"}
+        yield name, "make an event", "dynamodb", own, "put_item", {
+            "TableName": f"{prefix}-events", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
+        yield name, "generate a data key", "kms", own, "generate_data_key", {"KeyId": key, "KeySpec": "AES_256"}
+    yield "deliver", "wrap a data key", "kms", own, "encrypt", {"KeyId": key, "Plaintext": BLOB[:32]}
+    yield "deliver", "write a peer's account", "dynamodb", peer, "put_item", {
+        "TableName": f"{prefix}-target_accounts", "Item": {"id": {"S": "x"}, "target": {"S": "x"}}}
+    yield "reconcile-targets", "read a user", "dynamodb", own, "get_item", {
+        "TableName": f"{prefix}-users", "Key": {"id": {"S": "x"}, "part": {"S": "profile"}}}
+    yield "reconcile-targets", "settle what is due", "dynamodb", own, "delete_item", {
+        "TableName": f"{prefix}-due", "Key": {"id": {"S": "x"}, "key": {"S": "x"}}}
     yield "reconcile-keys", "receive from a retry queue", "sqs", own, "receive_message", {
         "QueueUrl": d.queue_url(own, f"retry-{peer}")}
     yield "reconcile-keys", "take merges", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "merges")}

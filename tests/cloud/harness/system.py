@@ -64,6 +64,8 @@ class System:
                 "prefix": self.options.prefix, "region": name, "regions": names, "packages": str(self.packages),
                 "endpoints": {peer: self.proxy.url((name, peer)) for peer in names if peer != name},
                 "deletion_protection": False, "log_retention_days": 1,
+                # Targets and webhooks of the run are on this machine.
+                "deliver": {"loopback": True},
                 # The test of permissions needs scheduled functions that run only when invoked.
                 "schedules": {"enabled": not self.options.permissions},
                 # The emulator makes no value of its own, and one of two regions with the same value does not work.

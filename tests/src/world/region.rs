@@ -228,6 +228,7 @@ pub(super) async fn build(
                 peers: peers.collect(),
                 repairs: queue(names::queue::KEYS, &faults.repairs),
                 merges: queue(names::queue::MERGES, &faults.repairs),
+                deliveries: None,
                 quarantined: queue(names::queue::QUARANTINED, &faults.quarantined),
                 registry: Arc::clone(&tables.registry),
                 proofs: Arc::clone(&tables.proofs),

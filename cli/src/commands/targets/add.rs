@@ -33,7 +33,10 @@ The token is read from a file, sealed under the deployment's secrets, and never 
 
 In AWS, the commands of `umoja target` need credentials that may, in every region: dynamodb:GetItem, PutItem, DeleteItem \
 and Scan on PREFIX-settings; GetItem and Scan on PREFIX-companies. `add` and `set` also need kms:Decrypt with the key of \
-the region that is asked first."
+the region that is asked first. `provision`, `redrive`, `drift`, `move` and `resume` also need, in the home of the target: \
+GetItem, PutItem, DeleteItem and Query on PREFIX-due; GetItem, PutItem and Scan on PREFIX-target_accounts; GetItem, Query and \
+Scan on PREFIX-users; Query on PREFIX-linked_accounts; GetItem and PutItem on PREFIX-checkpoints; sqs:SendMessage to \
+PREFIX-deliver; kms:Decrypt with the data key."
 )]
 #[command(after_help = "Examples:
   umoja target add soko-crm --company soko --kind scim \\

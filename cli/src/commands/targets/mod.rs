@@ -15,8 +15,8 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(
     long_about = "The remote systems into which users are provisioned. A target belongs to one company and has an account \
-for each user that is linked to it, as far as its scope says so. `umoja serve` in its home region brings the accounts up to \
-date within a second of each change: makes, changes, disables and deletes them. An erasure deletes the account in any case."
+for each user that is linked to it, as far as its scope says so. In its home region, `umoja serve --dir`, or in AWS the \
+function `deliver`, brings the accounts up to date within a second or two of each change: makes, changes, disables and deletes them. An erasure deletes the account in any case."
 )]
 pub(super) struct Command {
     #[command(subcommand)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use umoja_provisioner::targets::Code;
-use umoja_schema::{Deprovisioning, Region, TargetId};
+use umoja_schema::{Deprovisioning, Region, Target as Provisioned, TargetId};
 
 use super::add::{deprovisioning, url};
 use super::known::{AtHome, change, check, check_home, document, failed, known, secrets, settings, token};
@@ -142,6 +142,9 @@ impl Resume {
         });
         let changed = changed.await?;
         let mut held = 0;
+        if let Ok(region) = deployment.get(&changed.document.home) {
+            region.home.wake(&Provisioned::setting(&self.id)).await;
+        }
         if self.removals {
             let AtHome { provisioner, known } = AtHome::open(&deployment, changed.document.clone(), false).await?;
             let redriven = provisioner.redrive(&known, Some(Code::Held)).await.map_err(failed)?;

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use umoja_schema::webhook::Orders;
 use umoja_schema::{CompanyId, Millis, Region, Webhook, WebhookId};
 
-use super::known::{check_directory, company, new_salt, secrets, url};
+use super::known::{company, new_salt, secrets, url};
 use crate::CliError;
 use crate::commands::audit::trail::since;
 use crate::commands::issued::Out;
@@ -21,8 +21,8 @@ use crate::output::Output;
     long_about = "Add a webhook in every region. Its secret is shown once: write it to a file with --out, or pass the \
 JSON on. The webhook gets the events of the company from now on, or with --since from a time on, as far as they are kept.
 
-The company needs the scope events:list. `umoja serve --dir` posts to public addresses over https only; with \
---outbound-loopback also to this machine."
+The company needs the scope events:list. Events are posted to public addresses over https only; with `umoja serve --dir \
+--outbound-loopback` also to this machine."
 )]
 #[command(after_help = "Examples:
   umoja webhook add soko-crm --company soko \\
@@ -63,7 +63,6 @@ struct Issued<'a> {
 
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         company(&deployment, &self.company).await?;
         let home = match &self.home {

@@ -14,7 +14,6 @@ use umoja_store::secrets::Secrets;
 
 use crate::CliError;
 use crate::commands::company;
-use crate::commands::target::Opened;
 use crate::deployment::secrets::WRAP_BUDGET_MS;
 use crate::deployment::{Changed, Regions, newest_of};
 use crate::output::{counted, time, verb};
@@ -30,15 +29,10 @@ pub(super) struct Standing {
     pub(super) not_taken: Option<u64>,
 }
 
-/// Opens a deployment in which webhooks are posted to.
-pub(super) fn check_directory(opened: &Opened) -> Result<(), CliError> {
-    match opened {
-        Opened::Local(_) => Ok(()),
-        Opened::Cloud(..) => Err(CliError::Failed(
-            "nothing posts to webhooks in AWS yet: companies read their events with POST /v1/events/list where \
-             `umoja serve --dir` runs"
-                .into(),
-        )),
+/// Has the home of a webhook look at it now, where a function posts. `umoja serve` looks all the time.
+pub(super) async fn wake(deployment: &Regions, webhook: &Webhook) {
+    if let Ok(region) = deployment.get(&webhook.home) {
+        region.home.wake(&Webhook::setting(&webhook.id)).await;
     }
 }
 

@@ -25,7 +25,9 @@ that `POST /v1/events/list` answers with, signed as Standard Webhooks says and b
 those of one user one after the other, and each until the webhook accepts it or three days are over. docs/events.md has \
 more.
 
-Webhooks are posted to by `umoja serve --dir`. In AWS nothing posts yet."
+`umoja serve --dir` posts, and in AWS the function `deliver`. There, the commands need credentials that may, in every region: \
+dynamodb:GetItem and PutItem on PREFIX-settings, GetItem and Query on PREFIX-due and PREFIX-events, GetItem on \
+PREFIX-checkpoints and PREFIX-companies; sqs:SendMessage to PREFIX-deliver; kms:Decrypt with the keys of data and proofs."
 )]
 pub(super) struct Command {
     #[command(subcommand)]

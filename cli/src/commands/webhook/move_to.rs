@@ -3,7 +3,7 @@
 use clap::Args;
 use umoja_schema::{Millis, Region, WebhookId};
 
-use super::known::{Standing, change_known, check_directory, known, settings};
+use super::known::{Standing, change_known, known, settings, wake};
 use crate::CliError;
 use crate::commands::audit::trail::since;
 use crate::commands::target::Target;
@@ -38,7 +38,6 @@ const BEFORE_MS: u64 = 10 * 60 * 1000;
 
 impl Move {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         deployment.get(&self.to)?;
         let webhook = known(&deployment, &self.id).await?;
@@ -64,6 +63,7 @@ impl Move {
             Ok(())
         });
         let changed = changed.await?;
+        wake(&deployment, &changed.document).await;
         changed.everywhere?;
         output.answer(&settings(&changed.document, deployment.clock.now().secs()), || {
             format!("{} posts the events of the webhook {} since {}.", self.to, self.id, time(from))

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{Millis, WebhookId};
 
-use super::known::{Standing, change_known, check_directory};
+use super::known::{Standing, change_known, wake};
 use crate::CliError;
 use crate::commands::audit::trail::since;
 use crate::commands::target::Target;
@@ -42,7 +42,6 @@ pub(super) struct Replay {
 
 impl Redrive {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |webhook| {
             webhook.orders.redriven = webhook.orders.redriven.saturating_add(1);
@@ -53,6 +52,7 @@ impl Redrive {
             Ok(Some(standing)) => standing.backlog.failed,
             Ok(None) | Err(_) => 0,
         };
+        wake(&deployment, &changed.document).await;
         changed.everywhere?;
         output.answer(&json!({ "id": self.id, "failed": failed }), || {
             let (events, are) = (counted(failed, "failed event"), verb(failed, "is", "are"));
@@ -67,14 +67,15 @@ impl Redrive {
 
 impl Replay {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |webhook| {
             webhook.orders.replayed = webhook.orders.replayed.saturating_add(1);
             webhook.orders.replay_from = Some(self.since);
             Ok(())
         });
-        changed.await?.everywhere?;
+        let changed = changed.await?;
+        wake(&deployment, &changed.document).await;
+        changed.everywhere?;
         output.answer(&json!({ "id": self.id, "since": self.since.secs() }), || {
             format!("The events of the webhook {} since {} are posted again.", self.id, time(self.since))
         });

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::WebhookId;
 
-use super::known::{change_known, check_directory};
+use super::known::{change_known};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;
@@ -28,7 +28,6 @@ pub(super) struct Remove {
 
 impl Remove {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let id = &self.id;
         let changed = change_known(&deployment, id, |webhook| {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{Millis, Webhook, WebhookId};
 
-use super::known::{change_known, check_directory, known, new_salt, secrets};
+use super::known::{change_known, known, new_salt, secrets};
 use crate::CliError;
 use crate::commands::issued::Out;
 use crate::commands::target::Target;
@@ -52,7 +52,6 @@ fn full(id: &WebhookId, webhook: &Webhook) -> CliError {
 
 impl Rotate {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         known(&deployment, &self.id).await?;
         let (salt, now) = (new_salt(&deployment), deployment.clock.now().secs());

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::WebhookId;
 
-use super::known::{change_known, check_directory, settings, url};
+use super::known::{change_known, settings, url, wake};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;
@@ -47,7 +47,6 @@ pub(super) struct Set {
 
 impl Pause {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |webhook| {
             webhook.enabled = false;
@@ -66,14 +65,15 @@ impl Pause {
 
 impl Resume {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |webhook| {
             webhook.enabled = true;
             webhook.orders.resumed = webhook.orders.resumed.saturating_add(1);
             Ok(())
         });
-        changed.await?.everywhere?;
+        let changed = changed.await?;
+        wake(&deployment, &changed.document).await;
+        changed.everywhere?;
         output.answer(&json!({ "id": self.id, "enabled": true }), || {
             format!("The webhook {} is resumed: events that wait are posted within 2 seconds.", self.id)
         });
@@ -83,7 +83,6 @@ impl Resume {
 
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |webhook| {
             webhook.url.clone_from(&self.url);

@@ -7,7 +7,7 @@ use serde_json::json;
 use umoja_provisioner::webhooks::{Message, Sender, fault};
 use umoja_schema::WebhookId;
 
-use super::known::{check_directory, known, secrets};
+use super::known::{known, secrets};
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::{Output, time};
@@ -33,7 +33,6 @@ pub(super) struct Test {
 
 impl Test {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        check_directory(&self.target.open().await?)?;
         let deployment = self.target.regions().await?;
         let webhook = known(&deployment, &self.id).await?;
         let issuer = deployment.get(&webhook.home)?.url.clone().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod brake;
 mod erasing;
+mod functions;
 mod killed;
 mod on_time;
 mod outages;
@@ -91,9 +92,7 @@ impl Fed {
             if run == Run::default() {
                 return all;
             }
-            all.delivered += run.delivered;
-            all.failed += run.failed;
-            all.changes += run.changes;
+            all += run;
             self.d.world.clock.advance(1_000);
         }
     }
