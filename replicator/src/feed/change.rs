@@ -31,8 +31,8 @@ pub(super) struct Written {
 enum Whom {
     /// The companies that the user is linked to, as the write left it, and those of the person.
     Linked(BTreeSet<CompanyId>),
-    /// Another region has erased the user, and may not know a company that was linked here: whom this region has informed
-    /// of the user.
+    /// The user was erased, and the receipt may not name a company that was linked to the person here before: whom this
+    /// region has informed of the user.
     Informed,
 }
 
@@ -43,16 +43,16 @@ impl Written {
     /// If the item cannot be verified now. One that is not genuine is left to the replicator, which quarantines it. One that
     /// was written while the clock was ahead has its event now: it is replicated once an operator redrives it.
     pub(super) async fn read(home: &Home, change: &Change) -> Result<Option<Self>, StoreError> {
-        let is_elsewhere = change.table == table::USERS && is_erasure_elsewhere(home, change);
+        let is_erased = change.table == table::USERS && Image(&change.image).is_erased();
         let may_tell = match change.table.as_str() {
-            table::USERS => is_elsewhere || change.image.contains_key(attribute::NOTICED),
+            table::USERS => is_erased || change.image.contains_key(attribute::NOTICED),
             table::RECEIPTS => change.image.get(attribute::KIND) == Some(&LogRow::ERASE.into()),
             _ => false,
         };
         if !may_tell {
             return Ok(None);
         }
-        let item = if is_elsewhere { batch::verified(home, change).await } else { batch::own(home, change).await };
+        let item = if is_erased { batch::verified(home, change).await } else { batch::own(home, change).await };
         let item = match item {
             Ok(item) => item,
             Err(Unfit::Unknown(error)) => return Err(error),
@@ -60,14 +60,14 @@ impl Written {
         };
         let sequence = change.sequence.clone();
         Ok(match item {
-            Item::Part(record) if is_elsewhere => Self::erased_elsewhere(sequence, &record),
+            Item::Part(record) if is_erased => Self::erased(sequence, &record),
             Item::Part(record) => Self::part(sequence, &record),
             Item::Row(Log::Receipts, row) => Self::erasure(sequence, &row),
             Item::Row(..) | Item::Versioned(_) => None,
         })
     }
 
-    fn erased_elsewhere(sequence: String, record: &PartRecord) -> Option<Self> {
+    fn erased(sequence: String, record: &PartRecord) -> Option<Self> {
         (record.part == Part::Profile).then(|| Self {
             sequence,
             user: record.id,
@@ -79,8 +79,8 @@ impl Written {
         })
     }
 
-    /// True if another region erased the user.
-    pub(super) const fn is_erasure_elsewhere(&self) -> bool {
+    /// True if whom it concerns depends on the events of the changes before it.
+    pub(super) const fn follows_events(&self) -> bool {
         matches!(self.whom, Whom::Informed)
     }
 
@@ -153,12 +153,6 @@ impl Written {
     }
 }
 
-/// True for an image of an erased part that another region wrote.
-fn is_erasure_elsewhere(home: &Home, change: &Change) -> bool {
-    let image = Image(&change.image);
-    image.is_erased() && image.origin() != Some(home.own.name.as_str())
-}
-
 /// The name of an erasure among the changes of a user.
 fn erased(version: &Version) -> String {
     format!("erased#{}", version.hlc)
@@ -174,8 +168,8 @@ fn reported_by(row: &LogRow) -> BTreeSet<CompanyId> {
     companies.iter().filter_map(company).collect()
 }
 
-/// The companies that this region has informed of a user, without those that the region that erased the user knew and informs.
-/// If the receipt has not arrived yet, a company is informed twice, with the same version.
+/// The companies that this region has informed of a user, without those that the receipt of the erasure names: the region that
+/// erased the user informs them. If the receipt has not arrived yet, a company is informed twice, with the same version.
 async fn informed(home: &Home, user: UserId) -> Result<BTreeSet<CompanyId>, StoreError> {
     let rows = home.own.logs.rows(Log::Events, user).await?;
     let own = rows.iter().filter(|row| row.kind == MADE && row.origin == home.own.name);

@@ -7,8 +7,8 @@
 //!   that is killed at any await leaves nothing half done.
 //! - **No gap.** The numbers of a company's events have no gaps, so that a reader in another region sees that one of them
 //!   has not arrived yet. A feed that may have lost rows continues in another epoch.
-//! - **Only own writes.** The region that wrote a part makes its events; the others get them by replication. An erasure by
-//!   another region is reported to the companies that only this region has informed of the user.
+//! - **Only own writes.** The region that wrote a part makes its events; the others get them by replication. Each region
+//!   reports an erasure also to the companies that it has informed of the user and that the receipt does not name.
 //! - **Only linked companies.** A company gets events of users that it is linked to, and of those that are one person
 //!   with them.
 
@@ -70,7 +70,7 @@ impl Feed {
         for change in changes {
             match Written::read(&self.home, change).await {
                 // A wrapped key that was added later makes another image of the same write.
-                Ok(Some(one)) if seen.insert((one.user, one.change.clone())) => written.push(one),
+                Ok(Some(one)) if seen.insert((one.user, one.change.clone(), one.follows_events())) => written.push(one),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "a change could not be verified and will be delivered again");
@@ -79,8 +79,7 @@ impl Feed {
                 }
             }
         }
-        // Who is informed of an erasure elsewhere depends on the events of the changes before it.
-        for written in written.chunk_by(|_, next| !next.is_erasure_elsewhere()) {
+        for written in written.chunk_by(|_, next| !next.follows_events()) {
             if let Err(Stopped { at, error }) = self.make(written, &mut outcome).await {
                 tracing::error!(%error, "events could not be made; their changes will be delivered again");
                 outcome.failed = Some(at);
