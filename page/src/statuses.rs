@@ -1,0 +1,78 @@
+//! What the page knows of tickets and accounts.
+
+use async_trait::async_trait;
+use serde::{Serialize, Serializer};
+use umoja_schema::{Company, CompanyId, Millis, TargetId, UserId};
+use umoja_store::ports::StoreError;
+
+/// Tickets, their companies, and the accounts that they show.
+#[async_trait]
+pub trait Statuses: Send + Sync {
+    /// Opens a ticket. `None` if it is not genuine, or has expired. Reads no table, so that a flood of invented tickets
+    /// costs no read.
+    fn open(&self, ticket: &str, now: Millis) -> Option<Ticket>;
+
+    /// A company. `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError>;
+
+    /// The accounts of a ticket, in the order of its targets.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    async fn accounts(&self, ticket: &Ticket) -> Result<Vec<Account>, StoreError>;
+}
+
+/// A ticket that is genuine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its text.
+    pub text: String,
+    /// The company that asked for the accounts.
+    pub company: CompanyId,
+    /// The user.
+    pub user: UserId,
+    /// Until when it is valid.
+    pub expires_at: Millis,
+    /// The id of the URL to which the page leads back.
+    pub return_url: Option<String>,
+}
+
+/// How far an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is being brought up to date.
+    Pending,
+    /// It is as new as the ticket wants.
+    Done,
+    /// It waits for an operator, or for a change of the user.
+    Failed,
+    /// Its removal waits for an operator.
+    Held,
+    /// The user has none at this target.
+    NotInScope,
+}
+
+/// The state of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// The target.
+    pub target: TargetId,
+    /// How far it is.
+    pub state: State,
+    /// Why it waits or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// A number that grows with every change of the row, the same in every region; 0 if there is no row yet.
+    #[serde(serialize_with = "as_text")]
+    pub sequence: u64,
+}
+
+/// Texts of one length are ordered as the numbers are, and JavaScript has no integers of 64 bits.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn as_text<S: Serializer>(sequence: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{sequence:016x}"))
+}
