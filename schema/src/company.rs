@@ -121,6 +121,9 @@ pub enum Scope {
     /// Merge duplicates.
     #[serde(rename = "users:merge")]
     Merge,
+    /// Have users provisioned into the company's targets, and follow how far it is.
+    #[serde(rename = "users:provision")]
+    Provision,
     /// List the events about linked users.
     #[serde(rename = "events:list")]
     Events,
@@ -128,7 +131,7 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Register,
         Self::Lookup,
         Self::Authenticate,
@@ -139,6 +142,7 @@ impl Scope {
         Self::Erase,
         Self::Export,
         Self::Merge,
+        Self::Provision,
         Self::Events,
     ];
 
@@ -155,6 +159,7 @@ impl Scope {
             Self::Erase => "users:erase",
             Self::Export => "users:export",
             Self::Merge => "users:merge",
+            Self::Provision => "users:provision",
             Self::Events => "events:list",
         }
     }

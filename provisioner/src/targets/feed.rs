@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
+use umoja_accounts::provisioning::requests;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, TargetId, UserId};
+use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, TargetId, TargetRequest, UserId};
 use umoja_store::Change;
 use umoja_store::person::{PersonError, PersonParts, read};
 use umoja_store::ports::StoreError;
@@ -90,14 +91,16 @@ impl Provisioner {
         let rows = self.people().home.own.items.items(&TARGET_ACCOUNTS, user).await?;
         let concerned = targets.iter().filter(|known| {
             let target = &known.target;
-            companies.contains(&target.company) || rows.iter().any(|row| row.key == target.id.as_str())
+            companies.contains(&target.company)
+                || rows.iter().any(|row| row.key == target.id.as_str())
+                || requests(&rows).any(|requested| requested == target.id)
         });
         Ok(concerned.map(|known| known.target.id.clone()).collect())
     }
 }
 
 /// The users that a change is about: of a part, its user and the other one of a merge or an unmerge; of a row about an
-/// account, its user if another region has written it.
+/// account, its user if another region has written it; of a request, its user.
 fn users(change: &Change, own: &Region) -> Vec<UserId> {
     let text = |name: &str| match change.image.get(name) {
         Some(Attribute::S(text)) => Some(text.as_str()),
@@ -110,7 +113,10 @@ fn users(change: &Change, own: &Region) -> Vec<UserId> {
             let notices = notices.map(|noticed| noticed.notices().to_vec()).unwrap_or_default();
             std::iter::once(user).chain(notices.iter().filter_map(Notice::other)).collect()
         }
-        table::TARGET_ACCOUNTS if text(attribute::ORIGIN) != Some(own.as_str()) => vec![user],
+        table::TARGET_ACCOUNTS => {
+            let is_request = text(TARGET_ACCOUNTS.sort_key).and_then(TargetRequest::target_of).is_some();
+            if is_request || text(attribute::ORIGIN) != Some(own.as_str()) { vec![user] } else { Vec::new() }
+        }
         _ => Vec::new(),
     }
 }

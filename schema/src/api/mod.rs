@@ -4,11 +4,13 @@
 mod answers;
 mod constraints;
 mod events;
+mod provisioning;
 mod requests;
 mod selector;
 
 pub use answers::*;
 pub use events::*;
+pub use provisioning::*;
 pub use requests::*;
 pub use selector::Selector;
 
