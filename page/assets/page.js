@@ -29,7 +29,7 @@ function end(name) {
   if (name && !isReady()) { put(at('summary'), texts[name]); at('close').hidden = true; }
 }
 
-function isSettled(state) { return state === 'done' || state === 'not_in_scope'; }
+function isSettled(state) { return state === 'done' || state === 'inactive' || state === 'not_in_scope'; }
 function isReady() { return order.length > 0 && order.every(function (id) { return isSettled(accounts[id].state); }); }
 
 function summary() {

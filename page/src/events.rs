@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::page::Page;
 use crate::problem::Problem;
-use crate::statuses::{Account, Ticket};
+use crate::statuses::{Account, Opened};
 
 /// How often a stream without news says that it is alive. Proxies end silent connections after a minute or less.
 const BEAT: Duration = Duration::from_secs(15);
@@ -33,12 +33,13 @@ const LASTS: Duration = Duration::from_secs(120);
 const RETRY_MS: u16 = 2_000;
 
 /// How events reach the browser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Events {
     /// At once: the connection stays open. The rows are read when [`Watchers`](crate::Watchers) say that they changed, and
     /// after each of these periods.
     Streamed(Duration),
     /// When the browser asks again: each answer ends, because the host passes on only whole answers.
+    #[default]
     Buffered,
 }
 
@@ -92,20 +93,20 @@ impl Seen {
 }
 
 /// Answers with events.
-pub(crate) async fn answer(page: &Arc<Page>, ticket: Ticket, mut seen: Seen) -> Result<Response, Problem> {
+pub(crate) async fn answer(page: &Arc<Page>, opened: Opened, mut seen: Seen) -> Result<Response, Problem> {
     let named =
         [(header::CONTENT_TYPE, "text/event-stream"), (header::HeaderName::from_static("x-accel-buffering"), "no")];
     let begin = format!("retry: {RETRY_MS}\n\n");
     let Events::Streamed(period) = page.events else {
-        let rows = page.statuses.accounts(&ticket).await?;
+        let rows = page.statuses.accounts(&opened.ticket).await?;
         let event = seen.event(&rows).unwrap_or_else(|| ": no news\n\n".to_owned());
         return Ok((named, begin + &event).into_response());
     };
     // What changes while the rows are read for the first time is seen too.
-    let changed = page.watchers.watch(ticket.user);
+    let changed = page.watchers.watch(opened.ticket.user);
     let now = Instant::now();
     let (ends, beats) = (now + LASTS, now + BEAT);
-    let watching = Watching { page: Arc::downgrade(page), ticket, seen, changed, period, ends, beats };
+    let watching = Watching { page: Arc::downgrade(page), opened, seen, changed, period, ends, beats };
     let chunks = stream::unfold((Some(begin), Some(watching)), next);
     Ok((named, Body::from_stream(chunks)).into_response())
 }
@@ -114,7 +115,7 @@ pub(crate) async fn answer(page: &Arc<Page>, ticket: Ticket, mut seen: Seen) -> 
 struct Watching {
     /// When the settings change, the region's page is replaced, and its streams end.
     page: Weak<Page>,
-    ticket: Ticket,
+    opened: Opened,
     seen: Seen,
     changed: watch::Receiver<()>,
     period: Duration,
@@ -141,12 +142,12 @@ impl Watching {
         loop {
             {
                 let page = self.page.upgrade()?;
-                if page.clock.now() >= self.ticket.expires_at {
+                if page.clock.now() >= self.opened.expires_at() {
                     return Some(("event: end\ndata: {}\n\n".to_owned(), true));
                 }
                 drop(self.changed.borrow_and_update());
                 // If the store does not answer, the browser tries again, perhaps in another region.
-                let rows = page.statuses.accounts(&self.ticket).await.ok()?;
+                let rows = page.statuses.accounts(&self.opened.ticket).await.ok()?;
                 if let Some(event) = self.seen.event(&rows) {
                     self.beats = Instant::now() + BEAT;
                     return Some((event, false));

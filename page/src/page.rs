@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use umoja_accounts::People;
 use umoja_schema::{Company, CompanyId, Millis};
 use umoja_store::ports::Clock;
 use umoja_store::remembered::Remembered;
 
-use crate::events::{Events, Seen};
+use crate::events::Events;
 use crate::language::Language;
 use crate::look::Look;
 use crate::problem::Problem;
-use crate::statuses::{Account, Statuses, Ticket};
+use crate::region::Region;
+use crate::statuses::{Account, Opened, Statuses};
 use crate::watchers::Watchers;
 use crate::{html, session};
 
@@ -38,6 +40,12 @@ pub(crate) struct View {
 }
 
 impl Page {
+    /// The page of a region with these people, at `base_url`.
+    pub fn of_region(people: People, base_url: &str, events: Events) -> Self {
+        let clock = Arc::clone(&people.home.clock);
+        Self::new(Arc::new(Region(people)), clock, base_url, events)
+    }
+
     /// The page of the region at `base_url`, which has no trailing slash.
     pub fn new(statuses: Arc<dyn Statuses>, clock: Arc<dyn Clock>, base_url: &str, events: Events) -> Self {
         let page = |language| (language, html::page(language).into());
@@ -64,7 +72,7 @@ impl Page {
     }
 
     /// The ticket, and the company that it is of.
-    pub(crate) async fn opened(&self, text: &str, now: Millis) -> Result<(Ticket, Arc<Company>), Problem> {
+    pub(crate) async fn opened(&self, text: &str, now: Millis) -> Result<(Opened, Arc<Company>), Problem> {
         let ticket = Some(text).filter(|text| session::is_ticket(text));
         let ticket = ticket.and_then(|text| self.statuses.open(text, now)).ok_or(Problem::Ticket)?;
         let company = if let Some((_, company)) = self.companies.get(&ticket.company, now) {
@@ -75,18 +83,14 @@ impl Page {
             self.companies.remember(ticket.company.clone(), &(now, Arc::clone(&read)));
             read
         };
-        if company.enabled { Ok((ticket, company)) } else { Err(Problem::Ticket) }
+        if company.enabled { Ok((Opened { text: text.to_owned(), ticket }, company)) } else { Err(Problem::Ticket) }
     }
 
     /// What the page shows now.
-    pub(crate) async fn view(&self, ticket: &Ticket, company: &Company) -> Result<View, Problem> {
+    pub(crate) async fn view(&self, opened: &Opened, company: &Company) -> Result<View, Problem> {
+        let ticket = &opened.ticket;
         let accounts = self.statuses.accounts(ticket).await?;
         let return_url = ticket.return_url.as_deref().and_then(|id| company.return_url(id)).map(str::to_owned);
-        Ok(View { company: Look::of(company), return_url, expires_at: ticket.expires_at.secs(), accounts })
-    }
-
-    /// What a client has, by the id of the last event that it got.
-    pub(crate) fn seen(ticket: &Ticket, last_event_id: Option<&str>) -> Seen {
-        Seen::read(&ticket.text, last_event_id)
+        Ok(View { company: Look::of(company), return_url, expires_at: ticket.expires_at, accounts })
     }
 }

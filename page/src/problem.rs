@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use umoja_accounts::Error;
 use umoja_schema::api::ProblemDetails;
-use umoja_store::ports::StoreError;
 
 /// Seconds after which the page should ask again.
 const RETRY_AFTER_SECS: u16 = 2;
 
 /// Why the page gets no state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Problem {
     /// There is no ticket, or it is not genuine, or has expired, or its company is disabled.
     Ticket,
@@ -19,11 +19,11 @@ pub(crate) enum Problem {
     /// The body is not JSON, or too large.
     Body,
     /// The store does not answer.
-    Store(StoreError),
+    Store(Error),
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
         Self::Store(error)
     }
 }

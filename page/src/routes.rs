@@ -11,14 +11,14 @@ use axum::{Json, Router};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
-use crate::events;
+use crate::events::{self, Seen};
 use crate::language::Language;
 use crate::page::{Page, View};
 use crate::problem::Problem;
 use crate::session;
 
 /// The most bytes of the body with the ticket.
-const MAX_BODY: usize = 4 * 1024;
+const MAX_BODY: usize = 8 * 1024;
 
 /// The page of a region.
 pub fn router(page: Arc<Page>) -> Router {
@@ -81,11 +81,11 @@ async fn begin(State(page): State<Arc<Page>>, request: Request) -> Result<Respon
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Problem::Body)?;
     let body: Value = serde_json::from_slice(&body.to_bytes()).map_err(|_| Problem::Body)?;
     let (text, now) = (body["ticket"].as_str().unwrap_or_default(), page.clock.now());
-    let (ticket, company) = page.opened(text, now).await?;
-    let mut response = Json(page.view(&ticket, &company).await?).into_response();
-    let cookie = session::cookie(&ticket, &page.base_url, now).ok_or(Problem::Ticket)?;
+    let (opened, company) = page.opened(text, now).await?;
+    let mut response = Json(page.view(&opened, &company).await?).into_response();
+    let cookie = session::cookie(&opened, &page.base_url, now).ok_or(Problem::Ticket)?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
-    tracing::info!(company = %ticket.company, user = %ticket.user, "a status page is opened");
+    tracing::info!(company = %opened.ticket.company, user = %opened.ticket.user, "a status page is opened");
     Ok(response)
 }
 
@@ -94,8 +94,8 @@ async fn state(State(page): State<Arc<Page>>, headers: HeaderMap) -> Result<Json
         return Err(Problem::Foreign);
     }
     let text = session::ticket(&headers).ok_or(Problem::Ticket)?;
-    let (ticket, company) = page.opened(text, page.clock.now()).await?;
-    Ok(Json(page.view(&ticket, &company).await?))
+    let (opened, company) = page.opened(text, page.clock.now()).await?;
+    Ok(Json(page.view(&opened, &company).await?))
 }
 
 async fn stream(State(page): State<Arc<Page>>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -103,10 +103,10 @@ async fn stream(State(page): State<Arc<Page>>, headers: HeaderMap) -> Result<Res
         return Err(Problem::Foreign);
     }
     let text = session::ticket(&headers).ok_or(Problem::Ticket)?;
-    let (ticket, _) = page.opened(text, page.clock.now()).await?;
+    let (opened, _) = page.opened(text, page.clock.now()).await?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let seen = Page::seen(&ticket, last);
-    events::answer(&page, ticket, seen).await
+    let seen = Seen::read(&opened.text, last);
+    events::answer(&page, opened, seen).await
 }
 
 #[cfg(test)]

@@ -2,13 +2,11 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use umoja_schema::Millis;
+use umoja_schema::api::MAX_TICKET;
 
-use crate::statuses::Ticket;
+use crate::statuses::Opened;
 
 const NAME: &str = "umoja_status";
-
-/// The most characters of a ticket.
-const MAX_TICKET: usize = 2_048;
 
 /// Whether a text can be a ticket: the characters of URLs that need no escape (RFC 3986 section 2.3). So it can stand in a
 /// cookie.
@@ -18,10 +16,10 @@ pub(crate) fn is_ticket(text: &str) -> bool {
 }
 
 /// The cookie of a ticket: kept from programs and from other sites, sent to the page only, until the ticket ends.
-pub(crate) fn cookie(ticket: &Ticket, base_url: &str, now: Millis) -> Option<HeaderValue> {
-    let secs = ticket.expires_at.since(now) / 1000;
+pub(crate) fn cookie(opened: &Opened, base_url: &str, now: Millis) -> Option<HeaderValue> {
+    let secs = opened.expires_at().since(now) / 1000;
     let secure = if base_url.starts_with("https://") { "; Secure" } else { "" };
-    let text = &ticket.text;
+    let text = &opened.text;
     format!("{NAME}={text}; Path=/s; Max-Age={secs}; HttpOnly; SameSite=Strict{secure}").parse().ok()
 }
 

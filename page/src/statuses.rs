@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use serde::{Serialize, Serializer};
-use umoja_schema::{Company, CompanyId, Millis, TargetId, UserId};
-use umoja_store::ports::StoreError;
+use umoja_accounts::Error;
+use umoja_accounts::provisioning::Ticket;
+use umoja_schema::api::ProvisioningState;
+use umoja_schema::{Company, CompanyId, Millis, TargetId};
 
 /// Tickets, their companies, and the accounts that they show.
 #[async_trait]
@@ -16,44 +18,27 @@ pub trait Statuses: Send + Sync {
     ///
     /// # Errors
     /// If the store does not answer.
-    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, StoreError>;
+    async fn company(&self, id: &CompanyId) -> Result<Option<Company>, Error>;
 
     /// The accounts of a ticket, in the order of its targets.
     ///
     /// # Errors
     /// If the store does not answer.
-    async fn accounts(&self, ticket: &Ticket) -> Result<Vec<Account>, StoreError>;
+    async fn accounts(&self, ticket: &Ticket) -> Result<Vec<Account>, Error>;
 }
 
-/// A ticket that is genuine.
+/// A genuine ticket and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
-    /// Its text.
-    pub text: String,
-    /// The company that asked for the accounts.
-    pub company: CompanyId,
-    /// The user.
-    pub user: UserId,
-    /// Until when it is valid.
-    pub expires_at: Millis,
-    /// The id of the URL to which the page leads back.
-    pub return_url: Option<String>,
+pub(crate) struct Opened {
+    pub(crate) text: String,
+    pub(crate) ticket: Ticket,
 }
 
-/// How far an account is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It is being brought up to date.
-    Pending,
-    /// It is as new as the ticket wants.
-    Done,
-    /// It waits for an operator, or for a change of the user.
-    Failed,
-    /// Its removal waits for an operator.
-    Held,
-    /// The user has none at this target.
-    NotInScope,
+impl Opened {
+    /// From when on the ticket shows nothing any more.
+    pub(crate) const fn expires_at(&self) -> Millis {
+        Millis(self.ticket.expires_at.saturating_mul(1000))
+    }
 }
 
 /// The state of an account.
@@ -62,7 +47,7 @@ pub struct Account {
     /// The target.
     pub target: TargetId,
     /// How far it is.
-    pub state: State,
+    pub state: ProvisioningState,
     /// Why it waits or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,

@@ -10,10 +10,13 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use umoja_accounts::Error;
+use umoja_accounts::provisioning::Ticket;
+use umoja_schema::api::ProvisioningState as State;
 use umoja_schema::{Company, CompanyId, Millis, UserId};
 use umoja_store::ports::{Clock, StoreError};
 
-use crate::{Account, Events, Page, State, Statuses, Ticket, router};
+use crate::{Account, Events, Page, Statuses, router};
 
 /// When every ticket of the tests ends.
 pub(crate) const EXPIRES: Millis = Millis(1_900_000);
@@ -71,21 +74,22 @@ impl Statuses for World {
         let company = "soko".parse().unwrap();
         let is_genuine = name == "ticket" && now < EXPIRES;
         is_genuine.then(|| Ticket {
-            text: ticket.to_owned(),
             company,
             user,
-            expires_at: EXPIRES,
+            version: String::new(),
+            targets: Vec::new(),
+            expires_at: EXPIRES.secs(),
             return_url: Some("shop".to_owned()),
         })
     }
 
-    async fn company(&self, _: &CompanyId) -> Result<Option<Company>, StoreError> {
+    async fn company(&self, _: &CompanyId) -> Result<Option<Company>, Error> {
         Ok(Some(self.company.lock().unwrap().clone()))
     }
 
-    async fn accounts(&self, _: &Ticket) -> Result<Vec<Account>, StoreError> {
+    async fn accounts(&self, _: &Ticket) -> Result<Vec<Account>, Error> {
         if self.is_out.load(Ordering::Relaxed) {
-            return Err(StoreError::Unavailable("out".to_owned()));
+            return Err(StoreError::Unavailable("out".to_owned()).into());
         }
         let rows = self.rows.lock().unwrap();
         let account = |(target, (state, sequence)): (&String, &(State, u64))| Account {
@@ -106,5 +110,5 @@ pub(crate) async fn get(router: &Router, path: &str, headers: &[(&str, &str)]) -
 pub(crate) async fn begin(router: &Router, body: &Value, headers: &[(&str, &str)]) -> Response<Body> {
     let request = Request::post("/s/session");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    router.clone().oneshot(request.body(body.to_string().into()).unwrap()).await.unwrap()
+    router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap()
 }

@@ -3,9 +3,9 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
+use umoja_schema::api::ProvisioningState::{Done, Pending};
 
 use super::*;
-use crate::State::{Done, Pending};
 use crate::testing::{EXPIRES, World, get, user};
 
 const COOKIE: (&str, &str) = ("cookie", "umoja_status=ticket.1");

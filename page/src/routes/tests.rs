@@ -5,8 +5,9 @@ use axum::http::Response;
 use serde_json::json;
 
 use super::*;
+use crate::Events;
 use crate::testing::{World, begin, get};
-use crate::{Events, State};
+use umoja_schema::api::ProvisioningState as State;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const COOKIE: (&str, &str) = ("cookie", "theme=dark; umoja_status=ticket.1");
@@ -70,9 +71,9 @@ async fn what_is_no_ticket_gets_no_cookie() {
     for (body, headers, status) in [
         (json!({ "ticket": "forged.1" }), &[JSON][..], 401),
         (json!({ "ticket": "ticket.1; Path=/" }), &[JSON], 401),
-        (json!({ "ticket": "x".repeat(3_000) }), &[JSON], 401),
+        (json!({ "ticket": "x".repeat(5_000) }), &[JSON], 401),
         (json!({}), &[JSON], 401),
-        (json!({ "ticket": "ticket.1", "more": "x".repeat(5_000) }), &[JSON], 415),
+        (json!({ "ticket": "ticket.1", "more": "x".repeat(9_000) }), &[JSON], 415),
         (valid.clone(), &[("content-type", "text/plain")], 415),
         (valid.clone(), &[], 415),
         (valid, &[JSON, foreign], 403),
