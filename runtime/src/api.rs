@@ -15,6 +15,7 @@ use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, OldEndpoint, PoolSettings, SystemClock};
 use umoja_page::{Events, Page};
+use umoja_provisioner::targets::OnTime;
 use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
 use umoja_store::ports::{Entropy, Hasher};
@@ -119,9 +120,10 @@ impl Build for BuildApi {
         let base_url = config.base_url.clone();
         let page = Arc::new(Page::of_region(people.clone(), &base_url, self.events));
         let entropy = Arc::clone(&people.home.entropy);
+        let deliveries = Arc::new(OnTime::new(people.clone()));
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
-        let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)));
+        let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries));
         let router = if settings.own.state.serves() {
             umoja_api::router(app).merge(with_request_ids(umoja_page::router(page), &entropy))
         } else {

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use umoja_accounts::OldSystems;
+use umoja_accounts::{OldSystems, People};
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
 use umoja_host::InlineHasher;
+use umoja_provisioner::targets::OnTime;
 use umoja_schema::{Company, CompanyId, Region, Scope};
 use umoja_store::Home;
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, LegacyLogin, NewPassword, Verdict};
@@ -161,7 +162,8 @@ fn instance(
         explains: false,
     };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
-    let app = App::new(home, sealer, secrets, hasher, config);
+    let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
+    let app = App::new(home, sealer, secrets, hasher, config).with_deliveries(Arc::new(OnTime::new(people)));
     let app = match old_systems {
         Some(systems) => app.with_old_systems(Arc::clone(systems)),
         None => app,

@@ -10,6 +10,7 @@
 mod ask;
 mod params;
 mod rows;
+mod rules;
 mod status;
 mod target;
 mod ticket;
@@ -17,6 +18,7 @@ mod ticket;
 pub use ask::{Asked, Noted, ask};
 pub use params::Params;
 pub use rows::{replace, request, requests};
-pub use status::{AccountStatus, NOT_NOTED, accounts, is_pending, wait};
+pub use rules::{Follow, Provision};
+pub use status::{AccountStatus, NOT_NOTED, accounts, accounts_pending, is_pending, wait};
 pub use target::Provisions;
 pub use ticket::{Ticket, TicketError, Wanted};

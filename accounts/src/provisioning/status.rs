@@ -45,6 +45,16 @@ pub async fn accounts(people: &People, ticket: &Ticket) -> Result<Vec<AccountSta
     Ok(ticket.targets.iter().map(status).collect())
 }
 
+/// The accounts of a ticket, as long as nothing is known of them.
+pub fn accounts_pending(ticket: &Ticket) -> Vec<AccountStatus> {
+    let pending = |wanted: &Wanted| {
+        let (target, state) = (wanted.target.clone(), State::Pending);
+        let account = ProvisionedAccount { target, state, code: None, detail: None, remote_id: None };
+        AccountStatus { account, sequence: 0 }
+    };
+    ticket.targets.iter().map(pending).collect()
+}
+
 /// True if one of the accounts is not decided.
 pub fn is_pending(accounts: &[AccountStatus]) -> bool {
     accounts.iter().any(|one| one.account.state == State::Pending)

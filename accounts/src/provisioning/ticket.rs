@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use umoja_schema::api::MAX_TICKET;
-use umoja_schema::{CompanyId, Millis, TargetId, UserId, Version};
+use umoja_schema::{CompanyId, Millis, ReturnUrlId, TargetId, UserId, Version};
 use umoja_store::secrets::Secrets;
 
 /// The content of a genuine ticket.
@@ -30,7 +30,7 @@ pub struct Ticket {
     pub expires_at: u64,
     /// The id of the return URL of the company.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
-    pub return_url: Option<String>,
+    pub return_url: Option<ReturnUrlId>,
 }
 
 /// One account of a ticket.

@@ -10,9 +10,9 @@ use super::constraints::{
     EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, USERNAME, VERSION, exactly_one,
 };
 use super::selector::selector;
-use crate::{TargetId, UserId};
+use crate::{ReturnUrlId, TargetId, UserId};
 
-never_printed!(Provision, ProvisioningStatus, Provisioning, Provisioned, ProvisionedAccount);
+never_printed!(Provisions, Provision, ProvisioningStatus, Provisioning, Provisioned, ProvisionedAccount);
 
 /// The most targets of a request.
 pub const MAX_TARGETS: usize = 16;
@@ -24,8 +24,6 @@ pub const MAX_PARAMS: usize = 16;
 pub const MAX_PARAM_NAME: usize = 32;
 /// The most characters of the value of a parameter.
 pub const MAX_PARAM_VALUE: usize = 256;
-/// The most characters of the id of a return URL.
-pub const MAX_RETURN_URL: usize = 32;
 /// The most characters of a ticket.
 pub const MAX_TICKET: usize = 4096;
 
@@ -43,8 +41,10 @@ pub(super) fn params(schema: &mut Schema) {
 }
 
 /// The members of a request that has users provisioned.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Provisions {
+    /// The member with the targets.
+    pub field: &'static str,
     /// The targets.
     pub targets: Vec<TargetId>,
     /// The parameters.
@@ -52,8 +52,36 @@ pub struct Provisions {
     /// How long to wait, in milliseconds.
     pub wait_ms: Option<u16>,
     /// The id of a return URL.
-    pub return_url: Option<String>,
+    pub return_url: Option<ReturnUrlId>,
+    /// True if nothing is to be done.
+    pub dry_run: bool,
+    /// True if each target decides again, also if nothing seems to be to do.
+    pub again: bool,
 }
+
+macro_rules! provisions {
+    ($name:ident) => {
+        impl $name {
+            /// What the request has provisioned. `None` if it has no member about it.
+            pub fn provisions(&self) -> Option<Provisions> {
+                let has_other = self.params.is_some() || self.wait_ms.is_some() || self.return_url.is_some();
+                if self.provision.is_none() && !has_other {
+                    return None;
+                }
+                Some(Provisions {
+                    field: "provision",
+                    targets: self.provision.clone().unwrap_or_default(),
+                    params: self.params.clone(),
+                    wait_ms: self.wait_ms,
+                    return_url: self.return_url.clone(),
+                    dry_run: false,
+                    again: false,
+                })
+            }
+        }
+    };
+}
+pub(super) use provisions;
 
 selector!(Provision);
 
@@ -90,9 +118,8 @@ pub struct Provision {
     /// Wait this long for the targets, in milliseconds, up to 10,000; 0 if absent.
     #[schemars(range(max = MAX_WAIT_MS))]
     pub wait_ms: Option<u16>,
-    /// The id of a return URL of the company, to which the status page leads.
-    #[schemars(length(min = 1, max = MAX_RETURN_URL))]
-    pub return_url: Option<String>,
+    /// The id of a return URL of the company, to which the status page leads back.
+    pub return_url: Option<ReturnUrlId>,
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503, and changes nothing.
     #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
