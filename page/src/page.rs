@@ -90,7 +90,7 @@ impl Page {
     pub(crate) async fn view(&self, opened: &Opened, company: &Company) -> Result<View, Problem> {
         let ticket = &opened.ticket;
         let accounts = self.statuses.accounts(ticket).await?;
-        let return_url = ticket.return_url.as_deref().and_then(|id| company.return_url(id)).map(str::to_owned);
+        let return_url = ticket.return_url.as_ref().and_then(|id| company.return_url(id.as_str())).map(str::to_owned);
         Ok(View { company: Look::of(company), return_url, expires_at: ticket.expires_at, accounts })
     }
 }

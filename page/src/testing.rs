@@ -79,7 +79,7 @@ impl Statuses for World {
             version: String::new(),
             targets: Vec::new(),
             expires_at: EXPIRES.secs(),
-            return_url: Some("shop".to_owned()),
+            return_url: Some("shop".parse().unwrap()),
         })
     }
 
