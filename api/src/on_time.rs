@@ -89,7 +89,7 @@ impl Asking {
     async fn provisioning(self, app: &App, caller: &Caller, about: About) -> Provisioning {
         let user = about.id;
         let ids: Vec<_> = self.targets.iter().filter(|(_, known)| known.is_some()).map(|(id, _)| id.clone()).collect();
-        let asked = Asked { user, version: &about.latest, params: self.params.as_ref(), again: self.again };
+        let asked = Asked { user, version: Some(&about.latest).filter(|_| !self.again), params: self.params.as_ref() };
         let noted = ask(&app.accounts, asked, &ids).await.unwrap_or_else(|error| {
             tracing::warn!(%user, %error, "requests for accounts at targets were not noted");
             Vec::new()

@@ -1,7 +1,10 @@
 //! Why the account of a user at a target is not up to date: in a code for programs, and in words for people.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a delivery has not succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TargetCode {
     /// There was no answer in time, or no connection.
     Unavailable,

@@ -11,7 +11,7 @@ use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
 use umoja_host::InlineHasher;
 use umoja_provisioner::targets::OnTime;
-use umoja_schema::{Company, CompanyId, Region, Scope};
+use umoja_schema::{Company, CompanyId, Region, Scope, Target};
 use umoja_store::Home;
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, LegacyLogin, NewPassword, Verdict};
 use umoja_store::seal::Sealer;
@@ -89,6 +89,19 @@ impl Deployment {
     pub async fn put_company(&self, company: &Company) {
         for region in &self.world.regions {
             region.tables.registry.put_company(company).await.expect("companies can be written");
+        }
+    }
+
+    /// Stores a target of a company in every region. The first region delivers to it.
+    pub async fn put_target(&self, id: &str, company: &Caller) {
+        let document = json!({
+            "id": id, "revision": 1, "company": company.id, "kind": "scim", "url": "https://scim.example/v2",
+            "home": self.world.regions[0].name, "enabled": true, "mapping": { "userName": ["email", "id"] },
+            "deprovisioning": "disable", "rate": 1000,
+        });
+        for region in &self.world.regions {
+            let name = Target::setting(&id.parse().expect("an id of a target"));
+            region.tables.registry.put_setting(&name, &document).await.expect("targets can be written");
         }
     }
 

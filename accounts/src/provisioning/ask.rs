@@ -12,12 +12,11 @@ use crate::{Error, People};
 pub struct Asked<'a> {
     /// The primary account of the person.
     pub user: UserId,
-    /// The later version of the two parts of the user.
-    pub version: &'a Version,
+    /// The later version of the two parts of the user. `None` has each target decide again, also if nothing seems to be to
+    /// do.
+    pub version: Option<&'a Version>,
     /// What the company says about the accounts; `None` keeps what it has said before.
     pub params: Option<&'a Params>,
-    /// Have each target decide again, also if its row says that nothing is to be done.
-    pub again: bool,
 }
 
 /// What became of a request at one target.
@@ -53,7 +52,8 @@ async fn note(
         let known = stored.as_ref().and_then(|(request, _)| people.params(request));
         let is_said = asked.params.is_none_or(|params| *params == known.unwrap_or_default());
         let version = stored.as_ref().map(|(_, version)| version);
-        if !asked.again && is_said && !is_needed(row, version, asked.version) {
+        let is_needed = asked.version.is_none_or(|user| is_needed(row, version, user));
+        if is_said && !is_needed {
             let wanted = Wanted { target: target.clone(), request: version.cloned() };
             return Ok(Noted { wanted, is_new: false });
         }

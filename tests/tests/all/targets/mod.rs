@@ -3,6 +3,7 @@
 mod brake;
 mod erasing;
 mod killed;
+mod on_time;
 mod outages;
 mod people;
 mod served;
