@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::page::Page;
+use crate::page::{Events, Page};
 use crate::problem::Problem;
 use crate::statuses::{Account, Opened};
 
@@ -31,17 +31,6 @@ const LASTS: Duration = Duration::from_secs(120);
 
 /// After how many milliseconds a browser connects again.
 const RETRY_MS: u16 = 2_000;
-
-/// How events reach the browser.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Events {
-    /// At once: the connection stays open. The rows are read when [`Watchers`](crate::Watchers) say that they changed, and
-    /// after each of these periods.
-    Streamed(Duration),
-    /// When the browser asks again: each answer ends, because the host passes on only whole answers.
-    #[default]
-    Buffered,
-}
 
 /// What a client has.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,8 +34,7 @@ mod statuses;
 mod testing;
 mod watchers;
 
-pub use events::Events;
-pub use page::Page;
+pub use page::{Events, Page};
 pub use routes::router;
 pub use statuses::{Account, Statuses};
 pub use watchers::Watchers;

@@ -1,6 +1,7 @@
 //! The page of a region: what its routes share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use umoja_accounts::People;
@@ -8,7 +9,6 @@ use umoja_schema::{Company, CompanyId, Millis};
 use umoja_store::ports::Clock;
 use umoja_store::remembered::Remembered;
 
-use crate::events::Events;
 use crate::language::Language;
 use crate::look::Look;
 use crate::problem::Problem;
@@ -16,6 +16,17 @@ use crate::region::Region;
 use crate::statuses::{Account, Opened, Statuses};
 use crate::watchers::Watchers;
 use crate::{html, session};
+
+/// How events reach the browser.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Events {
+    /// At once: the connection stays open. The rows are read when [`Watchers`](crate::Watchers) say that they changed, and
+    /// after each of these periods.
+    Streamed(Duration),
+    /// When the browser asks again: each answer ends, because the host passes on only whole answers.
+    #[default]
+    Buffered,
+}
 
 /// The page of a region.
 pub struct Page {

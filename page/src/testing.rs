@@ -16,7 +16,9 @@ use umoja_schema::api::ProvisioningState as State;
 use umoja_schema::{Company, CompanyId, Millis, UserId};
 use umoja_store::ports::{Clock, StoreError};
 
-use crate::{Account, Events, Page, Statuses, router};
+use crate::page::{Events, Page};
+use crate::routes::router;
+use crate::statuses::{Account, Statuses};
 
 /// When every ticket of the tests ends.
 pub(crate) const EXPIRES: Millis = Millis(1_900_000);

@@ -5,7 +5,7 @@ use axum::http::Response;
 use serde_json::json;
 
 use super::*;
-use crate::Events;
+use crate::page::Events;
 use crate::testing::{World, begin, get};
 use umoja_schema::api::ProvisioningState as State;
 
