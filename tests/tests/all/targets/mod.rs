@@ -5,6 +5,7 @@ mod erasing;
 mod killed;
 mod on_time;
 mod outages;
+mod page;
 mod people;
 mod served;
 mod tools;
