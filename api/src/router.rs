@@ -39,7 +39,8 @@ pub fn closed(app: Arc<App>) -> Router {
     let entropy = Arc::clone(&app.accounts.home.entropy);
     let reject = middleware::from_fn(async |request: Request, next: Next| {
         let path = request.uri().path();
-        if path == "/readyz" || ["/v1/", "/scim/"].iter().any(|prefix| path.starts_with(prefix)) {
+        if ["/readyz", "/s"].contains(&path) || ["/v1/", "/scim/", "/s/"].iter().any(|prefix| path.starts_with(prefix))
+        {
             return unsigned(&Problem::not_serving());
         }
         next.run(request).await

@@ -10,10 +10,11 @@ use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 use umoja_accounts::{OldSystems, People};
 use umoja_api::openapi::MIN_PASSWORD_CHARS;
-use umoja_api::{ApiConfig, App, identified, unavailable};
+use umoja_api::{ApiConfig, App, identified, unavailable, with_request_ids};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, OldEndpoint, PoolSettings, SystemClock};
+use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
 use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
@@ -52,6 +53,8 @@ pub struct ApiSettings {
     pub breached: Option<BreachedList>,
     /// The old systems of companies; the default asks those on the public internet.
     pub old_systems: Option<Arc<OldSystems>>,
+    /// How events reach status pages.
+    pub events: Events,
     /// The base URL that clients of this host use, if it differs from the one in the deployment's settings.
     pub public_url: Option<String>,
 }
@@ -60,6 +63,7 @@ pub struct ApiSettings {
 pub struct BuildApi {
     hasher: Arc<dyn Hasher>,
     public_url: Option<String>,
+    events: Events,
     /// Lives as long as the process, because it remembers which of them are out.
     old_systems: Arc<OldSystems>,
 }
@@ -73,7 +77,7 @@ impl BuildApi {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
         let old_systems = settings.old_systems.unwrap_or_else(|| old_systems(OldEndpoint::new()));
-        Ok(Self { hasher, public_url: settings.public_url, old_systems })
+        Ok(Self { hasher, public_url: settings.public_url, events: settings.events, old_systems })
     }
 }
 
@@ -114,11 +118,17 @@ impl Build for BuildApi {
             explains: false,
         };
         let base_url = config.base_url.clone();
+        let page = Arc::new(Page::of_region(people.clone(), &base_url, self.events));
+        let entropy = Arc::clone(&people.home.entropy);
         let deliveries = Arc::new(OnTime::new(people.clone()));
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
         let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries));
-        let router = if settings.own.state.serves() { umoja_api::router(app) } else { umoja_api::closed(app) };
+        let router = if settings.own.state.serves() {
+            umoja_api::router(app).merge(with_request_ids(umoja_page::router(page), &entropy))
+        } else {
+            umoja_api::closed(app)
+        };
         Ok(Api { url: base_url, router })
     }
 }
@@ -190,6 +200,7 @@ mod tests {
         let build = BuildApi {
             hasher: Arc::new(InlineHasher::new(passwords)),
             public_url: None,
+            events: Events::Buffered,
             old_systems: old_systems(OldEndpoint::new()),
         };
         Live::new(Arc::clone(regions) as _, build, regions.own().clone(), Arc::clone(&regions.clock) as _)

@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use umoja_aws::{Deployment, Options, Session};
 use umoja_crypto::EngineError;
 use umoja_host::{OsEntropy, SystemClock};
+use umoja_page::Events;
 use umoja_schema::Region;
 use umoja_store::deployment::SETTINGS_RELOAD_SECS;
 use umoja_store::ports::Clock;
@@ -19,6 +20,9 @@ use crate::api::{ApiSettings, BuildApi, NEEDS, router};
 use crate::aws::Aws;
 use crate::listeners::{Limits, Listeners};
 use crate::region::{Live, NotReady};
+
+/// How often a status page looks at its accounts.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A region that is being served. Dropping it ends the service at once; [`RegionServer::stop`] lets requests finish
 /// first.
@@ -48,7 +52,8 @@ impl RegionServer {
         limits: Limits,
     ) -> Result<Self, EngineError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let build = BuildApi::new(settings)?;
+        // Nothing here sees changes, so the pages look themselves.
+        let build = BuildApi::new(ApiSettings { events: Events::Streamed(LOOK), ..settings })?;
         let deployment = Deployment::new(Session::from_environment(&Options::default()).await, prefix);
         let source = Arc::new(Aws::new(deployment, own.clone(), NEEDS, Arc::clone(&clock)));
         let live = Arc::new(Live::new(Arc::clone(&source) as _, build, own.clone(), clock));

@@ -17,6 +17,7 @@ use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
+use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
 use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_schema::Region;
@@ -32,6 +33,9 @@ use crate::pump::{Pump, PumpSettings, RegionPump};
 
 /// How often it is checked whether requests that began under earlier settings have ended.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// How often a status page looks at its accounts, beside at each change that is reported to it.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A region to serve.
 pub struct DirectoryRegion {
@@ -94,7 +98,7 @@ type Serving = Weak<dyn Any + Send + Sync>;
 struct Built {
     region: Region,
     listener: Option<TcpListener>,
-    serving: [Serving; 3],
+    serving: [Serving; 4],
     router: Router,
     pump: Option<RegionPump>,
     home: Home,
@@ -200,10 +204,17 @@ impl DirectoryServer {
         let rates = Arc::new(Rates::in_memory());
         let sources = Arc::new(Acceptor::new(home.clone()).with_rates(Arc::clone(&rates)));
         let directory = Arc::new(self.users_of_scim(&people, &hashing));
+        let page = Arc::new(Page::of_region(people.clone(), &url, Events::Streamed(LOOK_AGAIN)));
+        let watchers = Arc::downgrade(&page.watchers());
         Ok(Built {
             region,
             listener,
-            serving: [Arc::downgrade(&app) as Serving, Arc::downgrade(&sources) as _, Arc::downgrade(&directory) as _],
+            serving: [
+                Arc::downgrade(&app) as Serving,
+                Arc::downgrade(&sources) as _,
+                Arc::downgrade(&directory) as _,
+                Arc::downgrade(&page) as _,
+            ],
             router: if state.serves() {
                 let scim = Scim {
                     base_url: url,
@@ -212,7 +223,7 @@ impl DirectoryServer {
                     clock: Arc::clone(&home.clock),
                     rates: Some(rates),
                 };
-                let feeds = umoja_ingest::router(sources).merge(scim::router(scim));
+                let feeds = umoja_ingest::router(sources).merge(scim::router(scim)).merge(umoja_page::router(page));
                 router(app).merge(with_request_ids(feeds, &home.entropy))
             } else {
                 closed(app)
@@ -220,7 +231,7 @@ impl DirectoryServer {
             pump: state.sends().then(|| {
                 let provisioner = Arc::new(Provisioner::new(people.clone(), Arc::clone(&self.settings.outbound)));
                 let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
-                let pump = pump.with_provisioner(provisioner);
+                let pump = pump.with_provisioner(provisioner).with_pages(watchers);
                 if state.makes_events() { pump.with_webhooks(webhooks) } else { pump.without_feed() }
             }),
             home,

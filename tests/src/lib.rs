@@ -17,6 +17,6 @@ pub mod operations;
 pub mod pool;
 pub mod provider;
 pub mod recorder;
-pub mod scim_target;
+pub use umoja_scim_target as scim_target;
 pub mod sim;
 pub mod world;

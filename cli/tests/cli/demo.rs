@@ -40,6 +40,17 @@ fn the_demo_succeeds_and_its_directory_can_be_reused() {
     assert_eq!(scim["company"], "soko");
     assert!(scim["url"].as_str().unwrap().ends_with("/scim/v2/soko") && scim["token"].is_string(), "{scim}");
 
+    let targets = first["targets"].as_array().unwrap();
+    assert_eq!(
+        targets.iter().map(|target| target["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["soko-crm", "soko-desk"]
+    );
+    assert!(targets.iter().all(|target| target["kind"] == "scim" && target["url"].is_string()));
+    let page = first["status_page"]["url"].as_str().unwrap();
+    let (place, ticket) = page.split_once('#').unwrap();
+    assert_eq!(place, format!("{}/s", regions[0]["url"].as_str().unwrap()));
+    assert!(ticket.contains('.'));
+
     let again = json(&["demo", "--exit", "--dir", path(&dir)]);
     assert_eq!(again["ok"], true, "{again}");
     let second = demo_json(&dir);

@@ -4,6 +4,7 @@
 //! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
+mod pages;
 mod provision;
 mod region;
 mod webhooks;
@@ -115,6 +116,8 @@ impl Pump {
                 let measured = Arc::clone(&region);
                 tasks.spawn(every(MEASURE_FOREIGN, stop.subscribe(), async move || measured.measure_targets().await));
             }
+            let (reported, stopped) = (Arc::clone(&region), stop.subscribe());
+            tasks.spawn(async move { reported.report_until(settings.poll, stopped).await });
             if let Some(posting) = region.webhooks() {
                 let (measured, name) = (Arc::clone(posting), region.region().clone());
                 tasks.spawn(webhooks::post(Arc::clone(posting), name.clone(), settings.poll, stop.subscribe()));

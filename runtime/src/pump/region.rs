@@ -1,6 +1,6 @@
 //! The background work of one region, a step at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
+use umoja_page::Watchers;
 use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
@@ -19,6 +20,7 @@ use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::{Change, Home, Peer};
 
+use super::pages::Pages;
 use super::provision::{Provisioned, Provisioning};
 use crate::backlog::{Backlog, CURSOR, FEED_CURSOR, LagThresholds};
 use crate::record;
@@ -46,6 +48,7 @@ pub struct RegionPump {
     feeds: bool,
     ingest: Option<Worker>,
     provisioning: Option<Provisioning>,
+    pages: Option<Pages>,
     webhooks: Option<Arc<Webhooks>>,
 }
 
@@ -82,8 +85,8 @@ impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
-        let (ingest, webhooks, provisioning) = (None, None, None);
-        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning }
+        let (ingest, webhooks, provisioning, pages) = (None, None, None, None);
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning, pages }
     }
 
     /// The same work without making events, as long as the region may lack events that it has made: while it is
@@ -109,6 +112,20 @@ impl RegionPump {
     pub fn with_provisioner(self, provisioner: Arc<Provisioner>) -> Self {
         let provisioning = Some(Provisioning::new(self.store.clone(), provisioner));
         Self { provisioning, ..self }
+    }
+
+    /// The same work, and that of informing the status pages that are open.
+    #[must_use]
+    pub fn with_pages(self, watchers: Weak<Watchers>) -> Self {
+        let pages = Some(Pages::new(self.store.clone(), watchers));
+        Self { pages, ..self }
+    }
+
+    /// Informs status pages until stopped.
+    pub(super) async fn report_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
+        if let Some(pages) = &self.pages {
+            pages.report_until(poll, stop).await;
+        }
     }
 
     /// True if it delivers to targets.

@@ -1,10 +1,13 @@
 //! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
 mod narrator;
+mod on_time;
 mod pool;
 mod sources;
 mod stage;
 mod story;
+mod targets;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use umoja_host::SystemClock;
-use umoja_schema::{CompanyId, Region, Scope};
+use umoja_schema::{CompanyId, Region, ReturnUrlId, Scope, StatusPage};
 
 use super::company::new_company;
 use super::init::default_regions;
@@ -30,12 +33,17 @@ use crate::{CliError, files};
 use narrator::Narrator;
 use sources::{Posting, Scim, Sources};
 use stage::Stage;
+use targets::{Listed, Targets};
 
 /// The name of the file from which programs learn how to call the demo.
 const FILE: &str = "demo.json";
 
 /// The environment of a demo's deployment. The story plays in no other.
 const ENV: &str = "demo";
+
+/// The id of the URL to which the status page leads back, and the colour of its head.
+const RETURN_URL: &str = "shop";
+const COLOUR: &str = "#0b6e4f";
 
 /// The companies of the story.
 const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safari, a travel agency")];
@@ -45,10 +53,11 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 #[command(
     long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
-away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider and a user pool that feed the store; an erasure with receipts.
+away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider and a user pool that feed the store; two remote systems that get their accounts \
+while a page shows it; an erasure with receipts.
 
 After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys and those \
-of the sources, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
+of the sources, the targets and a status page, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
 )]
 #[command(after_help = "Examples:
   umoja demo
@@ -73,6 +82,14 @@ struct DemoFile<'a> {
     companies: &'a [CompanyFile],
     sources: Vec<Posting>,
     scim: Vec<Scim>,
+    targets: Vec<Listed<'a>>,
+    status_page: StatusPageFile,
+}
+
+/// A status page with a live ticket, in `demo.json`.
+#[derive(Serialize)]
+struct StatusPageFile {
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -95,25 +112,31 @@ impl Demo {
         let companies = register(&deployment).await?;
         let soko = &companies.first().ok_or_else(|| CliError::Failed("the story has two companies".into()))?.id;
         let sources = Sources::add(&deployment, soko).await?;
+        let targets = Targets::start(&deployment, soko).await?;
         let mut stopped = stop_signal()?;
         let mut stage = Stage::set(&deployment, &companies, lock).await?;
         narrator.begin(&dir, stage.urls());
 
         let played = tokio::select! {
-            played = story::play(&stage, &sources, &narrator) => played,
+            played = story::play(&stage, &sources, &targets, &narrator) => played,
             () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),
         };
-        if let Err(error) = played {
-            stage.end().await;
-            return Err(error);
-        }
+        let url = match played {
+            Ok(url) => url,
+            Err(error) => {
+                stage.end().await;
+                return Err(error);
+            }
+        };
         let regions = stage.urls().iter().map(|(name, url)| DemoRegion { name, url }).collect();
         let first = stage.urls().first().map_or("", |(_, url)| url);
         let (sources, scim) = (sources.posting(first), sources.scim(first));
-        write(&dir.join(FILE), &DemoFile { regions, companies: &companies, sources, scim })?;
+        let status_page = StatusPageFile { url: url.clone() };
+        let file = DemoFile { regions, companies: &companies, sources, scim, targets: targets.listed(), status_page };
+        write(&dir.join(FILE), &file)?;
         narrator.end(&dir.join(FILE));
         if !self.exit {
-            output.say(&commands_to_try(&dir, stage.urls()));
+            output.say(&commands_to_try(&dir, stage.urls(), &url));
             tokio::select! {
                 () = stopped.wait() => {}
                 () = stage.follow() => {}
@@ -166,12 +189,25 @@ async fn register(deployment: &Deployment) -> Result<Vec<CompanyFile>, CliError>
     let mut files = Vec::new();
     for (id, name) in COMPANIES {
         let id: CompanyId = id.parse().map_err(|error| CliError::Failed(format!("{error}")))?;
-        let (company, file) = new_company(&deployment.regions(), &id, name, Scope::ALL.to_vec(), true)?;
+        let (mut company, file) = new_company(&deployment.regions(), &id, name, Scope::ALL.to_vec(), true)?;
+        company.status_page = Some(status_page(name)?);
         deployment.put_company(&company).await?;
         write(&company_file(deployment.dir(), &id), &file)?;
         files.push(file);
     }
     Ok(files)
+}
+
+/// How the status page looks for a company's people.
+fn status_page(name: &str) -> Result<StatusPage, CliError> {
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    let id: ReturnUrlId = RETURN_URL.parse().map_err(|error| failed(&error))?;
+    Ok(StatusPage {
+        name: name.split(',').next().map(str::to_owned),
+        colour: Some(COLOUR.parse().map_err(|error| failed(&error))?),
+        return_urls: [(id, "https://soko.example/account".to_owned())].into(),
+        ..StatusPage::default()
+    })
 }
 
 fn company_file(dir: &Path, id: &CompanyId) -> PathBuf {
@@ -193,7 +229,7 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), CliError> {
     files::replace_private(path, &text).map_err(|source| CliError::File { path: path.to_owned(), source })
 }
 
-fn commands_to_try(dir: &Path, urls: &[(Region, String)]) -> String {
+fn commands_to_try(dir: &Path, urls: &[(Region, String)], page: &str) -> String {
     let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| shell::word(&path.to_string_lossy()));
     let [soko, safari] = COMPANIES.map(|(id, _)| shell::word(&dir.join(format!("{id}.json")).to_string_lossy()));
     let place = Place::Directory(dir.to_owned());
@@ -222,6 +258,9 @@ Try, in another terminal:
     curl --silent --header 'content-type: application/jwt' \\
       --header \"x-api-key: $(sed -n 's/.*\"api_key\": \"\\(.*\\)\",/\\1/p' {soko})\" \\
       --data @- {there}/v1/users/authenticate
+
+  # a status page with a live ticket, for a browser
+  echo '{page}'
 
   # the state and health of the regions
   {umoja} status {place}

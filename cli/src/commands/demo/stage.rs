@@ -57,8 +57,14 @@ impl Stage {
         let links = Links::new(&regions);
         // Repairs run by a schedule. A short one, so that the demo does not wait.
         let pump = PumpSettings { reconcile: Duration::from_millis(100), ..PumpSettings::default() };
-        let settings =
-            ServerSettings { pump, links: Some(links.clone()), may_move_ports: true, ..ServerSettings::default() };
+        let settings = ServerSettings {
+            pump,
+            links: Some(links.clone()),
+            may_move_ports: true,
+            // The targets of the story are on this machine.
+            outbound_loopback: true,
+            ..ServerSettings::default()
+        };
         let server = Server::start(deployment, settings, lock).await?;
         let (clock, entropy) = (Arc::clone(deployment.clock()), Arc::clone(deployment.entropy()));
         let [soko, safari] = companies else { return Err(CliError::Failed("the story has two companies".into())) };

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use umoja_schema::UserId;
 
 use super::narrator::{Narrator, Outcome};
-use super::pool;
 use super::sources::Sources;
 use super::stage::{Stage, Who};
+use super::targets::Targets;
+use super::{on_time, pool};
 use crate::CliError;
 
 /// The region where people register, and another region that serves them too.
@@ -56,7 +57,13 @@ struct User {
     version: String,
 }
 
-pub(super) async fn play(stage: &Stage, sources: &Sources, narrator: &Narrator) -> Result<(), CliError> {
+/// Plays all chapters. Returns the URL of a status page with a live ticket.
+pub(super) async fn play(
+    stage: &Stage,
+    sources: &Sources,
+    targets: &Targets,
+    narrator: &Narrator,
+) -> Result<String, CliError> {
     let amina = everywhere(stage, narrator).await?;
     let baraka = outage(stage, narrator, &amina).await?;
     key_service_out(stage, narrator).await?;
@@ -64,8 +71,11 @@ pub(super) async fn play(stage: &Stage, sources: &Sources, narrator: &Narrator) 
     disabled(stage, narrator, &baraka).await?;
     fed(stage, sources, narrator).await?;
     pool::fed(stage, sources.pool(), narrator, (HERE, THERE)).await?;
+    on_time::watched(stage, targets, narrator, (HERE, THERE)).await?;
     erased(stage, narrator, &amina).await?;
-    the_end(stage, narrator).await
+    let page = on_time::page(stage, targets, HERE).await?;
+    the_end(stage, narrator).await?;
+    Ok(page)
 }
 
 async fn register(stage: &Stage, region: usize, who: Who, person: Person) -> Result<(User, String), CliError> {

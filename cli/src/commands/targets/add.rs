@@ -97,6 +97,33 @@ pub(super) fn url(text: &str) -> Result<String, String> {
     }
 }
 
+/// A target with the default mapping, for all users of its company.
+pub(in crate::commands) fn new_target(
+    id: &TargetId,
+    kind: TargetKind,
+    company: &CompanyId,
+    url: &str,
+    home: Region,
+) -> Provisioned {
+    Provisioned {
+        id: id.clone(),
+        revision: 0,
+        company: company.clone(),
+        kind,
+        url: url.to_owned(),
+        home,
+        epoch: 0,
+        enabled: true,
+        token: None,
+        mapping: default_mapping(kind),
+        scope: None,
+        deprovisioning: Deprovisioning::Disable,
+        rate: Provisioned::DEFAULT_RATE,
+        removals_until: None,
+        unknown: Map::new(),
+    }
+}
+
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let mapping = match &self.mapping {
@@ -121,21 +148,12 @@ impl Add {
             None => None,
         };
         let target = Provisioned {
-            id: self.id.clone(),
-            revision: 0,
-            company: self.company.clone(),
-            kind: self.kind,
-            url: self.url.clone(),
-            home,
-            epoch: 0,
-            enabled: true,
             token,
             mapping,
             scope,
             deprovisioning: self.deprovisioning,
             rate: self.rate,
-            removals_until: None,
-            unknown: Map::new(),
+            ..new_target(&self.id, self.kind, &self.company, &self.url, home)
         };
         let changed = deployment.change(&self.id, |stored: Option<Provisioned>| match stored {
             // A write whose answer was lost may have stored it already.

@@ -44,19 +44,23 @@ pub(super) async fn change(
 }
 
 /// The deployment's secrets.
-pub(super) async fn secrets(region: &DeployedRegion) -> Result<Secrets, CliError> {
+pub(in crate::commands) async fn secrets(region: &DeployedRegion) -> Result<Secrets, CliError> {
     region.secrets(&KeyRing::new(&region.home, WRAP_BUDGET_MS)).await
 }
 
 /// A target as its home delivers to it.
-pub(super) struct AtHome {
-    pub(super) provisioner: Provisioner,
-    pub(super) known: Arc<KnownTarget>,
+pub(in crate::commands) struct AtHome {
+    pub(in crate::commands) provisioner: Provisioner,
+    pub(in crate::commands) known: Arc<KnownTarget>,
 }
 
 impl AtHome {
     /// Opens a target in its home.
-    pub(super) async fn open(deployment: &Regions, target: Target, loopback: bool) -> Result<Self, CliError> {
+    pub(in crate::commands) async fn open(
+        deployment: &Regions,
+        target: Target,
+        loopback: bool,
+    ) -> Result<Self, CliError> {
         let region = deployment.get(&target.home)?;
         let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
         let sealer = Arc::new(Sealer::new(ring, Arc::clone(&region.home.entropy)));

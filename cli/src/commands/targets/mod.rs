@@ -8,6 +8,9 @@ mod work;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::add::new_target;
+pub(super) use self::known::{AtHome, secrets as target_secrets};
+
 use crate::CliError;
 use crate::output::Output;
 

@@ -6,6 +6,7 @@ mod functions;
 mod killed;
 mod on_time;
 mod outages;
+mod page;
 mod people;
 mod served;
 mod tools;

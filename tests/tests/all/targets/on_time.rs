@@ -112,6 +112,7 @@ fn a_login_succeeds_while_the_target_is_out_and_its_ticket_shows_the_end() {
         assert_eq!(reply.body["authenticated"], true);
         assert_eq!(account(&reply), json!({ "target": "crm", "state": "pending" }));
         fed.settle().await;
+        fed.d.world.settle().await;
         for at in 0..2 {
             let status = fed.status(at, &reply).await;
             assert_eq!((&status["state"], &status["code"]), (&json!("pending"), &json!("unavailable")));
@@ -169,6 +170,7 @@ fn a_login_whose_target_is_up_to_date_writes_and_asks_nothing() {
         let id = fed.person("ada@example.com").await;
         fed.login(0, "ada@example.com", json!({})).await.ok(200);
         fed.settle().await;
+        fed.d.world.settle().await;
         let (stored, calls) = (fed.stored(0, &id).await, fed.remote.take_calls().len());
         for at in [0, 1, 0] {
             let reply = fed.login(at, "ada@example.com", json!({ "wait_ms": LONGEST_MS })).await;

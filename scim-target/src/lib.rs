@@ -1,5 +1,6 @@
-//! A strict SCIM 2.0 server in memory, as a target: it wants a token, media types, schemas and booleans, has unique user
-//! names, and honours `If-Match`. What it is asked in the process can be lost or rejected on demand.
+//! A strict SCIM 2.0 server in memory, as a target for the demo and for tests: it wants a token, media types, schemas and
+//! booleans, has unique user names, and honours `If-Match`. It can be out over HTTP, and what it is asked in the process can
+//! be lost or rejected on demand. No user is kept longer than the process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -56,9 +57,17 @@ impl ScimTarget {
         self.inside().users.values().cloned().collect()
     }
 
-    /// The user with this `externalId`. There is at most one.
+    /// The users with this `externalId`: at most one, if the client is right.
+    pub fn all_of(&self, external_id: &str) -> Vec<Value> {
+        self.users().into_iter().filter(|user| user["externalId"] == external_id).collect()
+    }
+
+    /// The user with this `externalId`.
+    ///
+    /// # Panics
+    /// If there are two.
     pub fn of(&self, external_id: &str) -> Option<Value> {
-        let mut found = self.users().into_iter().filter(|user| user["externalId"] == external_id);
+        let mut found = self.all_of(external_id).into_iter();
         let first = found.next();
         assert!(found.next().is_none(), "a user has two accounts");
         first
@@ -74,7 +83,7 @@ impl ScimTarget {
         self.inside().mishaps.extend(mishaps);
     }
 
-    /// Whether no call in the process is answered.
+    /// Whether no call is answered: in the process with silence, over HTTP with 503.
     pub fn set_down(&self, is_down: bool) {
         self.inside().is_down = is_down;
     }
@@ -128,16 +137,19 @@ async fn answer(State(target): State<ScimTarget>, request: Request<Body>) -> Res
     let is_scim = body.is_empty() || text(header::CONTENT_TYPE) == Some(MEDIA_TYPE);
     let parsed = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     let (status, answer) = match (is_known, is_scim) {
+        _ if inside.is_down => error(503, "out"),
         (false, _) => error(401, "the token is wrong"),
         (_, false) => error(415, "the media type is wrong"),
         _ => inside.asked(head.method.as_str(), path, text(header::IF_MATCH), parsed),
     };
-    let mut response = Response::builder().status(StatusCode::from_u16(status).expect("a status"));
-    if let Some(version) = answer["meta"]["version"].as_str() {
-        response = response.header(header::ETAG, version);
+    let mut response = Response::new(if answer.is_null() { Body::empty() } else { answer.to_string().into() });
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    if let Some(Ok(version)) = answer["meta"]["version"].as_str().map(str::parse) {
+        headers.insert(header::ETAG, version);
     }
-    let body = if answer.is_null() { Body::empty() } else { answer.to_string().into() };
-    response.header(header::CONTENT_TYPE, MEDIA_TYPE).body(body).expect("an answer")
+    response
 }
 
 fn error(status: u16, detail: &str) -> (u16, Value) {
@@ -264,7 +276,8 @@ impl Outbound for ScimTarget {
         }
         // A test that drops a delivery at every await sees it between the request and the answer too.
         tokio::task::yield_now().await;
-        let request = request.body(Body::from(call.body.to_vec())).expect("a request");
+        let request = request.body(Body::from(call.body.to_vec()));
+        let request = request.map_err(|_| OutboundError::Unavailable("no request"))?;
         let Ok(response): Result<Response<Body>, _> = self.router().oneshot(request).await;
         tokio::task::yield_now().await;
         if mishap == Some(Mishap::AnswerLost) {
@@ -275,7 +288,7 @@ impl Outbound for ScimTarget {
         };
         let headers = response.headers().iter().filter_map(header).collect();
         let status = response.status().as_u16();
-        let body = response.into_body().collect().await.expect("an answer has a body").to_bytes().to_vec();
+        let body = response.into_body().collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
         Ok(Answered { status, headers, body })
     }
 }
