@@ -1,7 +1,7 @@
 //! Disables the rules of the design one by one, to prove that the simulation detects each missing rule.
 
 use serde_json::json;
-use umoja_tests::sim::{Plan, Rule, Runner};
+use umoja_tests::sim::{Rule, Runner};
 
 use crate::options::{Options, Store};
 
@@ -14,7 +14,7 @@ pub(crate) fn all_are_seen(options: &Options) -> bool {
         // A rule counts as detected if a run fails without it and holds with it.
         let whole = Runner::new(runner.tables, None);
         let seen = seeds.enumerate().find_map(|(number, seed)| {
-            let plan = if rule.is_of_events() { Plan::listed(seed) } else { Plan::of(seed) };
+            let plan = rule.plan(seed);
             let failure = runner.run(&plan).err()?;
             whole.run(&plan).is_ok().then_some((number + 1, failure))
         });

@@ -23,6 +23,7 @@ Examples:
   sim --runs 500 --store dynamodb      on the AWS adapter and DynamoDB in process
   sim --fed --runs 6000                more than 100,000 events of identity providers
   sim --listed --runs 3000             feeds that are killed at any await, and consumers of their events in any region
+  sim --delivered --runs 4000          targets and webhooks with faults, homes that move, processes that are killed
   sim --mutations                      leaves out each rule of the design; every one has to be noticed
   sim --exhaustive                     visits every state of three writes
   sim --partition-hours 48 --writes 10000
@@ -49,6 +50,9 @@ pub(crate) struct Options {
     /// Feeds make events in every region, and companies list them in any region, with one cursor each.
     #[arg(long, conflicts_with = "fed")]
     pub(crate) listed: bool,
+    /// Regions provision users into targets and post events to webhooks, which are out, slow, or lose answers.
+    #[arg(long, conflicts_with_all = ["fed", "listed"])]
+    pub(crate) delivered: bool,
     /// The number of threads, each of which does whole runs. By default the number of processors.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -122,9 +126,10 @@ const SHARE: u64 = 50;
 impl Options {
     /// The run of a seed.
     pub(crate) fn plan(&self, seed: u64) -> Plan {
-        match (self.fed, self.listed) {
-            (true, _) => Plan::fed(seed),
-            (_, true) => Plan::listed(seed),
+        match (self.fed, self.listed, self.delivered) {
+            (true, ..) => Plan::fed(seed),
+            (_, true, _) => Plan::listed(seed),
+            (.., true) => Plan::delivered(seed),
             _ => Plan::of(seed),
         }
     }

@@ -28,6 +28,9 @@ pub enum Changed {
     Done(Account),
     /// There is no such account any more.
     Gone,
+    /// It was changed since its entity tag was given, by hand or by another delivery, and nothing was done. This is what
+    /// it is now.
+    Stale(Account),
 }
 
 /// How the making of an account ended.

@@ -216,6 +216,8 @@ impl Deliverer<'_> {
                 with_account(people, row, &account)
             }
             Changed::Gone => without_account(row.clone()),
+            // If another delivery has changed it, the row is not as it was read, and the user is read again.
+            Changed::Stale(now) => with_account(people, TargetAccount { digest: None, ..row.clone() }, &now),
         };
         match (next, &now.wanted) {
             (Action::Update, Wanted::Account { document, is_active }) => {
@@ -255,9 +257,17 @@ impl Deliverer<'_> {
         let said_no =
             !matches!(failure.code, Code::Unavailable | Code::TargetError | Code::UnreadableAnswer | Code::Failed);
         let is_final = matches!(failure.code, Code::Rejected | Code::Conflict);
-        let account = if next == Action::Create && said_no { RemoteAccount::None } else { row.account };
+        // What may have been done is not what was accepted last: without a digest the present state is sent, also if it
+        // is again as it was before.
+        let may_be_active = next == Action::Update && matches!(now.wanted, Wanted::Account { is_active: true, .. });
+        let account = match row.account {
+            _ if next == Action::Create && said_no => RemoteAccount::None,
+            _ if may_be_active && !said_no => RemoteAccount::Active,
+            account => account,
+        };
         let failed = TargetAccount {
             account,
+            digest: row.digest.clone().filter(|_| said_no || next == Action::Search),
             attempts: row.attempts + 1,
             code: Some(failure.code.as_str().to_owned()),
             tried: now.digest.filter(|_| is_final).map(|digest| digest.to_vec()).or_else(|| row.tried.clone()),

@@ -58,7 +58,8 @@ impl Action {
     pub fn removes(self, wanted: &Wanted, row: &TargetAccount) -> bool {
         match (self, wanted) {
             (_, Wanted::NoAccount(Why::Erased)) => false,
-            (Self::Disable | Self::Delete, _) => true,
+            (Self::Disable, _) => row.account != RemoteAccount::Disabled,
+            (Self::Delete, _) => true,
             (Self::Update, Wanted::Account { is_active, .. }) => !is_active && row.account == RemoteAccount::Active,
             _ => false,
         }
@@ -119,7 +120,7 @@ pub fn action(wanted: &Wanted, row: &TargetAccount, compared: Compared<'_>) -> A
         (Wanted::NoAccount(_), RemoteAccount::Left) => Action::Nothing,
         (Wanted::NoAccount(_), state) => match compared.rule {
             Deprovisioning::Delete => Action::Delete,
-            Deprovisioning::Disable if state == RemoteAccount::Disabled => Action::Nothing,
+            Deprovisioning::Disable if state == RemoteAccount::Disabled && !compared.again => Action::Nothing,
             Deprovisioning::Disable => Action::Disable,
             Deprovisioning::Leave => Action::Leave,
         },

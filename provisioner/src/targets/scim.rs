@@ -74,8 +74,7 @@ pub(crate) async fn create(
     }
 }
 
-/// Replaces the account. If it was changed at the target since, its entity tag is read and it is replaced all the same:
-/// what the store says counts.
+/// Replaces the account, if it is as its entity tag says.
 pub(crate) async fn update(
     client: &Client<'_>,
     account: &Account,
@@ -85,10 +84,9 @@ pub(crate) async fn update(
     body.insert("id".to_owned(), account.id.clone().into());
     let body = Value::Object(body);
     let path = path(account);
-    let mut answer = client.call(Method::Put, &path, account.etag.as_deref(), Some((MEDIA_TYPE, &body))).await?;
+    let answer = client.call(Method::Put, &path, account.etag.as_deref(), Some((MEDIA_TYPE, &body))).await?;
     if answer.status == 412 {
-        let Some((_, now)) = read(client, account).await? else { return Ok(Changed::Gone) };
-        answer = client.call(Method::Put, &path, now.etag.as_deref(), Some((MEDIA_TYPE, &body))).await?;
+        return Ok(read(client, account).await?.map_or(Changed::Gone, |(_, now)| Changed::Stale(now)));
     }
     changed(account, &answer)
 }

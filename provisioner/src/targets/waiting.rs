@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 use umoja_schema::{Millis, Target, TargetId, UserId};
-use umoja_store::ports::{Due, DueRow, Etag, StoreError};
+use umoja_store::ports::{Due, DueRow, StoreError};
 
 /// How long a delivery belongs to the process that began it, in milliseconds: longer than its calls can take.
 const LEASE_MS: u64 = 60_000;
@@ -24,7 +24,8 @@ struct Ring {
     rings: u64,
     /// To send even what the target has or rejected.
     again: bool,
-    leased: bool,
+    /// Until when it belongs to the process that delivers it.
+    leased: Option<Millis>,
 }
 
 impl Ring {
@@ -33,12 +34,13 @@ impl Ring {
         Self {
             rings: member(RINGS).and_then(Value::as_u64).unwrap_or_default(),
             again: member(AGAIN).and_then(Value::as_bool).unwrap_or_default(),
-            leased: member(LEASED).and_then(Value::as_bool).unwrap_or_default(),
+            leased: member(LEASED).and_then(Value::as_u64).map(Millis),
         }
     }
 
     fn members(self) -> Map<String, Value> {
-        let members = [(RINGS, self.rings.into()), (AGAIN, self.again.into()), (LEASED, self.leased.into())];
+        let members =
+            [(RINGS, self.rings.into()), (AGAIN, self.again.into()), (LEASED, self.leased.map(|until| until.0).into())];
         members.into_iter().map(|(name, value): (&str, Value)| (name.to_owned(), value)).collect()
     }
 }
@@ -71,7 +73,7 @@ pub(crate) async fn ring(
         let after = Ring { rings: before.rings + 1, again: before.again || again, leased: before.leased };
         // Who delivers sees the ring. A lease that ends makes the row due.
         let at = match &stored {
-            Some(row) if before.leased => row.at,
+            Some(row) if before.leased.is_some() => row.at,
             _ => now,
         };
         let etag = stored.as_ref().map(|row| &row.etag);
@@ -83,15 +85,17 @@ pub(crate) async fn ring(
 }
 
 impl Lease {
-    /// Takes a row that is due. `None` if another process was earlier.
+    /// Takes a row that is due. `None` if another process was earlier. If a process had it whose lease has ended, nobody
+    /// knows what that one has sent: so everything is sent again, whatever the digest says.
     pub(crate) async fn take(
         due: &dyn Due,
         target: &TargetId,
         (user, row): (UserId, &DueRow),
         now: Millis,
     ) -> Result<Option<Self>, StoreError> {
-        let (name, ring) = (name(target), Ring { leased: true, ..Ring::of(row) });
-        let is_taken = take(due, &name, user, &row.etag, ring, now).await?;
+        let (name, before, until) = (name(target), Ring::of(row), now.plus(LEASE_MS));
+        let ring = Ring { leased: Some(until), again: before.again || before.leased.is_some(), ..before };
+        let is_taken = due.replace_due(&name, user, Some(&row.etag), Some((until, &ring.members()))).await?;
         Ok(is_taken.then_some(Self { name, user, ring }))
     }
 
@@ -100,29 +104,28 @@ impl Lease {
         self.ring.again
     }
 
-    /// Ends the delivery: the row is removed, or is due at this time. If it was rung for meanwhile, it is due at once.
-    pub(crate) async fn end(&self, due: &dyn Due, next_at: Option<Millis>, now: Millis) -> Result<(), StoreError> {
+    /// Ends the delivery: the row is removed, or is due at this time, and with `again` everything is sent then. If it was
+    /// rung for meanwhile, it is due at once.
+    pub(crate) async fn end(
+        &self,
+        due: &dyn Due,
+        (next_at, again): (Option<Millis>, bool),
+        now: Millis,
+    ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
             let Some(stored) = due.due_row(&self.name, self.user).await? else { return Ok(()) };
             let ring = Ring::of(&stored);
+            // The lease has ended meanwhile, and the row belongs to another process or is a new one.
+            if ring.leased != self.ring.leased {
+                return Ok(());
+            }
             let is_rung = ring.rings != self.ring.rings;
             let at = if is_rung { Some(now) } else { next_at };
-            let after = Ring { leased: false, ..ring }.members();
+            let after = Ring { leased: None, again: ring.again || again, ..ring }.members();
             if due.replace_due(&self.name, self.user, Some(&stored.etag), at.map(|at| (at, &after))).await? {
                 return Ok(());
             }
         }
         Err(StoreError::Throttled("a delivery that is rung for very often".to_owned()))
     }
-}
-
-async fn take(
-    due: &dyn Due,
-    name: &str,
-    user: UserId,
-    etag: &Etag,
-    ring: Ring,
-    now: Millis,
-) -> Result<bool, StoreError> {
-    due.replace_due(name, user, Some(etag), Some((now.plus(LEASE_MS), &ring.members()))).await
 }

@@ -225,6 +225,7 @@ impl Fleet {
         self.note_erasures();
         self.erase_again().await;
         self.make_all_events().await;
+        self.deliver_all().await;
         self.world().note_owned(self.history.borrow().owned.iter().copied());
         self.world().check_invariants().await;
         self.check_keys().await;
@@ -252,6 +253,7 @@ impl Fleet {
         }
         self.check_feeds().await;
         self.check_listed().await;
+        self.check_posted();
         let users = self.history.borrow().users();
         for id in users {
             if self.is_live(0, id) {

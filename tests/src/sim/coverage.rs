@@ -69,6 +69,7 @@ const fn faults_of(service: Service) -> [&'static str; 4] {
             ["proof KMS down", "proof KMS: request lost", "proof KMS: answer lost", "proof KMS throttled"]
         }
         Service::Ingest => ["events down", "events: request lost", "events: answer lost", "events throttled"],
+        Service::Due => ["due down", "due: request lost", "due: answer lost", "due throttled"],
         Service::KmsLinks => ["KMS link cut", "KMS link: request lost", "KMS link: answer lost", "KMS link throttled"],
     }
 }
@@ -121,6 +122,10 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Ingest { .. } => "ingest",
         Job::Feed { .. } => "feed",
         Job::List { .. } => "list",
+        Job::Ring { .. } => "ring",
+        Job::Deliver { .. } => "deliver",
+        Job::Hook { .. } => "hook",
+        Job::Provision { .. } => "provision",
     }
 }
 

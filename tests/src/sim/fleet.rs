@@ -13,6 +13,7 @@ use umoja_store::faulty::{Fault, Faults};
 use umoja_store::ports::{Queue as _, Users};
 
 use super::coverage::Coverage;
+use super::deliveries::Deliveries;
 use super::feeds::Feeds;
 use super::guesses::Guesses;
 use super::harm::Harm;
@@ -75,6 +76,8 @@ pub(super) struct Fleet {
     pub(super) feeds: Feeds,
     /// The feeds that make events, and the companies that list them.
     pub(super) listing: Listing,
+    /// The targets and webhooks, and the processes that call them.
+    pub(super) deliveries: Deliveries,
     pub(super) without: Option<Rule>,
 }
 
@@ -134,6 +137,7 @@ impl Fleet {
         Self {
             instances: Instances::new(&deployment),
             feeds: Feeds::new(plan, &deployment, without).await,
+            deliveries: Deliveries::new(plan, &deployment, without).await,
             deployment,
             software,
             replicators,
@@ -204,6 +208,7 @@ impl Fleet {
             Service::Checkpoints => vec![&faults.checkpoints],
             Service::ProofKms => vec![&faults.proof_kms],
             Service::Ingest => vec![&faults.ingest],
+            Service::Due => vec![&faults.due],
             Service::Links => faults.links.values().collect(),
             Service::KmsLinks => faults.kms_links.values().collect(),
         }
@@ -219,6 +224,9 @@ impl Fleet {
         match step {
             Step::Run(_) | Step::Round | Step::Forget { .. } => {
                 unreachable!("a region's own work is no disturbance")
+            }
+            Step::Remote { .. } | Step::RemoteDown { .. } | Step::Foreign { .. } | Step::Move { .. } => {
+                self.disturb_remote(step).await;
             }
             Step::Down { at, service, down } => {
                 self.faults(self.at(*at), *service).iter().for_each(|faults| faults.set_down(*down));

@@ -3,10 +3,12 @@
 
 mod event;
 mod made;
+mod remote;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::event::{Event, SOURCES, Says};
+pub use self::remote::{Mishap, REMOTES, TARGETS};
 
 /// The number of users of a run.
 pub const USERS: u8 = 4;
@@ -56,6 +58,14 @@ pub enum Step {
     Replace { at: u8 },
     /// A region loses its table of events. What its peers have is brought back, and its feed begins another epoch.
     Forget { at: u8 },
+    /// The mishaps that the next calls of a remote system meet.
+    Remote { remote: u8, mishap: Mishap, calls: u8 },
+    /// A remote system does not answer, or answers again.
+    RemoteDown { remote: u8, down: bool },
+    /// Somebody makes an account with an address at a target by hand.
+    Foreign { target: u8, email: u8 },
+    /// The operator moves a target or a webhook to another home.
+    Move { remote: u8, to: u8 },
     /// An attacker changes an item of a user in a region's tables, without any key.
     Tamper { at: u8, user: u8, forgery: Forgery },
 }
@@ -126,6 +136,15 @@ pub enum Job {
     Feed { at: u8, take: u8, again: u8, new: bool },
     /// A company reads a page of its events in a region.
     List { at: u8, company: u8 },
+    /// A batch of a region's stream as the provisioner gets it, which rings for accounts: as [`Job::Feed`].
+    Ring { at: u8, take: u8, again: u8, new: bool },
+    /// A region delivers what is due at the targets whose home it is. `new` begins with another process, while the one
+    /// before goes on with what it does.
+    Deliver { at: u8, new: bool },
+    /// A region posts the events of the webhooks whose home it is.
+    Hook { at: u8, new: bool },
+    /// The operator brings a user's account at a target up to date, in the home of the target.
+    Provision { at: u8, target: u8, user: u8 },
     /// A region's API reads its settings.
     Reload { at: u8 },
     /// The operator does the next step of some work on keys, which may be about a region.
@@ -153,6 +172,10 @@ impl Job {
         | Self::Post { at, .. }
         | Self::Feed { at, .. }
         | Self::List { at, .. }
+        | Self::Ring { at, .. }
+        | Self::Deliver { at, .. }
+        | Self::Hook { at, .. }
+        | Self::Provision { at, .. }
         | Self::Ingest { at }) = self;
         *at
     }
@@ -172,6 +195,10 @@ impl Job {
         | Self::Post { at, .. }
         | Self::Feed { at, .. }
         | Self::List { at, .. }
+        | Self::Ring { at, .. }
+        | Self::Deliver { at, .. }
+        | Self::Hook { at, .. }
+        | Self::Provision { at, .. }
         | Self::Ingest { at }) = &mut self;
         *at = region;
         self
@@ -346,11 +373,13 @@ pub enum Service {
     ProofKms,
     /// A region's queue of events, for all regions.
     Ingest,
+    /// A region's table of what waits to be sent.
+    Due,
 }
 
 impl Service {
     /// All services.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Tables,
         Self::Kms,
         Self::Requests,
@@ -362,6 +391,7 @@ impl Service {
         Self::Checkpoints,
         Self::ProofKms,
         Self::Ingest,
+        Self::Due,
     ];
 }
 

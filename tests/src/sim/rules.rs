@@ -18,6 +18,8 @@ use umoja_store::ports::{
 };
 use umoja_store::seal::Sealer;
 
+use super::plan::Plan;
+
 /// The attribute that a newer version writes.
 pub const NEWER: &str = "from_a_newer_version";
 
@@ -68,11 +70,21 @@ pub enum Rule {
     RungAgain,
     /// A feed that has lost events begins another epoch.
     Epoch,
+    /// One process at a time delivers an account.
+    Lease,
+    /// What a target has already is not sent again.
+    Digest,
+    /// A target that was moved gets every account once more.
+    TargetEpoch,
+    /// Only the user's id in `externalId` makes an account the user's.
+    Adoption,
+    /// Removals of accounts are held when they are many.
+    Brake,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -95,11 +107,20 @@ impl Rule {
         Self::SourceHome,
         Self::RungAgain,
         Self::Epoch,
+        Self::Lease,
+        Self::Digest,
+        Self::TargetEpoch,
+        Self::Adoption,
+        Self::Brake,
     ];
 
-    /// True if it is about events for companies, which only runs with feeds make.
-    pub const fn is_of_events(self) -> bool {
-        matches!(self, Self::Epoch)
+    /// The run of a seed, of the mode in which the rule matters.
+    pub fn plan(self, seed: u64) -> Plan {
+        match self {
+            Self::Epoch => Plan::listed(seed),
+            Self::Lease | Self::Digest | Self::TargetEpoch | Self::Adoption | Self::Brake => Plan::delivered(seed),
+            _ => Plan::of(seed),
+        }
     }
 
     /// The name of the rule.
@@ -127,6 +148,11 @@ impl Rule {
             Self::SourceHome => "source-home",
             Self::RungAgain => "rung-again",
             Self::Epoch => "event-epoch",
+            Self::Lease => "delivery-lease",
+            Self::Digest => "delivery-digest",
+            Self::TargetEpoch => "target-epoch",
+            Self::Adoption => "adoption-by-id",
+            Self::Brake => "removal-brake",
         }
     }
 }
@@ -170,6 +196,7 @@ pub struct Written {
     software: Arc<Software>,
 }
 
+mod digests;
 mod two_people;
 
 impl Written {
@@ -222,6 +249,7 @@ impl Written {
                 }
             }
             Some(Rule::TwoParts) => self.as_one_record(&mut writes).await?,
+            Some(Rule::Digest) => digests::forget_digests(&mut writes),
             _ => {}
         }
         Ok(Some(writes))

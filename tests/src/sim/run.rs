@@ -93,12 +93,14 @@ impl Fleet {
         let newer: Vec<bool> = self.software.iter().map(|software| software.is_newer()).collect();
         self.history.borrow_mut().advance(&changes, &self.attempts.take(), &newer);
         self.listing.extend(&changes);
+        self.deliveries.extend(&changes);
         for (stream, changes) in self.streams.iter().zip(changes) {
             stream.extend(changes);
         }
     }
 
     async fn run(&self, tasks: &[Task]) {
+        self.deliveries.remotes.begin_step();
         let pausing = tasks.len() > 1 || tasks.iter().any(|task| task.killed.is_some());
         self.world().set_pausing(pausing);
         let (before, harmed) = (self.met(), self.is_harmed().await);
@@ -182,6 +184,13 @@ impl Fleet {
             Job::Post { at, source, user, event } => self.post(self.at(*at), *source, *user, *event).await,
             Job::Ingest { at } => self.ingest(self.at(*at)).await,
             Job::Feed { at, take, again, new } => self.feed(self.at(*at), (*take, *again), *new).await,
+            Job::Ring { at, take, again, new } => self.ring(self.at(*at), (*take, *again), *new).await,
+            Job::Deliver { at, new } => self.deliver(self.at(*at), *new).await,
+            Job::Hook { at, new } => self.hook(self.at(*at), *new).await,
+            Job::Provision { at, target, user } => {
+                let user = usize::from(*user) % self.people.borrow().len();
+                self.provision(self.at(*at), usize::from(*target), self.id_of(user)).await;
+            }
             Job::List { at, company } => drop(self.list(self.at(*at), usize::from(*company) % COMPANIES).await),
         }
     }

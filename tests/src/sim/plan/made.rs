@@ -1,5 +1,7 @@
 //! Generates runs from seeds.
 
+mod delivered;
+mod draws;
 mod fed;
 mod listed;
 mod operated;
@@ -277,5 +279,10 @@ impl Plan {
     /// between them.
     pub fn listed(seed: u64) -> Self {
         listed::between(Self::of(seed))
+    }
+
+    /// The run of a seed with targets and webhooks of two companies: the steps of [`Plan::of`], and others between them.
+    pub fn delivered(seed: u64) -> Self {
+        delivered::between(Self::of(seed))
     }
 }
