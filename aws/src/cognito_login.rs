@@ -67,13 +67,22 @@ impl CognitoLogin {
         let request = signed(&session.shared, &url, region.as_str(), &body, question.at_secs).await?;
         let response = connections.send(request).await.map_err(|_| LegacyError::Unavailable("no connection"))?;
         let status = response.status().as_u16();
-        let answer = ByteStream::new(response.into_body()).collect().await;
-        let answer = answer.map_err(|_| LegacyError::Unavailable("the connection broke off"))?.into_bytes();
-        if answer.len() > MAX_ANSWER {
+        read(status, &bounded(ByteStream::new(response.into_body())).await?)
+    }
+}
+
+/// The body of an answer. Of one that is too long, no more is read than shows that.
+async fn bounded(mut body: ByteStream) -> Result<Zeroizing<Vec<u8>>, LegacyError> {
+    // So it grows without a copy, which would not be erased.
+    let mut answer = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(|_| LegacyError::Unavailable("the connection broke off"))?;
+        if bytes.len() > MAX_ANSWER - answer.len() {
             return Err(LegacyError::Unavailable("its answer is too long"));
         }
-        read(status, &answer)
+        answer.extend_from_slice(&bytes);
     }
+    Ok(answer)
 }
 
 /// The signed request.
@@ -257,5 +266,13 @@ mod tests {
         };
         assert_eq!(username(&unproved), None);
         assert_eq!(username(&KnownAs::default()), None);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_not_kept() {
+        let said = |length: usize| bounded(ByteStream::from(vec![b' '; length]));
+        assert_eq!(said(MAX_ANSWER).await.map(|answer| answer.len()), Ok(MAX_ANSWER));
+        let too_long = Err(LegacyError::Unavailable("its answer is too long"));
+        assert_eq!(said(MAX_ANSWER + 1).await.map(|answer| answer.len()), too_long);
     }
 }

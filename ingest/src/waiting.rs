@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use umoja_schema::SourceId;
-use umoja_schema::ingest::{InboxEvent, InboxState};
+use umoja_schema::ingest::InboxEvent;
 use umoja_store::Home;
 use umoja_store::inbox::{self, StoredEvent};
 use umoja_store::ports::StoreError;
@@ -31,11 +31,8 @@ pub(crate) async fn ring_again(home: &Home, sources: &Sources) -> Result<Waiting
     let (now, mut found, mut after) = (home.clock.now(), Waiting::default(), None);
     let mut held = BTreeMap::new();
     loop {
-        let page = inbox::page(&*home.own.inbox, after, PAGE, now).await?;
-        for StoredEvent { key, event: InboxEvent { source, received_at, state, .. }, .. } in page.events {
-            if state != InboxState::Waiting {
-                continue;
-            }
+        let page = inbox::waiting_page(&*home.own.inbox, after, PAGE, now).await?;
+        for StoredEvent { key, event: InboxEvent { source, received_at, .. }, .. } in page.events {
             let is_held = match held.get(&source) {
                 Some(is_held) => *is_held,
                 None => is_held(home, sources, &source).await?,

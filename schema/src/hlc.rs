@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct Millis(pub u64);
 
 impl Millis {
+    /// A day, in milliseconds.
+    pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
     /// Whole seconds, as in JWTs and OIDC's `updated_at` (`NumericDate`, RFC 7519 section 2).
     pub const fn secs(self) -> u64 {
         self.0 / 1000

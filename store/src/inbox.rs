@@ -11,10 +11,8 @@ use serde_json::{Map, Value};
 use umoja_schema::ingest::StoredMark;
 use umoja_schema::{InboxEvent, InboxState, ItemError, Mark, Marked, Message, Millis};
 
-use crate::ports::{Etag, Inbox, InboxDocument, StoreError};
+use crate::ports::{Etag, Inbox, InboxDocument, InboxPage, StoreError};
 use crate::proof::members;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// How many days an event waits at most. An event waits without an end; this only bounds what no region ever applies.
 pub const WAITING_DAYS: u64 = 365;
@@ -79,7 +77,7 @@ pub const fn expiry(state: InboxState, now: Millis) -> Millis {
         InboxState::Ignored | InboxState::Parked => PARKED_DAYS,
         InboxState::Open => OPEN_DAYS,
     };
-    now.plus(days * DAY_MS)
+    now.plus(days * Millis::DAY_MS)
 }
 
 /// The message that an event waits under this key.
@@ -166,7 +164,7 @@ pub async fn raise_mark(inbox: &dyn Inbox, key: &[u8; 32], mark: Mark, now: Mill
             }
             None => StoredMark { marked: Marked::new(mark), unknown: Map::new() },
         };
-        let (raised, expires_at) = (members(&document)?, now.plus(MARK_DAYS * DAY_MS));
+        let (raised, expires_at) = (members(&document)?, now.plus(MARK_DAYS * Millis::DAY_MS));
         if inbox.replace_inbox_document(key, etag.as_ref(), &raised, now, expires_at).await? {
             return Ok(document.marked);
         }
@@ -184,7 +182,25 @@ pub async fn page(
     limit: usize,
     now: Millis,
 ) -> Result<EventPage, StoreError> {
-    let page = inbox.scan_inbox(after, limit, now).await?;
+    Ok(events_of(inbox.scan_inbox(after, limit, now).await?))
+}
+
+/// As [`page`], of the events alone that wait.
+///
+/// # Errors
+/// If the inbox fails.
+pub async fn waiting_page(
+    inbox: &dyn Inbox,
+    after: Option<String>,
+    limit: usize,
+    now: Millis,
+) -> Result<EventPage, StoreError> {
+    let mut page = events_of(inbox.scan_waiting(after, limit, now).await?);
+    page.events.retain(|stored| stored.event.state == InboxState::Waiting);
+    Ok(page)
+}
+
+fn events_of(page: InboxPage) -> EventPage {
     let (mut events, mut unreadable) = (Vec::new(), page.strays);
     for (key, document) in page.documents {
         match read(document.members.as_ref()) {
@@ -195,7 +211,7 @@ pub async fn page(
             Err(_) => unreadable += 1,
         }
     }
-    Ok(EventPage { events, unreadable, next: page.next })
+    EventPage { events, unreadable, next: page.next }
 }
 
 fn stored_event(key: [u8; 32], document: InboxDocument) -> Result<StoredEvent, ItemError> {

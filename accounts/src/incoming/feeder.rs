@@ -51,8 +51,6 @@ pub(super) enum Found {
     Unknown,
 }
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 impl Feeder {
     /// Applies a change. A second application has no further effect.
     ///
@@ -170,7 +168,7 @@ impl Feeder {
             AccountStatus::Active => Standing::Active,
             AccountStatus::Disabled => Standing::Suspended,
         });
-        let login_day = logged_in.then(|| u32::try_from(event.at.0 / DAY_MS).unwrap_or(u32::MAX));
+        let login_day = logged_in.then(|| u32::try_from(event.at.0 / Millis::DAY_MS).unwrap_or(u32::MAX));
         let standing = standing.map(|standing| Mark { at: event.at, standing });
         Ok(Event { state: Some((user, values)), standing, login_day, ..event })
     }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Value};
 use umoja_schema::names::{attribute, table};
 use umoja_schema::{ItemError, Millis};
-use umoja_store::ports::{Etag, Inbox, InboxDocument, InboxPage, StoreError};
+use umoja_store::ports::{Etag, Inbox, InboxDocument, InboxPage, StoreError, WAITING_TEXT};
 
 use super::registry::{etag, is_done, is_stored, stored};
 use super::requests::unless_live;
@@ -45,8 +45,25 @@ impl Inbox for DynamoDb {
     }
 
     async fn scan_inbox(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        self.inbox_page(None, after, limit, now).await
+    }
+
+    /// DynamoDB reads every item, and returns those that wait.
+    async fn scan_waiting(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        self.inbox_page(Some((attribute::DOCUMENT, WAITING_TEXT)), after, limit, now).await
+    }
+}
+
+impl DynamoDb {
+    async fn inbox_page(
+        &self,
+        containing: Option<(&str, &str)>,
+        after: Option<String>,
+        limit: usize,
+        now: Millis,
+    ) -> Result<InboxPage, StoreError> {
         let after = after.map(|id| key([(attribute::ID, id)]));
-        let (items, last) = self.scan_items(table::INBOX, after, limit).await?;
+        let (items, last) = self.scan_filtered(table::INBOX, containing, after, limit).await?;
         let next = match last.map(|mut last| last.remove(attribute::ID)) {
             None => None,
             Some(Some(AttributeValue::S(id))) => Some(id),

@@ -96,14 +96,32 @@ impl DynamoDb {
         after: Option<Item>,
         limit: usize,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let page = self
+        self.scan_filtered(table, None, after, limit).await
+    }
+
+    /// As [`scan_items`](Self::scan_items), of the items alone whose attribute has a text in it. The page may be empty
+    /// before the last one.
+    async fn scan_filtered(
+        &self,
+        table: &str,
+        containing: Option<(&str, &str)>,
+        after: Option<Item>,
+        limit: usize,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let mut scan = self
             .client
             .scan()
             .table_name(self.table(table))
             .consistent_read(true)
             .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
             .set_exclusive_start_key(after);
-        let page = page.send().await.map_err(|e| error::store(&format!("Scan on {table}"), &e))?;
+        if let Some((attribute, text)) = containing {
+            scan = scan
+                .filter_expression("contains(#filtered, :text)")
+                .expression_attribute_names("#filtered", attribute)
+                .expression_attribute_values(":text", AttributeValue::S(text.to_owned()));
+        }
+        let page = scan.send().await.map_err(|e| error::store(&format!("Scan on {table}"), &e))?;
         Ok((page.items.unwrap_or_default(), page.last_evaluated_key))
     }
 

@@ -19,8 +19,6 @@ use crate::source::{Hash, KnownSource};
 /// outlives the memory that its user was made.
 const BY_ADMIN_DAYS: u64 = inbox::KEPT_DAYS;
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 /// How often a row that others write is read again.
 const ROUNDS: usize = 8;
 
@@ -39,7 +37,7 @@ impl Rows<'_> {
     pub(super) async fn open(&self, key: &Hash, payload: &[u8], by_admin: bool) -> Result<(), TriggerError> {
         let row = sealed(self.home, self.known, key, payload, InboxState::Open)?;
         let now = self.now();
-        let until = if by_admin { now.plus(BY_ADMIN_DAYS * DAY_MS) } else { expiry(InboxState::Open, now) };
+        let until = if by_admin { now.plus(BY_ADMIN_DAYS * Millis::DAY_MS) } else { expiry(InboxState::Open, now) };
         for _ in 0..ROUNDS {
             match inbox::accept(&*self.home.own.inbox, key, &row, now, until).await? {
                 Accepted::New => return Ok(()),

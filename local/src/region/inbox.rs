@@ -8,7 +8,7 @@ use umoja_schema::names::table;
 use umoja_store::ports::{Etag, Inbox, InboxDocument, InboxPage, StoreError};
 
 use super::json::{from_json, json};
-use super::{RegionStore, place};
+use super::{RegionStore, place, schema};
 use crate::cell::Cell;
 use crate::codec::{int, uint};
 use crate::engine::{Fault, Tx};
@@ -41,16 +41,35 @@ impl Inbox for RegionStore {
 
     /// Returns documents in the order of their keys.
     async fn scan_inbox(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        self.inbox_page("inbox WHERE", after, limit, now)
+    }
+
+    /// Returns documents in the order of their keys, and reads no others.
+    async fn scan_waiting(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        let waiting = format!("inbox INDEXED BY inbox_waiting WHERE {} AND", schema::waiting());
+        self.inbox_page(&waiting, after, limit, now)
+    }
+}
+
+impl RegionStore {
+    /// A page of the documents of `from`, which is the table up to the last condition.
+    fn inbox_page(
+        &self,
+        from: &str,
+        after: Option<String>,
+        limit: usize,
+        now: Millis,
+    ) -> Result<InboxPage, StoreError> {
         let after = match after {
             Some(after) => Cell::decode(&after).ok_or_else(place::unknown)?,
             None => Cell::LEAST,
         };
         let limit = limit.max(1);
         self.0.main.read(table::INBOX, |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT document, expires_at, key FROM inbox
-                 WHERE key > ?1 AND typeof(expires_at) = 'integer' AND +expires_at > ?2 ORDER BY key LIMIT ?3",
-            )?;
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT document, expires_at, key FROM {from}
+                 key > ?1 AND typeof(expires_at) = 'integer' AND +expires_at > ?2 ORDER BY key LIMIT ?3",
+            ))?;
             let mut rows = select.query(params![after, int(now.0), int(limit as u64)])?;
             let (mut documents, mut strays, mut last) = (Vec::new(), 0, None);
             while let Some(row) = rows.next()? {

@@ -1,11 +1,18 @@
 //! The tables. Items are stored whole, beside the columns that their conditions use.
 
 use umoja_schema::Region;
+use umoja_store::ports::WAITING_TEXT;
 
 /// The tables whose loss would be noticed.
 pub(super) fn main(region: &Region) -> String {
     // A region's name contains no quotes.
-    format!("{MAIN} INSERT INTO region (name) SELECT '{region}' WHERE NOT EXISTS (SELECT 1 FROM region);")
+    let waiting = format!("CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (key) WHERE {};", waiting());
+    format!("{MAIN} {waiting} INSERT INTO region (name) SELECT '{region}' WHERE NOT EXISTS (SELECT 1 FROM region);")
+}
+
+/// The condition of the documents of the inbox that wait. SQLite uses the index for a statement with the same condition.
+pub(super) fn waiting() -> String {
+    format!("instr(document, '{WAITING_TEXT}') > 0")
 }
 
 /// The tables that name the key rings of a region.

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use crate::names::attribute;
 use crate::{ItemError, Millis, Region};
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 /// The place of an event among those of one company and one region. Within an epoch and a day, numbers have no gaps.
 /// The order of places is the order of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +25,7 @@ pub const BLOCK: u32 = 256;
 impl Place {
     /// The day of a time.
     pub fn day_of(at: Millis) -> u16 {
-        u16::try_from(at.0 / DAY_MS).unwrap_or(u16::MAX)
+        u16::try_from(at.0 / Millis::DAY_MS).unwrap_or(u16::MAX)
     }
 
     /// The block of a place.

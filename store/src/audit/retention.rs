@@ -6,8 +6,6 @@ use umoja_schema::{Item, Log, Millis};
 
 use crate::ports::{Registry, StoreError};
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 /// The setting [`setting::AUDIT`], the same in every region. Without it rows are kept for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
@@ -65,7 +63,7 @@ impl Retention {
 
     /// The time before which rows are too old now; `None` if they are kept for ever.
     pub fn too_old_before(&self, now: Millis) -> Option<Millis> {
-        self.keep_days.map(|days| Millis(now.0.saturating_sub(u64::from(days) * DAY_MS)))
+        self.keep_days.map(|days| Millis(now.0.saturating_sub(u64::from(days) * Millis::DAY_MS)))
     }
 }
 
@@ -85,8 +83,8 @@ mod tests {
         assert_eq!(Retention::default().too_old_before(Millis(u64::MAX)), None);
         let some = Retention { revision: 3, keep_days: Some(2), dropped_before: Millis(5) };
         assert_eq!(read(&serde_json::to_string(&some).unwrap()), some);
-        assert_eq!(some.too_old_before(Millis(3 * DAY_MS)), Some(Millis(DAY_MS)));
-        assert_eq!(some.too_old_before(Millis(DAY_MS)), Some(Millis(0)));
+        assert_eq!(some.too_old_before(Millis(3 * Millis::DAY_MS)), Some(Millis(Millis::DAY_MS)));
+        assert_eq!(some.too_old_before(Millis(Millis::DAY_MS)), Some(Millis(0)));
     }
 
     #[test]

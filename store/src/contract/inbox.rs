@@ -146,6 +146,39 @@ pub async fn pages_return_every_live_document_once_with_any_page_size(t: Tables)
     }
 }
 
+pub async fn documents_that_wait_are_found_among_all_others(t: Tables) {
+    let of =
+        |state: &str| json!({ "state": state, "of": { "x": "\"state\":\"waiting\"" } }).as_object().unwrap().clone();
+    for n in 0..12_u8 {
+        let (key, state) = ([n; 32], ["waiting", "done", "parked"][usize::from(n % 3)]);
+        let expires_at = if n == 9 { NOW } else { later(60) };
+        assert_eq!(t.inbox.replace_inbox_document(&key, None, &of(state), NOW, expires_at).await, Ok(true));
+    }
+    let waiting = async |limit: usize| {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = t.inbox.scan_waiting(after, limit, NOW).await.unwrap();
+            assert!(page.documents.len() <= limit);
+            found.extend(page.documents.into_iter().map(|(key, document)| (key[0], document.members)));
+            after = page.next;
+            if after.is_none() {
+                found.sort_by_key(|(key, _)| *key);
+                return found;
+            }
+        }
+    };
+    for limit in [1, 2, 100] {
+        let expected = [0, 3, 6].map(|n| (n, Some(of("waiting"))));
+        assert_eq!(waiting(limit).await, expected, "{limit}");
+    }
+    let stored = t.inbox.inbox_document(&[3; 32], NOW).await.unwrap().unwrap();
+    assert_eq!(
+        t.inbox.replace_inbox_document(&[3; 32], Some(&stored.etag), &of("done"), NOW, later(60)).await,
+        Ok(true)
+    );
+    assert_eq!(waiting(2).await.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [0, 6]);
+}
+
 pub async fn documents_and_outcomes_of_one_hash_are_separate(t: Tables) {
     let outcome = crate::ports::Outcome { request: "r".into(), ..Default::default() };
     t.requests.begin(&KEY, outcome, NOW, later(60)).await.unwrap();

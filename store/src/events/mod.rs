@@ -15,9 +15,6 @@ use sha2::{Digest as _, Sha256};
 use umoja_schema::events::expires_at;
 use umoja_schema::{CompanyId, Item, Log, Millis, Place, UserId};
 
-/// A day in milliseconds.
-pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 /// The partition key of the rows of all regions in one block of a day. It is a hash, so that the partitions are spread
 /// like users, and is the id of no user.
 pub fn block_id(company: &CompanyId, day: u16, block: u32) -> UserId {
@@ -40,7 +37,7 @@ pub fn block_of(company: &CompanyId, place: Place) -> UserId {
 
 /// The end of a day.
 pub(crate) fn end_of(day: u16) -> Millis {
-    Millis((u64::from(day) + 1) * DAY_MS)
+    Millis((u64::from(day) + 1) * Millis::DAY_MS)
 }
 
 /// Whether an item is a row of the table `events` that has expired: each region deletes those by itself, so that they

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::events::{EVENT, expires_at, previous};
 use umoja_schema::{CompanyId, EventRow, Log, LogRow, Millis, Place, Region};
 
-use super::{DAY_MS, MAX_KEEP_DAYS, block_id, end_of};
+use super::{MAX_KEEP_DAYS, block_id, end_of};
 use crate::Home;
 use crate::ports::StoreError;
 
@@ -57,7 +57,7 @@ const MAX_DAYS: usize = 16;
 const MAX_BLOCKS: usize = 64;
 /// How old an event is when a gap before it is passed over, in milliseconds, if its region is no longer in the
 /// deployment: then no region can fill the gap, and anti-entropy has brought what the other regions have.
-const ABANDONED_MS: u64 = 2 * DAY_MS;
+const ABANDONED_MS: u64 = 2 * Millis::DAY_MS;
 
 /// The events of a company after a position, with at most `limit` changes, or those of one write if these are more.
 ///

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use umoja_schema::names::setting;
 use umoja_schema::{Millis, Place};
 
-use super::{DAY_MS, end_of};
+use super::end_of;
 use crate::ports::{Registry, StoreError};
 
 /// How many days events are kept, unless the operator sets another number.
@@ -63,7 +63,7 @@ impl EventRetention {
 
     /// The time for which events are kept, in milliseconds.
     pub fn keep_ms(&self) -> u64 {
-        u64::from(self.keep_days) * DAY_MS
+        u64::from(self.keep_days) * Millis::DAY_MS
     }
 
     /// When the row at a place expires. All rows of a day expire at once, so that the rest of a day never looks like a
@@ -93,7 +93,7 @@ mod tests {
     fn the_rows_of_a_day_expire_together() {
         let place = |day, number| Place { epoch: 1, day, number };
         let retention = EventRetention::default();
-        assert_eq!(retention.expires_at(place(10, 0)), Millis(41 * DAY_MS));
-        assert_eq!(retention.expires_at(place(10, 9)), Millis(41 * DAY_MS));
+        assert_eq!(retention.expires_at(place(10, 0)), Millis(41 * Millis::DAY_MS));
+        assert_eq!(retention.expires_at(place(10, 9)), Millis(41 * Millis::DAY_MS));
     }
 }

@@ -85,6 +85,10 @@ impl Inbox for Faulty<dyn Inbox> {
     async fn scan_inbox(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
         self.faults.call("scan_inbox", self.inner.scan_inbox(after, limit, now)).await
     }
+
+    async fn scan_waiting(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        self.faults.call("scan_waiting", self.inner.scan_waiting(after, limit, now)).await
+    }
 }
 
 #[async_trait]

@@ -4,6 +4,10 @@ use umoja_schema::Millis;
 
 use super::{Etag, StoreError};
 
+/// What the stored text of every event that waits has in it: its member `state`, as adapters write JSON. Within a text of
+/// JSON, quotation marks are escaped, so no value of a member has it.
+pub const WAITING_TEXT: &str = "\"state\":\"waiting\"";
+
 /// The events that one region has accepted from sources, and the marks of users whom sources deleted (table `inbox`):
 /// documents that expire. An expired one counts as absent even before it is deleted.
 ///
@@ -29,6 +33,10 @@ pub trait Inbox: Send + Sync {
     /// Documents in the order of the adapter, starting after `after`. The page may hold fewer than `limit`, and may omit
     /// a document that is written meanwhile.
     async fn scan_inbox(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError>;
+
+    /// As [`scan_inbox`](Self::scan_inbox), of at least all documents whose text has [`WAITING_TEXT`]. An adapter leaves out
+    /// as many of the others as it can.
+    async fn scan_waiting(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError>;
 }
 
 /// A document of the inbox.

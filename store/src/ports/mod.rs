@@ -26,7 +26,7 @@ pub(crate) use clock::Fixed;
 pub use clock::{Clock, Entropy};
 pub use due::{Due, DuePage, DueRow};
 pub use hasher::{Attempt, Busy, Hasher, NewPassword, Verdict};
-pub use inbox::{Inbox, InboxDocument, InboxPage};
+pub use inbox::{Inbox, InboxDocument, InboxPage, WAITING_TEXT};
 pub use items::{ItemPage, Items};
 pub use keys::{EncryptionContext, Keys, KeysError};
 pub use legacy_login::{KnownAs, LegacyAnswer, LegacyError, LegacyLogin, Question};

@@ -23,6 +23,15 @@ impl Proved<dyn Inbox> {
         }
         Ok(stored)
     }
+
+    async fn verified_page(&self, page: InboxPage) -> Result<InboxPage, StoreError> {
+        let InboxPage { documents: stored, strays, next } = page;
+        let mut documents = Vec::with_capacity(stored.len());
+        for (key, document) in stored {
+            documents.push((key, self.verified(&key, document).await?));
+        }
+        Ok(InboxPage { documents, strays, next })
+    }
 }
 
 #[async_trait]
@@ -48,11 +57,10 @@ impl Inbox for Proved<dyn Inbox> {
     }
 
     async fn scan_inbox(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
-        let InboxPage { documents: stored, strays, next } = self.inner.scan_inbox(after, limit, now).await?;
-        let mut documents = Vec::with_capacity(stored.len());
-        for (key, document) in stored {
-            documents.push((key, self.verified(&key, document).await?));
-        }
-        Ok(InboxPage { documents, strays, next })
+        self.verified_page(self.inner.scan_inbox(after, limit, now).await?).await
+    }
+
+    async fn scan_waiting(&self, after: Option<String>, limit: usize, now: Millis) -> Result<InboxPage, StoreError> {
+        self.verified_page(self.inner.scan_waiting(after, limit, now).await?).await
     }
 }

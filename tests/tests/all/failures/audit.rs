@@ -9,13 +9,11 @@ use umoja_store::ports::Clock as _;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
 /// A user with N rows in the chain of the first region, a day apart, and one row in the other region's.
 async fn recorded(d: &Deployment, rows: u64) -> UserId {
     let id = d.register(0, "ada@example.com", "correct horse").await.ok(201).id();
     for n in 1..rows {
-        d.world.clock.advance(DAY_MS);
+        d.world.clock.advance(Millis::DAY_MS);
         let status = if n % 2 == 0 { "active" } else { "disabled" };
         d.call(0, "status", json!({ "id": id, "status": status })).await.ok(200);
     }
@@ -126,7 +124,7 @@ fn expired_rows_are_dropped_for_good() {
     run(async {
         let d = Deployment::new(1203).await;
         let user = recorded(&d, 6).await;
-        d.world.clock.advance(DAY_MS / 2);
+        d.world.clock.advance(Millis::DAY_MS / 2);
         let asked = Retention { keep_days: Some(4), ..Retention::default() };
         let before = asked.too_old_before(d.world.clock.now()).unwrap();
         let retention = Retention { dropped_before: before, ..asked };
@@ -166,7 +164,7 @@ fn the_last_row_of_a_chain_never_expires() {
     run(async {
         let d = Deployment::new(1204).await;
         let user = recorded(&d, 3).await;
-        d.world.clock.advance(1000 * DAY_MS);
+        d.world.clock.advance(1000 * Millis::DAY_MS);
         for at in 0..2 {
             let mut pass = AuditDrop::new(&d.world.regions[at].home.own, d.world.clock.now());
             while pass.page().await.unwrap() {}

@@ -6,14 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use umoja_reconciler::drain_retries;
-use umoja_schema::{EventRow, Log, LogRow, Noticed, Part, PartRecord, Place, Region, UserId, Version};
+use umoja_schema::{EventRow, Log, LogRow, Millis, Noticed, Part, PartRecord, Place, Region, UserId, Version};
 use umoja_store::Home;
 use umoja_store::events::{Position, Window, begin_epoch, read};
 use umoja_store::replicate::replicate;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, killed_after, run};
-
-pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A company's backend that applies events: of each part the greatest version.
 #[derive(Default)]
@@ -116,7 +114,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => at().prop_map(Act::Feed),
         6 => at().prop_map(Act::Read),
         2 => (at(), at(), any::<bool>()).prop_map(|(from, to, cut)| Act::Cut(from, to, cut)),
-        2 => prop_oneof![Just(Act::Wait(61_000)), Just(Act::Wait(DAY_MS))],
+        2 => prop_oneof![Just(Act::Wait(61_000)), Just(Act::Wait(Millis::DAY_MS))],
     ]
 }
 
@@ -218,7 +216,7 @@ fn a_cursor_waits_for_what_arrives_late_and_misses_nothing() {
             d.register(0, &format!("ada{n}@example.com"), "correct horse").await;
             d.world.feed().await;
             d.world.deliver().await;
-            d.world.clock.advance(DAY_MS);
+            d.world.clock.advance(Millis::DAY_MS);
         }
         assert_eq!(consumer.read(&d, 0, 2).await, Some(2), "a cursor of the cut region");
         d.register(1, "eve@example.com", "correct horse").await;
@@ -305,7 +303,7 @@ fn a_gap_of_a_removed_region_is_passed_over_once_no_region_can_fill_it() {
             page.events.len()
         };
         assert_eq!((count(other).await, count(&alone).await), (1, 1));
-        d.world.clock.advance(2 * DAY_MS + 1);
+        d.world.clock.advance(2 * Millis::DAY_MS + 1);
         assert_eq!((count(other).await, count(&alone).await), (1, 2));
     });
 }
@@ -350,7 +348,7 @@ fn numbers_continue_over_blocks_and_days_without_a_gap() {
             let feed = umoja_replicator::Feed::new(d.world.regions[0].home.clone());
             assert_eq!(feed.handle(&d.world.changes(0)).await.failed, None);
             if round == 1 {
-                d.world.clock.advance(DAY_MS);
+                d.world.clock.advance(Millis::DAY_MS);
             }
         }
         let events = own_events(&d, 0).await;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use umoja_schema::{EventRow, Log, LogRow, Place, UserId};
+use umoja_schema::{EventRow, Log, LogRow, Millis, Place, UserId};
 use umoja_store::Home;
 use umoja_store::events::{Position, Window, read};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, run};
-
-use super::feed::DAY_MS;
 
 /// The rows of a region. It counts how often the rows of a block are read.
 struct Counting(Arc<dyn Logs>, AtomicUsize);
@@ -61,7 +59,7 @@ fn a_call_reads_the_days_that_its_limit_needs() {
         for n in 0..DAYS {
             d.register(0, &format!("ada{n}@example.com"), "correct horse").await;
             d.world.feed().await;
-            d.world.clock.advance(DAY_MS);
+            d.world.clock.advance(Millis::DAY_MS);
         }
         let home = &d.world.regions[0].home;
         let logs = Arc::new(Counting(Arc::clone(&home.own.logs), AtomicUsize::new(0)));

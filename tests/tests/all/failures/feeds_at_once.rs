@@ -5,13 +5,13 @@ use std::pin::pin;
 
 use serde_json::{Value, json};
 use umoja_replicator::Feed;
-use umoja_schema::UserId;
 use umoja_schema::names::attribute;
+use umoja_schema::{Millis, UserId};
 use umoja_store::Change;
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, polled, run};
 
-use super::feed::{Consumer, DAY_MS, own_events, settle};
+use super::feed::{Consumer, own_events, settle};
 
 /// The changes of one user in a region's stream.
 fn changes_of(d: &Deployment, at: usize, id: &str) -> Vec<Change> {
@@ -67,7 +67,7 @@ fn feeds_that_find_no_epoch_make_no_event_behind_a_reader() {
 fn feeds_on_both_sides_of_midnight_make_no_event_behind_a_reader() {
     run(async {
         for polls in 0..200 {
-            if interleaved(polls, DAY_MS).await {
+            if interleaved(polls, Millis::DAY_MS).await {
                 return;
             }
         }

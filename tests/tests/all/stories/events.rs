@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use serde_json::{Value, json};
+use umoja_schema::Millis;
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
 
@@ -291,7 +292,6 @@ fn a_waiting_request_is_answered_by_the_first_event() {
 #[test]
 fn a_cursor_before_expired_events_is_rejected_and_an_idle_one_is_not() {
     story(711, async |d| {
-        const DAY_MS: u64 = 24 * 60 * 60 * 1000;
         let begun = list(&d, &d.shop, 0, json!({ "after": d.now() - 60 })).await["cursor"].clone();
         d.register(0, "ada@example.com", "correct horse").await;
         settled(&d).await;
@@ -299,7 +299,7 @@ fn a_cursor_before_expired_events_is_rejected_and_an_idle_one_is_not() {
         d.register(0, "eve@example.com", "correct horse").await;
         settled(&d).await;
         let all = list(&d, &d.shop, 0, json!({ "cursor": read })).await["cursor"].clone();
-        d.world.clock.advance(40 * DAY_MS);
+        d.world.clock.advance(40 * Millis::DAY_MS);
         d.register(0, "joe@example.com", "correct horse").await;
         settled(&d).await;
         assert!(d.world.regions[1].pump.drop_expired_events().await.unwrap() > 0);
