@@ -166,7 +166,7 @@ impl Fleet {
             for user in users {
                 let person = people.reader().load(user).await.expect("all services work");
                 let wanted = match person {
-                    Some(person) => known.wanted(user, &person),
+                    Some(person) => known.wanted(user, &person, None),
                     None => Wanted::NoAccount(Why::Erased),
                 };
                 let (name, id) = (NAMES[number], user.to_string());
