@@ -65,6 +65,7 @@ impl Colour {
 
     /// The colour of a text on this one: black or white, whichever has more contrast. Whatever the colour is, that is at
     /// least 4.58 to 1, and WCAG 2.2 (1.4.3) wants 4.5.
+    #[must_use]
     pub fn ink(self) -> Self {
         if self.contrast(Self::WHITE) >= self.contrast(Self::BLACK) { Self::WHITE } else { Self::BLACK }
     }
