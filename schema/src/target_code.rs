@@ -106,8 +106,15 @@ impl TargetCode {
     /// True if the delivery is made again by itself, and false if it waits for a change or an operator.
     pub const fn is_tried_again(self) -> bool {
         match self {
-            Self::Unavailable | Self::Throttled | Self::TargetError | Self::UnreadableAnswer => true,
-            Self::Credentials | Self::Forbidden | Self::NoSuchAddress | Self::Off | Self::CannotBeCalled => true,
+            Self::Unavailable
+            | Self::Throttled
+            | Self::TargetError
+            | Self::UnreadableAnswer
+            | Self::Credentials
+            | Self::Forbidden
+            | Self::NoSuchAddress
+            | Self::Off
+            | Self::CannotBeCalled => true,
             Self::Rejected | Self::Conflict | Self::Unmappable | Self::Held | Self::Failed => false,
         }
     }

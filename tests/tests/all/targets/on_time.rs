@@ -237,8 +237,8 @@ fn a_company_needs_the_scope_and_a_link_to_the_user() {
             fed.d.call_as(&fed.d.food, 0, "register", json!({ "email": "joe@example.com" })).await.ok(201).id();
         let body = json!({ "id": theirs, "targets": ["crm"] });
         fed.d.call(0, "provision", body).await.rejected(403, "not_linked");
-        let nobody = json!({ "id": "0190a5c4-7c00-7000-8000-000000000000", "targets": ["crm"] });
-        fed.d.call(0, "provision", nobody).await.rejected(404, "user_not_found");
+        let unknown = json!({ "id": "0190a5c4-7c00-7000-8000-000000000000", "targets": ["crm"] });
+        fed.d.call(0, "provision", unknown).await.rejected(404, "user_not_found");
         let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Provision).collect();
         fed.d.put_company(&Company { revision: 1, ..fed.d.shop.company(&scopes, true) }).await;
         fed.d.world.clock.advance(10_000);
