@@ -16,7 +16,7 @@ use futures_util::stream;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Interval, interval, sleep};
 
 use crate::page::{Events, Page};
 use crate::problem::Problem;
@@ -25,9 +25,9 @@ use crate::statuses::{Account, Opened};
 /// How often a stream without news says that it is alive. Proxies end silent connections after a minute or less.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// How long a stream lasts before the browser connects again: less than the time after which a listener ends a connection
-/// whose client has not sent anything.
-const LASTS: Duration = Duration::from_secs(120);
+/// After how many of these a stream ends and the browser connects again: two minutes, less than the time after which a
+/// listener ends a connection whose client has not sent anything.
+const BEATS: u8 = 8;
 
 /// After how many milliseconds a browser connects again.
 const RETRY_MS: u16 = 2_000;
@@ -93,9 +93,9 @@ pub(crate) async fn answer(page: &Arc<Page>, opened: Opened, mut seen: Seen) -> 
     };
     // What changes while the rows are read for the first time is seen too.
     let changed = page.watchers.watch(opened.ticket.user);
-    let now = Instant::now();
-    let (ends, beats) = (now + LASTS, now + BEAT);
-    let watching = Watching { page: Arc::downgrade(page), opened, seen, changed, period, ends, beats };
+    let mut beats = interval(BEAT);
+    beats.reset();
+    let watching = Watching { page: Arc::downgrade(page), opened, seen, changed, period, beats, left: BEATS };
     let chunks = stream::unfold((Some(begin), Some(watching)), next);
     Ok((named, Body::from_stream(chunks)).into_response())
 }
@@ -108,8 +108,9 @@ struct Watching {
     seen: Seen,
     changed: watch::Receiver<()>,
     period: Duration,
-    ends: Instant,
-    beats: Instant,
+    beats: Interval,
+    /// How many beats are left.
+    left: u8,
 }
 
 type Chunk = Result<Bytes, Infallible>;
@@ -138,20 +139,16 @@ impl Watching {
                 // If the store does not answer, the browser tries again, perhaps in another region.
                 let rows = page.statuses.accounts(&self.opened.ticket).await.ok()?;
                 if let Some(event) = self.seen.event(&rows) {
-                    self.beats = Instant::now() + BEAT;
                     return Some((event, false));
                 }
             }
-            if Instant::now() >= self.ends {
-                return None;
-            }
-            if Instant::now() >= self.beats {
-                self.beats = Instant::now() + BEAT;
-                return Some((": beat\n\n".to_owned(), false));
-            }
             tokio::select! {
                 changed = self.changed.changed() => changed.ok()?,
-                () = sleep_until((Instant::now() + self.period).min(self.beats)) => {}
+                () = sleep(self.period) => {}
+                _ = self.beats.tick() => {
+                    self.left = self.left.checked_sub(1).filter(|left| *left > 0)?;
+                    return Some((": beat\n\n".to_owned(), false));
+                }
             }
         }
     }

@@ -85,7 +85,7 @@ pub static EVENTS: Replicated =
 
 /// The accounts that targets have for users. A row outlives its user, because it says that an account may still have to be
 /// deleted. It has nothing that identifies the user: the id at the target is sealed, and is dropped once the account is
-/// deleted.
+/// deleted. Requests are here too, with their parameters sealed until the user is erased.
 pub static TARGET_ACCOUNTS: Replicated = Replicated {
     name: table::TARGET_ACCOUNTS,
     sort_key: attribute::TARGET,

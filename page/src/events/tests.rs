@@ -9,7 +9,7 @@ use super::*;
 use crate::testing::{EXPIRES, World, get, user};
 
 const COOKIE: (&str, &str) = ("cookie", "umoja_status=ticket.1");
-const PERIOD: Duration = Duration::from_secs(600);
+const PERIOD: Duration = Duration::from_mins(10);
 
 /// A browser: what it has shown, and the id of the last event.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Browser {
     }
 
     /// Reads what has come by now.
-    async fn see(&mut self, body: &mut Body) {
+    fn see(&mut self, body: &mut Body) {
         while let Some(frame) = pin!(body.frame()).now_or_never() {
             let Some(frame) = frame else { return };
             self.read(std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap());
@@ -64,31 +64,31 @@ async fn a_cut_stream_is_resumed_in_another_region_and_nothing_is_lost_or_double
     let (page, other) = (here.page("", Events::Streamed(PERIOD)), there.router(Events::Streamed(PERIOD)));
     let (router, watchers, mut browser) = (crate::router(Arc::clone(&page)), page.watchers(), Browser::default());
     let mut body = browser.connect(&router).await;
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     assert_eq!(browser.take(), rows(&[("crm", "0000"), ("desk", "0000")]));
     here.set("crm", Done, 5);
     watchers.changed(user(2));
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     assert_eq!(browser.take(), [], "another user changes nothing");
     watchers.changed(user(1));
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     assert_eq!(browser.take(), rows(&[("crm", "0005")]));
     // The cut: while no stream is open, one row changes, and the other region is behind with the other one.
     drop(body);
     there.set("crm", Pending, 3);
     there.set("desk", Pending, 4);
     let mut body = browser.connect(&other).await;
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     assert_eq!(browser.take(), rows(&[("desk", "0004")]), "what is older is not shown again");
     there.set("crm", Done, 5);
     drop(body);
     let mut body = browser.connect(&other).await;
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     assert_eq!(browser.take(), [], "what it has is not shown twice");
     there.set("crm", Done, 6);
     drop(body);
     let mut body = browser.connect(&other).await;
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     assert_eq!(browser.take(), rows(&[("crm", "0006")]));
 }
 
@@ -108,7 +108,7 @@ async fn the_id_of_another_ticket_hides_nothing() {
     ] {
         let mut browser = Browser { id: Some(id), ..Browser::default() };
         let mut body = browser.connect(&router).await;
-        browser.see(&mut body).await;
+        browser.see(&mut body);
         assert_eq!(browser.take(), rows(&[("crm", "0005")]));
     }
 }
@@ -147,7 +147,7 @@ async fn without_reports_of_changes_the_rows_are_read_now_and_then() {
     let page = world.page("", Events::Streamed(Duration::from_secs(1)));
     let (router, mut browser) = (crate::router(Arc::clone(&page)), Browser::default());
     let mut body = browser.connect(&router).await;
-    browser.see(&mut body).await;
+    browser.see(&mut body);
     world.set("crm", Done, 3);
     let frame = body.frame().await.unwrap().unwrap();
     browser.read(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());

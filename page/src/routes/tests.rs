@@ -86,7 +86,7 @@ async fn what_is_no_ticket_gets_no_cookie() {
 #[tokio::test]
 async fn only_the_cookie_opens_the_state() {
     let world = World::new(&["crm"]);
-    let router = world.router(Events::Streamed(Duration::from_secs(60)));
+    let router = world.router(Events::Streamed(Duration::from_mins(1)));
     for path in ["/s/state", "/s/events"] {
         for (headers, status) in [
             (&[][..], 401),

@@ -53,18 +53,18 @@ fn a_status_page_that_changes_the_region_gets_each_newer_state_once() {
         let reply = fed.d.call(0, "register", body).await;
         let ticket = reply.ok(201).body["provisioning"]["ticket"].as_str().unwrap().to_owned();
         let pages = [0, 1].map(|at| fed.page(at));
-        let (status, cookie, shown) = session(&pages[0], &ticket).await;
-        assert_eq!(status, 200, "{shown}");
+        let (answered, cookie, shown) = session(&pages[0], &ticket).await;
+        assert_eq!(answered, 200, "{shown}");
         let cookie = cookie.unwrap();
-        let (states, id) = events(&pages[0], &cookie, None).await;
-        assert_eq!(states, ["pending"]);
+        let (first, id) = events(&pages[0], &cookie, None).await;
+        assert_eq!(first, ["pending"]);
         // The cut: the account is made meanwhile. The other region is behind, and says nothing that is older.
         fed.d.world.clock.advance(1_000);
         fed.settle().await;
         let id = id.unwrap();
         fed.d.world.settle().await;
-        let (states, next) = events(&pages[1], &cookie, Some(&id)).await;
-        assert_eq!(states, ["done"]);
+        let (second, next) = events(&pages[1], &cookie, Some(&id)).await;
+        assert_eq!(second, ["done"]);
         let next = next.unwrap();
         for page in &pages {
             assert_eq!(events(page, &cookie, Some(&next)).await, (Vec::new(), None));
