@@ -9,7 +9,7 @@ const HEADING: &str = "Status page";
 
 /// The options of the status page.
 #[derive(Debug, Args)]
-pub(super) struct Page {
+pub(super) struct Look {
     /// The name that the status page shows, or `none` for the company's name.
     #[arg(long, help_heading = HEADING, value_name = "NAME", value_parser = |text: &str| or_none(text, display_name))]
     page_name: Option<OrNone<String>>,
@@ -28,7 +28,7 @@ pub(super) struct Page {
     remove_return_url: Vec<ReturnUrlId>,
 }
 
-impl Page {
+impl Look {
     /// The names of the options.
     pub(super) const NAMES: [&str; 5] =
         ["page_name", "page_colour", "page_background", "return_url", "remove_return_url"];

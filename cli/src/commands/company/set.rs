@@ -7,7 +7,7 @@ use umoja_schema::{Company, CompanyId, OldSystem, RestrictionLevel};
 
 use super::known::change_known;
 use super::options::{OrNone, Scopes, chosen, country, old_system, or_none, restriction, scopes, settings};
-use super::page::Page;
+use super::page::Look;
 use crate::CliError;
 use crate::commands::pools::check_old_system;
 use crate::commands::target::Target;
@@ -25,11 +25,11 @@ const CHANGES: [&str; 15] = [
     "rate_limit",
     "old_system",
     "enabled",
-    Page::NAMES[0],
-    Page::NAMES[1],
-    Page::NAMES[2],
-    Page::NAMES[3],
-    Page::NAMES[4],
+    Look::NAMES[0],
+    Look::NAMES[1],
+    Look::NAMES[2],
+    Look::NAMES[3],
+    Look::NAMES[4],
 ];
 
 /// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, status page, or
@@ -87,7 +87,7 @@ pub(super) struct Set {
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
     #[command(flatten)]
-    page: Page,
+    page: Look,
 }
 
 /// What the old system of a company in a directory needs besides.
