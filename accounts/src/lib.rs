@@ -42,6 +42,7 @@ mod patch;
 pub mod person;
 mod policy;
 mod profiles;
+pub mod provisioning;
 pub mod rates;
 mod receipt;
 mod register;

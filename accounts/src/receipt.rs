@@ -7,7 +7,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api::{Confirmation, Receipt};
 use umoja_schema::names::attribute;
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Attribute, Log, LogRow, Millis, Part, TargetAccount, TargetId, UserId};
+use umoja_schema::{
+    Attribute, Log, LogRow, Millis, Part, TargetAccount, TargetId, TargetRequest, UserId, VersionedItem,
+};
 use umoja_store::person::read_to_erase;
 use umoja_store::ports::Parts;
 use umoja_store::replicate::{confirmation_key, target_confirmation_key};
@@ -107,12 +109,16 @@ async fn are_erased(people: &People, ids: impl Iterator<Item = UserId>) -> Resul
 /// The kind of the row by which a target confirms that it has no account of an erased user any more.
 pub const CONFIRM_TARGET: &str = "confirm_target";
 
-/// The targets that have an account of a user by the rows of this region, or may have one. A row that cannot be read counts:
-/// it may be of an account.
+/// The targets that have an account of a user by the rows of this region, or may have one, and those about which a company
+/// has said something that is kept. A row that cannot be read counts: it may be of an account.
 pub(crate) async fn target_accounts(people: &People, id: UserId) -> Result<BTreeSet<TargetId>, Error> {
     let rows = people.home.own.items.items(&TARGET_ACCOUNTS, id).await?;
-    let may_exist = rows.iter().filter(|row| TargetAccount::from_item(row).map_or(true, |row| row.may_exist()));
-    Ok(may_exist.filter_map(|row| row.key.parse().ok()).collect())
+    let target = |row: &VersionedItem| match TargetRequest::from_item(row) {
+        Ok(request) => request.params.map(|_| request.target),
+        Err(_) if TargetAccount::from_item(row).map_or(true, |row| row.may_exist()) => row.key.parse().ok(),
+        Err(_) => None,
+    };
+    Ok(rows.iter().filter_map(target).collect())
 }
 
 /// The targets of the erased users: those that the receipts and the confirmations name, and those that have an account

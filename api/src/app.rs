@@ -4,11 +4,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use umoja_accounts::events::Waiting;
+use umoja_accounts::provisioning::Provisions;
 use umoja_accounts::rates::Rates;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
-use umoja_schema::Region;
+use umoja_schema::{Region, Target, TargetId};
 use umoja_store::Home;
 use umoja_store::ports::Hasher;
+use umoja_store::remembered::Remembered;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -41,6 +43,10 @@ pub struct App {
     pub(crate) companies: Companies,
     pub(crate) rates: Rates,
     pub(crate) waiting: Waiting,
+    /// The targets that requests named recently.
+    pub(crate) targets: Remembered<TargetId, Target>,
+    /// The deliveries to targets; `None` in a process that cannot ring for them.
+    pub(crate) deliveries: Option<Arc<dyn Provisions>>,
 }
 
 impl App {
@@ -59,7 +65,22 @@ impl App {
         };
         let people = People { home, sealer, secrets };
         let accounts = Accounts { people, hasher, passwords, old_systems: None };
-        Self { accounts, config, companies: Companies::default(), rates, waiting: Waiting::default() }
+        Self {
+            accounts,
+            config,
+            companies: Companies::default(),
+            rates,
+            waiting: Waiting::default(),
+            targets: Remembered::default(),
+            deliveries: None,
+        }
+    }
+
+    /// Rings for accounts at targets. Without it, a request for an account waits until the changes of the region are read.
+    #[must_use]
+    pub fn with_deliveries(mut self, deliveries: Arc<dyn Provisions>) -> Self {
+        self.deliveries = Some(deliveries);
+        self
     }
 
     /// Asks the old systems of companies at a user's first login.

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::caller::{Caller, verify};
 use crate::form::Form;
 use crate::idempotency::{Effect, Remembered, has_password};
+use crate::on_time::Asking;
 use crate::operation::{Answer, Operation};
 use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
 use crate::rate;
@@ -73,8 +74,11 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
     }
     let problem = |error| O::MEMBERS.problem(error);
     let has_password = has_password(&value);
-    let parsed = form.parse(value).and_then(|body| O::parse(app, caller, body));
-    let (rule, asked) = match parsed {
+    let parsed = form.parse(value).and_then(|body| {
+        let provisions = O::provisions(&body);
+        O::parse(app, caller, body).map(|(rule, asked)| (rule, asked, provisions))
+    });
+    let (rule, asked, provisions) = match parsed {
         Ok(parsed) => parsed,
         Err(problem) => return Err(if first_use(app, caller).await? { problem } else { Problem::from(&REPLAYED) }),
     };
@@ -83,6 +87,10 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
         return Err(Problem::from(&REPLAYED));
     }
     let read = read.map_err(problem)?;
+    let asking = match provisions {
+        Some(provisions) => Some(Box::pin(Asking::of(app, caller, provisions)).await?),
+        None => None,
+    };
     let remembered = if O::CHANGES { Remembered::begin(&app.accounts, &caller.context).await? } else { None };
     let earlier = remembered.as_ref().and_then(Remembered::done);
     if let Some(request) = &mut caller.context.request {
@@ -93,7 +101,7 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
         if has_password && O::SETS_PASSWORD.contains(&status) {
             rule.act(&app.accounts, &caller.context, read).await.map_err(problem)?;
         }
-        return O::answer_retry(app, status, id, version).await;
+        return with_targets(app, caller, asking, O::answer_retry(app, status, id, version).await).await;
     }
     let done = rule.act(&app.accounts, &caller.context, read).await.map_err(problem);
     let answer = done.and_then(|done| O::answer(asked, done));
@@ -105,7 +113,20 @@ async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value
         };
         remembered.end(&app.accounts, &caller.context, status, effect).await;
     }
-    answer
+    with_targets(app, caller, asking, answer).await
+}
+
+/// The answer with the states of the targets that the request names.
+async fn with_targets(
+    app: &App,
+    caller: &Caller,
+    asking: Option<Asking>,
+    answer: Result<Answer, Problem>,
+) -> Result<Answer, Problem> {
+    match (asking, answer) {
+        (Some(asking), Ok(answer)) => Box::pin(asking.add_to(app, caller, answer)).await,
+        (_, answer) => answer,
+    }
 }
 
 /// True for exactly one of the requests with this `jti`.

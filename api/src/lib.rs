@@ -15,6 +15,7 @@ mod discovery;
 mod form;
 mod handler;
 mod idempotency;
+mod on_time;
 pub mod openapi;
 mod operation;
 mod operations;

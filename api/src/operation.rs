@@ -4,8 +4,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use umoja_accounts::{Error, Field, Rule};
-use umoja_schema::{Scope, UserId};
+use umoja_accounts::{Error, Field, Person, Rule};
+use umoja_schema::api::Provisions;
+use umoja_schema::{Scope, UserId, Version};
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -48,6 +49,12 @@ pub(crate) trait Operation: 'static {
 
     /// Validates a body and makes the rule from it.
     fn parse(app: &App, caller: &Caller, body: Self::Body) -> Result<(Self::Rule, Self::Asked), Problem>;
+
+    /// The targets that the body names. The answer about a user ([`Answer::about`]) gets their states.
+    fn provisions(body: &Self::Body) -> Option<Provisions> {
+        let _ = body;
+        None
+    }
 
     /// The answer for the result of the rule.
     fn answer(asked: Self::Asked, done: Done<Self>) -> Result<Answer, Problem>;
@@ -105,24 +112,50 @@ impl Members {
     }
 }
 
+/// The user of an answer, whom targets are to have.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    pub(crate) id: UserId,
+    /// The version of the person, as callers know it.
+    pub(crate) version: String,
+    /// The later version of the two parts of the user.
+    pub(crate) latest: Version,
+}
+
+impl About {
+    /// The person's primary account, whose account counts at targets.
+    pub(crate) fn of(person: &Person) -> Self {
+        let latest = person.primary.version().latest().clone();
+        Self { id: person.primary.id(), version: person.version().to_string(), latest }
+    }
+}
+
 /// What an operation answers.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
     /// What a retry under the same idempotency key has to know.
     pub(crate) effect: Effect,
+    /// The user that targets are to have, if the request names some.
+    pub(crate) about: Option<About>,
 }
 
 impl Answer {
     /// An answer that is not remembered.
     pub(crate) fn new(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_value(body).map_err(|_| Problem::from(&INTERNAL))?;
-        Ok(Self { status, body, effect: Effect::Unknown })
+        Ok(Self { status, body, effect: Effect::Unknown, about: None })
     }
 
     /// Marks the answer to be remembered, with the user and the version that the operation made.
     pub(crate) fn of(mut self, id: UserId, version: Option<String>) -> Self {
         self.effect = Effect::Made(id, version);
+        self
+    }
+
+    /// Names the user of the answer, whom the targets of the request are to have.
+    pub(crate) fn about(mut self, about: About) -> Self {
+        self.about = Some(about);
         self
     }
 

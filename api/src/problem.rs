@@ -39,7 +39,7 @@ problems! {
     NUMBER = 400 "inexact_number" "A number of the body cannot be kept exactly" "Send a number that a 64-bit integer or a double holds to the last digit, or send it as a text.";
     UNAUTHORIZED = 401 "unauthorized" "The request is not accepted" "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` match this request and this region.";
     COMPANY_DISABLED = 403 "company_disabled" "The company is disabled" "Ask the operator to enable the company.";
-    SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export` and `erase` take the scope `users:lookup` too.";
+    SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export`, `erase` and `provision` take the scope `users:lookup` too, and the member `provision` takes `users:provision`.";
     NOT_LINKED = 403 "not_linked" "The user is not linked to the company" "Register or authenticate the user first, which links the user to the company.";
     NOT_FOUND = 404 "user_not_found" "There is no such user" "Check the identifier, or send `min_version` if the user was just written in another region.";
     NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Send a POST request to a path that /openapi.json describes.";
@@ -55,6 +55,7 @@ problems! {
     NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "A user would be left without an identifier" "Give the merged user another identifier first, because the two share their only identifier or one of them has none.";
     TOO_MANY_MERGED = 409 "too_many_merged" "Too many users are merged into one" "Unmerge some of these users first.";
     CURSOR_EXPIRED = 410 "cursor_expired" "Events after the cursor have expired" "Look up or export your users, then begin without a cursor, with `after` as the time at which you began.";
+    TICKET_EXPIRED = 410 "ticket_expired" "The ticket has expired" "Ask for the accounts again with the operation `provision`, which answers with a new ticket.";
     TOO_LARGE = 413 "too_large" "The body is too large" "Send a body of at most 256 KiB.";
     CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
     INVALID = 422 "invalid_body" "The body does not have the form of the operation" "Correct the member that `field` names.";

@@ -14,6 +14,7 @@ use umoja_api::{ApiConfig, App, identified, unavailable};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, OldEndpoint, PoolSettings, SystemClock};
+use umoja_provisioner::targets::OnTime;
 use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
 use umoja_store::ports::{Entropy, Hasher};
@@ -99,7 +100,7 @@ impl Build for BuildApi {
     const SECRETS: bool = true;
 
     async fn build(&self, home: Home, settings: &Settings) -> Result<Api, NotReady> {
-        let People { home, sealer, secrets } = people(home, settings, PEER_WRAP_BUDGET_MS).await?;
+        let people = people(home, settings, PEER_WRAP_BUDGET_MS).await?;
         let url = |entry: &RegionEntry| {
             let public = self.public_url.as_ref().filter(|_| entry.name() == settings.own.name());
             public.unwrap_or(&entry.infrastructure.base_url).clone()
@@ -113,8 +114,10 @@ impl Build for BuildApi {
             explains: false,
         };
         let base_url = config.base_url.clone();
+        let deliveries = Arc::new(OnTime::new(people.clone()));
+        let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
-        let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)));
+        let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries));
         let router = if settings.own.state.serves() { umoja_api::router(app) } else { umoja_api::closed(app) };
         Ok(Api { url: base_url, router })
     }

@@ -17,6 +17,7 @@ use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
+use umoja_provisioner::targets::OnTime;
 use umoja_provisioner::{Provisioner, Webhooks};
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
@@ -193,7 +194,8 @@ impl DirectoryServer {
         let webhooks =
             Webhooks::new(home.clone(), Arc::clone(&secrets), Arc::clone(&self.settings.outbound), url.clone());
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
-        let app = Arc::new(app.with_old_systems(Arc::clone(&self.settings.old_systems)));
+        let app = app.with_old_systems(Arc::clone(&self.settings.old_systems));
+        let app = Arc::new(app.with_deliveries(Arc::new(OnTime::new(people.clone()))));
         // No gateway stands in front, so the process itself counts what sources send.
         let rates = Arc::new(Rates::in_memory());
         let sources = Arc::new(Acceptor::new(home.clone()).with_rates(Arc::clone(&rates)));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{CompanyId, OldSystem, RestrictionLevel};
+use crate::{CompanyId, OldSystem, RestrictionLevel, StatusPage};
 
 /// A company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Company {
     /// Where the password of a user without one of Umoja is verified at the first login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_system: Option<OldSystem>,
+    /// How the status page looks for its people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_page: Option<StatusPage>,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.
@@ -118,6 +121,9 @@ pub enum Scope {
     /// Merge duplicates.
     #[serde(rename = "users:merge")]
     Merge,
+    /// Have users provisioned into the company's targets, and follow how far it is.
+    #[serde(rename = "users:provision")]
+    Provision,
     /// List the events about linked users.
     #[serde(rename = "events:list")]
     Events,
@@ -125,7 +131,7 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Register,
         Self::Lookup,
         Self::Authenticate,
@@ -136,6 +142,7 @@ impl Scope {
         Self::Erase,
         Self::Export,
         Self::Merge,
+        Self::Provision,
         Self::Events,
     ];
 
@@ -152,6 +159,7 @@ impl Scope {
             Self::Erase => "users:erase",
             Self::Export => "users:export",
             Self::Merge => "users:merge",
+            Self::Provision => "users:provision",
             Self::Events => "events:list",
         }
     }
@@ -175,6 +183,16 @@ impl Company {
     /// The most requests in a second, in each region.
     pub fn requests_per_second(&self) -> NonZeroU32 {
         self.rate_limit.unwrap_or(Self::DEFAULT_RATE_LIMIT)
+    }
+
+    /// The name that people know.
+    pub fn display_name(&self) -> &str {
+        self.status_page.as_ref().and_then(|page| page.name.as_deref()).unwrap_or(&self.name)
+    }
+
+    /// The URL to which the status page leads back, by its id. `None` if the company has none of this id.
+    pub fn return_url(&self, id: &str) -> Option<&str> {
+        self.status_page.as_ref()?.return_urls.get(id).map(String::as_str)
     }
 
     /// True if the company has the scope.

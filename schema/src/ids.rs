@@ -155,6 +155,12 @@ slug!(
 );
 
 slug!(
+    /// A URL to which the status page of a company leads back, such as `shop`.
+    ReturnUrlId,
+    "the id of a return URL"
+);
+
+slug!(
     /// A company that calls the API, such as `jumia-ke`. Also the `iss` of its requests.
     CompanyId,
     "a company id"

@@ -16,6 +16,7 @@ mod field {
     pub(super) const CODE: &str = "code";
     pub(super) const TRIED: &str = "tried";
     pub(super) const FAILING_SINCE: &str = "failing_since";
+    pub(super) const ASKED: &str = "asked";
 }
 
 /// What is known of the account at the target.
@@ -67,7 +68,8 @@ pub struct TargetAccount {
     pub digest: Option<Vec<u8>>,
     /// The epoch of the target whose home wrote the row.
     pub epoch: u64,
-    /// The version of the user's profile and credentials that the target has, the later of both.
+    /// The version of the user's profile and credentials that the target has, the later of both: of the last delivery that
+    /// sent something, or was asked for by a [`TargetRequest`](crate::TargetRequest).
     pub sent: Option<Version>,
     /// How often the row was changed.
     pub sequence: u64,
@@ -79,6 +81,9 @@ pub struct TargetAccount {
     pub tried: Option<Vec<u8>>,
     /// Since when it fails.
     pub failing_since: Option<Millis>,
+    /// The version of the [`TargetRequest`](crate::TargetRequest) that the last delivery has read: an earlier request is
+    /// decided, and the other members say how.
+    pub asked: Option<Version>,
     /// Fields written by a newer version of Umoja.
     pub unknown: Attributes,
 }
@@ -100,6 +105,7 @@ impl TargetAccount {
             code: None,
             tried: None,
             failing_since: None,
+            asked: None,
             unknown: Attributes::new(),
         }
     }
@@ -124,6 +130,7 @@ impl TargetAccount {
             (field::ETAG, self.etag.clone()),
             (field::CODE, self.code.clone()),
             (field::SENT, self.sent.as_ref().map(ToString::to_string)),
+            (field::ASKED, self.asked.as_ref().map(ToString::to_string)),
         ];
         let texts = texts.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into())));
         let since = self.failing_since.map(|at| (field::FAILING_SINCE.into(), at.0.into()));
@@ -152,10 +159,8 @@ impl TargetAccount {
             tried: bytes(&mut fields, field::TRIED)?,
             etag: text(&mut fields, field::ETAG)?,
             code: text(&mut fields, field::CODE)?,
-            sent: match text(&mut fields, field::SENT)? {
-                Some(text) => Some(text.parse()?),
-                None => None,
-            },
+            sent: version(&mut fields, field::SENT)?,
+            asked: version(&mut fields, field::ASKED)?,
             failing_since: if fields.0.contains_key(field::FAILING_SINCE) {
                 Some(Millis(fields.number(field::FAILING_SINCE)?))
             } else {
@@ -166,7 +171,11 @@ impl TargetAccount {
     }
 }
 
-fn bytes(fields: &mut Reader, name: &'static str) -> Result<Option<Vec<u8>>, ItemError> {
+fn version(fields: &mut Reader, name: &'static str) -> Result<Option<Version>, ItemError> {
+    text(fields, name)?.map(|text| text.parse()).transpose()
+}
+
+pub(crate) fn bytes(fields: &mut Reader, name: &'static str) -> Result<Option<Vec<u8>>, ItemError> {
     match fields.0.remove(name) {
         None => Ok(None),
         Some(Attribute::B(bytes)) => Ok(Some(bytes)),
@@ -202,6 +211,7 @@ mod tests {
             code: Some("conflict".into()),
             tried: Some(vec![6]),
             failing_since: Some(Millis(8)),
+            asked: Some(version()),
             unknown: Attributes::from([("novelty".into(), Attribute::Null)]),
             ..empty.clone()
         };

@@ -77,6 +77,11 @@ impl RecordVersion {
     pub fn covers(&self, wanted: &Self) -> bool {
         self.id == wanted.id && self.profile >= wanted.profile && self.credentials >= wanted.credentials
     }
+
+    /// The later version of the two parts.
+    pub fn latest(&self) -> &Version {
+        (&self.profile).max(&self.credentials)
+    }
 }
 
 impl fmt::Display for RecordVersion {

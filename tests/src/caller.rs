@@ -90,6 +90,7 @@ impl Caller {
             phone_country: Some("KE".into()),
             username_restriction: None,
             old_system: None,
+            status_page: None,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

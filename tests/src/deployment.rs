@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use umoja_accounts::OldSystems;
+use umoja_accounts::{OldSystems, People};
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
 use umoja_host::InlineHasher;
-use umoja_schema::{Company, CompanyId, Region, Scope};
+use umoja_provisioner::targets::OnTime;
+use umoja_schema::{Company, CompanyId, Region, Scope, Target};
 use umoja_store::Home;
 use umoja_store::ports::{Attempt, Busy, Clock as _, Hasher, LegacyLogin, NewPassword, Verdict};
 use umoja_store::seal::Sealer;
@@ -91,6 +92,19 @@ impl Deployment {
         }
     }
 
+    /// Stores a target of a company in every region. The first region delivers to it.
+    pub async fn put_target(&self, id: &str, company: &Caller) {
+        let document = json!({
+            "id": id, "revision": 1, "company": company.id, "kind": "scim", "url": "https://scim.example/v2",
+            "home": self.world.regions[0].name, "enabled": true, "mapping": { "userName": ["email", "id"] },
+            "deprovisioning": "disable", "rate": 1000,
+        });
+        for region in &self.world.regions {
+            let name = Target::setting(&id.parse().expect("an id of a target"));
+            region.tables.registry.put_setting(&name, &document).await.expect("targets can be written");
+        }
+    }
+
     /// The time, in seconds.
     pub fn now(&self) -> u64 {
         self.world.clock.now().secs()
@@ -161,7 +175,8 @@ fn instance(
         explains: false,
     };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
-    let app = App::new(home, sealer, secrets, hasher, config);
+    let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
+    let app = App::new(home, sealer, secrets, hasher, config).with_deliveries(Arc::new(OnTime::new(people)));
     let app = match old_systems {
         Some(systems) => app.with_old_systems(Arc::clone(systems)),
         None => app,

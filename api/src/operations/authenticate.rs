@@ -4,12 +4,12 @@
 use umoja_accounts::{self as accounts, Origin};
 use umoja_crypto::Password;
 use umoja_schema::Scope;
-use umoja_schema::api::{self, Authenticated, Client};
+use umoja_schema::api::{self, Authenticated, Client, Provisions};
 
 use super::members::one;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::operation::{Answer, Done, Operation};
+use crate::operation::{About, Answer, Done, Operation};
 use crate::problem::Problem;
 
 pub(crate) struct Authenticate;
@@ -38,9 +38,17 @@ impl Operation for Authenticate {
         Ok((accounts::Authenticate { selector, password, origin }, ()))
     }
 
+    fn provisions(body: &api::Authenticate) -> Option<Provisions> {
+        body.provisions()
+    }
+
     fn answer((): (), person: Done<Self>) -> Result<Answer, Problem> {
-        let user = person.map(|person| person.view());
-        Answer::new(200, &Authenticated { authenticated: user.is_some(), user })
+        let user = person.as_ref().map(|person| person.view());
+        let answer = Answer::new(200, &Authenticated { authenticated: user.is_some(), user, provisioning: None })?;
+        Ok(match person {
+            Some(person) => answer.about(About::of(&person)),
+            None => answer,
+        })
     }
 }
 

@@ -11,6 +11,8 @@ mod lookup;
 mod members;
 mod merge;
 mod password_change;
+mod provision;
+mod provisioning;
 mod register;
 mod reset_finish;
 mod reset_start;
@@ -52,6 +54,8 @@ operations! {
     export::Export,
     merge::Merge,
     unmerge::Unmerge,
+    provision::Provision,
+    provisioning::ProvisioningStatus,
     list_events::ListEvents,
 }
 

@@ -3,12 +3,12 @@
 
 use umoja_accounts::{self as accounts, Error, Patch, Person, Said};
 use umoja_crypto::Password;
-use umoja_schema::api::{self, RegisterOutcome, Registered};
+use umoja_schema::api::{self, Provisions, RegisterOutcome, Registered};
 use umoja_schema::{IdentifierKind, Scope, UserId};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::operation::{Answer, Done, Operation};
+use crate::operation::{About, Answer, Done, Operation};
 use crate::problem::{ERASED, Problem};
 
 pub(crate) struct Register;
@@ -49,6 +49,10 @@ impl Operation for Register {
         Ok((accounts::Register { patch, password }, ()))
     }
 
+    fn provisions(body: &api::Register) -> Option<Provisions> {
+        body.provisions()
+    }
+
     fn answer((): (), done: Done<Self>) -> Result<Answer, Problem> {
         let accounts::Registered { is_new, id, person } = done;
         answer(if is_new { 201 } else { 200 }, &person, id)
@@ -64,5 +68,6 @@ impl Operation for Register {
 fn answer(status: u16, person: &Person, id: UserId) -> Result<Answer, Problem> {
     let outcome = if status == 201 { RegisterOutcome::Created } else { RegisterOutcome::Matched };
     let version = person.version().to_string();
-    Ok(Answer::new(status, &Registered { outcome, user: person.view() })?.of(id, Some(version)))
+    let answer = Answer::new(status, &Registered { outcome, user: person.view(), provisioning: None })?;
+    Ok(answer.of(id, Some(version)).about(About::of(person)))
 }

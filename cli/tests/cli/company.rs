@@ -275,3 +275,32 @@ fn a_public_key_for_which_strangers_can_sign_is_rejected() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("not a secure key"));
     assert!(ask(&["company", "list", "--dir", &dir])["companies"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn the_settings_of_the_status_page_are_checked_and_stored() {
+    let world = World::new();
+    let dir = world.deployment();
+    world.company("soko");
+    let set = |words: &[&str]| run(&[&["company", "set", "soko", "--dir", &dir], words].concat()).status.code();
+    let shown = || ask(&["company", "show", "soko", "--dir", &dir])["status_page"].clone();
+    assert_eq!(shown(), json!(null));
+    let url = "https://soko.example/account";
+    let all = ["--page-name", "Soko", "--page-colour", "#0B5FFF", "--page-background", "#ffffff", "--return-url"];
+    assert_eq!(
+        set(&[&all[..], &[&format!("shop={url}"), "--return-url", "app=https://soko.example/app"]].concat()),
+        Some(0)
+    );
+    assert_eq!(set(&["--page-background", "none", "--remove-return-url", "app"]), Some(0));
+    assert_eq!(shown(), json!({ "name": "Soko", "colour": "#0b5fff", "return_urls": { "shop": url } }));
+    for words in [
+        ["--page-colour", "red"],
+        ["--page-name", "\u{202E}okoS"],
+        ["--return-url", "shop=http://soko.example"],
+        ["--return-url", "https://soko.example"],
+        ["--return-url", "Shop=https://soko.example"],
+    ] {
+        assert_eq!(set(&words), Some(2), "{words:?}");
+    }
+    assert_eq!(set(&["--page-name", "none", "--page-colour", "none", "--remove-return-url", "shop"]), Some(0));
+    assert_eq!(shown(), json!(null));
+}

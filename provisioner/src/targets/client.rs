@@ -87,7 +87,7 @@ pub(crate) fn kept(text: &str) -> Option<String> {
 pub(crate) fn object(answer: &Answered) -> Result<Map<String, Value>, Failure> {
     match serde_json::from_slice(&answer.body) {
         Ok(Value::Object(members)) => Ok(members),
-        _ => Err(Code::UnreadableAnswer.failure()),
+        _ => Err(Failure::from(Code::UnreadableAnswer)),
     }
 }
 

@@ -11,6 +11,7 @@
 //! - **An erasure wins.** A write that lost against another one makes the delivery read again, and a tombstone deletes.
 
 use serde_json::Value;
+use umoja_accounts::provisioning::{self, Params};
 use umoja_accounts::{Error, People};
 use umoja_schema::{Millis, RemoteAccount, TargetAccount, UserId, Version};
 use umoja_store::apply::MAX_ROUNDS;
@@ -53,21 +54,41 @@ pub(crate) struct Current {
     pub(crate) wanted: Wanted,
     pub(crate) digest: Option<[u8; 32]>,
     version: Option<Version>,
+    /// The request about the account that was read.
+    request: Option<Version>,
+    has_params: bool,
 }
 
-/// Reads what a target is to have for a user.
+/// Reads what a target is to have for a user, and what the company has said about it.
 ///
 /// # Errors
 /// If the user cannot be read or opened now.
 pub(crate) async fn current(people: &People, known: &KnownTarget, user: UserId) -> Result<Current, Error> {
-    let none = |wanted| Current { wanted, digest: None, version: None };
+    let request = provisioning::request(people, user, &known.target.id).await?;
+    let params = request.as_ref().and_then(|(request, _)| people.params(request));
+    let now = current_with(people, known, user, params.as_ref()).await?;
+    let has_params = request.as_ref().is_some_and(|(request, _)| request.params.is_some());
+    Ok(Current { request: request.map(|(_, version)| version), has_params, ..now })
+}
+
+/// Reads what a target is to have for a user, if the company says this about it.
+///
+/// # Errors
+/// If the user cannot be read or opened now.
+pub(crate) async fn current_with(
+    people: &People,
+    known: &KnownTarget,
+    user: UserId,
+    params: Option<&Params>,
+) -> Result<Current, Error> {
+    let none = |wanted| Current { wanted, digest: None, version: None, request: None, has_params: false };
     let Some(person) = people.reader().load(user).await? else {
         let parts = people.home.own.users.parts(user).await?;
         let records = [&parts.profile, &parts.credentials];
         let is_erased = records.into_iter().flatten().any(|record| record.version.erased);
         return Ok(none(if is_erased { Wanted::NoAccount(Why::Erased) } else { Wanted::Unknown }));
     };
-    let wanted = known.wanted(user, &person);
+    let wanted = known.wanted(user, &person, params);
     let digest = match &wanted {
         Wanted::Account { document, .. } => {
             let content = canonical(&Value::Object(document.clone())).to_string();
@@ -75,8 +96,8 @@ pub(crate) async fn current(people: &People, known: &KnownTarget, user: UserId) 
         }
         _ => None,
     };
-    let version = person.get(user).map(|user| user.profile.version.clone().max(user.credentials.version.clone()));
-    Ok(Current { wanted, digest, version })
+    let version = person.get(user).map(|user| user.version().latest().clone());
+    Ok(Current { digest, version, ..none(wanted) })
 }
 
 impl Deliverer<'_> {
@@ -106,16 +127,21 @@ impl Deliverer<'_> {
                 if !self.settle(&stored, &now).await? {
                     continue;
                 }
-                let unmappable = (now.wanted == Wanted::Unmappable).then(|| Code::Unmappable.failure());
+                let unmappable = (now.wanted == Wanted::Unmappable).then(|| Failure::from(Code::Unmappable));
                 return Ok(delivered(&stored.row, done, unmappable, was_asked));
             }
             if next == Action::Stays {
+                let row = now.noted(stored.row.clone());
+                if row != stored.row && stored.replace(people, &row).await?.is_none() {
+                    continue;
+                }
                 let code = stored.row.code.as_deref().and_then(Code::from_name).unwrap_or(Code::Rejected);
-                return Ok(delivered(&stored.row, done, Some(code.failure()), was_asked));
+                return Ok(delivered(&stored.row, done, Some(Failure::from(code)), was_asked));
             }
             if next.removes(&now.wanted, &stored.row) && !self.removals.may_remove(people, target).await? {
-                let failure = Code::Held.failure();
+                let failure = Failure::from(Code::Held);
                 let row = TargetAccount { code: Some(failure.code.as_str().to_owned()), ..stored.row.clone() };
+                let row = now.noted(row);
                 if row != stored.row && stored.replace(people, &row).await?.is_none() {
                     continue;
                 }
@@ -207,7 +233,7 @@ impl Deliverer<'_> {
 
     fn succeeded(&self, row: TargetAccount, now: &Current) -> TargetAccount {
         let epoch = self.known.target.epoch;
-        TargetAccount { epoch, sent: now.version.clone(), ..without_failure(row) }
+        now.noted(TargetAccount { epoch, sent: now.version.clone(), ..without_failure(row) })
     }
 
     fn failed(
@@ -222,7 +248,7 @@ impl Deliverer<'_> {
         let is_given_up = row.code.as_deref() == Some(Code::Failed.as_str());
         let since = row.failing_since.filter(|_| !is_given_up).unwrap_or(at);
         let failure = match failure.then {
-            Then::Again(_) if at.since(since) >= TRIED_FOR_MS => Code::Failed.failure(),
+            Then::Again(_) if at.since(since) >= TRIED_FOR_MS => Failure::from(Code::Failed),
             _ => failure,
         };
         // A target that says no has made nothing. Any other answer leaves open whether it has.
@@ -238,7 +264,7 @@ impl Deliverer<'_> {
             failing_since: Some(since),
             ..row.clone()
         };
-        (failed, Some(failure))
+        (now.noted(failed), Some(failure))
     }
 
     /// Notes that a target is up to date: a failure of the past is over, and an erasure is confirmed. False if another
@@ -251,13 +277,31 @@ impl Deliverer<'_> {
             Wanted::Unknown => stored.row.clone(),
             _ => without_failure(stored.row.clone()),
         };
+        let row = now.noted(row);
+        // Who asked has to learn that this version of the user changes nothing.
+        let sent = if row.asked == stored.row.asked { &row.sent } else { &now.version };
+        let row = TargetAccount { sent: sent.clone(), ..row };
         if row != stored.row && stored.replace(self.people, &row).await?.is_none() {
             return Ok(false);
         }
-        if now.wanted == Wanted::NoAccount(Why::Erased) && stored.exists() {
-            confirm(self.people, row.user, &self.known.target.id).await?;
+        let (people, user, target) = (self.people, row.user, &self.known.target.id);
+        if now.wanted == Wanted::NoAccount(Why::Erased) && (stored.exists() || now.request.is_some()) {
+            if now.has_params && !people.forget_params(user, target).await? {
+                return Ok(false);
+            }
+            confirm(people, user, target).await?;
         }
         Ok(true)
+    }
+}
+
+impl Current {
+    /// The row with the request that this delivery has read. One about a user that has not arrived waits for the user.
+    fn noted(&self, row: TargetAccount) -> TargetAccount {
+        match &self.request {
+            Some(request) if self.wanted != Wanted::Unknown => TargetAccount { asked: Some(request.clone()), ..row },
+            _ => row,
+        }
     }
 }
 

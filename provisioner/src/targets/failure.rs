@@ -1,41 +1,7 @@
-//! Why a delivery fails, in a code for programs and in words for people, and what follows.
+//! What follows the failure of a delivery.
 
-use serde::{Deserialize, Serialize};
+pub use umoja_schema::TargetCode as Code;
 use umoja_store::ports::{Answered, OutboundError};
-
-/// Why a delivery has not succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// There was no answer in time, or no connection.
-    Unavailable,
-    /// The target has too many requests.
-    Throttled,
-    /// The target has an error of its own.
-    TargetError,
-    /// The target's answer cannot be read.
-    UnreadableAnswer,
-    /// The target rejects the content of the account.
-    Rejected,
-    /// The target has an account with these values that is not the user's.
-    Conflict,
-    /// The target rejects the credentials.
-    Credentials,
-    /// The target forbids what is asked.
-    Forbidden,
-    /// The target has no such address: the URL is wrong.
-    NoSuchAddress,
-    /// The target is gone for good.
-    Off,
-    /// The URL cannot be called.
-    CannotBeCalled,
-    /// The mapping cannot be applied to the user.
-    Unmappable,
-    /// Too many removals in an hour: an operator has to agree.
-    Held,
-    /// It has failed for longer than it is tried.
-    Failed,
-}
 
 /// What follows a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,104 +21,18 @@ pub struct Failure {
     pub then: Then,
 }
 
-impl Code {
-    /// All codes.
-    pub const ALL: [Self; 14] = [
-        Self::Unavailable,
-        Self::Throttled,
-        Self::TargetError,
-        Self::UnreadableAnswer,
-        Self::Rejected,
-        Self::Conflict,
-        Self::Credentials,
-        Self::Forbidden,
-        Self::NoSuchAddress,
-        Self::Off,
-        Self::CannotBeCalled,
-        Self::Unmappable,
-        Self::Held,
-        Self::Failed,
-    ];
-
-    /// The name in the table and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unavailable => "unavailable",
-            Self::Throttled => "throttled",
-            Self::TargetError => "target_error",
-            Self::UnreadableAnswer => "unreadable_answer",
-            Self::Rejected => "rejected",
-            Self::Conflict => "conflict",
-            Self::Credentials => "credentials",
-            Self::Forbidden => "forbidden",
-            Self::NoSuchAddress => "no_such_address",
-            Self::Off => "off",
-            Self::CannotBeCalled => "cannot_be_called",
-            Self::Unmappable => "unmappable",
-            Self::Held => "held",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The code of a name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == name)
-    }
-
-    /// What it means, and what to do.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Unavailable => "the target does not answer; it is tried again",
-            Self::Throttled => "the target has too many requests; it is tried again, and a lower --rate helps",
-            Self::TargetError => "the target answers with an error of its own; it is tried again",
-            Self::UnreadableAnswer => "the target's answer cannot be read: check the URL and the kind",
-            Self::Rejected => "the target rejects the account's values: check the mapping, or change the user",
-            Self::Conflict => {
-                "the target has an account with these values that was not made for this user: compare the two, and \
-                 give that account the user's id as externalId, or change one of them"
-            }
-            Self::Credentials => "the target rejects the token: set another one",
-            Self::Forbidden => "the token may not do this at the target",
-            Self::NoSuchAddress => "the target has no such address: check the URL",
-            Self::Off => "the target says that it is gone for good",
-            Self::CannotBeCalled => "the URL cannot be called: it has to be https at a public address",
-            Self::Unmappable => "the mapping gives no account for this user: a value has another type, or is missing",
-            Self::Held => "too many accounts would be removed in an hour: look at them, and let them go on",
-            Self::Failed => "it has failed for three days: repair the cause, and redrive",
-        }
-    }
-
+impl From<Code> for Failure {
     /// The failure with what follows by itself.
-    pub const fn failure(self) -> Failure {
-        let then = match self {
-            Self::Unavailable | Self::Throttled | Self::TargetError | Self::UnreadableAnswer => Then::Again(None),
-            Self::Credentials | Self::Forbidden | Self::NoSuchAddress | Self::Off | Self::CannotBeCalled => {
-                Then::Again(None)
-            }
-            Self::Rejected | Self::Conflict | Self::Unmappable | Self::Held | Self::Failed => Then::UntilChanged,
-        };
-        Failure { code: self, then }
-    }
-
-    /// True if the failure is about the target and not about one user.
-    pub const fn is_of_target(self) -> bool {
-        matches!(
-            self,
-            Self::Unavailable
-                | Self::Throttled
-                | Self::TargetError
-                | Self::Credentials
-                | Self::Off
-                | Self::CannotBeCalled
-        )
+    fn from(code: Code) -> Self {
+        Self { code, then: if code.is_tried_again() { Then::Again(None) } else { Then::UntilChanged } }
     }
 }
 
 impl From<OutboundError> for Failure {
     fn from(error: OutboundError) -> Self {
         match error {
-            OutboundError::Unavailable(_) => Code::Unavailable.failure(),
-            OutboundError::Rejected(_) => Code::CannotBeCalled.failure(),
+            OutboundError::Unavailable(_) => Failure::from(Code::Unavailable),
+            OutboundError::Rejected(_) => Failure::from(Code::CannotBeCalled),
         }
     }
 }
@@ -172,7 +52,7 @@ impl Failure {
             400..=499 => Code::Rejected,
             _ => Code::UnreadableAnswer,
         };
-        match code.failure() {
+        match Self::from(code) {
             Self { then: Then::Again(_), code } => Self { code, then: Then::Again(answer.retry_after_secs()) },
             failure => failure,
         }
@@ -181,21 +61,11 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn answer(status: u16, headers: &[(&str, &str)]) -> Answered {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Answered { status, headers, body: Vec::new() }
-    }
-
-    #[test]
-    fn every_code_has_its_own_name_and_words() {
-        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.words()).collect();
-        assert_eq!((names.len(), words.len()), (Code::ALL.len(), Code::ALL.len()));
-        assert!(Code::ALL.iter().all(|code| Code::from_name(code.as_str()) == Some(*code)));
     }
 
     #[test]

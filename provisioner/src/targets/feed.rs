@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
+use umoja_accounts::provisioning::requests;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, UserId};
+use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, TargetRequest, UserId};
 use umoja_store::person::{PersonError, PersonParts, read};
 use umoja_store::ports::StoreError;
 use umoja_store::{Change, Home};
@@ -124,7 +125,9 @@ async fn concerned(
 ) -> Result<Vec<TargetId>, StoreError> {
     let rows = home.own.items.items(&TARGET_ACCOUNTS, user).await?;
     let concerned = targets.iter().filter(|target| {
-        companies.contains(&target.company) || rows.iter().any(|row| row.key == target.id.as_str())
+        companies.contains(&target.company)
+            || rows.iter().any(|row| row.key == target.id.as_str())
+            || requests(&rows).any(|requested| requested == target.id)
     });
     Ok(concerned.map(|target| target.id.clone()).collect())
 }
@@ -149,7 +152,7 @@ pub async fn wake_due(home: &Home) -> Result<(usize, u64), StoreError> {
 }
 
 /// The users that a change is about: of a part, its user and the other one of a merge or an unmerge; of a row about an
-/// account, its user if another region has written it.
+/// account, its user if another region has written it; of a request, its user.
 fn users(change: &Change, own: &Region) -> Vec<UserId> {
     let text = |name: &str| match change.image.get(name) {
         Some(Attribute::S(text)) => Some(text.as_str()),
@@ -162,7 +165,10 @@ fn users(change: &Change, own: &Region) -> Vec<UserId> {
             let notices = notices.map(|noticed| noticed.notices().to_vec()).unwrap_or_default();
             std::iter::once(user).chain(notices.iter().filter_map(Notice::other)).collect()
         }
-        table::TARGET_ACCOUNTS if text(attribute::ORIGIN) != Some(own.as_str()) => vec![user],
+        table::TARGET_ACCOUNTS => {
+            let is_request = text(TARGET_ACCOUNTS.sort_key).and_then(TargetRequest::target_of).is_some();
+            if is_request || text(attribute::ORIGIN) != Some(own.as_str()) { vec![user] } else { Vec::new() }
+        }
         _ => Vec::new(),
     }
 }

@@ -72,7 +72,7 @@ mod tests {
 
     fn end(health: &mut Health, code: Code, n: u8, at: u64) -> Option<bool> {
         let pass = health.begin(Millis(at))?;
-        Some(health.end(pass, user(n), Some(code.failure()), Millis(at)))
+        Some(health.end(pass, user(n), Some(Failure::from(code)), Millis(at)))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use umoja_accounts::Person;
+use umoja_accounts::provisioning::Params;
 use umoja_migrate::formats::{Condition, MappingError, Template};
 use umoja_schema::{AccountStatus, LinkState, Target, TargetKind, UserId};
 use umoja_store::ports::Outbound;
@@ -19,6 +20,8 @@ const HTTP_DEFAULT: &str = include_str!("../../mappings/http.json");
 
 /// The member of the record for a mapping that holds the user's id at the target's company.
 const EXTERNAL_ID: &str = "external_id";
+/// The member of the record for a mapping that holds the parameters of the company's requests.
+const PARAMS: &str = "params";
 
 /// Why a target cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +84,8 @@ impl KnownTarget {
         Client::new(outbound, self.target.kind, &self.target.url, token)
     }
 
-    /// The account that the target is to have for a user of a person.
-    pub fn wanted(&self, user: UserId, person: &Person) -> Wanted {
+    /// The account that the target is to have for a user of a person, given what the company has said about it.
+    pub fn wanted(&self, user: UserId, person: &Person, params: Option<&Params>) -> Wanted {
         if person.primary.id() != user {
             return Wanted::NoAccount(Why::Merged);
         }
@@ -92,6 +95,7 @@ impl KnownTarget {
         let external_id = account.external_id.clone();
         let Ok(Value::Object(mut record)) = serde_json::to_value(&view) else { return Wanted::Unmappable };
         record.extend(external_id.map(|id| (EXTERNAL_ID.to_owned(), id.into())));
+        record.extend(params.map(|params| (PARAMS.to_owned(), params.value())));
         match self.scope.as_ref().map(|scope| scope.holds(&record)) {
             None | Some(Ok(true)) => {}
             Some(Ok(false)) => return Wanted::NoAccount(Why::OutOfScope),

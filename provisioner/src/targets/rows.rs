@@ -1,9 +1,10 @@
 //! Reads and writes the rows of `target_accounts`, and the confirmations of erasures.
 
+use umoja_accounts::provisioning::replace;
 use umoja_accounts::{Error, People};
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Hlc, TargetAccount, TargetId, UserId, Version};
-use umoja_store::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
+use umoja_schema::{TargetAccount, TargetId, UserId, Version};
+use umoja_store::ports::StoreError;
 
 use crate::targets::client::Account;
 
@@ -34,26 +35,9 @@ impl StoredAccount {
 
     /// Replaces the row if it is still as it was read. `None` if it is not.
     pub(crate) async fn replace(&self, people: &People, row: &TargetAccount) -> Result<Option<Self>, Error> {
-        let home = &people.home;
-        let hlc = Hlc::next(home.clock.now(), self.version.as_ref().map(|version| version.hlc))?;
-        let version = Version { erased: false, hlc, origin: home.own.name.clone() };
         let row = TargetAccount { sequence: self.row.sequence + 1, ..row.clone() };
-        let condition = self.version.clone().map_or(Condition::Absent, Condition::VersionIs);
-        let item = row.to_item(version.clone());
-        let writes = Writes { items: vec![ItemWrite { item, condition }], ..Writes::default() };
-        let (user, target) = (row.user, row.target.clone());
-        let stored = Self { row, version: Some(version.clone()) };
-        match home.own.users.commit(&writes).await {
-            Ok(Commit::Done) => Ok(Some(stored)),
-            Ok(Commit::Conflict { .. }) => Ok(None),
-            // It may have been done.
-            Err(StoreError::Unavailable(request)) => {
-                let now = home.own.items.item(&TARGET_ACCOUNTS, user, target.as_str()).await?;
-                let is_done = now.is_some_and(|now| now.version == version);
-                if is_done { Ok(Some(stored)) } else { Err(StoreError::Unavailable(request).into()) }
-            }
-            Err(error) => Err(error.into()),
-        }
+        let version = replace(people, self.version.as_ref(), |version| row.to_item(version)).await?;
+        Ok(version.map(|version| Self { row, version: Some(version) }))
     }
 
     /// The account that the row names. `None` if it names none, or the id does not open.

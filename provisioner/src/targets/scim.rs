@@ -45,7 +45,7 @@ pub(crate) async fn find(client: &Client<'_>, user: UserId) -> Result<Option<Acc
     let resources = match listed.get("Resources") {
         Some(Value::Array(resources)) => resources,
         None if listed.get("totalResults").and_then(Value::as_u64) == Some(0) => &none,
-        _ => return Err(Code::UnreadableAnswer.failure()),
+        _ => return Err(Failure::from(Code::UnreadableAnswer)),
     };
     let id = user.to_string();
     let ours = |resource: &&Value| resource.get(EXTERNAL_ID).and_then(Value::as_str) == Some(id.as_str());
@@ -62,7 +62,7 @@ pub(crate) async fn create(
     let answer = client.call(Method::Post, "/Users", None, Some((MEDIA_TYPE, &body))).await?;
     if answer.status == 409 {
         let found = find(client, user).await?;
-        return found.map(Created::Found).ok_or(Code::Conflict.failure());
+        return found.map(Created::Found).ok_or(Failure::from(Code::Conflict));
     }
     if !answer.is_success() {
         return Err(Failure::of(&answer));
@@ -70,7 +70,7 @@ pub(crate) async fn create(
     // An answer without the id says that there is an account now, and not which.
     match account(&answer) {
         Some(account) => Ok(Created::Made(account)),
-        None => find(client, user).await?.map(Created::Found).ok_or(Code::UnreadableAnswer.failure()),
+        None => find(client, user).await?.map(Created::Found).ok_or(Failure::from(Code::UnreadableAnswer)),
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn read(
         return Err(Failure::of(&answer));
     }
     let document = object(&answer)?;
-    let now = of_resource(&document, answer.header("etag")).ok_or(Code::UnreadableAnswer.failure())?;
+    let now = of_resource(&document, answer.header("etag")).ok_or(Failure::from(Code::UnreadableAnswer))?;
     Ok(Some((document, now)))
 }
 
@@ -143,7 +143,7 @@ fn changed(before: &Account, answer: &Answered) -> Result<Changed, Failure> {
             Ok(Changed::Done(Account { id: before.id.clone(), etag }))
         }
         404 | 410 => Ok(Changed::Gone),
-        412 => Err(Code::TargetError.failure()),
+        412 => Err(Failure::from(Code::TargetError)),
         _ => Err(Failure::of(answer)),
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::constraints::{E164, EMAIL, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION};
+use super::provisioning::Provisioning;
 use crate::audit::field;
 use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, TargetId, UserId};
 
@@ -81,6 +82,9 @@ pub struct Registered {
     pub outcome: RegisterOutcome,
     /// The user.
     pub user: User,
+    /// How far the targets of `provision` are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisioning: Option<Provisioning>,
 }
 
 /// Whether a registered user is new.
@@ -108,6 +112,9 @@ pub struct Authenticated {
     /// The user, if `authenticated` is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
+    /// How far the targets of `provision` are, if `authenticated` is true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisioning: Option<Provisioning>,
 }
 
 /// Answer of `password/change`.

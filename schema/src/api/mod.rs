@@ -4,11 +4,15 @@
 mod answers;
 mod constraints;
 mod events;
+mod login;
+mod provisioning;
 mod requests;
 mod selector;
 
 pub use answers::*;
 pub use events::*;
+pub use login::*;
+pub use provisioning::*;
 pub use requests::*;
 pub use selector::Selector;
 

@@ -5,18 +5,17 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::constraints::{
-    EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, MAX_TOKEN, USERNAME, VERSION, address,
+    EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, MAX_TOKEN, USERNAME, VERSION,
     at_least_one, exactly_one,
 };
+use super::provisioning::{MAX_TARGETS, MAX_WAIT_MS, Params, Provisions, params, provisions};
 use super::selector::selector;
 use crate::profile::ProfilePatch;
-use crate::{AccountStatus, UserId};
+use crate::{AccountStatus, ReturnUrlId, TargetId, UserId};
 
 never_printed!(
     Register,
     Lookup,
-    Authenticate,
-    Client,
     Update,
     UserPatch,
     PasswordChange,
@@ -60,10 +59,24 @@ pub struct Register {
     /// OIDC standard claims, and `custom` for anything else.
     #[schemars(with = "Option<ProfilePatch>")]
     pub profile: Option<Value>,
+    /// The targets of the company that are to have the user at once: up to 16. The answer says in `provisioning` how far
+    /// they are, and no target delays or rejects the request. Needs the scope `users:provision`.
+    #[schemars(length(max = MAX_TARGETS))]
+    pub provision: Option<Vec<TargetId>>,
+    /// Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent.
+    #[schemars(range(max = MAX_WAIT_MS))]
+    pub wait_ms: Option<u16>,
+    /// What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters. Kept sealed for
+    /// the user and each of the targets until another request has some.
+    #[schemars(transform = params)]
+    pub params: Option<Params>,
+    /// The id of a return URL of the company, to which the status page leads back.
+    pub return_url: Option<ReturnUrlId>,
 }
 
+provisions!(Register);
+
 selector!(Lookup);
-selector!(Authenticate);
 selector!(ResetStart);
 selector!(Erase);
 selector!(Export);
@@ -90,46 +103,6 @@ pub struct Lookup {
     /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
     #[schemars(regex(pattern = VERSION))]
     pub min_version: Option<String>,
-}
-
-/// Body of `authenticate`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(transform = exactly_one)]
-pub struct Authenticate {
-    /// User id.
-    pub id: Option<UserId>,
-    /// E-mail address.
-    #[schemars(length(max = MAX_RAW_EMAIL), regex(pattern = EMAIL))]
-    pub email: Option<String>,
-    /// Phone number.
-    #[schemars(length(min = 1, max = MAX_RAW_PHONE))]
-    pub phone_number: Option<String>,
-    /// User name.
-    #[schemars(length(min = 1, max = MAX_RAW_USERNAME), regex(pattern = USERNAME))]
-    pub username: Option<String>,
-    /// The company's own id of the user.
-    #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
-    pub external_id: Option<String>,
-    /// The password to check.
-    pub password: String,
-    /// The origin of the attempt.
-    pub client: Option<Client>,
-}
-
-/// The origin of a login attempt. It is hashed before any use. Without it, only attempts with the same identifier and
-/// at the same person are counted.
-#[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// The visitor's address, IPv4 or IPv6 (of which the first 64 bits count). After failures with many identifiers, it
-    /// has to wait.
-    #[schemars(transform = address)]
-    pub ip: Option<String>,
-    /// The company's id of the device, 1 to 256 bytes, hard to guess and kept on the device. Strangers cannot lock out
-    /// a device that has logged in.
-    #[schemars(length(min = 1, max = 256))]
-    pub device_id: Option<String>,
 }
 
 /// Body of `update`.
@@ -357,11 +330,5 @@ mod tests {
     fn unknown_members_are_rejected() {
         assert!(serde_json::from_value::<Register>(json!({"emial": "a@example.com"})).is_err());
         assert!(serde_json::from_value::<UserPatch>(json!({"password": "x"})).is_err());
-    }
-
-    #[test]
-    fn passwords_are_not_in_debug_output() {
-        let body: Authenticate = serde_json::from_value(json!({"username": "ada", "password": "hunter22"})).unwrap();
-        assert!(!format!("{body:?}{:?}", body.selector()).contains("hunter22"));
     }
 }

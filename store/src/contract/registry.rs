@@ -21,6 +21,7 @@ fn company(id: &str) -> Company {
         phone_country: Some("KE".into()),
         username_restriction: None,
         old_system: None,
+        status_page: None,
         rate_limit: NonZeroU32::new(250),
         api_keys: vec![ApiKeyHash { id: "k1".into(), sha256: "hash".into(), expires_at: Some(9) }],
         keys: vec![CompanyKey { kid: "1".into(), alg: "ES256".into(), public_key_pem: "pem\n".into() }],

@@ -26,6 +26,7 @@ pub struct Secrets {
     requests: MacKey,
     resets: MacKey,
     event_cursors: MacKey,
+    tickets: MacKey,
     webhooks: MacKey,
     audit: AuditKey,
     rows: WrappingKey,
@@ -78,6 +79,7 @@ impl Secrets {
             requests: MacKey::derive(derivation.expose(), "umoja/1/requests"),
             resets: MacKey::derive(derivation.expose(), "umoja/1/password-resets"),
             event_cursors: MacKey::derive(derivation.expose(), "umoja/1/event-cursors"),
+            tickets: MacKey::derive(derivation.expose(), "umoja/1/provisioning-tickets"),
             webhooks: MacKey::derive(derivation.expose(), "umoja/1/webhooks"),
             audit: AuditKey::derive(derivation.expose()),
             rows: wrapping_key(&derivation, "umoja/1/rows"),
@@ -164,6 +166,16 @@ impl Secrets {
         self.event_cursors.verify(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>(), tag)
     }
 
+    /// The tag of a provisioning ticket. It is the same in every region, and no rotation of other secrets changes it.
+    pub fn ticket_tag(&self, content: &[u8]) -> [u8; 32] {
+        self.tickets.tag(&[content])
+    }
+
+    /// True if `tag` is the tag of this content, compared in constant time.
+    pub fn is_ticket_tag(&self, content: &[u8], tag: &[u8]) -> bool {
+        self.tickets.verify(&[content], tag)
+    }
+
     /// The token of a target, sealed for its document.
     pub fn seal_target_token(&self, id: &TargetId, token: &str, entropy: &dyn Entropy) -> String {
         let sealed = self.targets.seal_bytes(entropy.array(), &token_aad(id), token.as_bytes());
@@ -185,6 +197,16 @@ impl Secrets {
     /// Opens an id that [`Secrets::seal_remote_id`] sealed for this user and target.
     pub fn open_remote_id(&self, (user, target): (UserId, &TargetId), sealed: &[u8]) -> Option<String> {
         text_of(&self.targets.open_bytes(&remote_id_aad(user, target), sealed).ok()?).map(|text| text.to_string())
+    }
+
+    /// What a company has said about a user's account at a target, sealed for the request about the two.
+    pub fn seal_params(&self, (user, target): (UserId, &TargetId), params: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+        self.targets.seal_bytes(entropy.array(), &params_aad(user, target), params)
+    }
+
+    /// Opens what [`Secrets::seal_params`] sealed for this user and target.
+    pub fn open_params(&self, (user, target): (UserId, &TargetId), sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.targets.open_bytes(&params_aad(user, target), sealed).ok()
     }
 
     /// The tag of the content of a user's account at a target: equal content has an equal tag, and no row shows the content.
@@ -260,6 +282,10 @@ fn token_aad(id: &TargetId) -> Aad {
 
 fn remote_id_aad(user: UserId, target: &TargetId) -> Aad {
     Aad::new().text("remote-id").bytes(user.as_bytes()).text(target.as_str())
+}
+
+fn params_aad(user: UserId, target: &TargetId) -> Aad {
+    Aad::new().text("params").bytes(user.as_bytes()).text(target.as_str())
 }
 
 fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {

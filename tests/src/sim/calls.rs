@@ -135,6 +135,9 @@ impl Fleet {
         if let Some(token) = reply.body["token"].as_str() {
             person.token = Some((request.company, token.to_owned()));
         }
+        if let Some(ticket) = reply.body["provisioning"]["ticket"].as_str() {
+            person.ticket = Some((request.company, ticket.to_owned()));
+        }
         if request.operation == "erase" && reply.status == 202 {
             let named = named(&reply.body["receipt"], "id").expect("a receipt names its user");
             self.erased.borrow_mut().insert(named);
@@ -230,6 +233,14 @@ impl Fleet {
                 let status = if *active { "active" } else { "disabled" };
                 let request = plain(json!({ "id": id, "status": status, "reason": format!("number {number}") }));
                 (Request { secret: Some(Secret::Kept), ..request }, *idk)
+            }
+            Call::Provision { dry_run } => {
+                (plain(json!({ "id": id, "targets": [names::TARGET], "dry_run": dry_run })), false)
+            }
+            Call::Provisioning => {
+                let issued = self.people.borrow()[user].ticket.clone();
+                let (company, ticket) = issued.unwrap_or_else(|| (company, "never.issued".to_owned()));
+                (Request { company, ..plain(json!({ "ticket": ticket })) }, false)
             }
             Call::Events => (plain(json!({ "limit": 1 + number % 3 })), false),
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),

@@ -117,6 +117,14 @@ impl Fleet {
                     reply.status
                 );
             }
+            Call::Provision { .. } if reply.status != 503 => {
+                let expected: &[u16] = match (answer.company == company(0), live) {
+                    (true, true) => &[200, 403],
+                    (true, false) => &[404],
+                    (false, _) => &[422],
+                };
+                assert!(expected.contains(&reply.status), "answer: {call:?} was answered {} ({code})", reply.status);
+            }
             Call::Events => assert_eq!(reply.status, 200, "answer: events were not listed ({code})"),
             Call::ResetStart { by } => self.check_reset_start(answer, *by, code),
             Call::ResetFinish { .. } => {

@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 30] = [
+pub const OPERATIONS: [&str; 32] = [
     "register",
     "lookup",
     "authenticate",
@@ -21,6 +21,8 @@ pub const OPERATIONS: [&str; 30] = [
     "erasure",
     "merge",
     "unmerge",
+    "provision",
+    "provisioning",
     "events",
     "repeat",
     "guess",
@@ -97,6 +99,8 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Erasure => "erasure",
             Call::Merge { .. } => "merge",
             Call::Unmerge { .. } => "unmerge",
+            Call::Provision { .. } => "provision",
+            Call::Provisioning => "provisioning",
             Call::Events => "events",
             Call::Repeat => "repeat",
             Call::Guess => "guess",

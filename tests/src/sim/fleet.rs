@@ -89,6 +89,8 @@ pub(super) struct Person {
     pub(super) repeatable: Option<Repeatable>,
     /// The last password reset token, and the company that it was issued to.
     pub(super) token: Option<(usize, String)>,
+    /// The last ticket, and the company that it was issued to.
+    pub(super) ticket: Option<(usize, String)>,
 }
 
 /// A call that can be repeated.
@@ -128,6 +130,7 @@ impl Fleet {
         let listing = Listing::new(plan, &world);
         let streams = world.regions.iter().map(|_| Stream::default()).collect();
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
+        deployment.put_target(super::names::TARGET, &deployment.shop).await;
         Self {
             instances: Instances::new(&deployment),
             feeds: Feeds::new(plan, &deployment, without).await,

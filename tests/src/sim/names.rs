@@ -5,6 +5,9 @@ use umoja_schema::CompanyId;
 /// The companies.
 pub(super) const COMPANIES: [&str; 3] = ["shop", "food", "blog"];
 
+/// The target of the first company.
+pub(super) const TARGET: &str = "crm";
+
 /// The id of the company of a number.
 pub(super) fn company(number: usize) -> CompanyId {
     COMPANIES[number % COMPANIES.len()].parse().expect("a company")

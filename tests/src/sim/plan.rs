@@ -251,6 +251,12 @@ pub enum Call {
     Unmerge {
         idk: bool,
     },
+    /// The target of the first company is to have the user now.
+    Provision {
+        dry_run: bool,
+    },
+    /// The user's last ticket is followed by its company.
+    Provisioning,
     /// The company lists the events of its users.
     Events,
     /// The user's last call with an idempotency key is repeated.
@@ -278,6 +284,8 @@ impl Call {
             Self::Erasure => "erasure",
             Self::Merge { .. } => "merge",
             Self::Unmerge { .. } => "unmerge",
+            Self::Provision { .. } => "provision",
+            Self::Provisioning => "provisioning",
             Self::Events => "events/list",
             Self::Repeat | Self::Guess | Self::Corrected => return None,
         })

@@ -183,6 +183,7 @@ fn company() -> Company {
         phone_country: None,
         username_restriction: None,
         old_system: None,
+        status_page: None,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

@@ -5,6 +5,7 @@ mod known;
 mod limit;
 mod list;
 mod options;
+mod page;
 mod set;
 mod show;
 mod signing;
@@ -169,6 +170,7 @@ pub(crate) fn new_company(
         phone_country: None,
         username_restriction: None,
         old_system: None,
+        status_page: None,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],

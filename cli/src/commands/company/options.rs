@@ -1,7 +1,9 @@
 //! What the options of a company mean.
 
 use serde_json::{Value, json};
-use umoja_schema::{Company, OldSystem, RestrictionLevel, Scope};
+use umoja_schema::foreign_url::is_foreign_url;
+use umoja_schema::status_page::is_display_name;
+use umoja_schema::{Colour, Company, OldSystem, RestrictionLevel, ReturnUrlId, Scope};
 
 /// A word of `--scopes`.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +48,25 @@ pub(super) fn old_system(text: &str) -> Result<OldSystem, String> {
     text.parse().map_err(|error: umoja_schema::NoOldSystem| error.to_string())
 }
 
+pub(super) fn colour(text: &str) -> Result<Colour, String> {
+    text.parse().map_err(|error: umoja_schema::status_page::NoColour| error.to_string())
+}
+
+pub(super) fn display_name(text: &str) -> Result<String, String> {
+    let rule = "give 1 to 60 characters, none of them invisible or changing the direction of a text";
+    if is_display_name(text) { Ok(text.to_owned()) } else { Err(rule.into()) }
+}
+
+/// A return URL with its id.
+pub(super) fn return_url(text: &str) -> Result<(ReturnUrlId, String), String> {
+    let rule = "give ID=URL; the URL has https (http for a loopback address only), and no user, query and fragment";
+    let (id, url) = text.split_once('=').ok_or(rule)?;
+    let id = id.parse().map_err(|error: umoja_schema::IdError| error.to_string())?;
+    if is_foreign_url(url) { Ok((id, url.to_owned())) } else { Err(rule.into()) }
+}
+
 /// A value that an option can take away.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct OrNone<T>(pub(super) Option<T>);
 
 /// Reads a value, or `none`.
@@ -68,5 +87,6 @@ pub(super) fn settings(company: &Company) -> Value {
         "username_restriction": company.username_restriction,
         "rate_limit": company.requests_per_second(),
         "old_system": company.old_system.as_ref().map(ToString::to_string),
+        "status_page": company.status_page,
     })
 }

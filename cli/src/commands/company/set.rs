@@ -7,13 +7,14 @@ use umoja_schema::{Company, CompanyId, OldSystem, RestrictionLevel};
 
 use super::known::change_known;
 use super::options::{OrNone, Scopes, chosen, country, old_system, or_none, restriction, scopes, settings};
+use super::page::Page;
 use crate::CliError;
 use crate::commands::pools::check_old_system;
 use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 10] = [
+const CHANGES: [&str; 15] = [
     "name",
     "scopes",
     "add_scopes",
@@ -24,10 +25,15 @@ const CHANGES: [&str; 10] = [
     "rate_limit",
     "old_system",
     "enabled",
+    Page::NAMES[0],
+    Page::NAMES[1],
+    Page::NAMES[2],
+    Page::NAMES[3],
+    Page::NAMES[4],
 ];
 
-/// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, or whether it is
-/// enabled. What is not named stays.
+/// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, status page, or
+/// whether it is enabled. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
@@ -36,6 +42,8 @@ const CHANGES: [&str; 10] = [
   umoja company set soko --add-scopes events:list --dir DIR
   umoja company set soko --old-system https://login.soko.example/verify \\
       --dir DIR
+  umoja company set soko --page-name Soko --page-colour '#0b5fff' \\
+      --return-url shop=https://soko.example/account --dir DIR
   umoja company set soko --name 'Soko Ltd' --phone-country none \\
       --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja company set [OPTIONS] <ID>")]
@@ -78,6 +86,8 @@ pub(super) struct Set {
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
+    #[command(flatten)]
+    page: Page,
 }
 
 /// What the old system of a company in a directory needs besides.
@@ -140,5 +150,6 @@ impl Set {
         }
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);
+        self.page.change(company);
     }
 }

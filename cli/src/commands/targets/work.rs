@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use umoja_accounts::provisioning::{Asked, Params, ask};
 use umoja_provisioner::targets::{Code, Delivered};
 use umoja_schema::{TargetId, UserId};
 
@@ -43,6 +44,7 @@ A user that the target has rejected before is sent again."
 #[command(after_help = "Examples:
   umoja target provision soko-crm amina@example.com --dir DIR
   umoja target provision soko-crm 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --dir DIR
+  umoja target provision soko-crm amina@example.com --param country=KE --dir DIR
   umoja target provision soko-crm --all --dir DIR")]
 pub(super) struct Provision {
     /// The target's id.
@@ -52,6 +54,10 @@ pub(super) struct Provision {
     user: Option<Named>,
     #[command(flatten)]
     target: Target,
+    /// What the mapping finds at `/params/NAME`. It replaces what the company or an operator has said before about this
+    /// account. Repeat it for more.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param, conflicts_with = "all")]
+    params: Vec<(String, String)>,
     /// All users of the company, and all accounts of the target.
     #[arg(long)]
     all: bool,
@@ -102,6 +108,11 @@ pub(super) struct Drift {
     outbound_loopback: bool,
 }
 
+fn param(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 fn code(text: &str) -> Result<Code, String> {
     let names = || Code::ALL.map(Code::as_str).join(", ");
     Code::from_name(text).ok_or_else(|| format!("choose one of {}", names()))
@@ -144,6 +155,15 @@ impl Provision {
         };
         let user = named.id(&deployment).await?;
         let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.outbound_loopback).await?;
+        if !self.params.is_empty() {
+            let params = Params::new(self.params.iter().cloned().collect());
+            let params = params.ok_or_else(|| CliError::Usage(Params::RULE.to_owned()))?;
+            let asked = Asked { user, version: None, params: Some(&params) };
+            let targets = [self.id.clone()];
+            for noted in ask(provisioner.people(), asked, &targets).await.map_err(failed)? {
+                noted.map_err(failed)?;
+            }
+        }
         let delivered = provisioner.provision(&known, user, true).await.map_err(failed)?;
         let Some(delivered) = delivered else {
             output.answer(&json!({ "id": self.id, "user": user, "is_underway": true }), || {

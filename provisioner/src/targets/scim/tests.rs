@@ -101,7 +101,7 @@ async fn an_account_that_is_there_is_adopted_only_if_it_has_the_users_id() {
     let foreign = listed(json!([{ "id": "8", "userName": "ada", "externalId": "17" }]));
     let script = answers(&[(409, Value::Null), (200, foreign)]);
     let created = client(&script).create(user(), &document()).await;
-    assert_eq!(created.err(), Some(Code::Conflict.failure()));
+    assert_eq!(created.err(), Some(Failure::from(Code::Conflict)));
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_server_without_patch_gets_its_own_resource_back() {
 #[tokio::test]
 async fn an_outage_is_a_failure_of_the_target() {
     let script = answers(&[(503, Value::Null)]);
-    assert_eq!(client(&script).create(user(), &document()).await.err(), Some(Code::TargetError.failure()));
+    assert_eq!(client(&script).create(user(), &document()).await.err(), Some(Failure::from(Code::TargetError)));
     let script = Script::default();
-    assert_eq!(client(&script).delete(user(), &known(None)).await.err(), Some(Code::Unavailable.failure()));
+    assert_eq!(client(&script).delete(user(), &known(None)).await.err(), Some(Failure::from(Code::Unavailable)));
 }

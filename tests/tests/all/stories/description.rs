@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 use umoja_api::conformance::takes;
 use umoja_api::openapi::{MIN_PASSWORD_CHARS, document};
+use umoja_schema::{Company, Scope, StatusPage};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::operations;
 
@@ -14,7 +15,7 @@ const NOT_A_USER: &str = "0190a5c4-7c00-7000-8000-000000000000";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A body of each operation that has all its members, and is accepted as far as its form goes.
-fn bodies(id: &str, version: &str) -> Vec<(&'static str, Value)> {
+fn bodies(id: &str, version: &str, ticket: &str) -> Vec<(&'static str, Value)> {
     let profile = || {
         json!({
             "given_name": "Ada", "locale": null, "custom": null,
@@ -27,13 +28,16 @@ fn bodies(id: &str, version: &str) -> Vec<(&'static str, Value)> {
             json!({
                 "email": "bea@example.com", "email_verified": true, "phone_number": "+254712123457",
                 "phone_number_verified": true, "username": "bea", "external_id": "2", "password": PASSWORD,
-                "profile": profile(),
+                "profile": profile(), "provision": ["crm"], "wait_ms": 0, "params": { "country": "KE" }, "return_url": "shop",
             }),
         ),
         ("lookup", json!({ "id": id, "email": null, "min_version": version })),
         (
             "authenticate",
-            json!({ "email": " Ada@example.com ", "password": "x", "client": { "ip": "2001:db8::1", "device_id": "d" } }),
+            json!({
+                "email": " Ada@example.com ", "password": "x", "client": { "ip": "2001:db8::1", "device_id": "d" },
+                "provision": ["crm"], "wait_ms": 0, "params": { "country": "KE" }, "return_url": "shop",
+            }),
         ),
         (
             "update",
@@ -54,6 +58,14 @@ fn bodies(id: &str, version: &str) -> Vec<(&'static str, Value)> {
         ("export", json!({ "email": "ada@example.com", "id": null, "after": null })),
         ("merge", json!({ "survivor": id, "duplicate": NOT_A_USER, "preview": true, "min_version": version })),
         ("unmerge", json!({ "id": id, "min_version": version })),
+        (
+            "provision",
+            json!({
+                "email": "ada@example.com", "targets": ["crm"], "params": { "country": "KE" }, "dry_run": false,
+                "wait_ms": 0, "return_url": "shop", "min_version": version,
+            }),
+        ),
+        ("provisioning", json!({ "ticket": ticket, "wait_ms": 0 })),
         ("events/list", json!({ "cursor": null, "after": 1, "limit": 10, "wait_secs": 0 })),
     ]
 }
@@ -141,18 +153,25 @@ fn broken(schema: &Value, root: &Value, body: &Value) -> Vec<Value> {
     all
 }
 
-async fn ada(d: &Deployment) -> (String, String) {
+/// A user of the shop, its version, and a ticket about its account at a target.
+async fn ada(d: &Deployment) -> (String, String, String) {
+    d.put_target("crm", &d.shop).await;
+    let return_urls = [("shop".parse().unwrap(), "https://shop.example/done".to_owned())].into();
+    let page = StatusPage { return_urls, ..StatusPage::default() };
+    d.put_company(&Company { status_page: Some(page), ..d.shop.company(&Scope::ALL, true) }).await;
     let body = json!({ "email": "ada@example.com", "username": "ada", "external_id": "1", "password": PASSWORD });
     let ada = d.call(0, "register", body).await;
-    (ada.id(), ada.version())
+    let asked = d.call(0, "provision", json!({ "id": ada.id(), "targets": ["crm"] })).await;
+    let ticket = asked.ok(200).body["provisioning"]["ticket"].as_str().unwrap().to_owned();
+    (ada.id(), ada.version(), ticket)
 }
 
 #[test]
 fn each_constraint_of_the_description_is_enforced() {
     story(900, async |d| {
-        let (id, version) = ada(&d).await;
+        let (id, version, ticket) = ada(&d).await;
         let root = document("https://region.example", MIN_PASSWORD_CHARS);
-        let bodies = bodies(&id, &version);
+        let bodies = bodies(&id, &version, &ticket);
         assert_eq!(bodies.iter().map(|(operation, _)| *operation).collect::<Vec<_>>(), operations::all());
         for (operation, body) in bodies {
             let path = operations::path(operation);
@@ -175,8 +194,8 @@ fn each_constraint_of_the_description_is_enforced() {
 #[test]
 fn what_each_operation_takes_is_described() {
     story(901, async |d| {
-        let (id, version) = ada(&d).await;
-        for (operation, body) in bodies(&id, &version) {
+        let (id, version, ticket) = ada(&d).await;
+        for (operation, body) in bodies(&id, &version, &ticket) {
             let reply = d.call(0, operation, body).await;
             assert_ne!(reply.status, 422, "{operation}: {reply:?}");
         }

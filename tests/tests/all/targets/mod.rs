@@ -4,6 +4,7 @@ mod brake;
 mod erasing;
 mod functions;
 mod killed;
+mod on_time;
 mod outages;
 mod people;
 mod served;

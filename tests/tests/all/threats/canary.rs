@@ -84,7 +84,11 @@ async fn story() {
     d.call(0, "update", json!({ "id": id, "set": { "profile": { "nickname": c("n") } } })).await.ok(200);
     d.call(0, "status", json!({ "id": id, "status": "disabled", "reason": c("r") })).await.ok(200);
     d.call(0, "status", json!({ "id": id, "status": "active", "reason": c("r") })).await.ok(200);
-    let login = json!({ "email": email, "password": c(" waters seven cacti"), "client": { "ip": "192.0.2.1", "device_id": c("d") } });
+    d.put_target("crm", &d.shop).await;
+    let login = json!({
+        "email": email, "password": c(" waters seven cacti"), "client": { "ip": "192.0.2.1", "device_id": c("d") },
+        "provision": ["crm"], "params": { "country": c("p") },
+    });
     d.call(0, "authenticate", login).await.ok(200);
     for status in [200, 200, 200, 200, 429] {
         let guess = json!({ "email": email, "password": c(" guesses"), "client": { "ip": "192.0.2.1" } });
@@ -112,6 +116,13 @@ async fn story() {
     problems.push(d.call(0, "status", json!({ "id": id, "status": c("") })).await);
     problems.push(d.call(0, "authenticate", json!({ "username": { "x": c("") }, "password": "x" })).await);
     problems.push(d.call(0, "update", json!({ "id": id, "set": { "email": c("@@") } })).await);
+    let unknown = json!({ "id": id, "targets": [CANARY], "params": { "country": c("p") }, "return_url": CANARY });
+    problems.push(d.call(0, "provision", unknown).await);
+    problems.push(
+        d.call(0, "provision", json!({ "id": id, "targets": ["crm"], "params": { c("_p"): c("p") , "P": c("p") } }))
+            .await,
+    );
+    problems.push(d.call(0, "provisioning", json!({ "ticket": c(".ticket") })).await);
     for reply in &problems {
         assert!((400..500).contains(&reply.status), "{reply:?}");
         assert!(!reply.body.to_string().to_lowercase().contains(CANARY), "{reply:?}");

@@ -57,6 +57,7 @@ pub(super) fn company(id: &str) -> Company {
         phone_country: None,
         username_restriction: None,
         old_system: None,
+        status_page: None,
         rate_limit: None,
         api_keys,
         keys,
