@@ -23,7 +23,9 @@ pub async fn create_region(
     let data_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
     let proof_key = create_key(aws).await.map_err(|error| StoreError::Unavailable(format!("CreateKey ({error})")))?;
     let retries = peers.iter().map(queue::retry);
-    for name in retries.chain([queue::KEYS, queue::MERGES, queue::INGEST, queue::DELIVER, queue::QUARANTINED].map(str::to_owned)) {
+    for name in retries
+        .chain([queue::KEYS, queue::MERGES, queue::INGEST, queue::DELIVER, queue::QUARANTINED].map(str::to_owned))
+    {
         create_queue(aws, &format!("{prefix}-{name}"), 10).await?;
     }
     let url = aws.sqs.get_queue_url().queue_name(format!("{prefix}-{}", queue::KEYS)).send().await;

@@ -89,9 +89,8 @@ mod tests {
 
     #[test]
     fn this_machine_is_called_only_if_the_environment_says_so() {
-        let of = |value: &[(&str, &str)]| {
-            read(&[&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")], value].concat())
-        };
+        let of =
+            |value: &[(&str, &str)]| read(&[&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")], value].concat());
         assert!(!of(&[]).unwrap().outbound_loopback);
         assert!(of(&[("UMOJA_OUTBOUND_LOOPBACK", "true")]).unwrap().outbound_loopback);
         assert_eq!(of(&[("UMOJA_OUTBOUND_LOOPBACK", "1")]), Err(EnvironmentError("UMOJA_OUTBOUND_LOOPBACK")));

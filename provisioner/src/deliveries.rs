@@ -100,7 +100,13 @@ impl Deliveries {
         Ok(())
     }
 
-    async fn work(&self, system: &str, kept: &Value, until: Millis, done: &mut Done) -> Result<(Ended, Value), StoreError> {
+    async fn work(
+        &self,
+        system: &str,
+        kept: &Value,
+        until: Millis,
+        done: &mut Done,
+    ) -> Result<(Ended, Value), StoreError> {
         if let Some(id) = system.strip_prefix(Target::SETTINGS).and_then(|id| id.parse::<TargetId>().ok()) {
             let targets = self.provisioner.targets().await?;
             let Some(known) = targets.into_iter().find(|known| known.target.id == id) else {

@@ -54,7 +54,8 @@ impl Turn {
         let name = format!("turn/{system}");
         for _ in 0..ROUNDS {
             let before = home.checkpoints.checkpoint(&name).await?;
-            let stored: Stored = before.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+            let stored: Stored =
+                before.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
             let now = home.clock.now();
             let is_taken = now < stored.until && stored.until.since(now) <= LONGEST_MS;
             let next = if is_taken {

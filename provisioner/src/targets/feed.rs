@@ -8,7 +8,9 @@ use serde_json::Value;
 use umoja_accounts::provisioning::requests;
 use umoja_schema::names::{attribute, table};
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Attribute, CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, TargetRequest, UserId};
+use umoja_schema::{
+    Attribute, CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, TargetRequest, UserId,
+};
 use umoja_store::person::{PersonError, PersonParts, read};
 use umoja_store::ports::StoreError;
 use umoja_store::{Change, Home};

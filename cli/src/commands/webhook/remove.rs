@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::WebhookId;
 
-use super::known::{change_known};
+use super::known::change_known;
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::output::Output;
