@@ -14,6 +14,8 @@ use crate::problem::Problem;
 pub(crate) struct Form {
     /// Every member. A member that is an object of a fixed form has that form.
     members: BTreeMap<String, Option<Form>>,
+    /// The members that are lists.
+    lists: BTreeSet<String>,
     required: BTreeSet<String>,
 }
 
@@ -39,8 +41,14 @@ impl Form {
             (name.clone(), form)
         };
         let required = schema["required"].as_array().into_iter().flatten();
+        let properties = schema["properties"].as_object()?;
+        let is_list = |schema: &Value| {
+            let types = &schema["type"];
+            types == "array" || types.as_array().is_some_and(|types| types.contains(&"array".into()))
+        };
         Some(Self {
-            members: schema["properties"].as_object()?.iter().map(member).collect(),
+            members: properties.iter().map(member).collect(),
+            lists: properties.iter().filter(|(_, schema)| is_list(schema)).map(|(name, _)| name.clone()).collect(),
             required: required.filter_map(|name| name.as_str().map(str::to_owned)).collect(),
         })
     }
@@ -54,7 +62,7 @@ impl Form {
 
     /// Reads a body.
     pub(crate) fn parse<T: DeserializeOwned>(&self, value: Value) -> Result<T, Problem> {
-        // Serde also reads a struct from an array of its members, but no operation takes an array.
+        // Serde also reads a struct from an array of its members, but no operation takes an array as its body.
         if !value.is_object() {
             return Err(Problem::invalid("body", "Send a JSON object as the body."));
         }
@@ -72,7 +80,7 @@ impl Form {
         for (name, member) in given {
             match self.members.get(name) {
                 None => return reject(name, UNKNOWN),
-                Some(_) if member.is_array() => return reject(name, TYPE),
+                Some(_) if member.is_array() && !self.lists.contains(name) => return reject(name, TYPE),
                 Some(Some(form)) => form.check(member, &format!("{prefix}{name}."))?,
                 Some(None) => {}
             }
@@ -104,6 +112,8 @@ mod tests {
         assert_eq!(of(json!({ "password": ["x"] })), (Some("password".into()), TYPE.into()));
         assert_eq!(of(json!({ "password": "x", "client": { "pi": 1 } })), (Some("client.pi".into()), UNKNOWN.into()));
         assert_eq!(of(json!({ "password": "x", "client": "x" })), (Some("client".into()), TYPE.into()));
+        assert_eq!(of(json!({ "password": "x", "provision": "crm" })), (Some("provision".into()), TYPE.into()));
+        assert_eq!(of(json!({ "password": "x", "provision": ["@"] })), (Some("provision[0]".into()), TYPE.into()));
         assert_eq!(of(json!([])), (Some("body".into()), "Send a JSON object as the body.".into()));
     }
 

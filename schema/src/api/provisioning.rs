@@ -173,7 +173,7 @@ pub struct Planned {
 /// and `provision`.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct Provisioning {
-    /// Shows the status of these accounts until it expires, and opens nothing else. Whoever has it sees the status on the page.
+    /// Shows the status of these accounts until it expires, and opens nothing else. The page shows the status to every holder.
     #[schemars(length(max = MAX_TICKET), regex(pattern = TICKET))]
     pub ticket: String,
     /// The page that shows the status to the person.

@@ -185,6 +185,21 @@ const ROWS: &[[&str; 3]] = &[
         "stopped and killed at any await: no account is left",
     ],
     [
+        "target out when a user logs in",
+        "the login notes a request and answers its state; the delivery is tried again",
+        "the login succeeds; its ticket shows the end in every region",
+    ],
+    [
+        "ring of a request lost",
+        "the request is a replicated item whose change rings",
+        "the account is brought up to date",
+    ],
+    [
+        "person erased while a request about an account waits",
+        "the home drops the parameters and deletes the account before it confirms",
+        "no account, no parameters; the receipt is complete only then",
+    ],
+    [
         "person with accounts at targets erased",
         "the receipt names the targets and waits for each",
         "accounts deleted whatever the rule says; the receipt is complete only then",

@@ -112,6 +112,7 @@ fn a_login_succeeds_while_the_target_is_out_and_its_ticket_shows_the_end() {
         assert_eq!(reply.body["authenticated"], true);
         assert_eq!(account(&reply), json!({ "target": "crm", "state": "pending" }));
         fed.settle().await;
+        fed.d.world.settle().await;
         for at in 0..2 {
             let status = fed.status(at, &reply).await;
             assert_eq!((&status["state"], &status["code"]), (&json!("pending"), &json!("unavailable")));
@@ -169,6 +170,7 @@ fn a_login_whose_target_is_up_to_date_writes_and_asks_nothing() {
         let id = fed.person("ada@example.com").await;
         fed.login(0, "ada@example.com", json!({})).await.ok(200);
         fed.settle().await;
+        fed.d.world.settle().await;
         let (stored, calls) = (fed.stored(0, &id).await, fed.remote.take_calls().len());
         for at in [0, 1, 0] {
             let reply = fed.login(at, "ada@example.com", json!({ "wait_ms": LONGEST_MS })).await;
@@ -235,8 +237,8 @@ fn a_company_needs_the_scope_and_a_link_to_the_user() {
             fed.d.call_as(&fed.d.food, 0, "register", json!({ "email": "joe@example.com" })).await.ok(201).id();
         let body = json!({ "id": theirs, "targets": ["crm"] });
         fed.d.call(0, "provision", body).await.rejected(403, "not_linked");
-        let nobody = json!({ "id": "0190a5c4-7c00-7000-8000-000000000000", "targets": ["crm"] });
-        fed.d.call(0, "provision", nobody).await.rejected(404, "user_not_found");
+        let unknown = json!({ "id": "0190a5c4-7c00-7000-8000-000000000000", "targets": ["crm"] });
+        fed.d.call(0, "provision", unknown).await.rejected(404, "user_not_found");
         let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Provision).collect();
         fed.d.put_company(&Company { revision: 1, ..fed.d.shop.company(&scopes, true) }).await;
         fed.d.world.clock.advance(10_000);
