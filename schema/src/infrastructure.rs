@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::TargetRequest;
 use crate::events::READ_BY_FEED;
 use crate::names::{
     DEAD_LETTERS, attribute, environment, function, metric, pool_function, queue, setting, table, topic,
@@ -53,7 +54,7 @@ pub fn document() -> Value {
     json!({
         "tables": tables(&replicated::ALL),
         "origin": attribute::ORIGIN,
-        "version": attribute::VERSION,
+        "requests": TargetRequest::PREFIX,
         "document": attribute::DOCUMENT,
         "settings": {
             "secrets": setting::SECRETS,

@@ -11,9 +11,6 @@ use crate::{Attribute, Attributes, ItemError, TargetId, UserId, Version, Version
 
 const PARAMS: &str = "params";
 
-/// The beginning of the sort keys of requests. No id of a target has this character.
-const PREFIX: &str = "request#";
-
 /// The last request about the account of a user at a target. Its version says when it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetRequest {
@@ -28,14 +25,17 @@ pub struct TargetRequest {
 }
 
 impl TargetRequest {
+    /// The beginning of the sort keys of requests. No id of a target has this character.
+    pub const PREFIX: &'static str = "request#";
+
     /// The sort key of the request about a target.
     pub fn key(target: &TargetId) -> String {
-        format!("{PREFIX}{target}")
+        format!("{}{target}", Self::PREFIX)
     }
 
     /// The target of a sort key; `None` if it is the key of a row of an account.
     pub fn target_of(key: &str) -> Option<TargetId> {
-        key.strip_prefix(PREFIX)?.parse().ok()
+        key.strip_prefix(Self::PREFIX)?.parse().ok()
     }
 
     /// The item of this request in a version.

@@ -148,7 +148,7 @@ run "streams" {
       users           = []
       receipts        = ["eu-west-1"]
       events          = ["us-east-1", "af-south-1"]
-      target_accounts = ["us-east-1", "af-south-1"]
+      target_accounts = ["eu-west-1", "us-east-1", "af-south-1"]
     }
     error_message = "All changes of users start the feed, the own region's receipts, and what arrives from other regions for systems."
   }
@@ -276,7 +276,7 @@ run "the_only_region" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts"].filter_criteria).filter) == 1
     error_message = "Nothing arrives from other regions."
   }
 }

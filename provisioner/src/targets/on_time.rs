@@ -1,4 +1,4 @@
-//! What requests need of the deliveries of their region, where a process delivers.
+//! What requests need of the deliveries of their region.
 
 use async_trait::async_trait;
 use umoja_accounts::provisioning::{Params, Provisions};
@@ -13,7 +13,7 @@ use crate::targets::known::KnownTarget;
 use crate::targets::plan::{Action, Compared, Wanted, action};
 use crate::targets::{rows, waiting};
 
-/// The deliveries of a region in whose process they are made: a ring is a row of the table `due`.
+/// The deliveries of a region: a ring is a row of the table `due`, and wakes who delivers.
 pub struct OnTime {
     people: People,
 }
@@ -32,7 +32,9 @@ impl Provisions for OnTime {
         if target.home != home.own.name {
             return Ok(());
         }
-        waiting::ring(&*home.due, &target.id, user, false, home.clock.now()).await
+        waiting::ring(&*home.due, &target.id, user, false, home.clock.now()).await?;
+        home.wake(&waiting::name(&target.id)).await;
+        Ok(())
     }
 
     async fn plan(&self, target: &Target, user: UserId, params: Option<&Params>) -> Result<Planned, Error> {

@@ -14,6 +14,7 @@ pub use row::{END, EVENT, EventRow, MADE, end, expires_at, made, made_key, previ
 use crate::names::table;
 
 /// The tables whose changes the feed reads, and the regions whose writes it reads of each: `all`, its `own`, or those of
-/// its `peers`. It rings for the targets of users that any region wrote, and for what arrives from other regions.
+/// its `peers`, and of the own ones the `requests`. It rings for the targets of users that any region wrote, and for what arrives
+/// from other regions.
 pub const READ_BY_FEED: [(&str, &str); 4] =
-    [(table::USERS, "all"), (table::RECEIPTS, "own"), (table::EVENTS, "peers"), (table::TARGET_ACCOUNTS, "peers")];
+    [(table::USERS, "all"), (table::RECEIPTS, "own"), (table::EVENTS, "peers"), (table::TARGET_ACCOUNTS, "requests")];

@@ -19,9 +19,9 @@ locals {
       Resource = [local.own_table["attempts"]]
     },
     {
-      # What became of the deliveries that a request asked for.
-      Sid      = "ReadAccountsOfTargets"
-      Action   = ["dynamodb:GetItem"]
+      # What a request asks of a target, and what became of it.
+      Sid      = "RequestAccountsAtTargets"
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["target_accounts"]]
     },
   ], local.ring_for_systems)

@@ -6,7 +6,7 @@ locals {
   # Of some tables the feed reads what other regions wrote, and the only region of a deployment has none of that.
   fed = {
     for name, stream in local.streams : name => stream
-    if contains(["all", "own"], try(local.names.tables[name].fed, "")) || (try(local.names.tables[name].fed, "") == "peers" && length(local.peers) > 0)
+    if contains(["all", "own", "requests"], try(local.names.tables[name].fed, "")) || (try(local.names.tables[name].fed, "") == "peers" && length(local.peers) > 0)
   }
 
   # Only this region's writes: items replicated from another region do not start a function. A deletion has no new image.
@@ -19,9 +19,19 @@ locals {
     dynamodb = { NewImage = { (local.names.origin) = { S = local.peers } } }
   })
 
+  # The own region's requests for accounts at targets. Who wrote one also rings, and may be killed before it does.
+  own_requests = jsonencode({
+    dynamodb = { NewImage = { (local.names.origin) = { S = [var.region] }, (local.names.tables.target_accounts.keys.range_key) = { S = [{ prefix = local.names.requests }] } } }
+  })
+
   # The writes of each table that start the feed. Of users all: a target gets a user whoever wrote it, and erasures of other
   # regions are reported to companies that only this region had linked.
-  fed_writes = { all = [], own = [local.own_writes], peers = [local.peers_writes] }
+  fed_writes = {
+    all      = []
+    own      = [local.own_writes]
+    peers    = [local.peers_writes]
+    requests = concat([local.own_requests], length(local.peers) > 0 ? [local.peers_writes] : [])
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "replicator" {

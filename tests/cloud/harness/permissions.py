@@ -23,6 +23,8 @@ NOT_IN_A_RUN = {("reconcile-sources", sid, action): DELETED for sid, action in (
     ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
     ("UnlinkErasedUsers", "dynamodb:DeleteItem"))}
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
+# `--targets` plays these, with their roles enforced. No step here tries them without an action.
+NOT_PROBED = ("deliver", "reconcile-targets")
 # The queue mapping uses these with the role of the function whose messages it receives.
 QUEUE_MAPPING = {"ReceiveEvents": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
 
@@ -69,6 +71,9 @@ def measure(story: Story, feeds: Feeds, only: str | None) -> None:
     probe = Probe(story, feeds)
     findings: list[str] = []
     for function in [only] if only else d.names["functions"] + d.names["pool_functions"]:
+        if function in NOT_PROBED and not only:
+            progress.cannot_show(f"That {function} needs each action of its role: no step tries it without one.")
+            continue
         if function not in probe.steps:
             raise Failed(f"there is no function {function}; there are {', '.join(probe.steps)}")
         progress.chapter(f"What {function} is allowed")

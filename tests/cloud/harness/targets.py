@@ -65,6 +65,7 @@ def provisioned(system: System, story: Story, here: Region, there: Region) -> No
         before(fed, there)
         amina = from_elsewhere(fed, there)
         changed(fed, amina, here, there)
+        on_time(fed, here, there)
         taken_away(fed, here, there)
         by_hand(fed, amina)
         erased(fed, amina, there)
@@ -120,6 +121,30 @@ def changed(fed: Fed, amina, here: Region, there: Region) -> None:
                            pause=0.1)
         fed.told("disabled" if status == "disabled" else "enabled", amina.id)
     fed.progress.check(True, f"disabled and enabled in {there.name}: so is the account, and the webhook knows both")
+
+
+def on_time(fed: Fed, here: Region, there: Region) -> None:
+    """A registration asks for the account at once, and its ticket shows the account's id at the target."""
+    for region in (here, there):
+        person = fed.story.people.new("Zawadi")
+        begin = time.monotonic()
+        body = person.registration() | {"provision": [TARGET], "wait_ms": 10_000}
+        answer = fed.d.call(region, SOKO, "register", body, 201).body
+        person.id, said = answer["user"]["id"], answer["provisioning"]
+
+        def look(region=region, ticket=said["ticket"], first=said) -> dict | None:
+            found = first["accounts"][0]
+            if found["state"] != "done":
+                asked = {"ticket": ticket, "wait_ms": 5_000}
+                found = fed.d.call(region, SOKO, "provisioning", asked, 200).body["accounts"][0]
+            return found if found["state"] == "done" else None
+
+        found = fed.progress.until("the account is done", look, pause=0.2)
+        took = time.monotonic() - begin
+        account = fed.account(person.id)
+        fed.progress.check(account is not None and account["id"] == found["remote_id"],
+                           f"a registration in {region.name} that asks for the account has its id at the target {took:.1f} s later")
+        fed.progress.figure(f"registration with `provision` in {region.name} to the id at the target: {took:.1f} s")
 
 
 def taken_away(fed: Fed, here: Region, there: Region) -> None:
