@@ -201,7 +201,7 @@ impl Fleet {
                 let is_equal = *members == *document;
                 let is_conflict = is_conflict(user, document.get("userName"), row, accounts);
                 assert!(is_equal || is_conflict, "target: {name} has {members:?} of {user}, not {document:?}: {row:?}");
-                if !is_conflict && target.epoch > 0 {
+                if !is_conflict && self.deliveries.moved.borrow().contains(&number) {
                     let was_told = self.deliveries.remotes.was_told(number, &user.to_string());
                     assert!(was_told, "target: {name} was told nothing of {user} since it was moved");
                 }

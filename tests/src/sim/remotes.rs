@@ -19,6 +19,8 @@ pub(super) const NAMES: [&str; REMOTES as usize] = ["crm", "erp", "shop-hook", "
 
 /// How long a slow call takes, in milliseconds.
 const SLOW_MS: u64 = 20_000;
+/// A call of another system takes longer than calls of the store: this many awaits.
+const AWAITS: usize = 12;
 /// For how long a lease holds at least, in milliseconds.
 const LEASED_MS: u64 = 50_000;
 /// For how long a busy system asks to be left alone, in seconds.
@@ -149,6 +151,9 @@ impl Remotes {
         let _under_way = UnderWay { remotes: self, key };
         let was_active = self.is_active(target, &user);
         let answered = self.scim[target].call(&inner).await;
+        for _ in 0..AWAITS {
+            tokio::task::yield_now().await;
+        }
         if was_active && !self.is_active(target, &user) {
             let now = self.clock.now();
             self.state().removed.push((target, user.clone(), now));

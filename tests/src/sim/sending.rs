@@ -107,6 +107,7 @@ impl Fleet {
         target.epoch += u64::from(self.without != Some(Rule::TargetEpoch));
         self.deliveries.remotes.forget_told(number);
         self.change_target(number, target).await;
+        self.deliveries.moved.borrow_mut().insert(number);
         self.deliveries.unrung.borrow_mut().insert(number);
         self.ring_moved(number, to).await;
     }

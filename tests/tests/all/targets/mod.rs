@@ -1,12 +1,15 @@
 //! Provisioning into targets: a strict SCIM server beside two regions.
 
 mod brake;
+mod busy;
 mod erasing;
+mod homes;
 mod killed;
 mod outages;
 mod people;
 mod served;
 mod tools;
+mod undone;
 
 use std::sync::Arc;
 
