@@ -31,7 +31,7 @@ pub(super) struct Deliveries {
     pub(super) senders: Vec<Sender>,
     pub(super) targets: RefCell<Vec<Target>>,
     pub(super) hooks: RefCell<Vec<Webhook>>,
-    /// The accounts that somebody has made by hand, with their target.
+    /// The accounts that an administrator of a target has made by hand, with their target.
     pub(super) foreign: RefCell<Vec<(usize, Value)>>,
     /// The targets that were moved.
     pub(super) moved: RefCell<BTreeSet<usize>>,

@@ -44,8 +44,8 @@ struct State {
     under_way: BTreeSet<(usize, usize, String)>,
     /// The user names that were sent for each user.
     sent: BTreeMap<(usize, String), String>,
-    /// The users that each target was told something of since its last move.
-    told: BTreeSet<(usize, String)>,
+    /// The users that each target was sent something of since its last move.
+    informed: BTreeSet<(usize, String)>,
     /// The accounts that were taken away: of which target and user, and when.
     removed: Vec<(usize, String, Millis)>,
     /// The events that webhooks have accepted, in their order.
@@ -87,13 +87,13 @@ impl Remotes {
         state.coming = Default::default();
     }
 
-    /// A target is moved: what it is told from now on counts.
-    pub(super) fn forget_told(&self, target: usize) {
-        self.state().told.retain(|(of, _)| *of != target);
+    /// A target is moved: what it is sent from now on counts.
+    pub(super) fn forget_informed(&self, target: usize) {
+        self.state().informed.retain(|(of, _)| *of != target);
     }
 
-    pub(super) fn was_told(&self, target: usize, user: &str) -> bool {
-        self.state().told.contains(&(target, user.to_owned()))
+    pub(super) fn was_informed(&self, target: usize, user: &str) -> bool {
+        self.state().informed.contains(&(target, user.to_owned()))
     }
 
     /// The accounts that were taken away.
@@ -129,7 +129,7 @@ impl Remotes {
     }
 
     /// A call of a target that is answered.
-    async fn tell(&self, region: usize, target: usize, call: &Call<'_>) -> Result<Answered, OutboundError> {
+    async fn inform(&self, region: usize, target: usize, call: &Call<'_>) -> Result<Answered, OutboundError> {
         let path = call.url.split_once("/v2").map_or("", |(_, path)| path);
         let url = format!("{}{path}", scim_target::URL);
         let inner = Call { url: &url, ..*call };
@@ -159,7 +159,7 @@ impl Remotes {
             self.state().removed.push((target, user.clone(), now));
         }
         if answered.as_ref().is_ok_and(Answered::is_success) {
-            self.state().told.insert((target, user));
+            self.state().informed.insert((target, user));
         }
         answered
     }
@@ -237,7 +237,7 @@ impl Outbound for Line {
             Some(Mishap::AnswerLost) | None => {}
         }
         let answered = if remote < usize::from(TARGETS) {
-            remotes.tell(self.region, remote, call).await
+            remotes.inform(self.region, remote, call).await
         } else {
             Ok(remotes.accept(remote, call))
         };

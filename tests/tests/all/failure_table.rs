@@ -236,7 +236,7 @@ const ROWS: &[[&str; 3]] = &[
     ],
     [
         "a change is undone after its delivery was killed",
-        "a lease that ended by itself says that nobody knows what was sent: everything is sent again",
+        "after a lease that ended by itself it is not known what was sent: everything is sent again",
         "killed at any await: the state of before is sent again",
     ],
     [

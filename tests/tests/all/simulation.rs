@@ -243,7 +243,7 @@ fn an_account_that_is_sent_unchanged_is_detected() {
 #[test]
 fn a_move_that_sends_nothing_is_detected() {
     let plan = rung([delivered(), Step::Round, Step::Move { remote: 0, to: 1 }]);
-    assert!(fails_only_without(Rule::TargetEpoch, &plan).contains("was told nothing of"));
+    assert!(fails_only_without(Rule::TargetEpoch, &plan).contains("got nothing of"));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn two_deliveries_of_one_account_at_once_are_detected() {
 }
 
 #[test]
-fn removals_that_nobody_counts_are_detected() {
+fn uncounted_removals_are_detected() {
     let status = |active| called(Call::Status { active, idk: false });
     let ring = || alone(Job::Ring { at: 0, take: 0, again: 0, new: false });
     let both = |active| [Step::Wait { ms: 2_000 }, status(active), ring(), delivered()];

@@ -76,7 +76,7 @@ fn what_one_run_does_not_reach_the_next_ones_do() {
         fed.ring(&provisioner).await;
         let first = provisioner.run(&fed.known()).await.unwrap();
         assert!((1..150).contains(&first.delivered), "{first:?}");
-        // Another process goes on.
+        // Another process continues.
         fed.d.world.clock.advance(1_000);
         fed.deliver(&fed.provisioner(0)).await;
         assert!(ids.iter().all(|id| fed.account(id).is_some()));
