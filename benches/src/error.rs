@@ -25,6 +25,9 @@ pub(crate) enum BenchError {
     /// The server did not become ready.
     #[error("the server was not ready within {0} s; its log is {1}")]
     NotReady(u64, PathBuf),
+    /// Something that has to happen did not happen in time.
+    #[error("{0} did not arrive in time")]
+    Late(&'static str),
     /// The connection to the server broke.
     #[error("the server's connection: {0}")]
     Http(#[from] hyper::Error),

@@ -88,7 +88,8 @@ impl Slice {
         self.cpu_secs * 1e6 / self.volley.requests()
     }
 
-    fn extend(&mut self, other: Slice) {
+    /// Adds another slice.
+    pub(crate) fn extend(&mut self, other: Slice) {
         self.volley.extend(other.volley);
         self.cpu_secs += other.cpu_secs;
     }

@@ -6,6 +6,7 @@
 mod clock;
 mod company;
 mod crypto;
+mod deliveries;
 mod enumeration;
 mod error;
 mod figure;
@@ -20,6 +21,7 @@ mod proofs;
 mod replication;
 mod scale;
 mod server;
+mod sink;
 mod stage;
 mod storm;
 
@@ -55,6 +57,8 @@ enum What {
     Scale,
     /// Events of a source, until both regions have their users.
     Ingest,
+    /// Accounts at targets, and what targets cost a login and each other.
+    Deliveries,
     /// Importing users with legacy hashes.
     Import,
 }
@@ -149,6 +153,9 @@ impl Bench {
         }
         if is_wanted(What::Ingest) {
             ingest::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Deliveries) {
+            deliveries::measure(report, &dir, self.quick)?;
         }
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });

@@ -41,11 +41,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `umoja serve`, and waits until every region is ready. Its log goes to a file.
     pub(crate) fn start(dir: &Path, urls: &[String]) -> Result<Self, BenchError> {
+        Self::start_with(dir, urls, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(dir: &Path, urls: &[String], options: &[&str]) -> Result<Self, BenchError> {
         let program = std::env::current_exe().map_err(io("the path of this program"))?;
         let log = dir.join("serve.log");
         let stderr = File::options().create(true).append(true).open(&log).map_err(io("the server's log"))?;
         let mut command = Command::new(program);
-        command.arg0(NAME).arg("serve").arg("--dir").arg(dir).env_remove("UMOJA_LOG");
+        command.arg0(NAME).arg("serve").arg("--dir").arg(dir).args(options).env_remove("UMOJA_LOG");
         let watch = Watch::start();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn();
         let mut server = Self { child: child.map_err(io("the server's start"))?, ready_secs: 0.0 };

@@ -248,7 +248,7 @@ impl Provisioner {
         let result = self.deliver(known, user, lease.again(), pass).await;
         let now = self.people.home.clock.now();
         let next_at = next_at(&result, &self.people, now);
-        // After an error nobody knows what was sent.
+        // After an error it is not known what was sent.
         if let Err(error) = lease.end(due, (next_at, result.is_err()), now).await {
             tracing::warn!(target_id = %target, %user, %error, "a delivery is made again, because its end was not noted");
         }

@@ -85,8 +85,8 @@ pub(crate) async fn ring(
 }
 
 impl Lease {
-    /// Takes a row that is due. `None` if another process was earlier. If a process had it whose lease has ended, nobody
-    /// knows what that one has sent: so everything is sent again, whatever the digest says.
+    /// Takes a row that is due. `None` if another process was earlier. If a process had it whose lease has ended, it
+    /// is not known what that one has sent: so everything is sent again, whatever the digest says.
     pub(crate) async fn take(
         due: &dyn Due,
         target: &TargetId,

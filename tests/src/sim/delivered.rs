@@ -53,7 +53,7 @@ impl Fleet {
         self.check_unchanged().await;
     }
 
-    /// Nobody's account was touched that is not a user's. The operator removes it, so that it is in nobody's way.
+    /// No account was touched that is not a user's. The operator removes these, so that they are in no user's way.
     fn remove_foreign(&self) {
         for (target, account) in self.deliveries.foreign.take() {
             let scim = self.deliveries.remotes.scim(target);
@@ -201,9 +201,9 @@ impl Fleet {
                 let is_equal = *members == *document;
                 let is_conflict = is_conflict(user, document.get("userName"), row, accounts);
                 assert!(is_equal || is_conflict, "target: {name} has {members:?} of {user}, not {document:?}: {row:?}");
-                if !is_conflict && target.epoch > 0 {
-                    let was_told = self.deliveries.remotes.was_told(number, &user.to_string());
-                    assert!(was_told, "target: {name} was told nothing of {user} since it was moved");
+                if !is_conflict && self.deliveries.moved.borrow().contains(&number) {
+                    let was_informed = self.deliveries.remotes.was_informed(number, &user.to_string());
+                    assert!(was_informed, "target: {name} got nothing of {user} since it was moved");
                 }
             }
             Wanted::NoAccount(Why::Erased) => {

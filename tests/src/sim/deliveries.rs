@@ -31,9 +31,11 @@ pub(super) struct Deliveries {
     pub(super) senders: Vec<Sender>,
     pub(super) targets: RefCell<Vec<Target>>,
     pub(super) hooks: RefCell<Vec<Webhook>>,
-    /// The accounts that somebody has made by hand, with their target.
+    /// The accounts that an administrator of a target has made by hand, with their target.
     pub(super) foreign: RefCell<Vec<(usize, Value)>>,
-    /// The targets that were moved, and whose accounts could not be rung for yet.
+    /// The targets that were moved.
+    pub(super) moved: RefCell<BTreeSet<usize>>,
+    /// Those of them whose accounts could not be rung for yet.
     pub(super) unrung: RefCell<BTreeSet<usize>>,
     /// False if a clock is wrong, or a target is moved: then removals are not counted exactly.
     pub(super) is_counted: Cell<bool>,
@@ -108,6 +110,7 @@ impl Deliveries {
             targets: RefCell::default(),
             hooks: RefCell::default(),
             foreign: RefCell::default(),
+            moved: RefCell::default(),
             unrung: RefCell::default(),
             is_counted: Cell::new(!plan.steps.iter().any(inexact)),
         };

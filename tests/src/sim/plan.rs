@@ -62,7 +62,7 @@ pub enum Step {
     Remote { remote: u8, mishap: Mishap, calls: u8 },
     /// A remote system does not answer, or answers again.
     RemoteDown { remote: u8, down: bool },
-    /// Somebody makes an account with an address at a target by hand.
+    /// An administrator makes an account with an address at a target by hand.
     Foreign { target: u8, email: u8 },
     /// The operator moves a target or a webhook to another home.
     Move { remote: u8, to: u8 },
@@ -139,7 +139,7 @@ pub enum Job {
     /// A batch of a region's stream as the provisioner gets it, which rings for accounts: as [`Job::Feed`].
     Ring { at: u8, take: u8, again: u8, new: bool },
     /// A region delivers what is due at the targets whose home it is. `new` begins with another process, while the one
-    /// before goes on with what it does.
+    /// before continues with what it does.
     Deliver { at: u8, new: bool },
     /// A region posts the events of the webhooks whose home it is.
     Hook { at: u8, new: bool },

@@ -19,6 +19,8 @@ pub(super) const NAMES: [&str; REMOTES as usize] = ["crm", "erp", "shop-hook", "
 
 /// How long a slow call takes, in milliseconds.
 const SLOW_MS: u64 = 20_000;
+/// A call of another system takes longer than calls of the store: this many awaits.
+const AWAITS: usize = 12;
 /// For how long a lease holds at least, in milliseconds.
 const LEASED_MS: u64 = 50_000;
 /// For how long a busy system asks to be left alone, in seconds.
@@ -42,8 +44,8 @@ struct State {
     under_way: BTreeSet<(usize, usize, String)>,
     /// The user names that were sent for each user.
     sent: BTreeMap<(usize, String), String>,
-    /// The users that each target was told something of since its last move.
-    told: BTreeSet<(usize, String)>,
+    /// The users that each target was sent something of since its last move.
+    informed: BTreeSet<(usize, String)>,
     /// The accounts that were taken away: of which target and user, and when.
     removed: Vec<(usize, String, Millis)>,
     /// The events that webhooks have accepted, in their order.
@@ -85,13 +87,13 @@ impl Remotes {
         state.coming = Default::default();
     }
 
-    /// A target is moved: what it is told from now on counts.
-    pub(super) fn forget_told(&self, target: usize) {
-        self.state().told.retain(|(of, _)| *of != target);
+    /// A target is moved: what it is sent from now on counts.
+    pub(super) fn forget_informed(&self, target: usize) {
+        self.state().informed.retain(|(of, _)| *of != target);
     }
 
-    pub(super) fn was_told(&self, target: usize, user: &str) -> bool {
-        self.state().told.contains(&(target, user.to_owned()))
+    pub(super) fn was_informed(&self, target: usize, user: &str) -> bool {
+        self.state().informed.contains(&(target, user.to_owned()))
     }
 
     /// The accounts that were taken away.
@@ -127,7 +129,7 @@ impl Remotes {
     }
 
     /// A call of a target that is answered.
-    async fn tell(&self, region: usize, target: usize, call: &Call<'_>) -> Result<Answered, OutboundError> {
+    async fn inform(&self, region: usize, target: usize, call: &Call<'_>) -> Result<Answered, OutboundError> {
         let path = call.url.split_once("/v2").map_or("", |(_, path)| path);
         let url = format!("{}{path}", scim_target::URL);
         let inner = Call { url: &url, ..*call };
@@ -149,12 +151,15 @@ impl Remotes {
         let _under_way = UnderWay { remotes: self, key };
         let was_active = self.is_active(target, &user);
         let answered = self.scim[target].call(&inner).await;
+        for _ in 0..AWAITS {
+            tokio::task::yield_now().await;
+        }
         if was_active && !self.is_active(target, &user) {
             let now = self.clock.now();
             self.state().removed.push((target, user.clone(), now));
         }
         if answered.as_ref().is_ok_and(Answered::is_success) {
-            self.state().told.insert((target, user));
+            self.state().informed.insert((target, user));
         }
         answered
     }
@@ -232,7 +237,7 @@ impl Outbound for Line {
             Some(Mishap::AnswerLost) | None => {}
         }
         let answered = if remote < usize::from(TARGETS) {
-            remotes.tell(self.region, remote, call).await
+            remotes.inform(self.region, remote, call).await
         } else {
             Ok(remotes.accept(remote, call))
         };

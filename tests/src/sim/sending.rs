@@ -105,8 +105,9 @@ impl Fleet {
         }
         target.home = to_name;
         target.epoch += u64::from(self.without != Some(Rule::TargetEpoch));
-        self.deliveries.remotes.forget_told(number);
+        self.deliveries.remotes.forget_informed(number);
         self.change_target(number, target).await;
+        self.deliveries.moved.borrow_mut().insert(number);
         self.deliveries.unrung.borrow_mut().insert(number);
         self.ring_moved(number, to).await;
     }

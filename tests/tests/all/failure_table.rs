@@ -220,6 +220,46 @@ const ROWS: &[[&str; 3]] = &[
         "one call for each account; no second account; the old home stops",
     ],
     [
+        "two homes of a target during a move",
+        "whole states are sent; the row of the old home rings in the new one, which sends once more",
+        "stopped at any await and continued: one account, with the newest values",
+    ],
+    [
+        "home of a target out",
+        "changes of other regions arrive in the home by replication, and ring there",
+        "all are delivered once the home is back",
+    ],
+    [
+        "slow target",
+        "each target has a task of its own; a call ends after ten seconds",
+        "another target gets its accounts meanwhile",
+    ],
+    [
+        "target with too many requests",
+        "no call before the time of `Retry-After`; a breaker after ten answers in a row",
+        "few calls; every account is made afterwards, and none has a failure",
+    ],
+    [
+        "more accounts due than one run delivers",
+        "what is due stays a row until it is delivered",
+        "the next runs, also of another process, deliver the rest; no account is made twice",
+    ],
+    [
+        "a change is undone while its answer from a target is lost",
+        "after a call without an answer no digest says what the target has",
+        "the state of before is sent again",
+    ],
+    [
+        "a change is undone after its delivery was killed",
+        "after a lease that ended by itself it is not known what was sent: everything is sent again",
+        "killed at any await: the state of before is sent again",
+    ],
+    [
+        "lease of a delivery ends before the delivery",
+        "a lease has an end that names it; who has lost it leaves the row alone",
+        "stopped at any await, with another process in between: no ring is lost, one account",
+    ],
+    [
         "webhook out for a day",
         "what waits is a row for each user; a breaker probes; probes use up no attempts",
         "nothing lost, nothing failed, few calls, other webhooks unaffected; all is posted soon after it is back",

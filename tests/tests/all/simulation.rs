@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_tests::operations;
-use umoja_tests::sim::plan::{By, Call, Event, Forgery, Job, Says, Service, Set, Step, Task, Work};
+use umoja_tests::sim::plan::{By, Call, Event, Forgery, Job, Mishap, Says, Service, Set, Step, Task, Work};
 use umoja_tests::sim::regressions;
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
@@ -17,6 +17,15 @@ fn the_first_fifty_seeds_pass() {
     for seed in 0..RUNS {
         let run = runner.run(&Plan::of(seed));
         assert!(run.is_ok(), "seed {seed}: {run:?}; `sim --runs 1 --seed {seed}` shrinks it");
+    }
+}
+
+#[test]
+fn the_first_seeds_with_targets_and_webhooks_pass() {
+    let runner = Runner::new(TablesOn::Local, None);
+    for seed in 0..RUNS / 3 {
+        let run = runner.run(&Plan::delivered(seed));
+        assert!(run.is_ok(), "seed {seed}: {run:?}; `sim --delivered --runs 1 --seed {seed}` shrinks it");
     }
 }
 
@@ -205,4 +214,71 @@ fn a_run_with_events_is_read_as_it_was_written() {
     let plan = fed([posted(0, 5), alone(Job::Ingest { at: 1 })]);
     let read = regressions::read(&regressions::line(&plan, "an example")).unwrap();
     assert_eq!(read.into_iter().map(|kept| kept.plan).collect::<Vec<_>>(), [plan]);
+}
+
+/// A user of a company with a target, who was rung for in the target's home.
+fn rung(then: impl IntoIterator<Item = Step>) -> Plan {
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let register = called(Call::Register { email: Some(0), phone, name, verified, password, idk });
+    let ring = alone(Job::Ring { at: 0, take: 0, again: 0, new: false });
+    fed([register, ring].into_iter().chain(then).collect::<Vec<_>>())
+}
+
+fn delivered() -> Step {
+    alone(Job::Deliver { at: 0, new: false })
+}
+
+#[test]
+fn an_account_that_is_adopted_by_its_name_is_detected() {
+    let mut plan = rung([delivered()]);
+    plan.steps.insert(0, Step::Foreign { target: 0, email: 0 });
+    assert!(fails_only_without(Rule::Adoption, &plan).contains("an account was changed that is no user's"));
+}
+
+#[test]
+fn an_account_that_is_sent_unchanged_is_detected() {
+    fails_only_without(Rule::Digest, &rung([delivered()]));
+}
+
+#[test]
+fn a_move_that_sends_nothing_is_detected() {
+    let plan = rung([delivered(), Step::Round, Step::Move { remote: 0, to: 1 }]);
+    assert!(fails_only_without(Rule::TargetEpoch, &plan).contains("got nothing of"));
+}
+
+#[test]
+fn two_deliveries_of_one_account_at_once_are_detected() {
+    let ring = || alone(Job::Ring { at: 0, take: 0, again: 0, new: false });
+    let deliver = |late| Task { job: Job::Deliver { at: 0, new: true }, late, killed: None };
+    let both = |late| {
+        let status = called(Call::Status { active: late % 2 == 1, idk: false });
+        [status, ring(), Step::Run(vec![deliver(0), deliver(late)])]
+    };
+    let plan = rung([delivered()].into_iter().chain((0..30).flat_map(both)));
+    assert!(fails_only_without(Rule::Lease, &plan).contains("two processes of a region"));
+}
+
+#[test]
+fn uncounted_removals_are_detected() {
+    let status = |active| called(Call::Status { active, idk: false });
+    let ring = || alone(Job::Ring { at: 0, take: 0, again: 0, new: false });
+    let both = |active| [Step::Wait { ms: 2_000 }, status(active), ring(), delivered()];
+    let steps = (0..24).flat_map(|_| [false, true]).flat_map(both);
+    let plan = rung([delivered()].into_iter().chain(steps));
+    assert!(fails_only_without(Rule::Brake, &plan).contains("accounts in an hour"));
+}
+
+#[test]
+fn a_change_that_is_undone_before_its_answer_is_known_is_undone_everywhere() {
+    let status = |active| called(Call::Status { active, idk: false });
+    let ring = || alone(Job::Ring { at: 0, take: 0, again: 0, new: false });
+    for lost in [Step::Remote { remote: 0, mishap: Mishap::AnswerLost, calls: 1 }, Step::Wait { ms: 1 }] {
+        for killed in (0..60).map(Some).chain([None]) {
+            let deliver = Step::Run(vec![Task { job: Job::Deliver { at: 0, new: false }, late: 0, killed }]);
+            let undone = [status(false), ring(), lost.clone(), deliver, status(true), ring()];
+            let plan = rung([delivered()].into_iter().chain(undone));
+            let run = Runner::new(TablesOn::Local, None).run(&plan);
+            assert!(run.is_ok(), "{killed:?}: {run:?}");
+        }
+    }
 }

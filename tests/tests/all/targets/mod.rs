@@ -1,8 +1,10 @@
 //! Provisioning into targets: a strict SCIM server beside two regions.
 
 mod brake;
+mod busy;
 mod erasing;
 mod functions;
+mod homes;
 mod killed;
 mod on_time;
 mod outages;
@@ -10,6 +12,7 @@ mod page;
 mod people;
 mod served;
 mod tools;
+mod undone;
 
 use std::sync::Arc;
 
