@@ -12,7 +12,7 @@
 
 use serde_json::Value;
 use umoja_accounts::{Error, People};
-use umoja_schema::{Millis, RemoteAccount, TargetAccount, UserId, Version};
+use umoja_schema::{RemoteAccount, TargetAccount, UserId, Version};
 use umoja_store::apply::MAX_ROUNDS;
 use umoja_store::ports::Outbound;
 
@@ -23,7 +23,7 @@ use crate::targets::failure::{Code, Failure, Then};
 use crate::targets::known::{KnownTarget, canonical};
 use crate::targets::plan::{Action, Compared, Wanted, Why, action};
 use crate::targets::removals::Removals;
-use crate::targets::rows::{self, StoredAccount, with_account, without_account};
+use crate::targets::rows::{self, StoredAccount, with_account, without_account, without_failure};
 
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Deliverer<'_> {
     /// Brings the account up to date. With `again`, what the target has already or rejected is sent all the same.
     pub(crate) async fn deliver(&self, user: UserId, mut again: bool) -> Result<Delivered, Error> {
         let (people, target) = (self.people, &self.known.target);
-        let client = self.known.client(self.outbound);
+        let client = self.known.client(self.outbound, people.home.clock.now());
         let (mut done, mut was_asked) = (Vec::new(), false);
         let delivered = |row: &TargetAccount, done, failure, was_asked| Delivered {
             account: row.account,
@@ -97,7 +97,7 @@ impl Deliverer<'_> {
             let now = current(people, self.known, user).await?;
             let compared = Compared {
                 digest: now.digest.as_ref().map(<[u8; 32]>::as_slice),
-                rule: target.deprovisioning,
+                rule: target.rule(),
                 epoch: target.epoch,
                 again,
             };
@@ -259,8 +259,4 @@ impl Deliverer<'_> {
         }
         Ok(true)
     }
-}
-
-fn without_failure(row: TargetAccount) -> TargetAccount {
-    TargetAccount { attempts: 0, code: None, tried: None, failing_since: None::<Millis>, ..row }
 }

@@ -90,7 +90,8 @@ impl Provisioner {
         let rows = self.people().home.own.items.items(&TARGET_ACCOUNTS, user).await?;
         let concerned = targets.iter().filter(|known| {
             let target = &known.target;
-            companies.contains(&target.company) || rows.iter().any(|row| row.key == target.id.as_str())
+            !target.is_ended() && companies.contains(&target.company)
+                || rows.iter().any(|row| row.key == target.id.as_str())
         });
         Ok(concerned.map(|known| known.target.id.clone()).collect())
     }

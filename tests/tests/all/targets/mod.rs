@@ -5,6 +5,7 @@ mod erasing;
 mod killed;
 mod outages;
 mod people;
+mod removing;
 mod served;
 mod tools;
 
@@ -53,6 +54,7 @@ fn target(d: &Deployment, id: &str) -> Target {
         deprovisioning: Deprovisioning::Disable,
         rate: 1000.try_into().unwrap(),
         removals_until: None,
+        removed: None,
         unknown: Map::new(),
     }
 }
