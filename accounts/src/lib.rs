@@ -70,7 +70,7 @@ pub use old_systems::OldSystems;
 pub use password_change::{Changed, PasswordChange};
 pub use patch::{Patch, Said};
 pub use person::Person;
-pub use receipt::{CONFIRM_TARGET, Erasure};
+pub use receipt::{CONFIRM_TARGET, Erasure, confirm_by_operator, not_confirmed, operator_confirms};
 pub use register::{Register, Registered};
 pub use relied::may_move;
 pub use rule::{Reason, Rule};

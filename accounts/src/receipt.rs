@@ -8,11 +8,12 @@ use umoja_schema::api::{Confirmation, Receipt};
 use umoja_schema::names::attribute;
 use umoja_schema::replicated::TARGET_ACCOUNTS;
 use umoja_schema::{
-    Attribute, Log, LogRow, Millis, Part, TargetAccount, TargetId, TargetRequest, UserId, VersionedItem,
+    Attribute, Attributes, Hlc, Log, LogRow, Millis, Part, TargetAccount, TargetId, TargetRequest, UserId,
+    VersionedItem,
 };
 use umoja_store::person::read_to_erase;
 use umoja_store::ports::Parts;
-use umoja_store::replicate::{confirmation_key, target_confirmation_key};
+use umoja_store::replicate::{confirmation_key, operator_confirmation_key, target_confirmation_key};
 
 use crate::accounts::SEALED_REASON;
 use crate::{Accounts, Context, Error, People, Rule};
@@ -64,7 +65,10 @@ pub(crate) async fn receipt(people: &People, id: UserId) -> Result<Receipt, Erro
         people.home.region_names().map(|region| (region.clone(), confirmed(&all, region))).collect();
     // A row says that the region held the tombstones. What it holds now counts more.
     if !are_erased(people, all.keys().copied()).await? {
-        regions.insert(people.home.own.name.clone(), Confirmation { confirmed: false, confirmed_at: None });
+        regions.insert(
+            people.home.own.name.clone(),
+            Confirmation { confirmed: false, confirmed_at: None, operator_reason: None },
+        );
     }
     let left = left(people, id, all.keys().copied().collect()).await?;
     let targets = targets(people, &all).await?;
@@ -109,6 +113,87 @@ async fn are_erased(people: &People, ids: impl Iterator<Item = UserId>) -> Resul
 /// The kind of the row by which a target confirms that it has no account of an erased user any more.
 pub const CONFIRM_TARGET: &str = "confirm_target";
 
+/// The kind of the row in which an operator says why a target does not confirm.
+const OPERATOR_CONFIRMS: &str = "operator_confirms";
+
+const NOT_CONFIRMED: Confirmation = Confirmation { confirmed: false, confirmed_at: None, operator_reason: None };
+
+/// Says in the receipt of an erasure why a target never confirms that it has no account of the user. What an operator has
+/// said before stays.
+///
+/// # Errors
+/// If the rows cannot be read or written. [`Error::NotFound`] if the user was not erased.
+pub async fn confirm_by_operator(people: &People, user: UserId, target: &TargetId, reason: &str) -> Result<(), Error> {
+    let (home, key) = (&people.home, operator_confirmation_key(target));
+    if !people.rows(Log::Receipts, user).await?.iter().any(|row| row.kind == LogRow::ERASE) {
+        return Err(Error::NotFound);
+    }
+    let mut row = LogRow {
+        user,
+        key,
+        at: Hlc::at(home.clock.now()),
+        origin: home.own.name.clone(),
+        kind: OPERATOR_CONFIRMS.to_owned(),
+        fields: Attributes::new(),
+        unknown: Attributes::new(),
+    };
+    let sealed = people.secrets.seal_text(&row, reason, &*home.entropy);
+    row.fields.insert(SEALED_REASON.into(), Attribute::B(sealed));
+    home.own.logs.append(Log::Receipts, &row).await?;
+    Ok(())
+}
+
+/// Whether an operator has said why a target does not confirm the erasure of a user.
+///
+/// # Errors
+/// If the row cannot be read.
+pub async fn operator_confirms(people: &People, user: UserId, target: &TargetId) -> Result<bool, Error> {
+    let row = people.home.own.logs.row(Log::Receipts, user, &operator_confirmation_key(target)).await?;
+    Ok(row.is_some())
+}
+
+/// The users of an erasure whose receipts a target has not confirmed.
+///
+/// # Errors
+/// If the rows cannot be read.
+pub async fn not_confirmed(people: &People, id: UserId, target: &TargetId) -> Result<BTreeSet<UserId>, Error> {
+    let mut users = BTreeSet::new();
+    for (user, rows) in all_rows(people, id).await? {
+        if !rows.iter().any(|row| row.kind == LogRow::ERASE) {
+            continue;
+        }
+        let all = BTreeMap::from([(user, rows)]);
+        let known = targets(people, &all).await?.remove(target);
+        users.extend(known.filter(|known| !known.confirmed).map(|_| user));
+    }
+    Ok(users)
+}
+
+/// What the rows of a user say of a target: its own confirmation, or else an operator's.
+fn confirmation_of(people: &People, rows: &[LogRow], target: &TargetId) -> Option<Confirmation> {
+    let row = |key: String| rows.iter().find(|row| row.key == key);
+    let at = |row: &LogRow| Some(row.at.millis().secs());
+    if let Some(row) = row(target_confirmation_key(target)) {
+        return Some(Confirmation { confirmed: true, confirmed_at: at(row), operator_reason: None });
+    }
+    let row = row(operator_confirmation_key(target))?;
+    let reason = match row.fields.get(SEALED_REASON) {
+        Some(Attribute::B(sealed)) => people.secrets.open_text(row, sealed),
+        _ => None,
+    };
+    Some(Confirmation { confirmed: true, confirmed_at: at(row), operator_reason: reason })
+}
+
+/// The confirmation of two users by one target.
+fn both(one: Confirmation, other: Confirmation) -> Confirmation {
+    if !one.confirmed || !other.confirmed {
+        return NOT_CONFIRMED;
+    }
+    let (confirmed_at, operator_reason) =
+        (one.confirmed_at.max(other.confirmed_at), one.operator_reason.or(other.operator_reason));
+    Confirmation { confirmed: true, confirmed_at, operator_reason }
+}
+
 /// The targets that have an account of a user by the rows of this region, or may have one, and those about which a company
 /// has said something that is kept. A row that cannot be read counts: it may be of an account.
 pub(crate) async fn target_accounts(people: &People, id: UserId) -> Result<BTreeSet<TargetId>, Error> {
@@ -132,17 +217,14 @@ async fn targets(
         let now = target_accounts(people, *id).await?;
         let named = rows.iter().filter(|row| row.kind == LogRow::ERASE).flat_map(|row| texts(row, attribute::TARGETS));
         // The region of the erasure may not have known of an account.
-        let confirmed = rows.iter().filter(|row| row.kind == CONFIRM_TARGET);
+        let confirmed = rows.iter().filter(|row| row.kind == CONFIRM_TARGET || row.kind == OPERATOR_CONFIRMS);
         let confirmed = confirmed.filter_map(|row| row.key.rsplit('#').next());
         let named = named.chain(confirmed).filter_map(|text| text.parse().ok());
         for target in named.chain(now.iter().cloned()) {
-            let key = target_confirmation_key(&target);
-            let at = rows.iter().find(|row| row.key == key).map(|row| row.at.millis().secs());
-            let at = at.filter(|_| !now.contains(&target));
-            let mut known = targets.remove(&target).unwrap_or(Confirmation { confirmed: true, confirmed_at: None });
-            known.confirmed &= at.is_some();
-            known.confirmed_at = if known.confirmed { known.confirmed_at.max(at) } else { None };
-            targets.insert(target, known);
+            let known = confirmation_of(people, rows, &target).filter(|_| !now.contains(&target));
+            let known = known.unwrap_or(NOT_CONFIRMED);
+            let before = targets.remove(&target);
+            targets.insert(target, before.map_or_else(|| known.clone(), |before| both(before, known.clone())));
         }
     }
     Ok(targets)
@@ -190,5 +272,5 @@ fn confirmed(all: &BTreeMap<UserId, Vec<LogRow>>, region: &umoja_schema::Region)
         |rows: &[LogRow], part| rows.iter().find(|row| row.key == confirmation_key(region, part)).map(|row| row.at);
     let timestamps = all.values().flat_map(|rows| Part::ALL.map(|part| of_part(rows, part)));
     let at = timestamps.collect::<Option<Vec<_>>>().and_then(|at| at.into_iter().max());
-    Confirmation { confirmed: at.is_some(), confirmed_at: at.map(|at| at.millis().secs()) }
+    Confirmation { confirmed: at.is_some(), confirmed_at: at.map(|at| at.millis().secs()), operator_reason: None }
 }

@@ -1,11 +1,15 @@
 //! Files and directories that only their owner can read. Files are replaced as a whole, so that no reader sees half of
 //! one.
 
+use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
+
+use crate::CliError;
 
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -41,6 +45,24 @@ pub(crate) fn small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
         content.drain(..3);
     }
     Ok(content)
+}
+
+/// Reads a [`small`] file by a parser.
+///
+/// # Errors
+/// The path, and why it cannot be read.
+pub(crate) fn parsed<T, E: Display>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, E>) -> Result<T, CliError> {
+    let failed = |why: &dyn Display| CliError::Failed(format!("{}: {why}", path.display()));
+    let bytes = small(path).map_err(|error| failed(&error))?;
+    parse(&bytes).map_err(|error| failed(&error))
+}
+
+/// Reads a [`small`] file of JSON.
+///
+/// # Errors
+/// As [`parsed`].
+pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, CliError> {
+    parsed(path, |bytes| serde_json::from_slice(bytes))
 }
 
 /// Opens a file for its owner only, making it if it is absent.

@@ -24,6 +24,12 @@ impl WebhookSecret {
         Self(Zeroizing::new(bytes))
     }
 
+    /// The secret of a text that [`WebhookSecret::expose`] made: `whsec_` and 32 bytes in base64.
+    pub fn read(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(STANDARD.decode(text.strip_prefix("whsec_")?).ok()?);
+        Some(Self(Zeroizing::new(bytes.as_slice().try_into().ok()?)))
+    }
+
     /// The text that its owner gets: `whsec_` and the bytes in base64.
     pub fn expose(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("whsec_{}", STANDARD.encode(*self.0)))
@@ -53,6 +59,10 @@ mod tests {
         let secret = WebhookSecret::new([7; 32]);
         assert_eq!(*secret.expose(), format!("whsec_{}", STANDARD.encode([7; 32])));
         assert_eq!(format!("{secret:?}"), "WebhookSecret([redacted])");
+        assert_eq!(WebhookSecret::read(&secret.expose()).unwrap().expose(), secret.expose());
+        for text in ["", "whsec_", "whsec_b3RoZXI=", "b3RoZXI=", "whsec_*"] {
+            assert!(WebhookSecret::read(text).is_none(), "{text}");
+        }
     }
 
     #[test]

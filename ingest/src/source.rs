@@ -110,6 +110,27 @@ impl Sources {
         if let Some(read) = self.0.get(id, now) {
             return Ok(Some(read));
         }
+        Self::read(registry, id, now).await
+    }
+
+    /// As [`get`](Self::get), and an enabled source alone may be that of some seconds ago: the events of a paused one are
+    /// to be applied as soon as it is resumed.
+    ///
+    /// # Errors
+    /// If the settings cannot be read.
+    pub(crate) async fn get_enabled(
+        &self,
+        registry: &dyn Registry,
+        id: &SourceId,
+        now: Millis,
+    ) -> Result<Option<Read>, StoreError> {
+        match self.0.get(id, now).filter(|(_, known)| known.source.enabled) {
+            Some(read) => Ok(Some(read)),
+            None => Self::read(registry, id, now).await,
+        }
+    }
+
+    async fn read(registry: &dyn Registry, id: &SourceId, now: Millis) -> Result<Option<Read>, StoreError> {
         let Some(document) = registry.setting(&IngestSource::setting(id)).await? else { return Ok(None) };
         let source = IngestSource::read(id.as_str(), document).ok();
         if source.as_ref().is_some_and(IngestSource::is_ended) {

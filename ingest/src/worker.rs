@@ -120,7 +120,7 @@ impl Worker {
         if stored.event.state != InboxState::Waiting {
             return Ok(Served::Overtaken);
         }
-        let Some(seen) = self.sources.get(&*home.registry, &stored.event.source, now).await? else {
+        let Some(seen) = self.sources.get_enabled(&*home.registry, &stored.event.source, now).await? else {
             return self.settle(&stored, Outcome::parked(code::NO_SOURCE)).await;
         };
         self.sources.remember(&seen);

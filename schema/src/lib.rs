@@ -36,6 +36,7 @@ pub mod ownership;
 mod precis;
 pub mod profile;
 pub mod proof;
+pub mod public_address;
 pub mod record;
 pub mod replica;
 pub mod replicated;

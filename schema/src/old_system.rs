@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::foreign_url::is_foreign_url;
+use crate::foreign_url::location;
 
 /// The old system of a company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl FromStr for OldSystem {
             }
             return Ok(Self::Cognito { pool: pool.to_owned(), client: client.to_owned() });
         }
-        if !is_foreign_url(text) {
+        if location(text).is_none() {
             return Err(NoOldSystem);
         }
         Ok(Self::Http { url: text.to_owned() })

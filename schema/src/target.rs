@@ -16,17 +16,20 @@ pub enum TargetKind {
     Scim,
     /// Requests with a JSON body, one address for each user.
     Http,
+    /// Signed messages (Standard Webhooks) with the whole account, to one address.
+    Webhook,
 }
 
 impl TargetKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Scim, Self::Http];
+    pub const ALL: [Self; 3] = [Self::Scim, Self::Http, Self::Webhook];
 
     /// The name on the command line and in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scim => "scim",
             Self::Http => "http",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -87,7 +90,7 @@ pub struct Target {
     pub epoch: u64,
     /// If false, changes wait.
     pub enabled: bool,
-    /// The bearer token, sealed under the deployment's secrets (unpadded base64url); none for a target that wants none.
+    /// The bearer token, or of the kind `webhook` the secrets that sign, sealed under the deployment's secrets (unpadded base64url); none for a target that wants none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// The template of an account.
@@ -102,6 +105,10 @@ pub struct Target {
     /// Until when removals may exceed the limit of an hour, because an operator said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removals_until: Option<Millis>,
+    /// What becomes of all accounts of a target that an operator has removed. The document stays: so that no older one can
+    /// take its place, and because an erasure still reaches an account that was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Deprovisioning>,
     /// Members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -113,6 +120,22 @@ impl Target {
 
     /// The prefix of the names of the settings that hold targets.
     pub const SETTINGS: &'static str = "target/";
+
+    /// True if an operator has removed the target: no user is to have an account any more.
+    pub const fn is_ended(&self) -> bool {
+        self.removed.is_some()
+    }
+
+    /// Removes the target. Its home goes on delivering to it: what becomes of the accounts, and erasures.
+    pub const fn end(&mut self, accounts: Deprovisioning) {
+        self.enabled = true;
+        self.removed = Some(accounts);
+    }
+
+    /// What becomes of an account that the target is no longer to have.
+    pub fn rule(&self) -> Deprovisioning {
+        self.removed.unwrap_or(self.deprovisioning)
+    }
 
     /// Whether this document replaces another one of the target, as [`Company::is_newer_than`](crate::Company) says.
     pub fn is_newer_than(&self, other: &Self) -> bool {
@@ -159,7 +182,11 @@ mod tests {
             "home": "eu-west-1", "enabled": true, "mapping": {}, "deprovisioning": "disable", "rate": 20,
         });
         let target = Target::read("shop-crm", document.clone()).unwrap();
-        assert_eq!((target.epoch, target.removals_until), (0, None));
+        assert_eq!((target.epoch, target.removals_until, target.removed), (0, None, None));
+        let mut removed = Target { enabled: false, ..target.clone() };
+        removed.end(Deprovisioning::Delete);
+        assert_eq!((target.is_ended(), target.rule()), (false, Deprovisioning::Disable));
+        assert_eq!((removed.is_ended(), removed.enabled, removed.rule()), (true, true, Deprovisioning::Delete));
         assert!(Target::read("shop-erp", document).is_err());
         assert!(Target::read("shop-crm", Value::Null).is_err());
     }

@@ -96,7 +96,10 @@ impl TargetCode {
             Self::Forbidden => "the token may not do this at the target",
             Self::NoSuchAddress => "the target has no such address: check the URL",
             Self::Off => "the target says that it is gone for good",
-            Self::CannotBeCalled => "the URL cannot be called: it has to be https at a public address",
+            Self::CannotBeCalled => {
+                "the URL cannot be called: it has to be https at a public address, and `umoja serve` calls this machine with \
+                 --outbound-loopback only"
+            }
             Self::Unmappable => "the mapping gives no account for this user: a value has another type, or is missing",
             Self::Held => "too many accounts would be removed in an hour: look at them, and let them go on",
             Self::Failed => "it has failed for three days: repair the cause, and redrive",

@@ -16,7 +16,7 @@ pub struct Webhook {
     pub revision: u64,
     /// The company whose events it gets.
     pub company: CompanyId,
-    /// Where they are posted: [`is_foreign_url`](crate::foreign_url::is_foreign_url).
+    /// Where they are posted: [`location`](crate::foreign_url::location).
     pub url: String,
     /// The region that posts them.
     pub home: Region,

@@ -21,6 +21,11 @@ pub fn target_confirmation_key(target: &TargetId) -> String {
     format!("confirm#target#{target}")
 }
 
+/// The key of the row in which an operator says why a target never confirms an erasure.
+pub fn operator_confirmation_key(target: &TargetId) -> String {
+    format!("operator#target#{target}")
+}
+
 /// The row that says that `region` holds the tombstone.
 pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> LogRow {
     LogRow {

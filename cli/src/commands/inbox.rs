@@ -102,6 +102,22 @@ impl Counts {
     }
 }
 
+/// Rings for the events of a source that wait in a region, and returns how many these are.
+pub(super) async fn ring(region: &DeployedRegion, source: &SourceId, now: Millis) -> Result<u64, StoreError> {
+    let (own, mut rung, mut after) = (&region.home.own, 0, None);
+    loop {
+        let page = inbox::waiting_page(&*own.inbox, after, PAGE, now).await?;
+        for stored in page.events.iter().filter(|stored| stored.event.source == *source) {
+            own.ingest.send(&inbox::message(&stored.key), 0).await?;
+            rung += 1;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(rung);
+        }
+    }
+}
+
 /// Calls `see` with every event of a region's inbox. Returns the number of rows that cannot be read.
 pub(super) async fn each(
     region: &DeployedRegion,

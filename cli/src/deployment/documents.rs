@@ -20,7 +20,7 @@ use umoja_schema::{Company, CompanyId};
 use umoja_store::ports::StoreError;
 
 pub(crate) use self::held::Held;
-pub(crate) use self::kind::{Document, Row};
+pub(crate) use self::kind::{Document, Names, Row};
 use super::{DeployedRegion, Regions};
 use crate::CliError;
 

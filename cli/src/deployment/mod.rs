@@ -19,7 +19,7 @@ use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::{Home, RegionState};
 
 pub use cloud::Cloud;
-pub(crate) use documents::{Answered, Changed, Document, Held, Row, newest_of};
+pub(crate) use documents::{Answered, Changed, Document, Held, Names, Row, newest_of};
 pub use local::Deployment;
 
 use crate::CliError;

@@ -168,7 +168,7 @@ fn the_receiver_of_webhooks_verifies_what_is_posted() {
             .unwrap_or_else(|error| panic!("{python} is needed: {error}"));
         let mut said = std::io::BufReader::new(receiver.stdout.take().unwrap()).lines();
         let url = said.next().unwrap().unwrap();
-        crate::support::done(&["webhook", "set", "soko-crm", "--url", &url, "--dir", &dir]);
+        crate::support::done(&["webhook", "set", "soko-crm", "--url", &url, "--outbound-loopback", "--dir", &dir]);
         let test =
             umoja().args(["webhook", "test", "soko-crm", "--outbound-loopback", "--dir", &dir]).output().unwrap();
         assert_eq!(test.status.code(), Some(code), "{}", text(&test.stdout));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::source::{THERE, add, fails, world};
-use crate::support::{World, done, json as ask, path, run, text};
+use crate::support::{World, done, json as ask, path, run, text, until};
 
 /// An event of a generic source.
 const EVENT: &str = r#"{"id": "e1", "user": {"id": "crm-1", "mail": "amina@example.com"}}"#;
@@ -64,6 +64,22 @@ fn a_test_event_is_followed_until_the_user_is_there() {
     file["id"] = "other".into();
     std::fs::write(&keys, file.to_string()).unwrap();
     fails(&words, "does not have the keys of the source crm");
+}
+
+#[test]
+fn what_waits_for_a_paused_source_is_applied_once_it_is_resumed() {
+    let (world, dir) = world();
+    let (keys, event) = (generic(&world, &dir), world.file("event.json"));
+    std::fs::write(&event, EVENT).unwrap();
+    let _served = world.serve();
+    let words = ["source", "test", "crm", "--event", path(&event), "--keys", path(&keys), "--dir", &dir];
+    done(&["source", "pause", "crm", "--dir", &dir]);
+    let paused = run(&words);
+    assert!(text(&paused.stdout).contains("paused"), "{}{}", text(&paused.stdout), text(&paused.stderr));
+    assert_eq!(ask(&["source", "resume", "crm", "--dir", &dir])["rung"], 1);
+    let shown = || run(&["user", "show", "amina@example.com", "--dir", &dir]);
+    until("the user", || text(&shown().stdout).contains("soko").then_some(()));
+    assert_eq!(ask(&["source", "resume", "crm", "--dir", &dir])["rung"], 0);
 }
 
 #[test]

@@ -131,7 +131,12 @@ fn what_no_webhook_can_be_is_rejected() {
 fn a_webhook_on_this_machine_is_tried_as_it_is() {
     let (_world, dir) = world();
     let receiver = Receiver::start();
-    add(&dir, &receiver.url, &[]);
+    let add_here = ["webhook", "add", "soko-crm", "--company", "soko", "--url", &receiver.url, "--dir", &dir];
+    fails(&add_here, "give --outbound-loopback to this command and to `umoja serve`");
+    add(&dir, &receiver.url, &["--outbound-loopback"]);
+    fails(&["webhook", "set", "soko-crm", "--url", "https://localhost/", "--dir", &dir], "--outbound-loopback");
+    let private = ["webhook", "set", "soko-crm", "--outbound-loopback", "--url", "https://10.0.0.1/", "--dir", &dir];
+    fails(&private, "never called");
     let tested = ask(&["webhook", "test", "soko-crm", "--dir", &dir]);
     assert_eq!((&tested["status"], receiver.types()), (&json!(200), vec!["umoja.webhook.test".to_owned()]));
     *receiver.status.lock().unwrap() = 401;
@@ -144,7 +149,7 @@ async fn a_served_deployment_posts_what_changes() {
     let world = crate::support::World::new();
     let (soko, dir) = (world.company("soko"), world.deployment());
     let receiver = Receiver::start();
-    add(&dir, &receiver.url, &[]);
+    add(&dir, &receiver.url, &["--outbound-loopback"]);
     let served = world.serve_with(&["--outbound-loopback"]);
     let register = async |n: u32| {
         let body = json!({ "email": format!("ada{n}@example.com"), "email_verified": true });

@@ -24,6 +24,9 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 4 * 1024;
 
+/// Why an endpoint on this machine is not asked, with the option of `umoja serve` that permits it.
+const HERE: &str = "it is on this machine, which only `umoja serve --old-system-loopback` asks";
+
 /// Asks endpoints of companies.
 pub struct OldEndpoint {
     outbound: HttpsOutbound,
@@ -57,7 +60,8 @@ struct Verdict {
 
 impl Default for OldEndpoint {
     fn default() -> Self {
-        Self { outbound: HttpsOutbound::new().with_timeout(TIMEOUT).with_max_answer(MAX_ANSWER) }
+        let outbound = HttpsOutbound::new().without_loopback(HERE);
+        Self { outbound: outbound.with_timeout(TIMEOUT).with_max_answer(MAX_ANSWER) }
     }
 }
 

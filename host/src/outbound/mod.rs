@@ -4,7 +4,6 @@
 //! of it has to be public, and the connection goes to the address that was checked: a name that resolves to something
 //! else a moment later changes nothing. No answer leads to another place, and none is longer than a limit.
 
-mod address;
 mod resolver;
 
 #[cfg(test)]
@@ -27,9 +26,9 @@ use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use umoja_schema::public_address::is_public;
 use umoja_store::ports::{Answered, Call, Method, Outbound, OutboundError};
 
-use self::address::is_public;
 use self::resolver::Resolver;
 
 /// The longest that a call may take, with resolving, connecting and the answer.
@@ -40,8 +39,9 @@ const MAX_ANSWER: usize = 1024 * 1024;
 
 /// Calls foreign systems.
 pub struct HttpsOutbound {
-    /// True if a system may be on this machine, and then without TLS: for a deployment on one machine.
-    may_be_loopback: bool,
+    /// Whether a system may be on this machine, and then without TLS: for a deployment on one machine. If not, what an
+    /// operator reads.
+    here: Result<(), &'static str>,
     timeout: Duration,
     max_answer: usize,
     resolver: Resolver,
@@ -57,12 +57,15 @@ struct Place {
     path: String,
 }
 
+/// Why a system on this machine is not called, with the option of `umoja serve` that permits it.
+const HERE: &str = "it is on this machine, which only `umoja serve --outbound-loopback` calls";
+
 const BROKEN: OutboundError = OutboundError::Unavailable("the connection broke off");
 
 impl Default for HttpsOutbound {
     fn default() -> Self {
         let (resolver, tls) = (Resolver::default(), OnceLock::new());
-        Self { may_be_loopback: false, timeout: TIMEOUT, max_answer: MAX_ANSWER, resolver, tls }
+        Self { here: Err(HERE), timeout: TIMEOUT, max_answer: MAX_ANSWER, resolver, tls }
     }
 }
 
@@ -75,7 +78,14 @@ impl HttpsOutbound {
     /// Also calls systems on this machine, without TLS if their URL says so.
     #[must_use]
     pub fn with_loopback(self) -> Self {
-        Self { may_be_loopback: true, ..self }
+        Self { here: Ok(()), ..self }
+    }
+
+    /// Calls systems on the public internet only, and says these words of one on this machine. They name the option that
+    /// permits it.
+    #[must_use]
+    pub fn without_loopback(self, words: &'static str) -> Self {
+        Self { here: Err(words), ..self }
     }
 
     /// With another time-out than ten seconds.
@@ -105,8 +115,8 @@ impl HttpsOutbound {
 
     async fn answer(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
         let place = Place::of(call.url)?;
-        if place.is_plain && !self.may_be_loopback {
-            return Err(OutboundError::Rejected("its URL is not https"));
+        if place.is_plain {
+            self.here.map_err(OutboundError::Rejected)?;
         }
         let addresses = self.resolved(&place).await?;
         let stream = connected(&addresses).await?;
@@ -123,11 +133,15 @@ impl HttpsOutbound {
     /// The addresses of a system, if all of them may be called.
     async fn resolved(&self, place: &Place) -> Result<Vec<SocketAddr>, OutboundError> {
         let found = self.resolver.resolve(&place.host, place.port).await?;
-        let may_call = |address: &SocketAddr| {
-            let ip = address.ip();
-            if place.is_plain { ip.is_loopback() } else { is_public(ip) || self.may_be_loopback && ip.is_loopback() }
-        };
-        if found.iter().all(may_call) { Ok(found) } else { Err(OutboundError::Rejected("its address is not public")) }
+        for ip in found.iter().map(SocketAddr::ip) {
+            match (ip.to_canonical().is_loopback(), place.is_plain) {
+                (true, _) => self.here.map_err(OutboundError::Rejected)?,
+                (false, true) => return Err(OutboundError::Rejected("its URL is not https")),
+                (false, false) if !is_public(ip) => return Err(OutboundError::Rejected("its address is not public")),
+                (false, false) => {}
+            }
+        }
+        Ok(found)
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, OutboundError> {

@@ -79,6 +79,13 @@ async fn a_system_in_a_private_network_is_not_called() {
     for url in private.map(str::to_owned).iter().chain(&here) {
         assert!(matches!(called(&HttpsOutbound::new(), url).await, Err(OutboundError::Rejected(_))), "{url}");
     }
+    for url in here {
+        let answered = called(&HttpsOutbound::new(), &url).await;
+        let Err(OutboundError::Rejected(fault)) = answered else { panic!("{url} was called") };
+        assert!(fault.contains("--outbound-loopback"), "{url}: {fault}");
+        let words = called(&HttpsOutbound::new().without_loopback("--other"), &url).await;
+        assert_eq!(words.map(|answered| answered.status), Err(OutboundError::Rejected("--other")), "{url}");
+    }
     for url in private {
         let answered = called(&HttpsOutbound::new().with_loopback(), url).await;
         assert!(matches!(answered, Err(OutboundError::Rejected(_))), "{url}");

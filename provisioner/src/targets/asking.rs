@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use umoja_schema::{TargetKind, UserId};
 
 use crate::targets::client::{Account, Changed, Client, Created};
-use crate::targets::failure::Failure;
-use crate::targets::{plain, scim};
+use crate::targets::failure::{Code, Failure};
+use crate::targets::{plain, posted, scim};
 
 impl Client<'_> {
     /// The account that was made for the user, by the id of the user and nothing else.
@@ -16,6 +16,7 @@ impl Client<'_> {
         match self.kind {
             TargetKind::Scim => scim::find(self, user).await,
             TargetKind::Http => plain::find(self, user).await,
+            TargetKind::Webhook => Ok(Some(posted::account(user))),
         }
     }
 
@@ -28,6 +29,7 @@ impl Client<'_> {
         match self.kind {
             TargetKind::Scim => scim::create(self, user, document).await,
             TargetKind::Http => plain::put(self, user, document).await.map(Created::Made),
+            TargetKind::Webhook => posted::put(self, user, document).await.map(Created::Made),
         }
     }
 
@@ -44,6 +46,7 @@ impl Client<'_> {
         match self.kind {
             TargetKind::Scim => scim::update(self, account, document).await,
             TargetKind::Http => plain::put(self, user, document).await.map(Changed::Done),
+            TargetKind::Webhook => posted::put(self, user, document).await.map(Changed::Done),
         }
     }
 
@@ -55,6 +58,7 @@ impl Client<'_> {
         match self.kind {
             TargetKind::Scim => scim::disable(self, account).await,
             TargetKind::Http => plain::disable(self, user, account).await,
+            TargetKind::Webhook => posted::disable(self, user).await.map(|()| Changed::Done(account.clone())),
         }
     }
 
@@ -66,6 +70,7 @@ impl Client<'_> {
         match self.kind {
             TargetKind::Scim => scim::delete(self, account).await,
             TargetKind::Http => plain::delete(self, user).await,
+            TargetKind::Webhook => posted::delete(self, user).await,
         }
     }
 
@@ -77,6 +82,8 @@ impl Client<'_> {
         match self.kind {
             TargetKind::Scim => scim::read(self, account).await.map(|read| read.map(|(document, _)| document)),
             TargetKind::Http => plain::read(self, user).await,
+            // It cannot be asked.
+            TargetKind::Webhook => Err(Code::UnreadableAnswer.into()),
         }
     }
 }

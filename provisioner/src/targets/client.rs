@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
-use umoja_schema::TargetKind;
+use umoja_crypto::WebhookSecret;
+use umoja_schema::{Millis, TargetKind};
 use umoja_store::ports::{Answered, Call, Method, Outbound};
 use zeroize::Zeroizing;
 
@@ -49,13 +50,27 @@ pub struct Client<'a> {
     /// The base URL without a trailing slash.
     pub(crate) url: &'a str,
     pub(crate) authorization: Option<Zeroizing<String>>,
+    /// The secrets that sign messages, of the kind `webhook`.
+    pub(crate) secrets: Vec<WebhookSecret>,
+    pub(crate) now: Millis,
 }
 
 impl<'a> Client<'a> {
-    /// The client of a target with its bearer token.
+    /// The client of a target with its bearer token, or the secrets of the kind `webhook`.
     pub fn new(outbound: &'a dyn Outbound, kind: TargetKind, url: &'a str, token: Option<&str>) -> Self {
-        let authorization = token.map(|token| Zeroizing::new(format!("Bearer {token}")));
-        Self { outbound, kind, url, authorization }
+        let words = token.unwrap_or_default().split_whitespace();
+        let (authorization, secrets) = if kind == TargetKind::Webhook {
+            (None, words.filter_map(WebhookSecret::read).collect())
+        } else {
+            (token.map(|token| Zeroizing::new(format!("Bearer {token}"))), Vec::new())
+        };
+        Self { outbound, kind, url, authorization, secrets, now: Millis(0) }
+    }
+
+    /// The same client at this time, which is said in what it signs.
+    #[must_use]
+    pub fn at(self, now: Millis) -> Self {
+        Self { now, ..self }
     }
 
     /// Makes a call under the base URL, with a body of this media type.
@@ -69,7 +84,7 @@ impl<'a> Client<'a> {
         let url = format!("{}{path}", self.url);
         let accepted = match self.kind {
             TargetKind::Scim => "application/scim+json, application/json",
-            TargetKind::Http => "application/json",
+            TargetKind::Http | TargetKind::Webhook => "application/json",
         };
         let bytes = Zeroizing::new(body.map(|(_, body)| body.to_string().into_bytes()).unwrap_or_default());
         let mut headers = vec![("accept", accepted)];

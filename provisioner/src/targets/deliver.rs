@@ -13,7 +13,7 @@
 use serde_json::Value;
 use umoja_accounts::provisioning::{self, Params};
 use umoja_accounts::{Error, People};
-use umoja_schema::{Millis, RemoteAccount, TargetAccount, UserId, Version};
+use umoja_schema::{RemoteAccount, TargetAccount, UserId, Version};
 use umoja_store::apply::MAX_ROUNDS;
 use umoja_store::ports::Outbound;
 
@@ -24,7 +24,7 @@ use crate::targets::failure::{Code, Failure, Then};
 use crate::targets::known::{KnownTarget, canonical};
 use crate::targets::plan::{Action, Compared, Wanted, Why, action};
 use crate::targets::removals::Removals;
-use crate::targets::rows::{self, StoredAccount, with_account, without_account};
+use crate::targets::rows::{self, StoredAccount, with_account, without_account, without_failure};
 
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Deliverer<'_> {
     /// Brings the account up to date. With `again`, what the target has already or rejected is sent all the same.
     pub(crate) async fn deliver(&self, user: UserId, mut again: bool) -> Result<Delivered, Error> {
         let (people, target) = (self.people, &self.known.target);
-        let client = self.known.client(self.outbound);
+        let client = self.known.client(self.outbound, people.home.clock.now());
         let (mut done, mut was_asked) = (Vec::new(), false);
         let delivered = |row: &TargetAccount, done, failure, was_asked| Delivered {
             account: row.account,
@@ -118,7 +118,7 @@ impl Deliverer<'_> {
             let now = current(people, self.known, user).await?;
             let compared = Compared {
                 digest: now.digest.as_ref().map(<[u8; 32]>::as_slice),
-                rule: target.deprovisioning,
+                rule: target.rule(),
                 epoch: target.epoch,
                 again,
             };
@@ -313,8 +313,4 @@ impl Current {
             _ => row,
         }
     }
-}
-
-fn without_failure(row: TargetAccount) -> TargetAccount {
-    TargetAccount { attempts: 0, code: None, tried: None, failing_since: None::<Millis>, ..row }
 }

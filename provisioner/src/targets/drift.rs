@@ -80,7 +80,7 @@ impl Provisioner {
         let stored = rows::read(people, user, &known.target.id).await?;
         let Wanted::Account { document, .. } = current(people, known, user).await?.wanted else { return Ok(Ok(None)) };
         let Some(account) = stored.account(people) else { return Ok(Ok(None)) };
-        let client = known.client(self.outbound());
+        let client = known.client(self.outbound(), people.home.clock.now());
         let theirs = match client.read(user, &account).await {
             Ok(theirs) => theirs,
             Err(failure) => return Ok(Err(failure.code)),

@@ -127,7 +127,7 @@ async fn concerned(
 ) -> Result<Vec<TargetId>, StoreError> {
     let rows = home.own.items.items(&TARGET_ACCOUNTS, user).await?;
     let concerned = targets.iter().filter(|target| {
-        companies.contains(&target.company)
+        !target.is_ended() && companies.contains(&target.company)
             || rows.iter().any(|row| row.key == target.id.as_str())
             || requests(&rows).any(|requested| requested == target.id)
     });

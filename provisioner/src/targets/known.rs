@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use umoja_accounts::Person;
 use umoja_accounts::provisioning::Params;
 use umoja_migrate::formats::{Condition, MappingError, Template};
-use umoja_schema::{AccountStatus, LinkState, Target, TargetKind, UserId};
+use umoja_schema::{AccountStatus, LinkState, Millis, Target, TargetKind, UserId};
 use umoja_store::ports::Outbound;
 use umoja_store::secrets::Secrets;
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use crate::targets::{plain, scim};
 
 /// The template of an account of a SCIM target whose operator gives none.
 const SCIM_DEFAULT: &str = include_str!("../../mappings/scim.json");
-/// The template of an account of a target of the kind `http` whose operator gives none.
+/// The template of an account of a target of the kinds `http` and `webhook` whose operator gives none.
 const HTTP_DEFAULT: &str = include_str!("../../mappings/http.json");
 
 /// The member of the record for a mapping that holds the user's id at the target's company.
@@ -47,7 +47,7 @@ pub struct KnownTarget {
 pub fn default_mapping(kind: TargetKind) -> Value {
     let text = match kind {
         TargetKind::Scim => SCIM_DEFAULT,
-        TargetKind::Http => HTTP_DEFAULT,
+        TargetKind::Http | TargetKind::Webhook => HTTP_DEFAULT,
     };
     serde_json::from_str(text).unwrap_or_default()
 }
@@ -78,16 +78,19 @@ impl KnownTarget {
         Self::rules(mapping, scope).map(drop)
     }
 
-    /// The client of the target.
-    pub fn client<'a>(&'a self, outbound: &'a dyn Outbound) -> Client<'a> {
+    /// The client of the target at this time.
+    pub fn client<'a>(&'a self, outbound: &'a dyn Outbound, now: Millis) -> Client<'a> {
         let token = self.token.as_ref().map(|token| token.as_str());
-        Client::new(outbound, self.target.kind, &self.target.url, token)
+        Client::new(outbound, self.target.kind, &self.target.url, token).at(now)
     }
 
     /// The account that the target is to have for a user of a person, given what the company has said about it.
     pub fn wanted(&self, user: UserId, person: &Person, params: Option<&Params>) -> Wanted {
         if person.primary.id() != user {
             return Wanted::NoAccount(Why::Merged);
+        }
+        if self.target.is_ended() {
+            return Wanted::NoAccount(Why::Removed);
         }
         let view = person.view();
         let Some(account) = view.accounts.get(&self.target.company) else { return Wanted::NoAccount(Why::OutOfScope) };
@@ -113,7 +116,7 @@ impl KnownTarget {
             // RFC 7643 section 4.1.1: `userName` is required.
             TargetKind::Scim if mapped.get("userName").is_none_or(|name| !name.is_string()) => None,
             TargetKind::Scim => Some(scim::resource(user, mapped, is_active)),
-            TargetKind::Http => Some(plain::resource(user, mapped, is_active)),
+            TargetKind::Http | TargetKind::Webhook => Some(plain::resource(user, mapped, is_active)),
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Why {
     Merged,
     /// The user is not linked to the target's company, or does not meet the target's scope.
     OutOfScope,
+    /// An operator has removed the target.
+    Removed,
 }
 
 /// What a delivery does next.
@@ -54,10 +56,11 @@ pub enum Action {
 }
 
 impl Action {
-    /// True if it takes an account away from a user, which the brake counts. An erasure is not held back.
+    /// True if it takes an account away from a user, which the brake counts. An erasure is not held back, and neither is
+    /// what an operator wants for all accounts.
     pub fn removes(self, wanted: &Wanted, row: &TargetAccount) -> bool {
         match (self, wanted) {
-            (_, Wanted::NoAccount(Why::Erased)) => false,
+            (_, Wanted::NoAccount(Why::Erased | Why::Removed)) => false,
             (Self::Disable, _) => row.account != RemoteAccount::Disabled,
             (Self::Delete, _) => true,
             (Self::Update, Wanted::Account { is_active, .. }) => !is_active && row.account == RemoteAccount::Active,
@@ -117,7 +120,11 @@ pub fn action(wanted: &Wanted, row: &TargetAccount, compared: Compared<'_>) -> A
             }
         }
         (Wanted::NoAccount(Why::Erased), _) => Action::Delete,
-        (Wanted::NoAccount(_), RemoteAccount::Left) => Action::Nothing,
+        (Wanted::NoAccount(why), RemoteAccount::Left)
+            if *why != Why::Removed || compared.rule == Deprovisioning::Leave =>
+        {
+            Action::Nothing
+        }
         (Wanted::NoAccount(_), state) => match compared.rule {
             Deprovisioning::Delete => Action::Delete,
             Deprovisioning::Disable if state == RemoteAccount::Disabled && !compared.again => Action::Nothing,
@@ -201,6 +208,22 @@ mod tests {
             for rule in Deprovisioning::ALL {
                 assert_eq!(by_rule(rule, RemoteAccount::None), Action::Nothing);
                 assert_eq!(by_rule(rule, RemoteAccount::Left), Action::Nothing);
+            }
+        }
+    }
+
+    #[test]
+    fn who_removes_a_target_decides_about_all_accounts_and_is_not_held_back() {
+        let removed = Wanted::NoAccount(Why::Removed);
+        for (rule, expected) in [
+            (Deprovisioning::Delete, [Action::Delete, Action::Delete, Action::Delete]),
+            (Deprovisioning::Disable, [Action::Disable, Action::Nothing, Action::Disable]),
+            (Deprovisioning::Leave, [Action::Leave, Action::Leave, Action::Nothing]),
+        ] {
+            let states = [RemoteAccount::Active, RemoteAccount::Disabled, RemoteAccount::Left];
+            for (state, expected) in states.into_iter().zip(expected) {
+                let planned = action(&removed, &row(state), by(rule, SAME));
+                assert_eq!((planned, planned.removes(&removed, &row(state))), (expected, false));
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::targets::deliver::{Delivered, Deliverer};
 use crate::targets::failure::{Code, Failure, Then};
 use crate::targets::health::Health;
 use crate::targets::known::KnownTarget;
+use crate::targets::outage::Outage;
 use crate::targets::removals::Removals;
 use crate::targets::waiting::{self, Lease};
 
@@ -38,6 +39,8 @@ struct State {
     read_at: Option<Millis>,
     targets: BTreeMap<TargetId, Arc<KnownTarget>>,
     health: BTreeMap<TargetId, Health>,
+    /// Whether a target counts as out, as this process has noted it.
+    noted: BTreeMap<TargetId, bool>,
     /// When the next run of a target may begin, by its rate.
     not_before: BTreeMap<TargetId, Millis>,
 }
@@ -260,13 +263,18 @@ impl Provisioner {
         let work = Deliverer { people: &self.people, outbound: &*self.outbound, removals: &self.removals, known };
         let result = Box::pin(work.deliver(user, again)).await;
         let (target, now) = (&known.target.id, self.people.home.clock.now());
+        let mut news = None;
         match &result {
             Ok(delivered) => {
                 let mut state = self.state();
                 let health = state.health.entry(target.clone()).or_default();
                 if delivered.was_asked && health.end(pass, user, delivered.failure, now) {
-                    let code = health.out().map_or("", Code::as_str);
-                    tracing::error!(target_id = %target, code, "a target counts as out, and is asked now and then");
+                    let (code, why) = health.out().map_or(("", ""), |code| (code.as_str(), code.words()));
+                    tracing::error!(target_id = %target, code, why, "a target counts as out, and is asked now and then");
+                }
+                let out = health.out();
+                if delivered.was_asked && state.noted.insert(target.clone(), out.is_some()) != Some(out.is_some()) {
+                    news = Some(out);
                 }
                 drop(state);
                 if let Some(failure) = delivered.failure {
@@ -275,6 +283,12 @@ impl Provisioner {
                 }
             }
             Err(error) => tracing::warn!(target_id = %target, %user, %error, "an account was not delivered"),
+        }
+        if let Some(out) = news {
+            let checkpoints = &*self.people.home.checkpoints;
+            if let Err(error) = Outage::note(checkpoints, target, out.map(Code::as_str), now).await {
+                tracing::warn!(target_id = %target, %error, "whether a target is out was not noted");
+            }
         }
         result
     }

@@ -58,3 +58,8 @@ pub(crate) fn with_account(people: &People, row: TargetAccount, account: &Accoun
 pub(crate) fn without_account(row: TargetAccount) -> TargetAccount {
     TargetAccount { account: umoja_schema::RemoteAccount::None, remote_id: None, etag: None, digest: None, ..row }
 }
+
+/// A row of a target that is up to date.
+pub(crate) fn without_failure(row: TargetAccount) -> TargetAccount {
+    TargetAccount { attempts: 0, code: None, tried: None, failing_since: None, ..row }
+}

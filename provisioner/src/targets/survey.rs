@@ -79,7 +79,7 @@ impl Provisioner {
         };
         let compared = Compared {
             digest: now.digest.as_ref().map(<[u8; 32]>::as_slice),
-            rule: known.target.deprovisioning,
+            rule: known.target.rule(),
             epoch: known.target.epoch,
             again: false,
         };
@@ -122,6 +122,20 @@ impl Provisioner {
         }
         home.wake(&waiting::name(&target.id)).await;
         Ok(rung.len() as u64)
+    }
+
+    /// Rings for every account that the target has, or may have: after its removal. Returns how many were rung for.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn ring_accounts(&self, known: &KnownTarget) -> Result<u64, Error> {
+        let rows = self.rows_of(known).await?.into_iter().filter(TargetAccount::may_exist);
+        let mut rung = 0;
+        for row in rows {
+            self.ring(&row.target, row.user, false).await?;
+            rung += 1;
+        }
+        Ok(rung)
     }
 
     /// Has every account tried again that waits for a change or an operator; of those with this code only, if one is

@@ -7,11 +7,16 @@ use serde_json::{Map, Value};
 use umoja_schema::{Millis, Target, TargetId, UserId};
 use umoja_store::ports::{Due, DueRow, StoreError};
 
+use crate::retry::NEVER;
+
 /// How long a delivery belongs to the process that began it, in milliseconds: longer than its calls can take.
 const LEASE_MS: u64 = 60_000;
 
 /// How often a row is read again that others write.
 const ROUNDS: usize = 16;
+
+/// The rows of a page.
+const PAGE: usize = 500;
 
 const RINGS: &str = "rings";
 const AGAIN: &str = "again";
@@ -56,6 +61,32 @@ pub(crate) struct Lease {
 /// The name of a target in the table.
 pub(crate) fn name(target: &TargetId) -> String {
     Target::setting(target)
+}
+
+/// What waits for a target in its home.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// The accounts that have to be brought up to date, now or later.
+    pub accounts: u64,
+    /// When the first of them is due.
+    pub first: Option<Millis>,
+}
+
+/// Counts what waits for a target.
+///
+/// # Errors
+/// If the table `due` fails.
+pub async fn waits(due: &dyn Due, target: &TargetId) -> Result<Waits, StoreError> {
+    let (name, mut waits, mut after) = (name(target), Waits::default(), None);
+    loop {
+        let page = due.due_page(&name, NEVER, after, PAGE).await?;
+        waits.accounts += page.rows.len() as u64;
+        waits.first = waits.first.into_iter().chain(page.rows.iter().map(|(_, row)| row.at)).min();
+        after = page.next;
+        if after.is_none() {
+            return Ok(waits);
+        }
+    }
 }
 
 /// Says that the account of a user has to be brought up to date.

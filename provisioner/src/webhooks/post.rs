@@ -130,8 +130,9 @@ impl Posting<'_> {
         let sender = Sender { secrets, issuer };
         let answered = messages[entry.accepted].post(self.webhook, sender, &**outbound, home.clock.now()).await;
         let (now, fault) = (home.clock.now(), fault(&answered));
-        if self.breaker().end(pass, fault.is_none(), now) {
-            tracing::warn!(webhook = %self.webhook.id, "a webhook is out");
+        let is_out = self.breaker().end(pass, fault.is_none(), now);
+        if let (true, Some(fault)) = (is_out, &fault) {
+            tracing::warn!(webhook = %self.webhook.id, fault, "a webhook is out");
         }
         let Some(fault) = fault else {
             posted.accepted += 1;

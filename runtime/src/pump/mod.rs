@@ -4,9 +4,11 @@
 //! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
+mod pace;
 mod pages;
 mod provision;
 mod region;
+mod stream;
 mod webhooks;
 
 use std::sync::Arc;

@@ -15,13 +15,12 @@ use umoja_provisioner::targets::{KnownTarget, Run, wake_due};
 use umoja_schema::TargetId;
 use umoja_store::ports::StoreError;
 
+use super::pace::{Pace, Progress};
 use crate::backlog::DELIVER_CURSOR;
 use crate::record;
 
 /// The most changes of one step.
 const BATCH: usize = 200;
-/// The first and the longest wait of the rings while the store fails.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// What one step did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -32,6 +31,14 @@ pub struct Provisioned {
     pub rung: usize,
     /// What became of the deliveries, over all targets.
     pub run: Run,
+}
+
+/// What a step of the rings did.
+struct Ringing {
+    records: usize,
+    rung: usize,
+    /// All changes up to this position are rung for.
+    position: u64,
 }
 
 /// The deliveries of one region.
@@ -46,7 +53,7 @@ impl Provisioning {
     }
 
     /// Rings for the next batch of changes, and stores its position.
-    pub(super) async fn ring(&self) -> Result<Provisioned, StoreError> {
+    async fn ring(&self) -> Result<Ringing, StoreError> {
         let position = self.store.cursor(DELIVER_CURSOR).await?;
         let changes = self.store.changes(position, BATCH)?;
         let rung = self.provisioner.feed(&changes).await?;
@@ -55,7 +62,7 @@ impl Provisioning {
         if after > position {
             self.store.advance_cursor(DELIVER_CURSOR, after).await?;
         }
-        Ok(Provisioned { records: rung.records, rung: rung.rung, run: Run::default() })
+        Ok(Ringing { records: rung.records, rung: rung.rung, position: after })
     }
 
     /// Rings for all changes, and delivers what is due once at each target.
@@ -78,25 +85,12 @@ impl Provisioning {
     }
 
     /// Rings until stopped.
-    pub(super) async fn ring_until(&self, poll: Duration, mut stop: watch::Receiver<bool>) {
-        let mut back_off = BACK_OFF.0;
-        while !*stop.borrow() {
-            let wait = match self.ring().await {
-                Ok(rung) if rung.records > 0 => {
-                    back_off = BACK_OFF.0;
-                    continue;
-                }
-                Ok(_) => poll,
-                Err(error) => {
-                    tracing::error!(region = %self.store.region(), %error, "changes were not rung for");
-                    back_off = (back_off * 2).min(BACK_OFF.1);
-                    back_off
-                }
-            };
-            tokio::select! {
-                () = sleep(wait) => {}
-                _ = stop.changed() => {}
-            }
+    pub(super) async fn ring_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
+        let mut pace = Pace::new(&self.store, "provisioning", poll, stop);
+        while pace.goes_on() {
+            let found = self.ring().await;
+            let found = found.map(|rung| if rung.records > 0 { Progress::More } else { Progress::Idle(rung.position) });
+            pace.wait(found).await;
         }
     }
 

@@ -29,14 +29,9 @@ use crate::record;
 const BATCH: usize = 200;
 /// The most rows of a kind that one housekeeping transaction removes.
 const HOUSEKEEP: usize = 1000;
-/// How often, in milliseconds, a stream stores its position. After a crash, changes after the stored position are
-/// handled again.
-const SAVE_MS: u64 = 200;
 /// How old an HLC timestamp may be to count for the replication lag. An older item was changed without a new HLC
 /// timestamp, or had to wait for a process to serve it.
 const WRITTEN_WITHIN_MS: u64 = 60_000;
-/// The first and the longest wait of a stream that makes no progress.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// The background work of one region, a step at a time.
 pub struct RegionPump {
@@ -171,6 +166,11 @@ impl RegionPump {
         self.webhooks.as_ref()
     }
 
+    /// The store of its region.
+    pub(super) const fn store(&self) -> &RegionStore {
+        &self.store
+    }
+
     /// The ports of its services.
     pub(super) const fn home(&self) -> &Home {
         &self.home
@@ -197,7 +197,7 @@ impl RegionPump {
         Ok(step)
     }
 
-    async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
+    pub(super) async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
         let changes = self.store.changes(position, BATCH)?;
         let outcome = self.replicator.handle(&changes).await;
         let handled = handled(&changes, outcome.failed.as_deref());
@@ -348,121 +348,6 @@ impl RegionPump {
             }
         }
     }
-
-    /// Makes events until stopped. Wakes like [`RegionPump::stream`].
-    pub(super) async fn make_events(&self, poll: Duration, mut stop: watch::Receiver<bool>) {
-        let (mut position, mut back_off) = (0, BACK_OFF.0);
-        while !*stop.borrow() {
-            let wait = match self.feed().await {
-                Ok(fed) if fed.outcome.failed.is_none() => {
-                    back_off = BACK_OFF.0;
-                    position = fed.position;
-                    if fed.outcome.records > 0 {
-                        continue;
-                    }
-                    poll
-                }
-                Ok(_) => back_off,
-                Err(error) => {
-                    tracing::error!(region = %self.region(), %error, "the change log cannot be read");
-                    back_off
-                }
-            };
-            let is_idle = wait == poll;
-            if !is_idle {
-                back_off = (back_off * 2).min(BACK_OFF.1);
-            }
-            tokio::select! {
-                () = self.store.wait_for_change(position), if is_idle => {}
-                () = sleep(wait) => {}
-                _ = stop.changed() => {}
-            }
-        }
-    }
-
-    /// Replicates until stopped. Wakes on each commit of this process, and periodically for commits of other processes.
-    pub(super) async fn stream(&self, poll: Duration, mut stop: watch::Receiver<bool>) {
-        let mut cursor = Cursor::default();
-        let mut back_off = BACK_OFF.0;
-        while !*stop.borrow() {
-            let wait = match self.stream_step(&mut cursor).await {
-                Ok(Progress::More) => {
-                    back_off = BACK_OFF.0;
-                    continue;
-                }
-                Ok(Progress::Idle) => {
-                    back_off = BACK_OFF.0;
-                    None
-                }
-                Ok(Progress::Stuck) => Some(back_off),
-                Err(error) => {
-                    tracing::error!(region = %self.region(), %error, "the change log cannot be read");
-                    Some(back_off)
-                }
-            };
-            if let Some(wait) = wait {
-                back_off = (back_off * 2).min(BACK_OFF.1);
-                tokio::select! {
-                    () = sleep(wait) => {}
-                    _ = stop.changed() => {}
-                }
-            } else {
-                tokio::select! {
-                    () = self.store.wait_for_change(cursor.position) => {}
-                    () = sleep(poll) => {}
-                    _ = stop.changed() => {}
-                }
-            }
-        }
-        if let Err(error) = self.save(&mut cursor).await {
-            tracing::warn!(region = %self.region(), %error, "the position was not stored; changes will be repeated");
-        }
-    }
-
-    async fn stream_step(&self, cursor: &mut Cursor) -> Result<Progress, StoreError> {
-        if !cursor.read {
-            cursor.position = self.store.cursor(CURSOR).await?;
-            (cursor.saved, cursor.read) = (cursor.position, true);
-        }
-        let step = self.replicate_from(cursor.position).await?;
-        let advanced = step.position > cursor.position;
-        cursor.position = step.position;
-        let now = self.home.clock.now();
-        // Storing the position costs a durable write that the next batch would wait for, so it is done only now and
-        // then.
-        if cursor.saved_at.is_none_or(|saved| now.since(saved) >= SAVE_MS) {
-            self.save(cursor).await?;
-            cursor.saved_at = Some(now);
-        }
-        Ok(match (&step.outcome.failed, advanced) {
-            (None, false) => Progress::Idle,
-            (Some(_), false) => Progress::Stuck,
-            (_, true) => Progress::More,
-        })
-    }
-
-    async fn save(&self, cursor: &mut Cursor) -> Result<(), StoreError> {
-        if cursor.position > cursor.saved {
-            self.store.advance_cursor(CURSOR, cursor.position).await?;
-            cursor.saved = cursor.position;
-        }
-        Ok(())
-    }
-}
-
-/// The position of a stream, and the stored one.
-#[derive(Default)]
-struct Cursor {
-    read: bool,
-    position: u64,
-    saved: u64,
-    saved_at: Option<Millis>,
-}
-
-enum Progress {
-    More,
-    Idle,
-    Stuck,
 }
 
 /// The handled changes of a batch: all before the lowest record that failed.

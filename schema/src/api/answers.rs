@@ -197,7 +197,8 @@ pub struct Receipt {
     pub erased_with: Vec<UserId>,
     /// Each region of the deployment.
     pub regions: BTreeMap<Region, Confirmation>,
-    /// Each target that had an account of one of the users, or may have had one. It confirms once it has none.
+    /// Each target that had an account of one of the users, or may have had one. It confirms once it has none, or an
+    /// operator says why it never will.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<TargetId, Confirmation>,
 }
@@ -210,6 +211,9 @@ pub struct Confirmation {
     /// When it confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<u64>,
+    /// Why an operator confirmed in place of a target, which has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator_reason: Option<String>,
 }
 
 /// Answer of `export`.

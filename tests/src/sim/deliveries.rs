@@ -161,6 +161,7 @@ fn target(deployment: &Deployment, number: usize, deprovisioning: Deprovisioning
         deprovisioning,
         rate: 1000.try_into().expect("a rate"),
         removals_until: None,
+        removed: None,
         unknown: Map::new(),
     }
 }

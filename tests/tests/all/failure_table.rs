@@ -205,6 +205,11 @@ const ROWS: &[[&str; 3]] = &[
         "accounts deleted whatever the rule says; the receipt is complete only then",
     ],
     [
+        "target never confirms an erasure",
+        "an operator says why in its place",
+        "the receipt is complete and names the reason; the target is not asked any more",
+    ],
+    [
         "merge and unmerge of users with accounts at a target",
         "the primary account's account counts; the others follow the rule of the target",
         "merged values at one account; both accounts after an unmerge; no third one",

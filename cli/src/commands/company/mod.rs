@@ -1,7 +1,6 @@
 //! `umoja company`: the companies that may call.
 
 mod keys;
-mod known;
 mod limit;
 mod list;
 mod options;
@@ -17,16 +16,15 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use umoja_schema::{Company, CompanyId, CompanyKey, RestrictionLevel, Scope};
 
-pub(super) use self::known::known;
-
 use self::keys::{RetireKey, RotateKey};
-use self::known::change_known;
 use self::limit::Limit;
 use self::list::List;
 use self::options::{Scopes, chosen, country, restriction, scopes};
 use self::set::Set;
 use self::signing::AddKey;
 use super::issued::{Out, new_api_key, new_key_pair, own_key, random_name};
+pub(super) use super::known::known;
+use super::known::{self, change_known};
 use super::target::Target;
 use crate::CliError;
 use crate::credentials::CompanyFile;

@@ -1,7 +1,7 @@
 //! What the options of a company mean.
 
 use serde_json::{Value, json};
-use umoja_schema::foreign_url::is_foreign_url;
+use umoja_schema::foreign_url::location;
 use umoja_schema::status_page::is_display_name;
 use umoja_schema::{Colour, Company, OldSystem, RestrictionLevel, ReturnUrlId, Scope};
 
@@ -62,7 +62,7 @@ pub(super) fn return_url(text: &str) -> Result<(ReturnUrlId, String), String> {
     let rule = "give ID=URL; the URL has https (http for a loopback address only), and no user, query and fragment";
     let (id, url) = text.split_once('=').ok_or(rule)?;
     let id = id.parse().map_err(|error: umoja_schema::IdError| error.to_string())?;
-    if is_foreign_url(url) { Ok((id, url.to_owned())) } else { Err(rule.into()) }
+    if location(url).is_some() { Ok((id, url.to_owned())) } else { Err(rule.into()) }
 }
 
 /// A value that an option can take away.

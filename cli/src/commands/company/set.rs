@@ -3,12 +3,14 @@
 use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
+use umoja_schema::foreign_url::{Location, location};
 use umoja_schema::{Company, CompanyId, OldSystem, RestrictionLevel};
 
 use super::known::change_known;
 use super::options::{OrNone, Scopes, chosen, country, old_system, or_none, restriction, scopes, settings};
 use super::page::Look;
 use crate::CliError;
+use crate::commands::foreign;
 use crate::commands::pools::check_old_system;
 use crate::commands::target::Target;
 use crate::output::Output;
@@ -83,6 +85,9 @@ pub(super) struct Set {
     /// docs/migrate.md has the request.
     #[arg(long, value_name = "SYSTEM", value_parser = |text: &str| or_none(text, old_system))]
     old_system: Option<OrNone<OldSystem>>,
+    /// Let the old system be on this machine, to try it out. `umoja serve` asks it with the same option only.
+    #[arg(long, requires = "old_system")]
+    old_system_loopback: bool,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -94,8 +99,8 @@ pub(super) struct Set {
 fn needed(system: &OldSystem) -> &'static str {
     match system {
         OldSystem::Cognito { .. } => " WARNING: `umoja serve --dir` asks no user pool; only a deployment in AWS does.",
-        OldSystem::Http { url } if url.starts_with("http://") => {
-            " WARNING: this machine is asked only by `umoja serve --old-system-loopback`."
+        OldSystem::Http { url } if location(url) == Some(Location::ThisMachine) => {
+            " It is asked only by `umoja serve --old-system-loopback`."
         }
         OldSystem::Http { .. } => "",
     }
@@ -103,6 +108,9 @@ fn needed(system: &OldSystem) -> &'static str {
 
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        if let Some(OrNone(Some(OldSystem::Http { url }))) = &self.old_system {
+            foreign::check("--old-system", url, self.old_system_loopback, "--old-system-loopback")?;
+        }
         let (deployment, alone) = self.target.changing_documents().await?;
         if let Some(OrNone(Some(system))) = &self.old_system {
             check_old_system(&deployment, &self.id, system).await?;

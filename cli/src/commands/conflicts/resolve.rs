@@ -11,6 +11,7 @@ use umoja_store::keyring::KeyRing;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
+use super::super::reason::reason;
 use super::super::target::Target;
 use super::shown::{line, serving, state};
 use crate::CliError;
@@ -19,9 +20,6 @@ use crate::output::{Output, table};
 /// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away. The key repair
 /// adds the wrapped keys that are missing then.
 const WRAP_BUDGET_MS: u64 = 5_000;
-
-/// The most characters of a reason, as in the API.
-const MAX_REASON_CHARS: usize = 256;
 
 /// Resolve a conflict: merge the two users, take the identifier from one of them, or dismiss the conflict.
 #[derive(Debug, Args)]
@@ -141,10 +139,6 @@ fn name(text: &str) -> Result<String, String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     let fits = (1..=64).contains(&text.len()) && text.bytes().all(fits);
     if fits { Ok(text.to_owned()) } else { Err("1 to 64 letters, digits, dots, hyphens and underscores".into()) }
-}
-
-fn reason(text: &str) -> Result<String, String> {
-    if text.chars().count() <= MAX_REASON_CHARS { Ok(text.to_owned()) } else { Err("at most 256 characters".into()) }
 }
 
 impl Resolve {

@@ -21,7 +21,7 @@ use self::users::Users;
 use super::opens::Sample;
 use super::status::{self, stream};
 use super::target::{Opened, Target};
-use super::webhook;
+use super::{targets, webhook};
 use crate::CliError;
 use crate::deployment::{Deployment, Regions, locks};
 use crate::output::{Output, counted, note};
@@ -126,6 +126,7 @@ impl Doctor {
         attention.extend(settings::differences(&regions).await);
         attention.extend(documents::attention(&regions).await);
         attention.extend(webhook::standings(&regions).await.attention);
+        attention.extend(targets::standings(&regions, false).await.attention);
         attention.extend(unopened(&regions).await);
         if let Opened::Local(deployment) = &opened {
             attention.extend(streams(deployment).await?);

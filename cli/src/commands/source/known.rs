@@ -8,29 +8,10 @@ use umoja_schema::ingest::Allowed;
 use umoja_schema::{Company, IngestSource, Region, Scope, SourceId, SourceKind};
 
 use crate::commands::inbox;
-use crate::deployment::{Changed, Regions};
+use crate::commands::known::unknown;
+pub(super) use crate::commands::known::{change_known, known};
+use crate::deployment::Regions;
 use crate::{CliError, files};
-
-/// Changes an existing source in every region.
-pub(super) async fn change_known(
-    deployment: &Regions,
-    id: &SourceId,
-    mut change: impl FnMut(&mut IngestSource) -> Result<(), CliError>,
-) -> Result<Changed<IngestSource>, CliError> {
-    deployment
-        .change(id, |stored: Option<IngestSource>| {
-            let mut source = stored.filter(|source| !source.is_ended()).ok_or_else(|| unknown(id))?;
-            change(&mut source)?;
-            Ok(source)
-        })
-        .await
-}
-
-/// The newest document of a source.
-pub(super) async fn known(deployment: &Regions, id: &SourceId) -> Result<IngestSource, CliError> {
-    let stored: Option<IngestSource> = deployment.document(id).await?;
-    stored.filter(|source| !source.is_ended()).ok_or_else(|| unknown(id))
-}
 
 /// The newest document of a source, also of one that was removed. `None` if there is none, and a region's inbox has
 /// events of such a source.
@@ -45,12 +26,6 @@ pub(super) async fn is_known(deployment: &Regions, id: &SourceId) -> Result<Opti
         }
     }
     Err(unknown(id))
-}
-
-fn unknown(id: &SourceId) -> CliError {
-    CliError::Failed(format!(
-        "there is no source {id}, or no region can read it; `umoja source list` shows all sources"
-    ))
 }
 
 /// Rejects what the company of the source may not do itself.
@@ -108,9 +83,8 @@ pub(super) fn mapping(kind: SourceKind, path: Option<&Path>) -> Result<Option<Va
             kind.as_str()
         )));
     }
-    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
-    let bytes = files::small(path).map_err(|error| failed(&error))?;
-    let mapping = Mapping::parse(&bytes).map_err(|error| failed(&error))?;
-    Events::of(&mapping).map_err(|error| failed(&error))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| failed(&error))
+    files::parsed(path, |bytes| {
+        Events::of(&Mapping::parse(bytes)?)?;
+        Ok::<_, Box<dyn std::error::Error>>(Some(serde_json::from_slice(bytes)?))
+    })
 }

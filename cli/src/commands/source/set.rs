@@ -9,10 +9,10 @@ use umoja_schema::{IngestSource, Region, SourceId, SourceKind};
 use super::known::{change_known, check_allowed, check_home, check_legacy, known, mapping};
 use super::shown::settings;
 use crate::CliError;
-use crate::commands::company;
 use crate::commands::target::Target;
+use crate::commands::{company, inbox};
 use crate::deployment::Regions;
-use crate::output::Output;
+use crate::output::{Output, counted, verb};
 
 /// Let the events of a source wait: they are accepted, and applied after `umoja source resume`.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ impl Resume {
 }
 
 async fn set_enabled(target: &Target, id: &SourceId, enabled: bool, output: Output) -> Result<(), CliError> {
-    let (deployment, _alone) = target.changing_documents().await?;
+    let (deployment, directory) = target.changing_documents().await?;
     let changed = change_known(&deployment, id, |source| {
         source.enabled = enabled;
         Ok(())
@@ -109,9 +109,20 @@ async fn set_enabled(target: &Target, id: &SourceId, enabled: bool, output: Outp
     let changed = changed.await?;
     let kind = changed.document.kind;
     changed.everywhere?;
-    output.answer(&json!({ "id": id, "enabled": enabled }), || {
-        if enabled {
-            format!("The source {id} is resumed: events that wait are applied within two minutes.")
+    // In AWS the schedule rings, with permissions that operators do not need.
+    let mut rung = None;
+    if enabled && directory.is_some() {
+        let mut all = 0;
+        for region in &deployment.list {
+            all += inbox::ring(region, id, deployment.clock.now()).await.map_err(|error| region.failed(error))?;
+        }
+        rung = Some(all);
+    }
+    output.answer(&json!({ "id": id, "enabled": enabled, "rung": rung }), || {
+        if let Some(rung) = rung {
+            format!("The source {id} is resumed: {} {} applied now.", counted(rung, "event"), verb(rung, "is", "are"))
+        } else if enabled {
+            format!("The source {id} is resumed: events that wait are applied within ten minutes.")
         } else if kind == SourceKind::Scim {
             format!("The source {id} is paused within 5 seconds in regions that are being served: requests get 503.")
         } else {

@@ -21,6 +21,7 @@ use self::written::Written;
 use super::inbox::{self, Counted};
 use super::opens::{Opens, Sample};
 use super::target::{Opened, Target};
+use super::targets::{self, Standing};
 use super::webhook;
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions, locks};
@@ -30,17 +31,19 @@ use crate::output::{Output, table};
 #[derive(Debug, Args)]
 #[command(long_about = "Show whether all is well: queues, replication, wrapped keys, key services.
 
-Reads every part once to count users and missing wrapped keys, and every event of the inboxes; --fast leaves that out. Opens the deployment's secrets \
+Reads every part once to count users and missing wrapped keys, every event of the inboxes, and every row about an \
+account at a target; --fast leaves that out. Opens the deployment's secrets \
 and a sample of each region's parts, the newest and the first ones, with the region's own key: another region's key \
 hides the loss of that key only until the other region is gone. The exit code is 0 if all is \
 well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
 full, is not well. A region is not well either if more changes than --max-waiting, or a change for longer than --max-wait, \
-wait to be replicated to its peers, if events of a source are parked, if a webhook is off or out or events of it failed, or if an event of a source that is not paused has \
+wait to be replicated to its peers, if events of a source are parked, if a webhook is off or out or events of it failed, if a target is out or accounts of it are held, in conflict or \
+failed, or if an event of a source that is not paused has \
 waited for longer than a minute. Digests differ for a moment while users change. In AWS \
 that counts as a difference only if there was no write for a minute.
 
 In AWS it needs credentials that may, in every region: dynamodb:GetItem and Scan on PREFIX-settings, Scan on \
-PREFIX-companies, PREFIX-users and PREFIX-inbox; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm \
+PREFIX-companies, PREFIX-users, PREFIX-inbox and PREFIX-target_accounts, Query on PREFIX-due, GetItem on PREFIX-checkpoints; kms:DescribeKey and Decrypt; sqs:GetQueueAttributes on PREFIX-*. The CloudWatch alarm \
 PREFIX-iterator-age shows whether the streams are behind.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
@@ -69,6 +72,8 @@ struct Answer {
     serving: Option<bool>,
     /// How many webhooks are in each state: on, paused, off or out.
     webhooks: BTreeMap<&'static str, u64>,
+    /// How each target stands.
+    targets: Vec<Standing>,
     regions: Vec<Looked>,
 }
 
@@ -165,6 +170,8 @@ impl Status {
         }
         let webhooks = webhook::standings(&deployment).await;
         attention.extend(webhooks.attention);
+        let provisioned = targets::standings(&deployment, self.fast).await;
+        attention.extend(provisioned.attention);
         if let Opened::Local(local) = &opened {
             attention.extend(room::attention(local.dir()));
         }
@@ -175,7 +182,8 @@ impl Status {
                     .into(),
             );
         }
-        let answer = Answer { well: attention.is_empty(), attention, serving, webhooks: webhooks.states, regions };
+        let (well, webhooks, targets) = (attention.is_empty(), webhooks.states, provisioned.targets);
+        let answer = Answer { well, attention, serving, webhooks, targets, regions };
         output.answer(&answer, || answer.text());
         if answer.well { Ok(()) } else { Err(CliError::Said) }
     }
@@ -368,6 +376,7 @@ impl Answer {
         };
         let webhooks: Vec<String> = self.webhooks.iter().map(|(state, count)| format!("{count} {state}")).collect();
         let webhooks = if webhooks.is_empty() { String::new() } else { format!("webhooks: {}\n", webhooks.join(", ")) };
-        format!("{}\n{webhooks}{serving}{end}", regions.join("\n"))
+        let targets = table(&self.targets.iter().map(Standing::row).collect::<Vec<_>>());
+        format!("{}\n{webhooks}{targets}{serving}{end}", regions.join("\n"))
     }
 }

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Map;
 use umoja_provisioner::targets::default_mapping;
-use umoja_schema::foreign_url::is_foreign_url;
 use umoja_schema::{CompanyId, Deprovisioning, Region, Target as Provisioned, TargetId, TargetKind};
 
-use super::known::{check, check_home, document, secrets, settings, token};
-use crate::CliError;
+use super::known::{check, check_home, secrets, settings, token};
 use crate::commands::company;
+use crate::commands::foreign::{self, OutboundLoopback};
 use crate::commands::target::Target;
 use crate::output::Output;
+use crate::{CliError, files};
 
 /// Add a target in every region. It gets the accounts of users who change from now on; `provision --all` gives it the others.
 #[derive(Debug, Args)]
@@ -23,7 +23,8 @@ exist already get their accounts with `umoja target provision ID --all`, after `
 would do.
 
 The kind scim speaks SCIM 2.0 to URL/Users. An account belongs to a user if its externalId is the user's id, and for no \
-other reason. The kind http sends PUT, GET and DELETE to URL/USER-ID.
+other reason. The kind http sends PUT, GET and DELETE to URL/USER-ID. The kind webhook posts each \
+change to URL, with the whole account, as a message of Standard Webhooks.
 
 Without --mapping a default is used, which docs/provisioning.md shows: a template whose texts are places in the user, in the \
 language of import mappings. --scope is a condition of the same language, such as {\"from\": \"/profile/address/country\", \
@@ -52,13 +53,15 @@ pub(super) struct Add {
     /// The company whose users it has.
     #[arg(long, value_name = "COMPANY")]
     company: CompanyId,
-    /// What it speaks: scim or http.
+    /// What it speaks: scim, http or webhook.
     #[arg(long, value_parser = kind)]
     kind: TargetKind,
     /// Its base URL: https, or http on this machine.
     #[arg(long, value_parser = url)]
     url: String,
-    /// A file with the bearer token.
+    #[command(flatten)]
+    loopback: OutboundLoopback,
+    /// A file with the bearer token, or of the kind webhook with the secret that signs (whsec_...).
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The template of an account (JSON) [default: that of the kind].
@@ -79,8 +82,8 @@ pub(super) struct Add {
 }
 
 fn kind(text: &str) -> Result<TargetKind, String> {
-    let names = || TargetKind::ALL.map(TargetKind::as_str).join(" or ");
-    TargetKind::from_name(text).ok_or_else(|| format!("choose {}", names()))
+    let names = || TargetKind::ALL.map(TargetKind::as_str).join(", ");
+    TargetKind::from_name(text).ok_or_else(|| format!("choose one of {}", names()))
 }
 
 pub(super) fn deprovisioning(text: &str) -> Result<Deprovisioning, String> {
@@ -89,12 +92,7 @@ pub(super) fn deprovisioning(text: &str) -> Result<Deprovisioning, String> {
 }
 
 pub(super) fn url(text: &str) -> Result<String, String> {
-    let text = text.trim_end_matches('/');
-    if is_foreign_url(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("give https://HOST/PATH, or http:// on this machine, without a query and without a password".to_owned())
-    }
+    foreign::url(text.trim_end_matches('/'))
 }
 
 /// A target with the default mapping, for all users of its company.
@@ -120,19 +118,26 @@ pub(in crate::commands) fn new_target(
         deprovisioning: Deprovisioning::Disable,
         rate: Provisioned::DEFAULT_RATE,
         removals_until: None,
+        removed: None,
         unknown: Map::new(),
     }
 }
 
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        self.loopback.check(&self.url)?;
         let mapping = match &self.mapping {
-            Some(path) => document(path)?,
+            Some(path) => files::json(path)?,
             None => default_mapping(self.kind),
         };
-        let scope = self.scope.as_deref().map(document).transpose()?;
+        let scope = self.scope.as_deref().map(files::json).transpose()?;
         check(&mapping, scope.as_ref())?;
-        let token = self.token_file.as_deref().map(token).transpose()?;
+        let token = self.token_file.as_deref().map(|path| token(self.kind, path)).transpose()?;
+        if token.is_none() && self.kind == TargetKind::Webhook {
+            return Err(CliError::Usage(
+                "a target of the kind webhook needs --token-file with the secret that signs".into(),
+            ));
+        }
         let (deployment, _alone) = self.target.changing_documents().await?;
         company::known(&deployment, &self.company).await?;
         let home = match &self.home {
@@ -157,6 +162,10 @@ impl Add {
         };
         let changed = deployment.change(&self.id, |stored: Option<Provisioned>| match stored {
             // A write whose answer was lost may have stored it already.
+            Some(stored) if stored.is_ended() => Err(CliError::Failed(format!(
+                "there was a target {} that was removed; what it had is kept under this id for erasures, so take another id",
+                self.id
+            ))),
             Some(stored) if stored != (Provisioned { revision: stored.revision, ..target.clone() }) => {
                 Err(CliError::Failed(format!(
                     "the target {0} exists already; change it with `umoja target set {0}`",

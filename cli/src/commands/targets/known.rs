@@ -5,43 +5,19 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use umoja_accounts::People;
+use umoja_crypto::WebhookSecret;
 use umoja_provisioner::Provisioner;
 use umoja_provisioner::targets::KnownTarget;
-use umoja_schema::{Region, Target, TargetId};
+use umoja_schema::{Region, Target, TargetKind};
 use umoja_store::keyring::KeyRing;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
+pub(super) use crate::commands::known::{change_known, known};
 use crate::deployment::secrets::WRAP_BUDGET_MS;
-use crate::deployment::{Changed, DeployedRegion, Regions};
+use crate::deployment::{DeployedRegion, Regions};
 use crate::server::outbound;
 use crate::{CliError, files};
-
-/// The newest document of a target.
-pub(super) async fn known(deployment: &Regions, id: &TargetId) -> Result<Target, CliError> {
-    deployment.document(id).await?.ok_or_else(|| unknown(id))
-}
-
-fn unknown(id: &TargetId) -> CliError {
-    CliError::Failed(format!(
-        "there is no target {id}, or no region can read it; `umoja target list` shows all targets"
-    ))
-}
-
-/// Changes an existing target in every region.
-pub(super) async fn change(
-    deployment: &Regions,
-    id: &TargetId,
-    mut change: impl FnMut(&mut Target) -> Result<(), CliError>,
-) -> Result<Changed<Target>, CliError> {
-    deployment
-        .change(id, |stored: Option<Target>| {
-            let mut target = stored.ok_or_else(|| unknown(id))?;
-            change(&mut target)?;
-            Ok(target)
-        })
-        .await
-}
 
 /// The deployment's secrets.
 pub(in crate::commands) async fn secrets(region: &DeployedRegion) -> Result<Secrets, CliError> {
@@ -83,22 +59,22 @@ pub(super) fn check_home(deployment: &Regions, home: &Region) -> Result<(), CliE
     deployment.get(home).map(drop)
 }
 
-/// Reads a file of JSON.
-pub(super) fn document(path: &Path) -> Result<Value, CliError> {
-    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
-    let bytes = files::small(path).map_err(|error| failed(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| failed(&error))
-}
-
-/// Reads the bearer token of a target.
-pub(super) fn token(path: &Path) -> Result<String, CliError> {
-    let failed = |why: &dyn std::fmt::Display| CliError::Failed(format!("{}: {why}", path.display()));
-    let bytes = files::small(path).map_err(|error| failed(&error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| failed(&"it is no text"))?.trim();
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(failed(&"a token is one word of ASCII"));
-    }
-    Ok(text.to_owned())
+/// Reads the bearer token of a target, or the secrets of the kind `webhook`.
+pub(super) fn token(kind: TargetKind, path: &Path) -> Result<String, CliError> {
+    files::parsed(path, |bytes| {
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?.trim();
+        if kind == TargetKind::Webhook {
+            let secrets: Vec<&str> = text.split_whitespace().collect();
+            if secrets.is_empty() || secrets.iter().any(|secret| WebhookSecret::read(secret).is_none()) {
+                return Err("a secret is whsec_ and 32 bytes in base64; while it is replaced, give both");
+            }
+            return Ok(secrets.join(" "));
+        }
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("a token is one word of ASCII");
+        }
+        Ok(text.to_owned())
+    })
 }
 
 /// Checks what an operator gives.
@@ -122,6 +98,7 @@ pub(super) fn settings(target: &Target) -> Value {
         "scope": target.scope,
         "deprovisioning": target.deprovisioning,
         "rate": target.rate,
+        "removed": target.removed,
         "removals_until": target.removals_until.map(umoja_schema::Millis::secs),
     })
 }

@@ -5,19 +5,15 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::{Value, json};
 use umoja_provisioner::targets::Code;
-use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{Item, Target as Provisioned, TargetAccount, TargetId};
-use umoja_store::ports::StoreError;
+use umoja_schema::Target as Provisioned;
 
 use super::known::settings;
+use super::standing::Accounts;
 use crate::CliError;
 use crate::commands::listed::{Unreadable, rows};
 use crate::commands::target::Target;
-use crate::deployment::{DeployedRegion, Regions, newest_of};
+use crate::deployment::{Regions, newest_of};
 use crate::output::{Output, note, table};
-
-/// The rows of a page of a scan.
-const PAGE: usize = 500;
 
 /// List the targets, with the numbers of accounts and the reasons of those that are not up to date.
 #[derive(Debug, Args)]
@@ -40,27 +36,23 @@ pub(super) struct List {
     failed: bool,
 }
 
-/// The accounts of a target.
-#[derive(Default)]
-struct Accounts {
-    states: BTreeMap<&'static str, u64>,
-    codes: BTreeMap<String, Vec<String>>,
-}
-
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment: Regions = self.target.regions().await?;
         let regions = rows::<Provisioned>(&deployment).await?;
-        let targets = newest_of(regions.iter().flat_map(|(_, rows)| rows));
+        let mut targets = newest_of(regions.iter().flat_map(|(_, rows)| rows));
         let unreadable = Unreadable::of(&regions);
         let mut accounts = BTreeMap::new();
         for target in targets.values() {
             let home = deployment.get(&target.home)?;
-            match of(home, &target.id).await {
+            match Accounts::of(home, &target.id).await {
                 Ok(of) => drop(accounts.insert(target.id.clone(), of)),
                 Err(error) => note(&format!("{}: the accounts cannot be read: {error}", home.name())),
             }
         }
+        // What was removed is listed for as long as there are accounts.
+        let has_any = |target: &Provisioned| accounts.get(&target.id).is_some_and(|of: &Accounts| of.remaining() > 0);
+        targets.retain(|_, target| !target.is_ended() || has_any(target));
         let listed: Vec<Value> = targets.values().map(|target| self.value(target, accounts.get(&target.id))).collect();
         output.answer(&json!({ "targets": listed, "unreadable": unreadable.values() }), || {
             if targets.is_empty() && unreadable.is_empty() {
@@ -113,28 +105,13 @@ fn row(target: &Provisioned) -> Vec<String> {
         target.kind.as_str().to_owned(),
         format!("company {}", target.company),
         format!("home {}", target.home),
-        if target.enabled { "enabled".to_owned() } else { "PAUSED".to_owned() },
-        format!("rule {}", target.deprovisioning.as_str()),
+        match (target.is_ended(), target.enabled) {
+            (true, _) => "REMOVED".to_owned(),
+            (false, true) => "enabled".to_owned(),
+            (false, false) => "PAUSED".to_owned(),
+        },
+        format!("rule {}", target.rule().as_str()),
         format!("{} calls a second", target.rate),
         target.url.clone(),
     ]
-}
-
-async fn of(region: &DeployedRegion, target: &TargetId) -> Result<Accounts, StoreError> {
-    let (mut accounts, mut after) = (Accounts::default(), None);
-    loop {
-        let page = region.home.own.items.scan_items(&TARGET_ACCOUNTS, after, PAGE).await?;
-        for item in page.items {
-            let Item::Versioned(item) = item else { continue };
-            let Some(row) = TargetAccount::from_item(&item).ok().filter(|row| row.target == *target) else { continue };
-            *accounts.states.entry(row.account.as_str()).or_default() += 1;
-            if let Some(code) = row.code {
-                accounts.codes.entry(code).or_default().push(row.user.to_string());
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(accounts);
-        }
-    }
 }

@@ -1,20 +1,24 @@
 //! `umoja target`: the remote systems into which users are provisioned.
 
 mod add;
+mod confirm;
 mod known;
 mod list;
+mod remove;
 mod set;
+mod standing;
 mod work;
 
 use clap::{Args, Subcommand};
 
 pub(super) use self::add::new_target;
 pub(super) use self::known::{AtHome, secrets as target_secrets};
+pub(super) use self::standing::{Standing, standings};
 
 use crate::CliError;
 use crate::output::Output;
 
-/// The remote systems into which users are provisioned: add, list, try, pause, move, and repair what failed.
+/// The remote systems into which users are provisioned: add, list, try, pause, move, remove, and repair what failed.
 #[derive(Debug, Args)]
 #[command(
     long_about = "The remote systems into which users are provisioned. A target belongs to one company and has an account \
@@ -38,6 +42,8 @@ enum Action {
     Move(set::Move),
     Redrive(work::Redrive),
     Drift(work::Drift),
+    Confirm(confirm::Confirm),
+    Remove(remove::Remove),
 }
 
 impl Command {
@@ -53,6 +59,8 @@ impl Command {
             Action::Move(to) => to.run(output).await,
             Action::Redrive(redrive) => redrive.run(output).await,
             Action::Drift(drift) => drift.run(output).await,
+            Action::Confirm(confirm) => confirm.run(output).await,
+            Action::Remove(remove) => remove.run(output).await,
         }
     }
 }

@@ -9,10 +9,11 @@ use umoja_provisioner::targets::Code;
 use umoja_schema::{Deprovisioning, Region, Target as Provisioned, TargetId};
 
 use super::add::{deprovisioning, url};
-use super::known::{AtHome, change, check, check_home, document, failed, known, secrets, settings, token};
-use crate::CliError;
+use super::known::{AtHome, change_known, check, check_home, failed, known, secrets, settings, token};
+use crate::commands::foreign::OutboundLoopback;
 use crate::commands::target::Target;
 use crate::output::{Output, counted};
+use crate::{CliError, files};
 
 /// For how long an operator lets removals through, in milliseconds.
 const REMOVALS_MS: u64 = 24 * 3_600_000;
@@ -92,6 +93,8 @@ pub(super) struct Set {
     /// Its base URL: https, or http on this machine.
     #[arg(long, value_parser = url)]
     url: Option<String>,
+    #[command(flatten)]
+    loopback: OutboundLoopback,
     /// A file with the bearer token.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -115,7 +118,7 @@ pub(super) struct Set {
 impl Pause {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_documents().await?;
-        let changed = change(&deployment, &self.id, |target| {
+        let changed = change_known(&deployment, &self.id, |target| {
             target.enabled = false;
             Ok(())
         });
@@ -135,7 +138,7 @@ impl Resume {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_documents().await?;
         let until = self.removals.then(|| deployment.clock.now().plus(REMOVALS_MS));
-        let changed = change(&deployment, &self.id, |target| {
+        let changed = change_known(&deployment, &self.id, |target| {
             target.enabled = true;
             target.removals_until = until.or(target.removals_until);
             Ok(())
@@ -168,7 +171,7 @@ impl Move {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let (deployment, _alone) = self.target.changing_documents().await?;
         check_home(&deployment, &self.to)?;
-        let changed = change(&deployment, &self.id, |target| {
+        let changed = change_known(&deployment, &self.id, |target| {
             if target.home != self.to {
                 target.home.clone_from(&self.to);
                 target.epoch += 1;
@@ -189,11 +192,12 @@ impl Move {
 
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let mapping = self.mapping.as_deref().map(document).transpose()?;
-        let scope = self.scope.as_deref().map(document).transpose()?;
-        let token = self.token_file.as_deref().map(token).transpose()?;
+        self.url.as_deref().map_or(Ok(()), |url| self.loopback.check(url))?;
+        let mapping = self.mapping.as_deref().map(files::json).transpose()?;
+        let scope = self.scope.as_deref().map(files::json).transpose()?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let before = known(&deployment, &self.id).await?;
+        let token = self.token_file.as_deref().map(|path| token(before.kind, path)).transpose()?;
         check(mapping.as_ref().unwrap_or(&before.mapping), scope.as_ref())?;
         let sealed = match token {
             Some(token) => {
@@ -202,7 +206,7 @@ impl Set {
             }
             None => None,
         };
-        let changed = change(&deployment, &self.id, |target| {
+        let changed = change_known(&deployment, &self.id, |target| {
             if let Some(url) = &self.url {
                 target.url.clone_from(url);
             }

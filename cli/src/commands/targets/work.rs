@@ -4,10 +4,11 @@ use clap::Args;
 use serde_json::{Value, json};
 use umoja_accounts::provisioning::{Asked, Params, ask};
 use umoja_provisioner::targets::{Code, Delivered};
-use umoja_schema::{TargetId, UserId};
+use umoja_schema::{TargetId, TargetKind, UserId};
 
 use super::known::{AtHome, failed, known};
 use crate::CliError;
+use crate::commands::known::unknown;
 use crate::commands::named::Named;
 use crate::commands::target::Target;
 use crate::output::{Output, counted, table};
@@ -201,7 +202,8 @@ fn value(target: &TargetId, user: UserId, delivered: &Delivered, remote_id: Opti
 impl Redrive {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
-        let target = known(&deployment, &self.id).await?;
+        // Also one that was removed: what failed may be its last removals.
+        let target = deployment.document(&self.id).await?.ok_or_else(|| unknown(&self.id))?;
         let AtHome { provisioner, known } = AtHome::open(&deployment, target, false).await?;
         let redriven = provisioner.redrive(&known, self.code).await.map_err(failed)?;
         output.answer(&json!({ "id": self.id, "counts": redriven.counts }), || {
@@ -219,6 +221,12 @@ impl Drift {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
         let target = known(&deployment, &self.id).await?;
+        if target.kind == TargetKind::Webhook {
+            return Err(CliError::Usage(format!(
+                "the target {} gets messages, and cannot be asked what it has",
+                self.id
+            )));
+        }
         let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.outbound_loopback).await?;
         let drift = provisioner.drift(&known, self.repair).await.map_err(failed)?;
         output.answer(&json!({ "id": self.id, "drift": drift }), || {

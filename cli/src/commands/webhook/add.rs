@@ -8,9 +8,10 @@ use serde_json::{Map, json};
 use umoja_schema::webhook::Orders;
 use umoja_schema::{CompanyId, Millis, Region, Webhook, WebhookId};
 
-use super::known::{company, new_salt, secrets, url};
+use super::known::{company, new_salt, secrets};
 use crate::CliError;
 use crate::commands::audit::trail::since;
+use crate::commands::foreign::{OutboundLoopback, url};
 use crate::commands::issued::Out;
 use crate::commands::target::Target;
 use crate::output::Output;
@@ -21,8 +22,8 @@ use crate::output::Output;
     long_about = "Add a webhook in every region. Its secret is shown once: write it to a file with --out, or pass the \
 JSON on. The webhook gets the events of the company from now on, or with --since from a time on, as far as they are kept.
 
-The company needs the scope events:list. Events are posted to public addresses over https only; with `umoja serve --dir \
---outbound-loopback` also to this machine."
+The company needs the scope events:list. Events are posted to public addresses over https only. `umoja serve --dir` with \
+--outbound-loopback posts to this machine too, and then the URL is given with the same option."
 )]
 #[command(after_help = "Examples:
   umoja webhook add soko-crm --company soko \\
@@ -40,6 +41,8 @@ pub(super) struct Add {
     /// Where the events are posted.
     #[arg(long, value_parser = url)]
     url: String,
+    #[command(flatten)]
+    loopback: OutboundLoopback,
     /// The region that posts them [default: the first region].
     #[arg(long, value_name = "REGION")]
     home: Option<Region>,
@@ -63,6 +66,7 @@ struct Issued<'a> {
 
 impl Add {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        self.loopback.check(&self.url)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         company(&deployment, &self.company).await?;
         let home = match &self.home {

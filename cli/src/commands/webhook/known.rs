@@ -6,16 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use umoja_provisioner::webhooks::{Backlog, State, backlog, not_taken};
-use umoja_schema::foreign_url::is_foreign_url;
 use umoja_schema::webhook::SecretSalt;
-use umoja_schema::{Company, CompanyId, Millis, Scope, Webhook, WebhookId};
+use umoja_schema::{Company, CompanyId, Millis, Scope, Webhook};
 use umoja_store::ports::StoreError;
 use umoja_store::secrets::Secrets;
 
 use crate::CliError;
 use crate::commands::company;
+pub(super) use crate::commands::known::{change_known, known};
 use crate::deployment::secrets::WRAP_BUDGET_MS;
-use crate::deployment::{Changed, Regions, newest_of};
+use crate::deployment::{Regions, newest_of};
 use crate::output::{counted, time, verb};
 
 /// The word for a webhook that does not accept what is posted.
@@ -36,33 +36,6 @@ pub(super) async fn wake(deployment: &Regions, webhook: &Webhook) {
     }
 }
 
-/// Changes an existing webhook in every region.
-pub(super) async fn change_known(
-    deployment: &Regions,
-    id: &WebhookId,
-    mut change: impl FnMut(&mut Webhook) -> Result<(), CliError>,
-) -> Result<Changed<Webhook>, CliError> {
-    deployment
-        .change(id, |stored: Option<Webhook>| {
-            let mut webhook = stored.filter(|webhook| !webhook.is_ended()).ok_or_else(|| unknown(id))?;
-            change(&mut webhook)?;
-            Ok(webhook)
-        })
-        .await
-}
-
-/// The newest document of a webhook.
-pub(super) async fn known(deployment: &Regions, id: &WebhookId) -> Result<Webhook, CliError> {
-    let stored: Option<Webhook> = deployment.document(id).await?;
-    stored.filter(|webhook| !webhook.is_ended()).ok_or_else(|| unknown(id))
-}
-
-fn unknown(id: &WebhookId) -> CliError {
-    CliError::Failed(format!(
-        "there is no webhook {id}, or no region can read it; `umoja webhook list` shows all webhooks"
-    ))
-}
-
 /// The company of a webhook, which may list events itself.
 pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Company, CliError> {
     let company = company::known(deployment, id).await?;
@@ -75,14 +48,6 @@ pub(super) async fn company(deployment: &Regions, id: &CompanyId) -> Result<Comp
         id,
         Scope::Events.as_str()
     )))
-}
-
-/// Reads the URL of a webhook.
-pub(super) fn url(text: &str) -> Result<String, String> {
-    if is_foreign_url(text) {
-        return Ok(text.to_owned());
-    }
-    Err("give it as https://HOST/PATH, without user, query and fragment (http for a loopback address only)".into())
 }
 
 /// A new salt of a secret.

@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::WebhookId;
 
-use super::known::{change_known, settings, url, wake};
+use super::known::{change_known, settings, wake};
 use crate::CliError;
+use crate::commands::foreign::{OutboundLoopback, url};
 use crate::commands::target::Target;
 use crate::output::Output;
 
@@ -43,6 +44,8 @@ pub(super) struct Set {
     /// Where the events are posted.
     #[arg(long, value_parser = url)]
     url: String,
+    #[command(flatten)]
+    loopback: OutboundLoopback,
 }
 
 impl Pause {
@@ -83,6 +86,7 @@ impl Resume {
 
 impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        self.loopback.check(&self.url)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let changed = change_known(&deployment, &self.id, |webhook| {
             webhook.url.clone_from(&self.url);

@@ -8,12 +8,20 @@ use serde_json::Value;
 use umoja_schema::{Company, CompanyId, IngestSource, ItemError, SourceId, Target, TargetId, Webhook, WebhookId};
 use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
+/// What names documents of one kind.
+pub(crate) trait Names: Display + FromStr {
+    /// Their kind.
+    type Document: Document<Id = Self>;
+}
+
 /// A document that operators write, the same in every region.
 pub(crate) trait Document: Clone + PartialEq {
     /// What names it.
-    type Id: Display + FromStr;
+    type Id: Names<Document = Self>;
     /// What people call it. It is also the command that writes it: `umoja company`.
     const NAME: &'static str;
+    /// What people call several.
+    const PLURAL: &'static str;
 
     /// Its id.
     fn id(&self) -> &Self::Id;
@@ -23,6 +31,9 @@ pub(crate) trait Document: Clone + PartialEq {
 
     /// The same document after this number of changes.
     fn revised(self, revision: u64) -> Self;
+
+    /// Whether an operator has ended it. Its document stays, so that no older one can take its place.
+    fn is_ended(&self) -> bool;
 
     /// Whether it replaces another document of the same id.
     fn is_newer_than(&self, other: &Self) -> bool;
@@ -52,9 +63,18 @@ pub(crate) struct Row<D> {
     pub(crate) document: Option<D>,
 }
 
+impl Names for CompanyId {
+    type Document = Company;
+}
+
 impl Document for Company {
     type Id = CompanyId;
     const NAME: &'static str = "company";
+    const PLURAL: &'static str = "companies";
+
+    fn is_ended(&self) -> bool {
+        false
+    }
 
     fn id(&self) -> &CompanyId {
         &self.id
@@ -94,9 +114,18 @@ impl Document for Company {
 /// The documents that are settings, one for each.
 macro_rules! setting_document {
     ($document:ident, $id:ident, $name:literal) => {
+        impl Names for $id {
+            type Document = $document;
+        }
+
         impl Document for $document {
             type Id = $id;
             const NAME: &'static str = $name;
+            const PLURAL: &'static str = concat!($name, "s");
+
+            fn is_ended(&self) -> bool {
+                self.is_ended()
+            }
 
             fn id(&self) -> &$id {
                 &self.id

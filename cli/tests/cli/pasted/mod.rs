@@ -11,10 +11,11 @@ use self::found::{Example, documents, is_of_umoja, of_document, of_help};
 use self::place::{Place, Serving};
 
 /// What is only parsed, by a part of its text, and why.
-const PARSED: [(&str, &str); 7] = [
+const PARSED: [(&str, &str); 8] = [
     ("--prefix ", "it needs AWS; .ci/emulator runs these commands, and tests/cloud the procedures of docs/operate.md"),
     ("--url BASE_URL/", "BASE_URL is one of AWS; the same command is an example of `umoja sign --help`"),
     ("umoja webhook test ", "it needs a receiver; the tests of `examples` and `webhook` have one"),
+    ("umoja target confirm soko-crm ", "it needs an erased user with an account; the tests of `targets` have one"),
     ("umoja target provision soko-crm ", "it needs a target; the tests of `targets` have one"),
     ("--otlp ", "the binary of this test sends no OTLP; the test `otlp` starts a collector and looks at what arrives"),
     ("sh docs/requests/", "the tests of `examples` run these programs, as far as openssl and curl are on the machine"),
@@ -22,7 +23,7 @@ const PARSED: [(&str, &str); 7] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 29] = [
+const BEFORE: [(&str, &str); 30] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -54,6 +55,11 @@ const BEFORE: [(&str, &str); 29] = [
     ),
     ("umoja target add", "true"),
     ("umoja target list", "true"),
+    (
+        "umoja target remove",
+        "umoja target add soko-crm --company soko --kind scim --url https://crm.example/scim --dir DIR; umoja target pause \
+         soko-crm --dir DIR",
+    ),
     ("umoja target ", "umoja target add soko-crm --company soko --kind scim --url https://crm.example/scim --dir DIR"),
     ("umoja webhook add", "true"),
     ("umoja webhook list", "true"),

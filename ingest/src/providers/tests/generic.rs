@@ -118,7 +118,12 @@ fn the_events_of_the_documentation_are_read() {
     let blocks = include_str!("../../../../docs/sources.md").split("```json\n").skip(1);
     let blocks: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
     let mapping = json!({"external_id": "id", "email": "mail", "events": {}});
-    let samples = [(SourceKind::Auth0, 0, None), (SourceKind::Okta, 1, None), (SourceKind::Generic, 3, Some(&mapping))];
+    let samples = [
+        (SourceKind::Auth0, 0, None),
+        (SourceKind::Okta, 1, None),
+        (SourceKind::Keycloak, 3, None),
+        (SourceKind::Generic, 5, Some(&mapping)),
+    ];
     for (kind, block, mapping) in samples {
         let said = said(kind, mapping, blocks[block].as_bytes());
         assert!(said.len() == 1 && said[0].1.contains("amina@example.com of "), "{said:?}");

@@ -106,3 +106,19 @@ fn a_member_that_a_change_needs_is_named() {
         assert_eq!(event(number, pointer, broken), Malformed::Member(named).to_string(), "{number} {pointer}");
     }
 }
+
+#[test]
+fn every_type_of_event_that_the_documentation_asks_for_is_read() {
+    let mut blocks = include_str!("../../../../docs/sources.md").split("```json\n").skip(1);
+    let block = blocks.find(|block| block.contains("eventTypes")).unwrap().split("```").next().unwrap();
+    let webhook: Value = serde_json::from_str(block).unwrap();
+    let types = webhook["eventTypes"].as_array().unwrap();
+    for kind in types.iter().map(|kind| kind.as_str().unwrap()) {
+        let mut event = json!({ "uid": "w-1", "type": kind, "authDetails": { "userId": KIM },
+            "details": { "username": "kim", "credential_type": "password" }, "representation": "{\"username\":\"kim\"}" });
+        let action = if kind == "admin.USER-ACTION" { "/reset-password" } else { "" };
+        event["resourcePath"] = format!("users/{KIM}{action}").into();
+        assert_ne!(summary(&one(SourceKind::Keycloak, None, event.to_string().as_bytes())), "unknown", "{kind}");
+    }
+    assert_eq!(types.len(), 9);
+}

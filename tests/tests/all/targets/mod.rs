@@ -10,6 +10,7 @@ mod on_time;
 mod outages;
 mod page;
 mod people;
+mod removing;
 mod served;
 mod tools;
 mod undone;
@@ -59,6 +60,7 @@ fn target(d: &Deployment, id: &str) -> Target {
         deprovisioning: Deprovisioning::Disable,
         rate: 1000.try_into().unwrap(),
         removals_until: None,
+        removed: None,
         unknown: Map::new(),
     }
 }

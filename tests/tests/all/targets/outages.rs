@@ -2,11 +2,10 @@
 
 use serde_json::json;
 use umoja_provisioner::targets::Code;
+use umoja_schema::Millis;
 use umoja_tests::scim_target::Mishap::{AnswerLost, RequestLost, Status};
 
 use super::{user, with_target};
-
-const DAY_MS: u64 = 24 * 3_600_000;
 
 /// Failure: target out for a day
 #[test]
@@ -177,7 +176,7 @@ fn what_fails_for_three_days_waits_for_an_operator() {
         fed.ring(&provisioner).await;
         for _ in 0..5 * 24 {
             fed.deliver(&provisioner).await;
-            fed.d.world.clock.advance(DAY_MS / 24);
+            fed.d.world.clock.advance(Millis::DAY_MS / 24);
         }
         assert_eq!(fed.code(&id).await.as_deref(), Some("failed"));
         fed.remote.set_down(false);

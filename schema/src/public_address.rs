@@ -1,10 +1,11 @@
-//! Which addresses a foreign system may have.
+//! Which addresses a foreign system may have: the rule for the URL that an operator gives, and for what its name resolves
+//! to when it is called.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// True if an address is one of the public internet. All others could be a service of the machine, of its network or of
 /// its cloud, which trusts who can reach it.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
