@@ -101,10 +101,11 @@ pub(crate) async fn verified(home: &Home, change: &Change) -> Result<Item, Unfit
 }
 
 fn quarantined(home: &Home, change: &Change, reason: String) -> Message {
+    let sort_key = home.own.table(&change.table).map_or(attribute::KEY, |table| table.sort_key);
     Message::Quarantined {
         table: change.table.clone(),
         sequence: change.sequence.clone(),
-        key: Image(&change.image).key(),
+        key: Image(&change.image).key(sort_key),
         reason,
         region: home.own.name.clone(),
     }

@@ -185,14 +185,14 @@ impl<'a> Image<'a> {
         self.text(attribute::VERSION)?.parse().ok()
     }
 
-    /// Its key as text. Only a text in the form of a key is shown, so that no personal data is logged.
-    pub fn key(&self) -> String {
+    /// Its key as text, in a table with this sort key. Only a text in the form of a key is shown, so that no personal data
+    /// is logged.
+    pub fn key(&self, sort_key: &str) -> String {
         let id = self.text(attribute::ID).and_then(|id| id.parse::<UserId>().ok());
         let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
-        let part = self.text(attribute::PART).and_then(|part| part.parse::<Part>().ok()).map(Part::as_str);
         let byte = |b: u8| b.is_ascii_alphanumeric() || b"#-_".contains(&b);
         let plain = |key: &&str| key.len() <= 160 && key.bytes().all(byte);
-        match part.or(self.text(attribute::KEY).filter(plain)) {
+        match self.text(sort_key).filter(plain) {
             Some(sort) => format!("{id}/{sort}"),
             None => id,
         }
