@@ -90,7 +90,7 @@ fn a_second_message_about_what_is_done_costs_no_call() {
     });
 }
 
-/// Failure: function killed at any await during its turn
+/// Failure: function killed during its turn at a target
 #[test]
 fn a_process_that_is_killed_at_any_await_of_its_turn_holds_up_the_next_one_for_its_time_only() {
     with_target(982, async |fed| {
