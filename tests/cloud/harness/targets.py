@@ -148,10 +148,7 @@ def on_time(fed: Fed, here: Region, there: Region) -> None:
 
 
 def taken_away(fed: Fed, here: Region, there: Region) -> None:
-    """The target is out, and comes back. The webhook does not wait for it.
-
-    Failure: target down
-    """
+    """The target is out, and comes back. The webhook does not wait for it."""
     fed.scim.door.shut()
     people = [fed.story.register(region, SOKO, "Mumbua") for region in (here, there)]
     for person in people:

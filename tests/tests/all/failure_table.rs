@@ -180,6 +180,11 @@ const ROWS: &[[&str; 3]] = &[
     ],
     ["delivery to a target killed at any await", "a lease ends; whole state is sent", "one account, up to date"],
     [
+        "function killed during its turn at a target",
+        "the turn ends by its time; who finds it taken leaves a mark",
+        "killed at any await: the next function goes on; one account",
+    ],
+    [
         "delivery to a target races an erasure",
         "a write that lost reads again; a tombstone deletes",
         "stopped and killed at any await: no account is left",
