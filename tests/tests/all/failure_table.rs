@@ -220,6 +220,11 @@ const ROWS: &[[&str; 3]] = &[
         "merged values at one account; both accounts after an unmerge; no third one",
     ],
     [
+        "the connection of a status page is cut, and it connects to another region",
+        "the id of an event is the vector of the rows that the browser has; a region sends what is newer",
+        "each newer state is shown once, and nothing older",
+    ],
+    [
         "mass removal at a target by mistake",
         "more than 20 removals or 5 % in an hour are held",
         "the others stay until an operator agrees; erasures and new accounts are not held",

@@ -33,7 +33,7 @@ use crate::{CliError, files};
 use narrator::Narrator;
 use sources::{Posting, Scim, Sources};
 use stage::Stage;
-use targets::{Listed, Targets};
+use targets::{Listed, RETURN_URL, Targets};
 
 /// The name of the file from which programs learn how to call the demo.
 const FILE: &str = "demo.json";
@@ -41,8 +41,7 @@ const FILE: &str = "demo.json";
 /// The environment of a demo's deployment. The story plays in no other.
 const ENV: &str = "demo";
 
-/// The id of the URL to which the status page leads back, and the colour of its head.
-const RETURN_URL: &str = "shop";
+/// The colour of the head of the status page.
 const COLOUR: &str = "#0b6e4f";
 
 /// The companies of the story.

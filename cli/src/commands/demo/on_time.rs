@@ -5,7 +5,7 @@ use umoja_schema::UserId;
 
 use super::narrator::Narrator;
 use super::stage::{Stage, Who};
-use super::targets::Targets;
+use super::targets::{RETURN_URL, Targets};
 use super::watched::Watched;
 use crate::CliError;
 
@@ -33,7 +33,7 @@ async fn register(stage: &Stage, targets: &Targets, at: usize, name: &str) -> Re
     let tag = hex::encode(stage.entropy.array::<8>());
     let body = json!({
         "email": format!("{}.{tag}@example.com", name.to_lowercase()), "email_verified": true,
-        "profile": { "given_name": name, "nickname": name }, "provision": targets.ids(), "return_url": super::RETURN_URL,
+        "profile": { "given_name": name, "nickname": name }, "provision": targets.ids(), "return_url": RETURN_URL,
     });
     let answer = stage.call(at, Who::Soko, "register", body, 201).await?;
     Request::of(&answer.body, &answer.body["user"]["id"])

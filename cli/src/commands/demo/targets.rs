@@ -11,6 +11,9 @@ use crate::CliError;
 use crate::commands::targets::{AtHome, new_target, target_secrets};
 use crate::deployment::{Deployment, Regions};
 
+/// The id of the URL to which the status page leads back.
+pub(super) const RETURN_URL: &str = "shop";
+
 /// The ids of the targets, behind the company's.
 const NAMES: [&str; 2] = ["crm", "desk"];
 
