@@ -192,7 +192,8 @@ impl<'a> Image<'a> {
         let part = self.text(attribute::PART).and_then(|part| part.parse::<Part>().ok()).map(Part::as_str);
         let byte = |b: u8| b.is_ascii_alphanumeric() || b"#-_".contains(&b);
         let plain = |key: &&str| key.len() <= 160 && key.bytes().all(byte);
-        match part.or(self.text(attribute::KEY).filter(plain)) {
+        let named = || [attribute::KEY, attribute::TARGET].into_iter().find_map(|name| self.text(name).filter(plain));
+        match part.or_else(named) {
             Some(sort) => format!("{id}/{sort}"),
             None => id,
         }
@@ -202,6 +203,25 @@ impl<'a> Image<'a> {
         match self.0.get(name) {
             Some(Attribute::S(text)) => Some(text),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_image_names_its_item_in_every_table() {
+        let id = UserId::v8([1; 16]);
+        let named = |name: &str, sort: &str| {
+            let image = Attributes::from([(attribute::ID.into(), id.to_string().into()), (name.into(), sort.into())]);
+            Image(&image).key()
+        };
+        assert_eq!(named(attribute::PART, "profile"), format!("{id}/profile"));
+        for name in [attribute::KEY, attribute::TARGET] {
+            assert_eq!(named(name, "crm"), format!("{id}/crm"));
+            assert_eq!(named(name, "ada@example.com"), id.to_string());
         }
     }
 }
