@@ -205,3 +205,22 @@ impl<'a> Image<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_image_names_its_item_in_every_table() {
+        let id = UserId::v8([1; 16]);
+        let named = |name: &str, sort: &str| {
+            let image = Attributes::from([(attribute::ID.into(), id.to_string().into()), (name.into(), sort.into())]);
+            Image(&image).key()
+        };
+        assert_eq!(named(attribute::PART, "profile"), format!("{id}/profile"));
+        for name in [attribute::KEY, attribute::TARGET] {
+            assert_eq!(named(name, "crm"), format!("{id}/crm"));
+            assert_eq!(named(name, "ada@example.com"), id.to_string());
+        }
+    }
+}
