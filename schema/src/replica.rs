@@ -215,7 +215,7 @@ mod tests {
         let id = UserId::v8([1; 16]);
         let named = |name: &str, sort: &str| {
             let image = Attributes::from([(attribute::ID.into(), id.to_string().into()), (name.into(), sort.into())]);
-            Image(&image).key()
+            Image(&image).key(name)
         };
         assert_eq!(named(attribute::PART, "profile"), format!("{id}/profile"));
         for name in [attribute::KEY, attribute::TARGET] {

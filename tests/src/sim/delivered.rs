@@ -212,7 +212,7 @@ impl Fleet {
             Wanted::NoAccount(_) => match target.deprovisioning {
                 Deprovisioning::Leave => {}
                 Deprovisioning::Disable => {
-                    assert!(!is_active, "target: {name} has an active account of {user}: {row:?}")
+                    assert!(!is_active, "target: {name} has an active account of {user}: {row:?}");
                 }
                 Deprovisioning::Delete => assert_eq!(account, None, "target: {name} still has an account of {user}"),
             },
@@ -222,7 +222,7 @@ impl Fleet {
 
     /// Nothing is called for users who did not change.
     async fn check_unchanged(&self) {
-        for number in 0..usize::from(TARGETS) {
+        for (number, name) in NAMES.iter().enumerate().take(usize::from(TARGETS)) {
             let at = self.home_of(number);
             let scim = self.deliveries.remotes.scim(number);
             scim.take_calls();
@@ -231,11 +231,7 @@ impl Fleet {
             self.world().clock.advance(LONG_MS);
             self.deliver_due(at).await;
             let calls = scim.take_calls();
-            assert!(
-                calls.is_empty(),
-                "target: {} was called about users that did not change: {calls:?}",
-                NAMES[number]
-            );
+            assert!(calls.is_empty(), "target: {name} was called about users that did not change: {calls:?}");
         }
         self.settle(true).await;
     }
@@ -247,12 +243,12 @@ impl Fleet {
         }
         let erased = |user: &str| user.parse().is_ok_and(|user: UserId| !self.is_live(0, user));
         let removed = self.deliveries.remotes.removed();
-        for number in 0..usize::from(TARGETS) {
+        for (number, name) in NAMES.iter().enumerate().take(usize::from(TARGETS)) {
             let of_target = removed.iter().filter(|(target, user, _)| *target == number && !erased(user));
             let times: Vec<_> = of_target.map(|(.., at)| *at).collect();
             for (position, first) in times.iter().enumerate() {
                 let within = times[position..].iter().filter(|at| at.since(*first) < HOUR_MS - MINUTE_MS).count();
-                assert!(within <= REMOVALS, "target: {} lost {within} accounts in an hour", NAMES[number]);
+                assert!(within <= REMOVALS, "target: {name} lost {within} accounts in an hour");
             }
         }
     }
