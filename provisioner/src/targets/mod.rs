@@ -17,6 +17,7 @@ mod failure;
 mod feed;
 mod health;
 mod known;
+mod operator;
 mod outage;
 mod plain;
 pub mod plan;
