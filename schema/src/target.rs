@@ -126,7 +126,7 @@ impl Target {
         self.removed.is_some()
     }
 
-    /// Removes the target. Its home goes on delivering to it: what becomes of the accounts, and erasures.
+    /// Removes the target. Its home continues to deliver to it: what becomes of the accounts, and erasures.
     pub const fn end(&mut self, accounts: Deprovisioning) {
         self.enabled = true;
         self.removed = Some(accounts);

@@ -77,9 +77,9 @@ async fn the_sample_of_an_old_system_is_asked_at_the_first_login() {
     let urls: Vec<&str> = served.urls.iter().map(String::as_str).collect();
     let old = Sample::start("old_system.py", &urls, &users.to_string());
     let set = ["company", "set", "soko", "--old-system", &old.url, "--dir", &dir];
-    let refused = run(&set);
-    let said = text(&refused.stderr);
-    assert!(!refused.status.success() && said.contains("--old-system-loopback"), "{said}");
+    let rejected = run(&set);
+    let said = text(&rejected.stderr);
+    assert!(!rejected.status.success() && said.contains("--old-system-loopback"), "{said}");
     done(&[&set[..], &["--old-system-loopback"]].concat());
     let client = client(&served.urls[0], &company);
     let body = json!({ "email": "amina@example.com", "email_verified": true, "external_id": "s7" });
@@ -88,7 +88,7 @@ async fn the_sample_of_an_old_system_is_asked_at_the_first_login() {
     eventually("the first login", async || is_accepted(&client, "battery staple").await.unwrap().then_some(())).await;
     assert_eq!(is_accepted(&client, "wrong").await, Ok(false));
 
-    // Whoever has no key of a region learns nothing.
+    // A caller without a key of a region learns nothing.
     let at = SystemClock.now().secs().to_string();
     let asked = json!({ "password": "battery staple", "external_id": "s7" }).to_string();
     let signature = format!("v1a,{}", "A".repeat(86) + "==");

@@ -1,4 +1,4 @@
-//! `umoja target`: what operators are told, and what ends a target.
+//! `umoja target`: what operators read, and what ends a target.
 
 use serde_json::{Value, json};
 

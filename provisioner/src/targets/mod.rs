@@ -18,6 +18,7 @@ mod feed;
 mod health;
 mod known;
 mod on_time;
+mod operator;
 mod outage;
 mod plain;
 pub mod plan;

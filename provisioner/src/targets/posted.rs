@@ -37,7 +37,7 @@ pub(crate) async fn delete(client: &Client<'_>, user: UserId) -> Result<(), Fail
 
 async fn post(client: &Client<'_>, user: UserId, kind: &str, data: Value) -> Result<(), Failure> {
     if client.secrets.is_empty() {
-        // Without a signature anybody could have posted it.
+        // Without a signature any caller could have posted it.
         return Err(Code::Credentials.into());
     }
     let body = Zeroizing::new(json!({ "type": kind, "data": data }).to_string().into_bytes());

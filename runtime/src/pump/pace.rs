@@ -37,7 +37,7 @@ impl<'a> Pace<'a> {
     }
 
     /// False once it is stopped.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn continues(&self) -> bool {
         !*self.stop.borrow()
     }
 

@@ -87,7 +87,7 @@ impl Provisioning {
     /// Rings until stopped.
     pub(super) async fn ring_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
         let mut pace = Pace::new(&self.store, "provisioning", poll, stop);
-        while pace.goes_on() {
+        while pace.continues() {
             let found = self.ring().await;
             let found = found.map(|rung| if rung.records > 0 { Progress::More } else { Progress::Idle(rung.position) });
             pace.wait(found).await;

@@ -27,7 +27,7 @@ impl RegionPump {
     /// Makes events until stopped.
     pub(super) async fn make_events(&self, poll: Duration, stop: watch::Receiver<bool>) {
         let mut pace = Pace::new(self.store(), "events", poll, stop);
-        while pace.goes_on() {
+        while pace.continues() {
             let found = self.feed().await.map(|fed| match &fed.outcome.failed {
                 Some(_) => Progress::Stuck,
                 None if fed.outcome.records > 0 => Progress::More,
@@ -40,7 +40,7 @@ impl RegionPump {
     /// Replicates until stopped.
     pub(super) async fn stream(&self, poll: Duration, stop: watch::Receiver<bool>) {
         let (mut cursor, mut pace) = (Cursor::default(), Pace::new(self.store(), "replication", poll, stop));
-        while pace.goes_on() {
+        while pace.continues() {
             let found = self.stream_step(&mut cursor).await;
             pace.wait(found).await;
         }

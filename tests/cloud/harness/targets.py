@@ -30,9 +30,9 @@ class Fed:
         token, issued = self.system.directory / "crm.token", self.system.directory / "hook.json"
         token.write_text(self.scim.token)
         self.operator("target", "add", TARGET, "--company", SOKO, "--kind", "scim", "--url", self.scim.url,
-                      "--token-file", str(token), "--home", self.here.name)
+                      "--token-file", str(token), "--home", self.here.name, "--outbound-loopback")
         self.operator("webhook", "add", WEBHOOK, "--company", SOKO, "--url", self.receiver.url, "--home", self.here.name,
-                      "--out", str(issued))
+                      "--out", str(issued), "--outbound-loopback")
         self.receiver.secret = json.loads(issued.read_text())["secret"]
         self.operator("webhook", "test", WEBHOOK)
         self.progress.check(self.receiver.forged == 0 and len(self.receiver.events) == 1,

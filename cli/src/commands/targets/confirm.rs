@@ -15,7 +15,7 @@ use crate::output::{Output, counted};
 #[derive(Debug, Args)]
 #[command(
     long_about = "Complete the receipt of an erasure in place of a target that never confirms that it has no account of the \
-person: the remote system is gone, or somebody has deleted the account there by hand. The receipt names the reason, which \
+person: the remote system is gone, or an operator there has deleted the account there by hand. The receipt names the reason, which \
 is sealed in it and stays. The target is not asked any more, also for the users who were erased together with this one.
 
 Look first at what the target says: `umoja target list --failed`, `umoja target redrive`."
