@@ -187,8 +187,7 @@ impl Fleet {
                 if *password {
                     body["password"] = json!(new_password);
                 }
-                let secret = Some(Secret::New(password.then_some(new_password)));
-                (Request { secret, ..plain(body) }, *idk)
+                (Request { secret: Some(Secret::New(password.then_some(new_password))), ..plain(body) }, *idk)
             }
             Call::Lookup { by, min_version } => {
                 let version = self.people.borrow()[user].version.clone().filter(|_| *min_version);
@@ -234,14 +233,7 @@ impl Fleet {
                 let request = plain(json!({ "id": id, "status": status, "reason": format!("number {number}") }));
                 (Request { secret: Some(Secret::Kept), ..request }, *idk)
             }
-            Call::Provision { dry_run } => {
-                (plain(json!({ "id": id, "targets": [names::TARGET], "dry_run": dry_run })), false)
-            }
-            Call::Provisioning => {
-                let issued = self.people.borrow()[user].ticket.clone();
-                let (company, ticket) = issued.unwrap_or_else(|| (company, "never.issued".to_owned()));
-                (Request { company, ..plain(json!({ "ticket": ticket })) }, false)
-            }
+            Call::Provision { .. } | Call::Provisioning => (self.on_time(user, plain(json!({ "id": id }))), false),
             Call::Events => (plain(json!({ "limit": 1 + number % 3 })), false),
             Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
             Call::Erase { by, idk } => {
@@ -276,6 +268,18 @@ impl Fleet {
             self.people.borrow_mut()[user].repeatable = Some(repeatable);
         }
         Some(request)
+    }
+
+    /// A request about accounts at targets: of the user that the body names, or of the user's last ticket.
+    fn on_time(&self, user: usize, mut request: Request) -> Request {
+        if let Call::Provision { dry_run } = request.call {
+            request.body["targets"] = json!([names::TARGET]);
+            request.body["dry_run"] = json!(dry_run);
+            return request;
+        }
+        let issued = self.people.borrow()[user].ticket.clone();
+        let (company, ticket) = issued.unwrap_or_else(|| (request.company, "never.issued".to_owned()));
+        Request { company, body: json!({ "ticket": ticket }), ..request }
     }
 
     /// The user's last call with an idempotency key again.
