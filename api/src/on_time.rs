@@ -178,6 +178,9 @@ async fn target(app: &App, id: &TargetId) -> Result<Option<Arc<Target>>, StoreEr
     }
     let Some(document) = home.registry.setting(&Target::setting(id)).await? else { return Ok(None) };
     let target = Arc::new(Target::read(id.as_str(), document)?);
+    if target.is_ended() {
+        return Ok(None);
+    }
     app.targets.remember(id.clone(), &(now, Arc::clone(&target)));
     Ok(Some(target))
 }
