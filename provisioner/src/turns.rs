@@ -24,7 +24,7 @@ struct Stored {
     holder: String,
     /// How many found it taken.
     rings: u64,
-    /// What each process tells the next one.
+    /// What each process leaves for the next one.
     #[serde(default)]
     kept: Value,
 }
@@ -89,11 +89,11 @@ impl Turn {
             let Some(stored) = stored.filter(|stored| stored.holder == self.stored.holder) else {
                 return Ok(After::Ended);
             };
-            let goes_on = may_go_on && stored.rings > self.stored.rings;
-            let until = if goes_on { stored.until } else { Millis(0) };
+            let continues = may_go_on && stored.rings > self.stored.rings;
+            let until = if continues { stored.until } else { Millis(0) };
             let next = Stored { until, kept: kept.clone(), ..stored };
             if home.checkpoints.replace_checkpoint(&self.name, before.as_deref(), &bytes(&next)).await? {
-                return Ok(if goes_on { After::Goes(Self { stored: next, ..self }) } else { After::Ended });
+                return Ok(if continues { After::Goes(Self { stored: next, ..self }) } else { After::Ended });
             }
         }
         Err(StoreError::Throttled("a turn that is taken very often".to_owned()))

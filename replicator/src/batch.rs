@@ -101,11 +101,13 @@ pub(crate) async fn verified(home: &Home, change: &Change) -> Result<Item, Unfit
 }
 
 fn quarantined(home: &Home, change: &Change, reason: String) -> Message {
-    let sort_key = home.own.table(&change.table).map_or(attribute::KEY, |table| table.sort_key);
+    // Of an unknown table, the sort key is one of those that there are.
+    let sort_keys =
+        home.own.table(&change.table).map_or(vec![attribute::PART, attribute::KEY], |table| vec![table.sort_key]);
     Message::Quarantined {
         table: change.table.clone(),
         sequence: change.sequence.clone(),
-        key: Image(&change.image).key(sort_key),
+        key: Image(&change.image).key(&sort_keys),
         reason,
         region: home.own.name.clone(),
     }

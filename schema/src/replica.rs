@@ -185,14 +185,14 @@ impl<'a> Image<'a> {
         self.text(attribute::VERSION)?.parse().ok()
     }
 
-    /// Its key as text, in a table with this sort key. Only a text in the form of a key is shown, so that no personal data
+    /// Its key as text, where one of these is the sort key. Only a text in the form of a key is shown, so that no personal data
     /// is logged.
-    pub fn key(&self, sort_key: &str) -> String {
+    pub fn key(&self, sort_keys: &[&str]) -> String {
         let id = self.text(attribute::ID).and_then(|id| id.parse::<UserId>().ok());
         let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
         let byte = |b: u8| b.is_ascii_alphanumeric() || b"#-_".contains(&b);
         let plain = |key: &&str| key.len() <= 160 && key.bytes().all(byte);
-        match self.text(sort_key).filter(plain) {
+        match sort_keys.iter().find_map(|name| self.text(name).filter(plain)) {
             Some(sort) => format!("{id}/{sort}"),
             None => id,
         }
@@ -215,7 +215,7 @@ mod tests {
         let id = UserId::v8([1; 16]);
         let named = |name: &str, sort: &str| {
             let image = Attributes::from([(attribute::ID.into(), id.to_string().into()), (name.into(), sort.into())]);
-            Image(&image).key(name)
+            Image(&image).key(&[name])
         };
         assert_eq!(named(attribute::PART, "profile"), format!("{id}/profile"));
         for name in [attribute::KEY, attribute::TARGET] {

@@ -67,7 +67,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) mutations: bool,
     /// The number of runs within which a disabled rule must be detected.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 400)]
     pub(crate) within: u64,
     /// Does the runs of a file (or of standard input, with `-`) instead of generating them from seeds.
     #[arg(long)]

@@ -56,7 +56,7 @@ pub struct Run {
     pub changes: u64,
     /// Removals that are held, because there were too many in an hour.
     pub held: u64,
-    /// Deliveries at which the target had an account of somebody else with the same values.
+    /// Deliveries at which the target had another account with the same values.
     pub conflicts: u64,
 }
 
@@ -163,7 +163,7 @@ impl Provisioner {
         self.state().not_before.get(target).copied()
     }
 
-    /// Goes on with what another process has kept of a target that this one may have worked for before.
+    /// Continues with what another process has kept of a target that this one may have worked for before.
     pub(crate) fn resume(&self, target: &Target, kept: &Value) {
         let kept: Option<Kept> = serde_json::from_value(kept.clone()).ok();
         // Another token, URL or mapping deserves another try.

@@ -11,6 +11,7 @@
 //! - **A webhook does no more than its company**: nothing is posted for a company that is disabled or may not list events.
 //! - **Bodies are made when they are posted**, of events that are proved: a row has only their keys.
 
+mod backlog;
 mod message;
 mod post;
 mod ring;
@@ -24,42 +25,25 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use umoja_schema::{Millis, Webhook, WebhookId};
+use umoja_schema::{Webhook, WebhookId};
 use umoja_store::Home;
-use umoja_store::ports::{Due, Outbound, StoreError};
+use umoja_store::ports::{Outbound, StoreError};
 use umoja_store::secrets::Secrets;
 
+pub use backlog::{Backlog, backlog};
 pub use message::{Message, Sender, fault};
 pub use ring::{arrived, ids, oldest_ms, wake, wake_due};
 pub use row::{Entry, Row};
 pub use shared::Step;
 pub use state::State;
 
-use crate::retry::NEVER;
-use shared::{PAGE, Shared};
+use shared::Shared;
 use worker::Worker;
 
 /// Posts the events of the webhooks whose home a region is.
 pub struct Webhooks {
     shared: Shared,
     workers: Mutex<BTreeMap<WebhookId, Arc<tokio::sync::Mutex<Worker>>>>,
-}
-
-/// What waits for a webhook.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Backlog {
-    /// Users with events that wait.
-    pub users: u64,
-    /// Events that wait.
-    pub waiting: u64,
-    /// Events that wait for an operator.
-    pub failed: u64,
-    /// Since when the oldest event waits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oldest: Option<Millis>,
-    /// Why some event failed the last time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
 }
 
 impl Webhooks {
@@ -91,7 +75,7 @@ impl Webhooks {
         workers.insert(id.clone(), Arc::new(tokio::sync::Mutex::new(worker)));
     }
 
-    /// What another process needs to go on with a webhook.
+    /// What another process needs to continue with a webhook.
     pub(crate) async fn kept(&self, id: &WebhookId) -> serde_json::Value {
         let worker = self.workers.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         match worker {
@@ -127,30 +111,3 @@ pub async fn not_taken(home: &Home, webhook: &Webhook, state: Option<&State>) ->
         None => take::count(home, webhook, &State::of(webhook)).await,
     }
 }
-
-/// Counts what waits for a webhook in its home.
-///
-/// # Errors
-/// If the store fails.
-pub async fn backlog(due: &dyn Due, id: &WebhookId) -> Result<Backlog, StoreError> {
-    let (target, mut after, mut backlog) = (Webhook::setting(id), None, Backlog::default());
-    loop {
-        let page = due.due_page(&target, NEVER, after, PAGE).await?;
-        for (_, stored) in &page.rows {
-            let row = Row::read(stored.members.as_ref());
-            backlog.users += u64::from(!row.waiting.is_empty());
-            backlog.waiting += row.waiting.len() as u64;
-            backlog.failed += row.failed.len() as u64;
-            let oldest = row.waiting.iter().map(|entry| entry.since).min();
-            backlog.oldest = backlog.oldest.into_iter().chain(oldest).min();
-            backlog.fault = row.fault.or(backlog.fault);
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(backlog);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -9,7 +9,7 @@ use umoja_store::events::{ReadError, Window, read};
 use umoja_store::ports::StoreError;
 use umoja_store::{Change, Home};
 
-use super::backlog;
+use super::backlog::backlog;
 use super::state::State;
 use crate::retry::NEVER;
 
@@ -49,8 +49,8 @@ pub async fn wake(home: &Home, companies: &BTreeSet<CompanyId>) -> Result<usize,
     Ok(woken)
 }
 
-/// Wakes the webhooks at which there is something to do: rows that are due, orders of an operator, events that nobody rang
-/// for. Returns how many.
+/// Wakes the webhooks at which there is something to do: rows that are due, orders of an operator, events without a
+/// ring. Returns how many.
 ///
 /// # Errors
 /// If the store fails.

@@ -32,7 +32,7 @@ pub(super) struct Worker {
     whole_at: Option<Millis>,
 }
 
-/// What a worker tells the next one in another process.
+/// What a worker leaves for the next one in another process.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     breaker: Breaker,
@@ -40,7 +40,7 @@ struct Kept {
 }
 
 impl Worker {
-    /// A worker that goes on with what another one has kept.
+    /// A worker that continues with what another one has kept.
     pub(super) fn resumed(kept: &Value) -> Self {
         let kept: Option<Kept> = serde_json::from_value(kept.clone()).ok();
         let Some(Kept { breaker, whole_at }) = kept else { return Self::default() };

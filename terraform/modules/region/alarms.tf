@@ -114,7 +114,7 @@ locals {
       held-removals = {
         metric    = "HeldRemovals", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = 0, minutes = 5
-        means     = "So many accounts would be removed at a target that removals are held. Look at them, then `umoja target resume ID --removals`."
+        means     = "Too many accounts would be removed at a target, and removals are held. Look at them, then `umoja target resume ID --removals`."
       }
       target-conflicts = {
         metric    = "TargetConflicts", namespace = local.names.metrics.namespace, dimensions = local.deployment

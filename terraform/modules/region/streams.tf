@@ -24,7 +24,7 @@ locals {
     dynamodb = { NewImage = { (local.names.origin) = { S = [var.region] }, (local.names.tables.target_accounts.keys.range_key) = { S = [{ prefix = local.names.requests }] } } }
   })
 
-  # The writes of each table that start the feed. Of users all: a target gets a user whoever wrote it, and erasures of other
+  # The writes of each table that start the feed. Of users all: a target gets users of any writer, and erasures of other
   # regions are reported to companies that only this region had linked.
   fed_writes = {
     all      = []

@@ -25,7 +25,7 @@ PROGRAM = "scim2-server==0.8.3"
 
 
 class Door:
-    """A port before a server on this machine. While it is shut, connections to it are refused."""
+    """A port before a server on this machine. While it is shut, connections to it are rejected."""
 
     def __init__(self, server: int) -> None:
         self._server, self.port = server, free_port()
@@ -38,7 +38,7 @@ class Door:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
-        """Refuses connections from now on."""
+        """Rejects connections from now on."""
         if self._listener is not None:
             # `close` alone does not wake a thread that accepts.
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -110,7 +110,7 @@ class ScimServer:
         return {account["externalId"]: account for account in found}
 
     def change_by_hand(self, user: str, given_name: str) -> None:
-        """Somebody changes an account at the target."""
+        """An administrator changes an account at the target."""
         account = self.accounts()[user]
         account["name"]["givenName"] = given_name
         request = urllib.request.Request(
@@ -126,7 +126,7 @@ class ScimServer:
 
 
 class Receiver:
-    """The receiver of a webhook. It accepts what Standard Webhooks' signature proves, unless it is told to reject all."""
+    """The receiver of a webhook. It accepts what Standard Webhooks' signature proves, unless it is set to reject all."""
 
     def __init__(self) -> None:
         self.secret = ""

@@ -47,7 +47,7 @@ class Fed:
         """Waits for the account of a user."""
         return self.progress.until("the account is at the target", lambda: self.account(user), pause=0.1)
 
-    def told(self, kind: str, user: str) -> None:
+    def reports(self, kind: str, user: str) -> None:
         """Waits for an event at the webhook."""
         self.progress.until(f"the webhook gets `{kind}`", lambda: self.receiver.has(kind, user), pause=0.1)
 
@@ -101,7 +101,7 @@ def from_elsewhere(fed: Fed, there: Region):
     fed.progress.check(account["active"] is True and account["externalId"] == amina.id,
                        f"a user registered in {there.name} is at the target of {fed.here.name} {took:.1f} s later")
     fed.progress.figure(f"registration in a peer to an account at a target: {took:.1f} s")
-    fed.told("registered", amina.id)
+    fed.reports("registered", amina.id)
     fed.progress.check(True, f"and the webhook got `registered`, {time.monotonic() - begin:.1f} s after it")
     return amina
 
@@ -119,7 +119,7 @@ def changed(fed: Fed, amina, here: Region, there: Region) -> None:
         fed.d.call(there, SOKO, "status", {"id": amina.id, "status": status}, 200)
         fed.progress.until("the account is as the user", lambda active=active: fed.account(amina.id)["active"] is active,
                            pause=0.1)
-        fed.told("disabled" if status == "disabled" else "enabled", amina.id)
+        fed.reports("disabled" if status == "disabled" else "enabled", amina.id)
     fed.progress.check(True, f"disabled and enabled in {there.name}: so is the account, and the webhook knows both")
 
 
@@ -152,7 +152,7 @@ def taken_away(fed: Fed, here: Region, there: Region) -> None:
     fed.scim.door.shut()
     people = [fed.story.register(region, SOKO, "Mumbua") for region in (here, there)]
     for person in people:
-        fed.told("registered", person.id)
+        fed.reports("registered", person.id)
     fed.progress.until("the failure is known", lambda: "unavailable" in json.dumps(fed.listed()), pause=0.5)
     fed.progress.check(all(fed.account(person.id) is None for person in people),
                        "the target is taken away: umoja target list says why, and the webhook gets events all the same")
@@ -170,14 +170,14 @@ def taken_away(fed: Fed, here: Region, there: Region) -> None:
                        pause=0.1)
     fed.progress.check(True, f"given back: both users are there {time.monotonic() - begin:.0f} s later, each once and as "
                        "it is now")
-    fed.told("profile_changed", people[0].id)
+    fed.reports("profile_changed", people[0].id)
     fed.progress.check(True, "and the webhook got the event that it had rejected")
     fed.progress.until("nothing is due", lambda: not fed.d.items(here.name, "due"), pause=0.5)
 
 
 def by_hand(fed: Fed, amina) -> None:
-    """What somebody changed at the target."""
-    fed.scim.change_by_hand(amina.id, "Nobody")
+    """What an administrator changed at the target."""
+    fed.scim.change_by_hand(amina.id, "By hand")
     said = json.loads(fed.operator("target", "drift", TARGET, "--repair", "--outbound-loopback", "--json"))
     found = [one["user"] for one in said["drift"]["drifted"]]
     fed.progress.check(found == [amina.id], "umoja target drift finds what was changed at the target by hand")
@@ -197,7 +197,7 @@ def erased(fed: Fed, amina, there: Region) -> None:
         return receipt if receipt.get("complete") else None
 
     receipt = fed.progress.until("the receipt is complete", complete)
-    fed.told("erased", amina.id)
+    fed.reports("erased", amina.id)
     if fed.account(amina.id) is not None:
         raise Failed("the receipt is complete, and the account is still at the target")
     fed.progress.check(TARGET in json.dumps(receipt), f"erased in {there.name}: {time.monotonic() - begin:.1f} s later the "

@@ -18,8 +18,9 @@ const WRONGEST_CLOCK_MS: u64 = 10 * 60 * 1000;
 const ATTEMPTS_FORGOTTEN_MS: u64 = 60 * 60 * 1000;
 
 impl Fleet {
-    /// Checks the answers of a step. If it ran `alone`, to its end, and met no fault, they must be exactly right.
-    pub(super) fn check_answers(&self, alone: bool, unharmed: bool) {
+    /// Checks the answers of a step. If it ran `alone`, to its end, and met no fault and no item that an attacker changed,
+    /// they must be exactly right.
+    pub(super) fn check_answers(&self, alone: bool, calm: bool, unharmed: bool) {
         // The answers are compared with the state of the regions after the step.
         if !self.answers.borrow().is_empty() {
             self.note_changes();
@@ -32,7 +33,7 @@ impl Fleet {
                 Self::check_other_password(&answer);
             }
             self.check_guess(&answer, alone);
-            self.check_key(&answer, alone && unharmed);
+            self.check_key(&answer, alone && calm && unharmed);
             if answer.right == Some(false) && matches!(answer.call, Call::Authenticate { .. }) {
                 let accepted = answer.reply.body["authenticated"] == json!(true);
                 assert!(!accepted, "answer: a password that no caller set was accepted");
@@ -41,10 +42,11 @@ impl Fleet {
                 assert_ne!(answer.reply.status, 200, "answer: an invalid token set a password");
             }
             let named = &answer.reply.body["receipt"]["id"];
-            if alone && matches!(answer.call, Call::Erase { .. }) && *named == json!(answer.id) {
+            // The pointer of a part that an attacker has damaged is not followed.
+            if alone && unharmed && matches!(answer.call, Call::Erase { .. }) && *named == json!(answer.id) {
                 self.check_covered(&answer);
             }
-            if alone && unharmed {
+            if alone && calm && unharmed {
                 self.check_calm(&answer);
             }
         }

@@ -117,7 +117,7 @@ impl Fleet {
         self.world().set_pausing(false);
         let after = self.met();
         self.note_coverage(tasks, &ended, &before, &after);
-        self.check_answers(!pausing, before == after && !harmed);
+        self.check_answers(!pausing, before == after, !harmed);
     }
 
     fn met(&self) -> [Met; Service::ALL.len()] {

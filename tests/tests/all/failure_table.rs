@@ -182,7 +182,7 @@ const ROWS: &[[&str; 3]] = &[
     [
         "function killed during its turn at a target",
         "the turn ends by its time; who finds it taken leaves a mark",
-        "killed at any await: the next function goes on; one account",
+        "killed at any await: the next function continues; one account",
     ],
     [
         "delivery to a target races an erasure",

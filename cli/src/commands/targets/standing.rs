@@ -179,3 +179,29 @@ impl Standing {
         vec![format!("target {}", self.id), words.join(", ")]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_is_out_needs_an_operator_and_a_paused_one_does_not() {
+        let standing = |state| Standing {
+            id: "soko-crm".parse().unwrap(),
+            home: "eu-west-1".parse().unwrap(),
+            state,
+            waiting: 3,
+            first_due: Some(1_764_417_600),
+            conflicts: Some(1),
+            held: Some(0),
+            failed: None,
+            out: Some(Outage { since: Millis(1_764_417_600_000), code: "credentials".to_owned() }),
+        };
+        let said = standing("out").attention();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].starts_with("1 account of the target soko-crm is a stranger's"), "{said:?}");
+        assert!(said[1].contains("out since 2025-11-29") && said[1].contains("(credentials)"), "{said:?}");
+        assert_eq!(standing("paused").attention().len(), 1);
+        assert!(standing("out").row()[1].starts_with("out, 3 waiting, the first due 2025-11-29"));
+    }
+}
