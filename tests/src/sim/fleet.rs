@@ -72,6 +72,8 @@ pub(super) struct Fleet {
     pub(super) harmed: RefCell<Vec<Harm>>,
     /// True if changes were lost that only anti-entropy can repair.
     pub(super) lost: Cell<bool>,
+    /// True if the clock of some region was ahead.
+    pub(super) was_ahead: Cell<bool>,
     /// The providers, and what they have posted.
     pub(super) feeds: Feeds,
     /// The feeds that make events, and the companies that list them.
@@ -160,6 +162,7 @@ impl Fleet {
             replaced: RefCell::default(),
             harmed: RefCell::default(),
             lost: Cell::new(false),
+            was_ahead: Cell::new(false),
             without,
         }
     }
@@ -248,6 +251,7 @@ impl Fleet {
             }
             Step::Skew { at, secs } => {
                 self.region(self.at(*at)).clock.set_skew(i64::from(*secs) * 1000);
+                self.was_ahead.set(self.was_ahead.get() || *secs > 0);
                 self.guesses.borrow_mut().forget(self.at(*at));
             }
             Step::Wait { ms } => self.world().clock.advance(u64::from(*ms)),
