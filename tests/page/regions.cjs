@@ -15,7 +15,8 @@ exports.start = async (umoja, targets) => {
     '--return-url', 'shop=https://soko.example/account']);
   fs.writeFileSync(token, 'a-token\n');
   for (const [id, target] of Object.entries(targets)) {
-    run(['target', 'add', id, '--company', 'soko', '--kind', 'scim', '--url', target.url, '--token-file', token, '--dir', dir]);
+    run(['target', 'add', id, '--company', 'soko', '--kind', 'scim', '--url', target.url, '--token-file', token, '--dir', dir,
+      '--outbound-loopback']);
   }
   const server = spawn(umoja, ['serve', '--dir', dir, '--port-base', '0', '--outbound-loopback', '--json'],
     { stdio: ['ignore', 'pipe', 'ignore'] });

@@ -149,4 +149,5 @@ async function main() {
   }
 }
 
-main().catch((error) => { console.error(error); process.exitCode = 1; });
+// The servers of a run that failed would keep the process.
+main().catch((error) => { console.error(error); process.exit(1); });
