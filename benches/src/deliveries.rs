@@ -56,7 +56,9 @@ impl Provisioned {
         for number in 0..targets {
             let (id, url) = (name(number), sink.url(number));
             let words = ["target", "add", &id, "--company", "bench", "--kind", "scim", "--url", &url];
-            umoja(&[&words[..], &["--rate", "1000000", "--dir", &path, "--json"]].concat())?;
+            umoja(&[&words[..], &["--outbound-loopback", "--rate", "1000000", "--dir", &path, "--json"]].concat())?;
+            // The users are older than the target.
+            umoja(&["target", "provision", &id, "--all", "--dir", &path, "--json"])?;
         }
         let server = Server::start_with(stage.path(), stage.urls(), &["--outbound-loopback"])?;
         Ok(Self { stage, sink, server, targets })
