@@ -46,7 +46,7 @@ class Fed:
     def waiting(self) -> int:
         """How many accounts have to be brought up to date."""
         status = json.loads(self.operator("status", "--fast", "--json", codes=(0, 1)))
-        return next(target["waiting"] for target in status["targets"] if target["id"] == TARGET)
+        return next((target["waiting"] for target in status["targets"] if target["id"] == TARGET), 0)
 
     def appears(self, user: str) -> dict:
         """Waits for the account of a user."""
@@ -79,7 +79,11 @@ def provisioned(system: System, story: Story, here: Region, there: Region) -> No
         fed.operator("webhook", "pause", WEBHOOK)
         fed.operator("webhook", "remove", WEBHOOK)
         fed.operator("target", "pause", TARGET)
-        story.progress.check(True, "umoja webhook pause and remove, target pause")
+        # A later erasure waits for every target that may have an account.
+        fed.operator("target", "remove", TARGET, "--accounts", "delete", "--yes")
+        fed.progress.until("no account is left at the target", lambda: not fed.scim.accounts(), pause=0.5)
+        fed.progress.until("nothing is due at the target", lambda: fed.waiting() == 0, pause=0.5)
+        story.progress.check(True, "umoja webhook pause and remove; target pause and remove: every account is deleted")
     finally:
         fed.scim.end()
         fed.receiver.end()
