@@ -100,7 +100,7 @@ def before(fed: Fed, there: Region) -> None:
     fed.appears(person.id)
     # Some of the users have no account: they are merged, or a stranger has their address.
     fed.progress.until("nothing is due at the target", lambda: fed.waiting() == 0, pause=0.5)
-    fed.progress.check(len(fed.scim.accounts()) > 1,
+    fed.progress.check(len(fed.scim.accounts()) >= 1,
                        f"umoja target provision --all: {rung} users looked at, {len(fed.scim.accounts())} at the target")
 
 
