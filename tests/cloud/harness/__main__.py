@@ -67,8 +67,6 @@ def play(system: System, story: Story) -> None:
         pools.played(system, story, here, there)
     with progress.part("Companies list events"):
         listing.listed(system, story, here, there)
-    with progress.part("Users appear in foreign systems"):
-        targets.provisioned(system, story, here, there)
     with progress.part(f"{there.name} is cut off from the world"):
         verified, contested = outages.region_out(story, amina)
         disagreement.merged_by_itself(story, verified)
@@ -87,6 +85,9 @@ def play(system: System, story: Story) -> None:
         timing.replication(story, system.options.users)
     with progress.part("Calls to AWS"):
         counts.measure(story, system.repository / "terraform")
+    # Behind the counts: where there are targets, the feed looks for the accounts of each user.
+    with progress.part("Users appear in foreign systems"):
+        targets.provisioned(system, story, here, there)
     with progress.part("Functions' roles used beyond their permissions"):
         rejections.all_rejected(d, progress)
     with progress.part("Cold starts"):
