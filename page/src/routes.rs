@@ -10,12 +10,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
+use umoja_schema::Company;
 
 use crate::events::{self, Seen};
 use crate::language::Language;
 use crate::page::{Page, View};
 use crate::problem::Problem;
 use crate::session;
+use crate::statuses::Opened;
 
 /// The most bytes of the body with the ticket.
 const MAX_BODY: usize = 8 * 1024;
@@ -89,21 +91,22 @@ async fn begin(State(page): State<Arc<Page>>, request: Request) -> Result<Respon
     Ok(response)
 }
 
-async fn state(State(page): State<Arc<Page>>, headers: HeaderMap) -> Result<Json<View>, Problem> {
-    if session::is_foreign(&headers) {
+/// The ticket of the cookie, and the company that it is of.
+async fn resumed(page: &Page, headers: &HeaderMap) -> Result<(Opened, Arc<Company>), Problem> {
+    if session::is_foreign(headers) {
         return Err(Problem::Foreign);
     }
-    let text = session::ticket(&headers).ok_or(Problem::Ticket)?;
-    let (opened, company) = page.opened(text, page.clock.now()).await?;
+    let text = session::ticket(headers).ok_or(Problem::Ticket)?;
+    page.opened(text, page.clock.now()).await
+}
+
+async fn state(State(page): State<Arc<Page>>, headers: HeaderMap) -> Result<Json<View>, Problem> {
+    let (opened, company) = resumed(&page, &headers).await?;
     Ok(Json(page.view(&opened, &company).await?))
 }
 
 async fn stream(State(page): State<Arc<Page>>, headers: HeaderMap) -> Result<Response, Problem> {
-    if session::is_foreign(&headers) {
-        return Err(Problem::Foreign);
-    }
-    let text = session::ticket(&headers).ok_or(Problem::Ticket)?;
-    let (opened, _) = page.opened(text, page.clock.now()).await?;
+    let (opened, _) = resumed(&page, &headers).await?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let seen = Seen::read(&opened.text, last);
     events::answer(&page, opened, seen).await

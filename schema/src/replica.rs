@@ -188,8 +188,7 @@ impl<'a> Image<'a> {
     /// Its key as text, where one of these is the sort key. Only a text in the form of a key is shown, so that no personal data
     /// is logged.
     pub fn key(&self, sort_keys: &[&str]) -> String {
-        let id = self.text(attribute::ID).and_then(|id| id.parse::<UserId>().ok());
-        let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
+        let id = self.user().map_or_else(|| "?".to_owned(), |id| id.to_string());
         let byte = |b: u8| b.is_ascii_alphanumeric() || b"#-_".contains(&b);
         let plain = |key: &&str| key.len() <= 160 && key.bytes().all(byte);
         match sort_keys.iter().find_map(|name| self.text(name).filter(plain)) {
@@ -198,7 +197,13 @@ impl<'a> Image<'a> {
         }
     }
 
-    fn text(&self, name: &str) -> Option<&'a str> {
+    /// The user of the item.
+    pub fn user(&self) -> Option<UserId> {
+        self.text(attribute::ID)?.parse().ok()
+    }
+
+    /// An attribute that is a text.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
         match self.0.get(name) {
             Some(Attribute::S(text)) => Some(text),
             _ => None,

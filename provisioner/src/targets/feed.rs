@@ -4,17 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::Value;
 use umoja_accounts::provisioning::requests;
-use umoja_schema::names::{attribute, table};
+use umoja_schema::names::table;
+use umoja_schema::replica::Image;
 use umoja_schema::replicated::TARGET_ACCOUNTS;
-use umoja_schema::{
-    Attribute, CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, TargetRequest, UserId,
-};
+use umoja_schema::{CompanyId, Notice, Noticed, PartRecord, Region, Target, TargetId, TargetRequest, UserId};
 use umoja_store::person::{PersonError, PersonParts, read};
 use umoja_store::ports::StoreError;
 use umoja_store::{Change, Home};
 
+use crate::targets::known::here;
 use crate::targets::provisioner::Provisioner;
 use crate::targets::waiting;
 
@@ -51,19 +50,6 @@ pub async fn ring(home: &Home, changes: &[Change]) -> Result<Rung, StoreError> {
     }
     let targets = here(home).await?;
     ring_at(home, &targets.iter().collect::<Vec<_>>(), changes).await
-}
-
-/// The targets whose home a region is, as their settings have them. One that cannot be read is left out.
-pub(crate) async fn here(home: &Home) -> Result<Vec<Target>, StoreError> {
-    let read = |(name, document): (String, Value)| {
-        let id = name.strip_prefix(Target::SETTINGS).unwrap_or_default();
-        let target = Target::read(id, document).ok();
-        if target.is_none() {
-            tracing::error!(target_id = id, "the stored document of a target cannot be read");
-        }
-        target.filter(|target| target.home == home.own.name)
-    };
-    Ok(home.registry.settings(Target::SETTINGS).await?.into_iter().filter_map(read).collect())
 }
 
 async fn ring_at(home: &Home, targets: &[&Target], changes: &[Change]) -> Result<Rung, StoreError> {
@@ -156,11 +142,8 @@ pub async fn wake_due(home: &Home) -> Result<(usize, u64), StoreError> {
 /// The users that a change is about: of a part, its user and the other one of a merge or an unmerge; of a row about an
 /// account, its user if another region has written it; of a request, its user.
 fn users(change: &Change, own: &Region) -> Vec<UserId> {
-    let text = |name: &str| match change.image.get(name) {
-        Some(Attribute::S(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let Some(user) = text(attribute::ID).and_then(|id| id.parse().ok()) else { return Vec::new() };
+    let image = Image(&change.image);
+    let Some(user) = image.user() else { return Vec::new() };
     match change.table.as_str() {
         table::USERS => {
             let notices = PartRecord::from_item(change.image.clone()).map(|part| Noticed::in_part(&part));
@@ -168,8 +151,8 @@ fn users(change: &Change, own: &Region) -> Vec<UserId> {
             std::iter::once(user).chain(notices.iter().filter_map(Notice::other)).collect()
         }
         table::TARGET_ACCOUNTS => {
-            let is_request = text(TARGET_ACCOUNTS.sort_key).and_then(TargetRequest::target_of).is_some();
-            if is_request || text(attribute::ORIGIN) != Some(own.as_str()) { vec![user] } else { Vec::new() }
+            let is_request = image.text(TARGET_ACCOUNTS.sort_key).and_then(TargetRequest::target_of).is_some();
+            if is_request || image.origin() != Some(own.as_str()) { vec![user] } else { Vec::new() }
         }
         _ => Vec::new(),
     }

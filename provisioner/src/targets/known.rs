@@ -5,7 +5,8 @@ use umoja_accounts::Person;
 use umoja_accounts::provisioning::Params;
 use umoja_migrate::formats::{Condition, MappingError, Template};
 use umoja_schema::{AccountStatus, LinkState, Millis, Target, TargetKind, UserId};
-use umoja_store::ports::Outbound;
+use umoja_store::Home;
+use umoja_store::ports::{Outbound, StoreError};
 use umoja_store::secrets::Secrets;
 use zeroize::Zeroizing;
 
@@ -124,6 +125,19 @@ impl KnownTarget {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.template.names()
     }
+}
+
+/// The targets whose home a region is, as their settings have them. One that cannot be read is left out.
+pub(crate) async fn here(home: &Home) -> Result<Vec<Target>, StoreError> {
+    let read = |(name, document): (String, Value)| {
+        let id = name.strip_prefix(Target::SETTINGS).unwrap_or_default();
+        let target = Target::read(id, document).ok();
+        if target.is_none() {
+            tracing::error!(target_id = id, "the stored document of a target cannot be read");
+        }
+        target.filter(|target| target.home == home.own.name)
+    };
+    Ok(home.registry.settings(Target::SETTINGS).await?.into_iter().filter_map(read).collect())
 }
 
 /// JSON in which every object has its members in the order of their names: equal content is equal text.

@@ -15,7 +15,7 @@ use crate::retry;
 use crate::targets::deliver::{Delivered, Deliverer};
 use crate::targets::failure::{Code, Failure, Then};
 use crate::targets::health::Health;
-use crate::targets::known::KnownTarget;
+use crate::targets::known::{KnownTarget, here};
 use crate::targets::outage::Outage;
 use crate::targets::removals::Removals;
 use crate::targets::waiting::{self, Lease};
@@ -111,33 +111,26 @@ impl Provisioner {
                 return Ok(state.targets.values().cloned().collect());
             }
         }
-        let documents = self.people.home.registry.settings(Target::SETTINGS).await?;
+        let here = here(&self.people.home).await?;
         let mut state = self.state();
         let mut targets = BTreeMap::new();
-        for (name, document) in documents {
-            let id = name.strip_prefix(Target::SETTINGS).unwrap_or_default();
-            let Ok(target) = Target::read(id, document) else {
-                tracing::error!(target_id = id, "the stored document of a target cannot be read");
-                continue;
-            };
-            if target.home != self.people.home.own.name {
-                continue;
-            }
-            let known = match state.targets.get(&target.id).filter(|known| known.target == target) {
+        for target in here {
+            let id = target.id.clone();
+            let known = match state.targets.get(&id).filter(|known| known.target == target) {
                 Some(known) => Arc::clone(known),
                 None => match KnownTarget::open(target, &self.people.secrets) {
                     Ok(known) => {
                         // Another token, URL or mapping deserves another try.
-                        state.health.remove(&known.target.id);
+                        state.health.remove(&id);
                         Arc::new(known)
                     }
                     Err(error) => {
-                        tracing::error!(target_id = id, %error, "a target cannot be used");
+                        tracing::error!(target_id = %id, %error, "a target cannot be used");
                         continue;
                     }
                 },
             };
-            targets.insert(known.target.id.clone(), known);
+            targets.insert(id, known);
         }
         state.targets = targets;
         state.read_at = Some(now);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use umoja_schema::events::MADE;
 use umoja_schema::names::{attribute, table};
-use umoja_schema::{Attribute, CompanyId, Millis, Region, Webhook, WebhookId};
+use umoja_schema::replica::Image;
+use umoja_schema::{CompanyId, Millis, Region, Webhook, WebhookId};
 use umoja_store::events::{ReadError, Window, read};
 use umoja_store::ports::StoreError;
 use umoja_store::{Change, Home};
@@ -16,14 +17,11 @@ use crate::retry::NEVER;
 /// The companies of the events that other regions made and that arrive with these changes.
 pub fn arrived(changes: &[Change], own: &Region) -> BTreeSet<CompanyId> {
     let company = |change: &Change| {
-        let text = |name: &str| match change.image.get(name) {
-            Some(Attribute::S(text)) => Some(text.as_str()),
-            _ => None,
-        };
-        let is_made = change.table == table::EVENTS && text(attribute::KIND) == Some(MADE);
-        let is_from_elsewhere = text(attribute::ORIGIN) != Some(own.as_str());
+        let image = Image(&change.image);
+        let is_made = change.table == table::EVENTS && image.text(attribute::KIND) == Some(MADE);
+        let is_from_elsewhere = image.origin() != Some(own.as_str());
         // `umoja_schema::events::made_key`.
-        let company = text(attribute::KEY).filter(|_| is_made && is_from_elsewhere)?.rsplit_once('#')?.1;
+        let company = image.text(attribute::KEY).filter(|_| is_made && is_from_elsewhere)?.rsplit_once('#')?.1;
         company.parse().ok()
     };
     changes.iter().filter_map(company).collect()

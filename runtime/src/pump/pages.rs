@@ -8,9 +8,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use umoja_local::RegionStore;
 use umoja_page::Watchers;
-use umoja_schema::Attribute;
-use umoja_schema::names::{attribute, table};
-use umoja_store::Change;
+use umoja_schema::names::table;
+use umoja_schema::replica::Image;
 use umoja_store::ports::StoreError;
 
 /// The most changes of one step.
@@ -59,18 +58,11 @@ impl Pages {
     fn report(&self, watchers: &Watchers, position: u64) -> Result<u64, StoreError> {
         let changes = self.store.changes(position, BATCH)?;
         for change in changes.iter().filter(|change| change.table == table::TARGET_ACCOUNTS) {
-            if let Some(user) = user(change) {
+            if let Some(user) = Image(&change.image).user() {
                 watchers.changed(user);
             }
         }
         // The store's sequences are decimal numbers.
         Ok(changes.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position))
-    }
-}
-
-fn user(change: &Change) -> Option<umoja_schema::UserId> {
-    match change.image.get(attribute::ID)? {
-        Attribute::S(id) => id.parse().ok(),
-        _ => None,
     }
 }
