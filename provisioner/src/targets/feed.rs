@@ -32,9 +32,7 @@ impl Provisioner {
     /// # Errors
     /// If the store fails.
     pub async fn feed(&self, changes: &[Change]) -> Result<Rung, StoreError> {
-        let targets = self.targets().await?;
-        let targets: Vec<&Target> = targets.iter().map(|known| &known.target).collect();
-        ring_at(&self.people().home, &targets, changes).await
+        ring(&self.people().home, changes).await
     }
 }
 
@@ -45,19 +43,16 @@ impl Provisioner {
 /// # Errors
 /// If the store fails.
 pub async fn ring(home: &Home, changes: &[Change]) -> Result<Rung, StoreError> {
-    if changes.iter().all(|change| users(change, &home.own.name).is_empty()) {
-        return Ok(Rung { records: changes.len(), ..Rung::default() });
-    }
-    let targets = here(home).await?;
-    ring_at(home, &targets.iter().collect::<Vec<_>>(), changes).await
-}
-
-async fn ring_at(home: &Home, targets: &[&Target], changes: &[Change]) -> Result<Rung, StoreError> {
     let mut outcome = Rung { records: changes.len(), ..Rung::default() };
+    let named: BTreeSet<UserId> = changes.iter().flat_map(|change| users(change, &home.own.name)).collect();
+    if named.is_empty() {
+        return Ok(outcome);
+    }
+    // The settings as they are now: a target that has just been moved here would miss this change otherwise.
+    let targets = here(home).await?;
     if targets.is_empty() {
         return Ok(outcome);
     }
-    let named: BTreeSet<UserId> = changes.iter().flat_map(|change| users(change, &home.own.name)).collect();
     let (mut seen, mut woken) = (BTreeSet::new(), BTreeSet::new());
     for user in named {
         if seen.contains(&user) {
@@ -67,7 +62,7 @@ async fn ring_at(home: &Home, targets: &[&Target], changes: &[Change]) -> Result
         let all: BTreeSet<&CompanyId> = links.values().flatten().collect();
         for id in links.keys() {
             seen.insert(*id);
-            for target in concerned(home, *id, targets, &all).await? {
+            for target in concerned(home, *id, &targets, &all).await? {
                 waiting::ring(&*home.due, &target, *id, false, home.clock.now()).await?;
                 outcome.rung += 1;
                 woken.insert(target);
@@ -108,7 +103,7 @@ async fn links(home: &Home, user: UserId) -> Result<BTreeMap<UserId, BTreeSet<Co
 async fn concerned(
     home: &Home,
     user: UserId,
-    targets: &[&Target],
+    targets: &[Target],
     companies: &BTreeSet<&CompanyId>,
 ) -> Result<Vec<TargetId>, StoreError> {
     let rows = home.own.items.items(&TARGET_ACCOUNTS, user).await?;
