@@ -1,5 +1,6 @@
 //! The whole way on one machine: the pump of each region, and a SCIM server on loopback.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,22 +72,34 @@ fn users_of_both_regions_reach_a_server_on_loopback_and_leave_it_when_they_are_e
     });
 }
 
-/// The server of other people, which is strict about schemas, unique names and `If-Match`.
+/// PyPI scim2-server, which is strict about schemas, unique names and `If-Match`.
 #[test]
 #[ignore = "needs PyPI scim2-server: .ci/targets"]
 fn scim2_server_gets_what_changes_and_loses_who_is_erased() {
     let program = std::env::var("UMOJA_TEST_SCIM_SERVER").expect(".ci/targets says where it is");
+    gets_what_changes_and_loses_who_is_erased(972, Command::new(program));
+}
+
+/// npm scimmy-routers, which knows no `If-Match` and names no versions of its users.
+#[test]
+#[ignore = "needs npm scimmy-routers: .ci/targets"]
+fn scimmy_routers_gets_what_changes_and_loses_who_is_erased() {
+    let modules = std::env::var("UMOJA_TEST_SCIMMY").expect(".ci/targets says where it is");
+    let mut server = Command::new("node");
+    server.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scim-servers/scimmy.cjs")).env("NODE_PATH", modules);
+    gets_what_changes_and_loses_who_is_erased(973, server);
+}
+
+/// The server of other people is started with a port and a token, and users of both regions come, change and go.
+fn gets_what_changes_and_loses_who_is_erased(seed: u64, mut server: Command) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let d = umoja_tests::deployment::Deployment::new(972).await;
+        let d = umoja_tests::deployment::Deployment::new(seed).await;
         let mut fed =
             Fed { target: super::target(&d, "crm"), d, remote: umoja_tests::scim_target::ScimTarget::default() };
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let token = umoja_tests::scim_target::TOKEN;
-        let mut server = std::process::Command::new(program)
-            .args(["--port", &port.to_string(), "--bearer-token", token])
-            .spawn()
-            .unwrap();
+        let mut server = server.args(["--port", &port.to_string(), "--bearer-token", token]).spawn().unwrap();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
