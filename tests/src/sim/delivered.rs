@@ -99,6 +99,13 @@ impl Fleet {
         }
     }
 
+    /// Posts the events that are not posted yet.
+    pub(super) async fn post_all(&self) {
+        for at in (0..self.world().regions.len()).filter(|_| self.deliveries.is_on) {
+            self.post_due(at).await;
+        }
+    }
+
     async fn post_due(&self, at: usize) {
         let webhooks = Arc::clone(&self.deliveries.senders[at].webhooks.borrow());
         for id in webhooks.ids().await.expect("settings can be read") {
