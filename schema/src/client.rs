@@ -284,6 +284,11 @@ impl Client {
         }
     }
 
+    /// Whether it proves itself by a secret.
+    pub const fn has_secret(&self) -> bool {
+        matches!(self.token_endpoint_auth_method, ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost)
+    }
+
     /// Whether its refresh tokens are replaced by each use: those of a public client, unless a key binds them.
     pub fn rotates_refresh_tokens(&self) -> bool {
         self.kind == ClientKind::Public && !self.dpop_bound_access_tokens
