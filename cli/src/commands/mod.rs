@@ -2,6 +2,7 @@
 
 mod age;
 mod audit;
+mod clients;
 mod company;
 mod conflicts;
 mod deliver;
@@ -82,6 +83,7 @@ enum Command {
     Source(source::Command),
     Target(targets::Command),
     Webhook(webhook::Command),
+    Client(clients::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -150,6 +152,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Source(source) => source.run(output).await,
         Command::Target(target) => target.run(output).await,
         Command::Webhook(webhook) => webhook.run(output).await,
+        Command::Client(client) => client.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

@@ -9,6 +9,7 @@ pub mod cloud;
 mod documents;
 pub mod local;
 pub(crate) mod locks;
+mod oidc_keys;
 pub(crate) mod secrets;
 pub(crate) mod served;
 

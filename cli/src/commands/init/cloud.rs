@@ -89,6 +89,7 @@ pub(super) async fn run(
     });
     let before = secrets(&regions).await?;
     let created = regions.ensure_secrets_rekeyed(&rekeyed, &old_keys.collect()).await?;
+    regions.ensure_oidc_keys().await?;
     let lacked = cloud.store(&document, &regions.list).await?;
 
     let created = created || stored.is_none();

@@ -124,6 +124,7 @@ impl Init {
         let before = secrets(&all).await?;
         reject_lost(&deployment, &before)?;
         let created = deployment.ensure_secrets().await?;
+        all.ensure_oidc_keys().await?;
         let restored = if created { Vec::new() } else { restored(&all, &before).await? };
         let region = |region: &DeployedRegion| RegionAnswer { name: region.name().clone(), url: region.url.clone() };
         let regions: Vec<RegionAnswer> = all.list.iter().map(region).collect();

@@ -1,6 +1,7 @@
 //! `umoja rotate`: replaces the deployment's keys.
 
 mod index;
+mod oidc;
 mod pepper;
 mod proof;
 mod signing;
@@ -23,6 +24,7 @@ enum Key {
     IndexKey(index::IndexKey),
     Pepper(pepper::Pepper),
     ProofKey(proof::ProofKey),
+    OidcKey(oidc::OidcKey),
 }
 
 impl Command {
@@ -32,6 +34,7 @@ impl Command {
             Key::IndexKey(key) => key.run(output).await,
             Key::Pepper(key) => key.run(output).await,
             Key::ProofKey(key) => key.run(output).await,
+            Key::OidcKey(key) => key.run(output).await,
         }
     }
 }
