@@ -3,8 +3,8 @@
 use crate::names::attribute;
 use crate::replicated::{Replicated, Rule, USERS};
 use crate::{
-    Attribute, Attributes, Hlc, ItemError, Log, LogRow, Message, Millis, Part, PartRecord, Region, Resolution, UserId, Version,
-    VersionedItem, convergence, resolve,
+    Attribute, Attributes, Hlc, ItemError, Log, LogRow, Message, Millis, Part, PartRecord, Region, Resolution, UserId,
+    Version, VersionedItem, convergence, resolve,
 };
 
 /// The key of an item in a replicated table.

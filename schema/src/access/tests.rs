@@ -26,8 +26,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         expires_at,
         unknown: unknown.clone(),
     };
-    let seen =
-        ClientSeen { user, session: "s_1".into(), client: "shop".into(), expires_at, unknown: unknown.clone() };
+    let seen = ClientSeen { user, session: "s_1".into(), client: "shop".into(), expires_at, unknown: unknown.clone() };
     let grant = Grant {
         user,
         client: "shop".into(),
