@@ -10,6 +10,7 @@
 //! A rule that a request starts is a [`Rule`]. It reads first and then acts, so that its caller can do other work
 //! during the first read.
 
+pub mod access;
 mod accounts;
 mod audit;
 mod authenticate;
@@ -28,6 +29,7 @@ mod first_login;
 pub mod identifiers;
 pub mod import;
 pub mod incoming;
+mod items;
 mod kept_out;
 mod links;
 mod lockout;

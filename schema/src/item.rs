@@ -36,7 +36,7 @@ impl Reader {
         }
     }
 
-    fn flag(&mut self, name: &'static str) -> Result<bool, ItemError> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Result<bool, ItemError> {
         match self.0.remove(name) {
             Some(Attribute::Bool(flag)) => Ok(flag),
             _ => Err(ItemError::new(name)),

@@ -14,6 +14,7 @@ macro_rules! never_printed {
     )*};
 }
 
+pub mod access;
 pub mod api;
 pub mod attributes;
 pub mod audit;

@@ -52,6 +52,8 @@ pub mod table {
         EVENTS = "events";
         /// The accounts that targets have for users: what was sent, and what went wrong. Replicated.
         TARGET_ACCOUNTS = "target_accounts";
+        /// Sessions, consents, subjects and families of refresh tokens, by user. Replicated, TTL.
+        ACCESS = "access";
         /// Checkpoints of anti-entropy passes and of jobs.
         CHECKPOINTS = "checkpoints";
         /// What waits to be sent to foreign systems, by target and user. Each region has its own.

@@ -3,8 +3,8 @@
 use crate::names::attribute;
 use crate::replicated::{Replicated, Rule, USERS};
 use crate::{
-    Attribute, Attributes, Hlc, ItemError, Log, LogRow, Message, Part, PartRecord, Region, Resolution, UserId, Version,
-    VersionedItem, convergence, resolve,
+    Attribute, Attributes, Hlc, ItemError, Log, LogRow, Message, Millis, Part, PartRecord, Region, Resolution, UserId,
+    Version, VersionedItem, convergence, resolve,
 };
 
 /// The key of an item in a replicated table.
@@ -122,6 +122,17 @@ impl Item {
             Self::Part(record) => Some(&record.version),
             Self::Versioned(item) => Some(&item.version),
             Self::Row(..) => None,
+        }
+    }
+
+    /// True if the item has expired: it counts as absent, is neither compared nor copied, and each region deletes it by
+    /// itself.
+    pub fn is_expired(&self, now: Millis) -> bool {
+        match self {
+            Self::Part(_) => false,
+            Self::Row(Log::Events, row) => crate::events::expires_at(row).is_some_and(|at| at <= now),
+            Self::Row(..) => false,
+            Self::Versioned(item) => item.is_expired(now),
         }
     }
 

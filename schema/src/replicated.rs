@@ -23,6 +23,9 @@ pub struct Replicated {
     pub erasure: Erasure,
     /// The attribute that says when an item expires (Unix seconds), in tables whose items do.
     pub ttl: Option<&'static str>,
+    /// Whether an item can be ended: its version is that of a tombstone, so that it beats every live one. Only for
+    /// [`Rule::NewestWins`].
+    pub ends: bool,
 }
 
 /// The rule by which regions choose between two copies of an item.
@@ -67,6 +70,7 @@ pub static USERS: Replicated = Replicated {
     chained: false,
     erasure: Erasure::Tombstone,
     ttl: None,
+    ends: false,
 };
 
 /// Conflicts.
@@ -93,15 +97,28 @@ pub static TARGET_ACCOUNTS: Replicated = Replicated {
     chained: false,
     erasure: Erasure::Kept,
     ttl: None,
+    ends: false,
+};
+
+/// What persons and their clients may do: sessions, consents, subjects and families of refresh tokens
+/// ([`crate::access`]). They go with the user.
+pub static ACCESS: Replicated = Replicated {
+    name: table::ACCESS,
+    sort_key: attribute::KEY,
+    rule: Rule::NewestWins,
+    chained: false,
+    erasure: Erasure::Deleted,
+    ttl: Some(attribute::EXPIRES_AT),
+    ends: true,
 };
 
 /// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones
 /// decide about the other tables.
-pub static ALL: [&Replicated; 6] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS, &TARGET_ACCOUNTS];
+pub static ALL: [&Replicated; 7] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS, &TARGET_ACCOUNTS, &ACCESS];
 
 const fn rows(name: &'static str, log: Log, chained: bool) -> Replicated {
     let (rule, erasure) = (Rule::PutIfAbsent(log), Erasure::Kept);
-    Replicated { name, sort_key: attribute::KEY, rule, chained, erasure, ttl: None }
+    Replicated { name, sort_key: attribute::KEY, rule, chained, erasure, ttl: None, ends: false }
 }
 
 impl Log {

@@ -200,6 +200,7 @@ pub fn faulty_region(ports: &RegionPorts, tables: &Arc<Faults>, keys: &Arc<Fault
         items: Arc::new(Faulty::new(Arc::clone(&ports.items), Arc::clone(tables))),
         inbox: Arc::new(Faulty::new(Arc::clone(&ports.inbox), Arc::clone(tables))),
         ingest: Arc::new(Faulty::new(Arc::clone(&ports.ingest), Arc::clone(tables))),
+        requests: Arc::new(Faulty::new(Arc::clone(&ports.requests), Arc::clone(tables))),
         tables: ports.tables,
         keys: Arc::new(Faulty::new(Arc::clone(&ports.keys), Arc::clone(keys))),
         proof_keys: Arc::clone(&ports.proof_keys),

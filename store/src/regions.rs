@@ -31,6 +31,8 @@ pub struct RegionPorts {
     pub inbox: Arc<dyn Inbox>,
     /// The queue of the keys of events that wait in its inbox.
     pub ingest: Arc<dyn Queue>,
+    /// Its ids of requests and idempotency keys. Other regions spend there, once over all regions, what it has issued.
+    pub requests: Arc<dyn Requests>,
     /// The replicated tables: [`umoja_schema::replicated::ALL`], in tests also additional ones.
     pub tables: &'static [&'static Replicated],
     /// Its KMS key that wraps the data keys of parts.

@@ -4,7 +4,8 @@
 use futures_util::future::join_all;
 use umoja_schema::replicated::Erasure;
 use umoja_schema::{
-    Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, Resolution, TargetId, VersionedItem, resolve,
+    Attributes, Hlc, Item, Log, LogRow, Part, PartRecord, Region, Replicated, Resolution, TargetId, UserId,
+    VersionedItem, resolve,
 };
 
 use crate::apply::{Applied, MAX_ROUNDS, apply_newest, apply_replicated};
@@ -40,7 +41,7 @@ pub fn confirmation(home: &Home, tombstone: &PartRecord, region: &Region) -> Log
 }
 
 /// Replicates an item to a region by the rule of its table. A part carries the wrapped keys of the regions that the
-/// deployment lists. Replicating an item twice, late, or after a newer one has the same effect as replicating it once.
+/// deployment lists. An item that has expired is not replicated. Replicating an item twice, late, or after a newer one has the same effect as replicating it once.
 ///
 /// For a tombstone, the peer's items that are deleted with the user are deleted too. Then the confirmation is written
 /// in the own region, and is replicated like any other row.
@@ -59,6 +60,7 @@ pub async fn replicate(home: &Home, to: &RegionPorts, item: &Item) -> Result<App
             let appended = to.logs.append(*log, row).await?;
             Ok(if appended { Applied::Written } else { Applied::Current })
         }
+        Item::Versioned(item) if item.is_expired(home.clock.now()) => Ok(Applied::Current),
         Item::Versioned(item) => apply_item(to, item).await,
     }
 }
@@ -109,14 +111,22 @@ async fn finish_erasure(home: &Home, to: &RegionPorts, record: &PartRecord) -> R
 /// user's items after it, and the writer of an item looks for a tombstone after it, so one of the two sees the other.
 async fn apply_item(to: &RegionPorts, item: &VersionedItem) -> Result<Applied, StoreError> {
     let applied = put_newer(to, item).await?;
-    if item.table.erasure == Erasure::Deleted {
-        let profile = to.users.part(item.user, Part::Profile).await?;
-        if profile.is_some_and(|profile| profile.version.erased) {
-            to.items.drop_items(item.table, item.user).await?;
-            return Ok(Applied::Current);
-        }
+    let is_dropped = item.table.erasure == Erasure::Deleted && drop_if_erased(to, item.table, item.user).await?;
+    Ok(if is_dropped { Applied::Current } else { applied })
+}
+
+/// Deletes a user's items of a table if the region holds the tombstone of the user's profile: for the writer of an item,
+/// after it was written. True if the user is erased.
+///
+/// # Errors
+/// If the store fails.
+pub async fn drop_if_erased(ports: &RegionPorts, table: &'static Replicated, user: UserId) -> Result<bool, StoreError> {
+    let profile = ports.users.part(user, Part::Profile).await?;
+    let is_erased = profile.is_some_and(|profile| profile.version.erased);
+    if is_erased {
+        ports.items.drop_items(table, user).await?;
     }
-    Ok(applied)
+    Ok(is_erased)
 }
 
 async fn put_newer(to: &RegionPorts, item: &VersionedItem) -> Result<Applied, StoreError> {

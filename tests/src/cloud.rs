@@ -115,6 +115,7 @@ fn ports(tables: &DynamoRegion, local: &RegionStore) -> RegionPorts {
         items: proofs.items(Arc::clone(&tables.tables) as _),
         inbox: proofs.inbox(Arc::clone(&tables.tables) as _),
         ingest: Arc::new(local.queue(names::queue::INGEST)),
+        requests: proofs.requests(Arc::clone(&tables.tables) as _),
         tables: &umoja_schema::replicated::ALL,
         keys: Arc::new(local.keys()),
         proof_keys: Arc::new(local.proof_keys()),

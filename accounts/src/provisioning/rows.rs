@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_schema::replicated::TARGET_ACCOUNTS;
 use umoja_schema::{Attributes, ItemError, TargetAccount, TargetId, TargetRequest, UserId, Version, VersionedItem};
-use umoja_store::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
+use umoja_store::ports::StoreError;
 
 use super::Params;
 use crate::{Error, People};
@@ -62,23 +62,9 @@ pub async fn replace(
     stored: Option<&Version>,
     item: impl FnOnce(Version) -> VersionedItem,
 ) -> Result<Option<Version>, Error> {
-    let home = &people.home;
     let version = people.next_version(false, stored)?;
-    let condition = stored.cloned().map_or(Condition::Absent, Condition::VersionIs);
-    let item = item(version.clone());
-    let (user, key) = (item.user, item.key.clone());
-    let writes = Writes { items: vec![ItemWrite { item, condition }], ..Writes::default() };
-    match home.own.users.commit(&writes).await {
-        Ok(Commit::Done) => Ok(Some(version)),
-        Ok(Commit::Conflict { .. }) => Ok(None),
-        // It may have been done.
-        Err(StoreError::Unavailable(request)) => {
-            let now = home.own.items.item(&TARGET_ACCOUNTS, user, &key).await?;
-            let is_done = now.is_some_and(|now| now.version == version);
-            if is_done { Ok(Some(version)) } else { Err(StoreError::Unavailable(request).into()) }
-        }
-        Err(error) => Err(error.into()),
-    }
+    let is_done = crate::items::replace(people, stored, item(version.clone())).await?;
+    Ok(is_done.then_some(version))
 }
 
 impl People {

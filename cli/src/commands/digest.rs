@@ -7,7 +7,6 @@ use umoja_schema::{Item, Millis, Region};
 use umoja_store::RegionState;
 use umoja_store::audit::is_dropped;
 use umoja_store::digest::Digest;
-use umoja_store::events::is_expired;
 use umoja_store::ports::StoreError;
 
 use super::audit;
@@ -104,7 +103,7 @@ async fn digest(
     dropped_before: Millis,
 ) -> Result<Digest, StoreError> {
     let counts =
-        |item: &Item| item.hlc().millis() <= until && !is_dropped(item, dropped_before) && !is_expired(item, until);
+        |item: &Item| item.hlc().millis() <= until && !is_dropped(item, dropped_before) && !item.is_expired(until);
     Digest::of_those(&region.home.own, regions, counts).await
 }
 

@@ -290,6 +290,7 @@ impl RegionStore {
             items: proofs.items(Arc::new(self.clone())),
             inbox: proofs.inbox(Arc::new(self.clone())),
             ingest: Arc::new(self.queue(queue::INGEST)),
+            requests: proofs.requests(Arc::new(self.clone())),
             tables: &umoja_schema::replicated::ALL,
             keys: Arc::new(self.keys()),
             proof_keys: Arc::new(self.proof_keys()),

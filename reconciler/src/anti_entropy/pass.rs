@@ -248,9 +248,8 @@ impl<'a> AntiEntropy<'a> {
 
     fn is_dropped(&self, held: &Held) -> bool {
         let Held::Item(item) = held else { return false };
-        // A pass compares by the time of its beginning, so that both sides have the same expired events.
-        let has_expired = umoja_store::events::is_expired(item, self.progress.began);
-        has_expired || umoja_store::audit::is_dropped(item, self.dropped_before)
+        // A pass compares by the time of its beginning, so that both sides have the same expired items.
+        item.is_expired(self.progress.began) || umoja_store::audit::is_dropped(item, self.dropped_before)
     }
 
     pub(super) fn is_young(&self, written: Hlc) -> bool {

@@ -19,7 +19,8 @@ pub static SAMPLE: Replicated = Replicated {
     rule: Rule::NewestWins,
     chained: false,
     erasure: Erasure::Deleted,
-    ttl: None,
+    ttl: Some(attribute::EXPIRES_AT),
+    ends: true,
 };
 
 /// The replicated tables of a deployment, and [`SAMPLE`].

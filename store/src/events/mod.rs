@@ -12,8 +12,7 @@ pub use read::{Page, Position, ReadError, Window, read};
 pub use retention::{DEFAULT_KEEP_DAYS, EventRetention, MAX_KEEP_DAYS};
 
 use sha2::{Digest as _, Sha256};
-use umoja_schema::events::expires_at;
-use umoja_schema::{CompanyId, Item, Log, Millis, Place, UserId};
+use umoja_schema::{CompanyId, Millis, Place, UserId};
 
 /// The partition key of the rows of all regions in one block of a day. It is a hash, so that the partitions are spread
 /// like users, and is the id of no user.
@@ -38,10 +37,4 @@ pub fn block_of(company: &CompanyId, place: Place) -> UserId {
 /// The end of a day.
 pub(crate) fn end_of(day: u16) -> Millis {
     Millis((u64::from(day) + 1) * Millis::DAY_MS)
-}
-
-/// Whether an item is a row of the table `events` that has expired: each region deletes those by itself, so that they
-/// are neither compared nor counted.
-pub fn is_expired(item: &Item, now: Millis) -> bool {
-    matches!(item, Item::Row(Log::Events, row) if expires_at(row).is_some_and(|at| at <= now))
 }

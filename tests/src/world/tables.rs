@@ -118,6 +118,7 @@ impl Tables {
             items: Arc::clone(&self.items),
             inbox: Arc::clone(&self.inbox),
             ingest: Arc::new(store.queue(queue::INGEST)),
+            requests: Arc::clone(&self.requests),
             tables: &sample::TABLES,
             keys: Arc::new(store.keys()),
             proof_keys: Arc::clone(&self.proof_keys),

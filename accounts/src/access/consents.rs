@@ -1,0 +1,68 @@
+//! Consents: given and withdrawn for a client.
+
+use std::collections::BTreeSet;
+
+use umoja_schema::access::{Family, Grant};
+use umoja_schema::replicated::ACCESS;
+use umoja_schema::{Attributes, UserId, Version};
+
+use super::Standing;
+use crate::accounts::until_written;
+use crate::items::replace;
+use crate::{Error, People};
+
+impl People {
+    /// Gives scopes to a client. Scopes that it has stay given.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such live user; if the store fails.
+    pub async fn consent(&self, user: UserId, client: &str, scopes: &BTreeSet<String>) -> Result<(), Error> {
+        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let granted = standing.granted(client);
+        let newest = standing.newest_grants(client);
+        for scope in scopes.difference(&granted) {
+            let known = newest.get(scope.as_str()).map(|(version, _)| (*version).clone());
+            self.say((user, client, scope), true, known).await?;
+        }
+        Ok(())
+    }
+
+    /// Withdraws everything that a person has given to a client, and ends the client's families. Its subjects stay, so that
+    /// the client finds the same person again if the person consents again.
+    ///
+    /// # Errors
+    /// As [`People::consent`].
+    pub async fn withdraw(&self, user: UserId, client: &str) -> Result<(), Error> {
+        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        for (scope, (version, grant)) in standing.newest_grants(client) {
+            if grant.given {
+                self.say((grant.user, client, scope), false, Some(version.clone())).await?;
+            }
+        }
+        for family in standing.families().filter(|family| family.client == client) {
+            self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the newest word about a scope: newer than every word of the person's other users.
+    async fn say(
+        &self,
+        (user, client, scope): (UserId, &str, &str),
+        given: bool,
+        known: Option<Version>,
+    ) -> Result<(), Error> {
+        let key = Grant::key(client, scope);
+        until_written!({
+            let stored = self.home.own.items.item(&ACCESS, user, &key).await?;
+            let read = stored.as_ref().map(|stored| &stored.version);
+            let version = self.next_version(false, read.max(known.as_ref()))?;
+            // Members that a newer version of Umoja wrote are kept.
+            let unknown = stored.as_ref().and_then(|stored| Grant::from_item(stored).ok()).map(|grant| grant.unknown);
+            let (client, scope, unknown) =
+                (client.to_owned(), scope.to_owned(), unknown.unwrap_or_else(Attributes::new));
+            let grant = Grant { user, client, scope, given, at: self.home.clock.now(), unknown };
+            Ok(replace(self, read, grant.to_item(version)).await?.then_some(()))
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules of single sign-on about people: what a person has signed in to, has consented to, and is called.
+//!
+//! - [`Standing`] reads the rows of a person once, and answers from them.
+//! - [`refresh`](crate::People::refresh) uses a refresh token once, by a rule that gives every region the same answer in any order
+//!   of replication ([`Reuse`]).
+//! - All writes are rows of the table `access` of the own region. An end beats every live row in every region.
+//!
+//! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again.
+
+mod consents;
+mod families;
+mod reuse;
+mod sessions;
+mod standing;
+mod subjects;
+mod write;
+
+pub use families::{NewFamily, Refreshed};
+pub use reuse::Reuse;
+pub use sessions::NewSession;
+pub use standing::{SessionState, Standing};

@@ -1,0 +1,95 @@
+//! Sessions: begun at a sign-in, ended by the person.
+
+use std::collections::BTreeSet;
+
+use umoja_schema::access::{ClientSeen, Family, MAX_LIFE_MS, Session};
+use umoja_schema::{Attributes, Millis, UserId};
+
+use super::Standing;
+use super::write::random_id;
+use crate::{Error, People};
+
+/// A session that begins.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// When the person proved who it is.
+    pub auth_time: Millis,
+    /// By which methods.
+    pub amr: Vec<String>,
+    /// How well.
+    pub acr: Option<String>,
+    /// What the person sees of the device, sealed.
+    pub label: Option<Vec<u8>>,
+    /// How long it lasts, in milliseconds; at most [`MAX_LIFE_MS`].
+    pub life_ms: u64,
+}
+
+impl People {
+    /// Begins a session of a user, under a new random id.
+    ///
+    /// # Errors
+    /// If the store fails, or the user is erased.
+    pub async fn begin_session(&self, user: UserId, new: NewSession) -> Result<Session, Error> {
+        let now = self.home.clock.now();
+        let NewSession { auth_time, amr, acr, label, life_ms } = new;
+        let (id, expires_at) = (random_id(&self.home), now.plus(life_ms.min(MAX_LIFE_MS)));
+        let unknown = Attributes::new();
+        let session = Session { user, id, auth_time, amr, acr, label, created_at: now, expires_at, unknown };
+        match self.add(|version| session.to_item(version)).await? {
+            true => Ok(session),
+            false => Err(Error::Broken("a random id is new")),
+        }
+    }
+
+    /// Notes that a client got tokens in a session of a user, so that it is told when the session ends. `expires_at` is when
+    /// the session ends by itself.
+    ///
+    /// # Errors
+    /// If the store fails, or the user is erased.
+    pub async fn note_client(
+        &self,
+        user: UserId,
+        session: &str,
+        client: &str,
+        expires_at: Millis,
+    ) -> Result<(), Error> {
+        let (session, client) = (session.to_owned(), client.to_owned());
+        let seen = ClientSeen { user, session, client, expires_at, unknown: Attributes::new() };
+        self.add(|version| seen.to_item(version)).await.map(drop)
+    }
+
+    /// Ends a session of a person, and the families that end with it. Returns the clients that got tokens in it. One that is
+    /// ended already, or that has not arrived, is ended all the same. It is not valid in this region once this is done, and
+    /// elsewhere once it has arrived there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such live user; if the store fails.
+    pub async fn end_session(&self, user: UserId, id: &str) -> Result<BTreeSet<String>, Error> {
+        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let known = standing.sessions().find(|session| session.id == id);
+        let owner = known.map_or(user, |session| session.user);
+        self.end(owner, &Session::key(id), known.map(|session| session.expires_at)).await?;
+        for family in standing.families().filter(|family| family.session.as_deref() == Some(id)) {
+            self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await?;
+        }
+        Ok(standing.clients_of(id))
+    }
+
+    /// Ends every session and every family of a person, those that outlive their session too. Returns the clients that got
+    /// tokens in each session.
+    ///
+    /// # Errors
+    /// As [`People::end_session`].
+    pub async fn end_all_sessions(&self, user: UserId) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
+        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let mut all = Vec::new();
+        for session in standing.sessions() {
+            self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
+            all.push((session.id.clone(), standing.clients_of(&session.id)));
+        }
+        for family in standing.families() {
+            self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await?;
+        }
+        Ok(all)
+    }
+}

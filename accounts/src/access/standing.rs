@@ -1,0 +1,184 @@
+//! What a person may do, by one read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+use umoja_schema::access::{AccessRow, Family, FamilyUses, Grant, Session, Subject};
+use umoja_schema::replicated::ACCESS;
+use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, UserId, Version};
+use umoja_store::person::PersonParts;
+
+use super::reuse::{Reuse, is_reused};
+use crate::links::may_log_in;
+use crate::{Error, People};
+
+/// How long a session counts whose row has not arrived, in milliseconds.
+const FRESH_MS: u64 = 60_000;
+
+/// The users of a person, and their rows: read once, strongly consistent in the own region.
+pub struct Standing {
+    person: PersonParts,
+    users: Vec<UserId>,
+    pub(super) rows: Vec<Row>,
+    ended: BTreeSet<String>,
+}
+
+/// A live row with its version.
+pub(super) struct Row {
+    pub(super) version: Version,
+    pub(super) row: AccessRow,
+}
+
+/// Whether a session counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionState<'a> {
+    /// It does.
+    Live(&'a Session),
+    /// It began less than a minute ago in a region whose row has not arrived. It counts.
+    Fresh,
+    /// It has ended or expired, or the person may not sign in.
+    Ended,
+}
+
+impl Standing {
+    /// Reads the person of a user. `None` if there is no live user with this id, or the region does not have it yet.
+    ///
+    /// # Errors
+    /// If the store fails, or the user cannot be decrypted.
+    pub async fn read(people: &People, user: UserId) -> Result<Option<Self>, Error> {
+        let Some(person) = people.reader().person(user).await? else { return Ok(None) };
+        let own = &people.home.own;
+        let ids = person.users().filter_map(|parts| parts.get(Part::Profile).or(parts.get(Part::Credentials)));
+        let users: Vec<UserId> = ids.map(|record| record.id).collect();
+        let items = try_join_all(users.iter().map(|id| own.items.items(&ACCESS, *id))).await?;
+        let (now, mut rows, mut ended) = (people.home.clock.now(), Vec::new(), BTreeSet::new());
+        for item in items.into_iter().flatten().filter(|item| !item.is_expired(now)) {
+            if item.version.erased {
+                ended.insert(item.key);
+                continue;
+            }
+            match AccessRow::from_item(&item) {
+                Ok(Some(row)) => rows.push(Row { version: item.version, row }),
+                Ok(None) => {}
+                Err(error) => tracing::error!(user = %item.user, %error, "a row of access cannot be read"),
+            }
+        }
+        Ok(Some(Self { person, users, rows, ended }))
+    }
+
+    /// The users of the person, the primary account first.
+    pub fn users(&self) -> &[UserId] {
+        &self.users
+    }
+
+    /// True if the person may use what it has: the primary account is active. Otherwise nothing is valid.
+    pub fn is_active(&self) -> bool {
+        self.person.primary.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
+    }
+
+    /// True if the person may sign in to clients of this company: it is active, and the company has not suspended it.
+    pub fn may_sign_in(&self, company: &CompanyId) -> bool {
+        may_log_in(&self.person, company)
+    }
+
+    /// Whether the session of a cookie that was issued then counts.
+    pub fn session(&self, id: &str, issued_at: Millis, now: Millis) -> SessionState<'_> {
+        if !self.is_active() || self.ended.contains(&Session::key(id)) {
+            return SessionState::Ended;
+        }
+        match self.sessions().find(|session| session.id == id) {
+            Some(session) => SessionState::Live(session),
+            None if now.since(issued_at) < FRESH_MS => SessionState::Fresh,
+            None => SessionState::Ended,
+        }
+    }
+
+    /// The live sessions of the person.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Session(session) => Some(session),
+            _ => None,
+        })
+    }
+
+    /// The clients that got tokens in a session, also in an ended one.
+    pub fn clients_of(&self, session: &str) -> BTreeSet<String> {
+        let clients = self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Seen(seen) if seen.session == session => Some(seen.client.clone()),
+            _ => None,
+        });
+        clients.collect()
+    }
+
+    /// The scopes that the person has given to a client and not withdrawn.
+    pub fn granted(&self, client: &str) -> BTreeSet<String> {
+        self.scopes(client, true)
+    }
+
+    /// The scopes of a client of which the newest word is this one.
+    pub(super) fn scopes(&self, client: &str, given: bool) -> BTreeSet<String> {
+        let newest = self.newest_grants(client);
+        newest.into_values().filter(|(_, grant)| grant.given == given).map(|(_, grant)| grant.scope.clone()).collect()
+    }
+
+    /// The newest word of the person about each scope of a client.
+    pub(super) fn newest_grants(&self, client: &str) -> BTreeMap<&str, (&Version, &Grant)> {
+        let mut newest: BTreeMap<&str, (&Version, &Grant)> = BTreeMap::new();
+        for row in &self.rows {
+            let AccessRow::Grant(grant) = &row.row else { continue };
+            let is_older = |known: &(&Version, &Grant)| known.0 < &row.version;
+            if grant.client == client && newest.get(grant.scope.as_str()).is_none_or(is_older) {
+                newest.insert(&grant.scope, (&row.version, grant));
+            }
+        }
+        newest
+    }
+
+    /// The clients to which the person has given a scope.
+    pub fn clients(&self) -> BTreeSet<String> {
+        let clients = self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Grant(grant) => Some(grant.client.clone()),
+            _ => None,
+        });
+        clients.filter(|client| !self.granted(client).is_empty()).collect()
+    }
+
+    /// A family whose tokens are valid. `None` if it has ended or expired or has not arrived, its session has ended, one of
+    /// its scopes is withdrawn, a token was used twice, or the person may not use what it has.
+    pub fn family(&self, id: &str, reuse: Reuse) -> Option<&Family> {
+        let family = self.families().find(|family| family.id == id)?;
+        let is_over = |session: &String| self.ended.contains(&Session::key(session));
+        let withdrawn = self.scopes(&family.client, false);
+        let is_valid = self.is_active()
+            && !self.ended.contains(&Family::key(id))
+            && !family.session.as_ref().is_some_and(is_over)
+            && family.scopes.is_disjoint(&withdrawn)
+            && !is_reused(&self.uses(id), reuse);
+        is_valid.then_some(family)
+    }
+
+    /// The families of the person that are not ended themselves.
+    pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
+        self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Family(family) => Some(family),
+            _ => None,
+        })
+    }
+
+    /// What each region knows of the uses of a family.
+    pub(super) fn uses(&self, family: &str) -> Vec<&FamilyUses> {
+        let uses = self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Uses(uses) if uses.family == family => Some(uses),
+            _ => None,
+        });
+        uses.collect()
+    }
+
+    /// The subjects of the person's users.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Subject(subject) => Some(subject),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! What each region knows of the uses of a family.
+
+use std::collections::BTreeMap;
+
+use super::{expires_at, item, key, live};
+use crate::{Attribute, Attributes, ItemError, Millis, Region, UserId, Version, VersionedItem};
+
+const STAMPS: &str = "stamps";
+
+/// How many generations a region remembers.
+pub const KEPT_USES: usize = 8;
+
+/// When the region first saw each generation of a family used. Only that region writes the row, so no write of one region
+/// undoes that of another; readers put the rows of all regions together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FamilyUses {
+    /// The user.
+    pub user: UserId,
+    /// The family.
+    pub family: String,
+    /// The region.
+    pub region: Region,
+    /// The first use of each generation by the clock of the region: the last [`KEPT_USES`].
+    pub stamps: BTreeMap<u64, Millis>,
+    /// When the row expires: not before the family.
+    pub expires_at: Millis,
+    /// Fields written by a newer version of Umoja.
+    pub unknown: Attributes,
+}
+
+impl FamilyUses {
+    /// The beginning of the sort keys.
+    pub const KIND: &'static str = "use";
+
+    /// The sort key of a family in a region.
+    pub fn key(family: &str, region: &Region) -> String {
+        key(Self::KIND, &[family, region.as_str()])
+    }
+
+    /// Notes the first use of a generation. True if it was not known.
+    pub fn note(&mut self, generation: u64, at: Millis) -> bool {
+        if self.stamps.contains_key(&generation) {
+            return false;
+        }
+        self.stamps.insert(generation, at);
+        while self.stamps.len() > KEPT_USES {
+            self.stamps.pop_first();
+        }
+        true
+    }
+
+    /// The item of this row in a version.
+    pub fn to_item(&self, version: Version) -> VersionedItem {
+        let stamps = self.stamps.iter().map(|(generation, at)| (generation.to_string(), at.0.into())).collect();
+        let mut fields = self.unknown.clone();
+        fields.insert(STAMPS.into(), Attribute::M(stamps));
+        item(self.user, Self::key(&self.family, &self.region), version, fields).expiring(self.expires_at)
+    }
+
+    /// Reads an item.
+    ///
+    /// # Errors
+    /// If a field is absent or malformed, or the item is no live row of uses.
+    pub fn from_item(item: &VersionedItem) -> Result<Self, ItemError> {
+        let (mut fields, [family, region]) = live(item, Self::KIND)?;
+        let stamp = |(generation, at): (String, Attribute)| match (generation.parse(), at) {
+            (Ok(generation), Attribute::N(at)) => {
+                at.parse().map(|at| (generation, Millis(at))).map_err(|_| ItemError::new(STAMPS))
+            }
+            _ => Err(ItemError::new(STAMPS)),
+        };
+        Ok(Self {
+            user: item.user,
+            family,
+            region: region.parse().map_err(|_| ItemError::new(crate::names::attribute::KEY))?,
+            stamps: fields.map(STAMPS)?.into_iter().map(stamp).collect::<Result<_, _>>()?,
+            expires_at: expires_at(item)?,
+            unknown: fields.0,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! What persons and their clients may do: the rows of the table `access`, of single sign-on (OpenID Connect Core 1.0).
+//!
+//! Each kind of row has a type of its own, and a prefix of the sort key. A row that is ended has a version that beats every
+//! live one ([`Version::erased`](crate::Version)), and no fields. It is kept for longer than any live copy of it, so that
+//! none comes back.
+
+mod family;
+mod family_uses;
+mod grant;
+mod seen;
+mod session;
+mod subject;
+
+pub use family::Family;
+pub use family_uses::{FamilyUses, KEPT_USES};
+pub use grant::Grant;
+pub use seen::ClientSeen;
+pub use session::Session;
+pub use subject::{Sector, Subject};
+
+use crate::item::Reader;
+use crate::names::attribute::KEY;
+use crate::replicated::ACCESS;
+use crate::{Attribute, Attributes, ItemError, Millis, UserId, Version, VersionedItem};
+
+/// The longest life of a session or a family, in milliseconds.
+pub const MAX_LIFE_MS: u64 = 400 * Millis::DAY_MS;
+/// For how much longer than a live row its end is kept, in milliseconds: more than any queue or outage keeps a copy.
+pub const ENDED_FOR_MS: u64 = 14 * Millis::DAY_MS;
+
+/// A row of any kind that is live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessRow {
+    /// A session.
+    Session(Session),
+    /// A client that got tokens in a session.
+    Seen(ClientSeen),
+    /// A consent.
+    Grant(Grant),
+    /// A subject.
+    Subject(Subject),
+    /// A family of refresh tokens.
+    Family(Family),
+    /// What one region knows of the uses of a family.
+    Uses(FamilyUses),
+}
+
+impl AccessRow {
+    /// Reads a live item. `None` for a kind that only a newer version of Umoja knows.
+    ///
+    /// # Errors
+    /// If a field is absent or malformed, or the item is ended.
+    pub fn from_item(item: &VersionedItem) -> Result<Option<Self>, ItemError> {
+        Ok(Some(match item.key.split_once('#').map(|(kind, _)| kind) {
+            Some(Session::KIND) => Self::Session(Session::from_item(item)?),
+            Some(ClientSeen::KIND) => Self::Seen(ClientSeen::from_item(item)?),
+            Some(Grant::KIND) => Self::Grant(Grant::from_item(item)?),
+            Some(Subject::KIND) => Self::Subject(Subject::from_item(item)?),
+            Some(Family::KIND) => Self::Family(Family::from_item(item)?),
+            Some(FamilyUses::KIND) => Self::Uses(FamilyUses::from_item(item)?),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+/// The item that ends the row under a key, in an erased version. `expires_at` is when the live row expires, if that is known.
+pub fn ended(user: UserId, key: String, version: Version, expires_at: Option<Millis>) -> VersionedItem {
+    let live_until = expires_at.unwrap_or_else(|| version.hlc.millis().plus(MAX_LIFE_MS));
+    item(user, key, version, Attributes::new()).expiring(live_until.plus(ENDED_FOR_MS))
+}
+
+fn item(user: UserId, key: String, version: Version, fields: Attributes) -> VersionedItem {
+    VersionedItem { table: &ACCESS, user, key, version, fields, unknown: Attributes::new() }
+}
+
+/// The fields of a live item, and the names behind the kind in its key.
+fn live<const N: usize>(item: &VersionedItem, kind: &str) -> Result<(Reader, [String; N]), ItemError> {
+    let mut names = item.key.split('#');
+    let is_kind = names.next() == Some(kind) && !item.version.erased;
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    let names = <[String; N]>::try_from(names).ok().filter(|_| is_kind).ok_or(ItemError::new(KEY))?;
+    Ok((Reader(item.fields.clone()), names))
+}
+
+fn key(kind: &str, names: &[&str]) -> String {
+    std::iter::once(kind).chain(names.iter().copied()).collect::<Vec<_>>().join("#")
+}
+
+/// When a row expires that always does.
+fn expires_at(item: &VersionedItem) -> Result<Millis, ItemError> {
+    item.expires_at().ok_or(ItemError::new(crate::names::attribute::EXPIRES_AT))
+}
+
+fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Attribute {
+    Attribute::L(texts.into_iter().map(|text| text.clone().into()).collect())
+}
+
+fn read_texts<T: FromIterator<String>>(fields: &mut Reader, name: &'static str) -> Result<T, ItemError> {
+    let Some(Attribute::L(list)) = fields.0.remove(name) else { return Err(ItemError::new(name)) };
+    let text = |one| match one {
+        Attribute::S(text) => Ok(text),
+        _ => Err(ItemError::new(name)),
+    };
+    list.into_iter().map(text).collect()
+}
+
+fn optional(fields: &mut Reader, name: &'static str) -> Result<Option<String>, ItemError> {
+    if fields.0.contains_key(name) { fields.text(name).map(Some) } else { Ok(None) }
+}
+
+/// A text of any characters as a part of a sort key, in which only letters, digits and `-` stand for themselves.
+fn escaped(text: &str) -> String {
+    let byte = |b: u8| match b {
+        b if b.is_ascii_alphanumeric() || b == b'-' => char::from(b).to_string(),
+        b => format!("_{b:02x}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::Hlc;
+
+fn version(erased: bool, ms: u64) -> Version {
+    Version { erased, hlc: Hlc::at(Millis(ms)), origin: "eu-west-1".parse().unwrap() }
+}
+
+fn user() -> UserId {
+    UserId::v8([1; 16])
+}
+
+fn rows() -> Vec<(AccessRow, VersionedItem)> {
+    let (user, unknown) = (user(), Attributes::from([("novelty".to_owned(), Attribute::Null)]));
+    let version = version(false, 7);
+    let expires_at = Millis(9_000);
+    let session = Session {
+        user,
+        id: "s_1".into(),
+        auth_time: Millis(1),
+        amr: vec!["pwd".into()],
+        acr: Some("1".into()),
+        label: Some(vec![1]),
+        created_at: Millis(2),
+        expires_at,
+        unknown: unknown.clone(),
+    };
+    let seen = ClientSeen { user, session: "s_1".into(), client: "shop".into(), expires_at, unknown: unknown.clone() };
+    let grant = Grant {
+        user,
+        client: "shop".into(),
+        scope: "https://shop.example/read".into(),
+        given: false,
+        at: Millis(3),
+        unknown: unknown.clone(),
+    };
+    let subject = Subject {
+        unknown: unknown.clone(),
+        ..Subject::new(user, &Sector::Pairwise("shop.example".into()), "abc".into(), Hlc::at(Millis(4)))
+    };
+    let family = Family {
+        user,
+        id: "f-1".into(),
+        client: "shop".into(),
+        session: Some("s_1".into()),
+        scopes: BTreeSet::from(["openid".into()]),
+        jkt: Some("t".into()),
+        expires_at,
+        unknown: unknown.clone(),
+    };
+    let uses = FamilyUses {
+        user,
+        family: "f-1".into(),
+        region: "eu-west-1".parse().unwrap(),
+        stamps: BTreeMap::from([(1, Millis(5))]),
+        expires_at,
+        unknown,
+    };
+    let items = [
+        session.to_item(version.clone()),
+        seen.to_item(version.clone()),
+        grant.to_item(version.clone()),
+        subject.to_item(version.clone()),
+        family.to_item(version.clone()),
+        uses.to_item(version),
+    ];
+    let rows = [
+        AccessRow::Session(session),
+        AccessRow::Seen(seen),
+        AccessRow::Grant(grant),
+        AccessRow::Subject(subject),
+        AccessRow::Family(family),
+        AccessRow::Uses(uses),
+    ];
+    rows.into_iter().zip(items).collect()
+}
+
+#[test]
+fn every_kind_of_row_round_trips_through_its_item() {
+    for (row, item) in rows() {
+        let read = VersionedItem::from_item(&ACCESS, item.to_item()).unwrap();
+        assert_eq!(AccessRow::from_item(&read), Ok(Some(row)));
+    }
+}
+
+#[test]
+fn every_sort_key_has_the_form_that_is_shown_in_messages() {
+    for (_, item) in rows() {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"#-_".contains(&b);
+        assert!(item.key.len() <= 160 && item.key.bytes().all(plain), "{}", item.key);
+    }
+}
+
+#[test]
+fn a_row_of_another_kind_and_an_ended_row_are_no_live_row() {
+    for (_, item) in rows() {
+        let ended = ended(user(), item.key.clone(), version(true, 8), item.expires_at());
+        assert!(AccessRow::from_item(&ended).is_err(), "{}", item.key);
+        assert!(ended.version > item.version, "an end beats every live row");
+        let read = VersionedItem::from_item(&ACCESS, ended.to_item()).unwrap();
+        assert_eq!(read, ended);
+    }
+    let novel = item(user(), "factor#1".into(), version(false, 1), Attributes::new());
+    assert_eq!(AccessRow::from_item(&novel), Ok(None));
+}
+
+#[test]
+fn an_end_outlives_every_live_copy() {
+    let at = |expires_at| ended(user(), Session::key("s"), version(true, 8), expires_at).expires_at().unwrap();
+    assert_eq!(at(Some(Millis(9_000))), Millis(9_000 + ENDED_FOR_MS));
+    assert!(at(None) >= Millis(8 + MAX_LIFE_MS + ENDED_FOR_MS));
+}
+
+#[test]
+fn no_two_scopes_or_sectors_have_one_key() {
+    let scopes = ["a:b", "a_3ab", "a-b", "A:b", "a:b:"].map(|scope| Grant::key("shop", scope));
+    assert_eq!(BTreeSet::from(scopes.clone()).len(), scopes.len());
+    let hosts = ["_", "shop.example", "shop-example"].map(|host| Subject::key(&Sector::Pairwise(host.into())));
+    assert!(!hosts.contains(&Subject::key(&Sector::Public)));
+}
+
+#[test]
+fn a_region_remembers_the_first_use_of_the_last_generations() {
+    let mut uses = match rows().pop() {
+        Some((AccessRow::Uses(uses), _)) => uses,
+        _ => panic!("the last row is that of uses"),
+    };
+    assert!(!uses.note(1, Millis(99)));
+    assert_eq!(uses.stamps[&1], Millis(5));
+    (2..20).for_each(|generation| assert!(uses.note(generation, Millis(generation))));
+    assert_eq!(uses.stamps.keys().copied().collect::<Vec<_>>(), (12..20).collect::<Vec<_>>());
+}
