@@ -1,110 +1,92 @@
 //! Assertions by which a client authenticates (`private_key_jwt`: RFC 7523 section 3, OIDC Core 1.0 section 9).
 
-use serde::Deserialize;
-use umoja_crypto::VerifyingKey;
+use serde_json::Value;
+use umoja_crypto::jws::{UnverifiedJwt, parse_jwt};
+use umoja_crypto::{JwsError, VerifyingKey};
 
-use crate::Once;
-use crate::compact::{AHEAD_SECS, Compact, Fault, is_jti};
+use crate::once::{AHEAD_SECS, Once};
 
 /// The value of `client_assertion_type`.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The most seconds for which an assertion is valid. Its id is remembered for as long.
 const MAX_LIFETIME_SECS: u64 = 600;
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    typ: Option<String>,
-    crit: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: Audience,
-    exp: u64,
-    jti: String,
-    iat: Option<u64>,
-    nbf: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    List(Vec<String>),
-}
-
 /// An assertion of which nothing is trusted yet.
-pub struct Assertion<'a>(Compact<'a, Header>);
+pub struct Assertion(UnverifiedJwt);
 
-impl<'a> Assertion<'a> {
-    /// Reads the form of an assertion.
+impl Assertion {
+    /// Reads the form of an assertion. It may say of itself that it is a JWT or an assertion of a client, and nothing else.
     ///
     /// # Errors
-    /// [`Fault`], for the log.
-    pub fn read(text: &'a str) -> Result<Self, Fault> {
-        let message = Compact::<Header>::read(text)?;
-        if message.header.crit.is_some() {
-            return Err(Fault::Rejected("crit"));
-        }
-        let typ = message.header.typ.as_deref();
-        if typ.is_some_and(|typ| !["jwt", "client-authentication+jwt"].contains(&&*typ.to_ascii_lowercase())) {
-            return Err(Fault::Rejected("typ"));
+    /// [`JwsError`], for the log.
+    pub fn read(text: &str) -> Result<Self, JwsError> {
+        let message = parse_jwt(text)?;
+        let is_one = |typ: &str| ["jwt", "client-authentication+jwt"].iter().any(|one| typ.eq_ignore_ascii_case(one));
+        if message.header("typ").is_some_and(|typ| !is_one(typ)) {
+            return Err(JwsError::Rejected("typ"));
         }
         Ok(Self(message))
     }
 
+    /// The client that it names. It only serves to find the client's keys.
+    pub fn client_id(&self) -> Option<&str> {
+        self.0.claimed("sub")
+    }
+
     /// The id of the key that is said to have signed it. It only chooses among the keys of one client.
     pub fn kid(&self) -> Option<&str> {
-        self.0.header.kid.as_deref()
+        self.0.header("kid")
     }
 
     /// Checks that the client made the assertion for this provider. `audiences` are the issuer and the URL of the endpoint: an assertion
     /// for both a provider and another party is refused, because the other party could send it on.
     ///
     /// # Errors
-    /// [`Fault`], for the log. A client learns `invalid_client` and no more.
+    /// [`JwsError`], for the log. A client learns `invalid_client` and no more.
     pub fn verify(
-        &self,
+        self,
         key: &VerifyingKey,
         client_id: &str,
         audiences: &[&str],
         now_secs: u64,
-    ) -> Result<Once, Fault> {
-        let claims: Claims = self.0.verify(&self.0.header.alg, key)?;
-        let audience = match &claims.aud {
-            Audience::One(one) => Some(one),
-            Audience::List(list) => list.first().filter(|_| list.len() == 1),
+    ) -> Result<Once, JwsError> {
+        let claims = self.0.verify(key)?.claims;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let audience = match claims.get("aud") {
+            Some(Value::Array(list)) if list.len() == 1 => list[0].as_str(),
+            other => other.and_then(Value::as_str),
         };
         let latest = now_secs.saturating_add(AHEAD_SECS);
-        let is_current = now_secs < claims.exp && claims.exp <= latest.saturating_add(MAX_LIFETIME_SECS);
+        let is_past = |name: &str| match claims.get(name) {
+            None => true,
+            Some(at) => at.as_u64().is_some_and(|at| at <= latest),
+        };
+        let ends_at = claims.get("exp").and_then(Value::as_u64);
+        let ends_at = ends_at.filter(|at| now_secs < *at && *at <= latest.saturating_add(MAX_LIFETIME_SECS));
         for (holds, name) in [
-            (claims.iss == client_id, "iss"),
-            (claims.sub == client_id, "sub"),
-            (audience.is_some_and(|audience| audiences.contains(&audience.as_str())), "aud"),
-            (is_current, "exp"),
-            (claims.iat.is_none_or(|at| at <= latest), "iat"),
-            (claims.nbf.is_none_or(|at| at <= latest), "nbf"),
-            (is_jti(&claims.jti), "jti"),
+            (text("iss") == Some(client_id), "iss"),
+            (text("sub") == Some(client_id), "sub"),
+            (audience.is_some_and(|audience| audiences.contains(&audience)), "aud"),
+            (is_past("iat"), "iat"),
+            (is_past("nbf"), "nbf"),
         ] {
             if !holds {
-                return Err(Fault::Rejected(name));
+                return Err(JwsError::Rejected(name));
             }
         }
-        Ok(Once::new("assertion", client_id, &claims.jti, claims.exp))
+        let ends_at = ends_at.ok_or(JwsError::Rejected("exp"))?;
+        let jti = text("jti").unwrap_or_default();
+        Once::new("assertion", client_id, jti, ends_at).ok_or(JwsError::Rejected("jti"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
     use umoja_crypto::SigningKey;
 
     use super::*;
-    use crate::compact::signed;
+    use crate::once::signed;
 
     const NOW: u64 = 1_800_000_000;
     const AUDIENCES: [&str; 2] = ["https://login.example", "https://login.example/oauth2/token"];
@@ -117,12 +99,12 @@ mod tests {
         json!({ "iss": "shop", "sub": "shop", "aud": AUDIENCES[0], "exp": NOW + 60, "jti": "one" })
     }
 
-    fn verified(header: &Value, claims: &Value) -> Result<Once, Fault> {
+    fn verified(header: &Value, claims: &Value) -> Result<Once, JwsError> {
         let text = signed(&key(), header, &claims.to_string());
         Assertion::read(&text)?.verify(&key().verifying_key(), "shop", &AUDIENCES, NOW)
     }
 
-    fn with(name: &str, value: Value) -> Result<Once, Fault> {
+    fn with(name: &str, value: Value) -> Result<Once, JwsError> {
         let mut claims = claims();
         claims[name] = value;
         verified(&json!({ "alg": "EdDSA", "kid": "k1" }), &claims)
@@ -143,7 +125,7 @@ mod tests {
     fn an_assertion_for_another_audience_is_refused() {
         let other = "https://other.example";
         for audience in [json!(other), json!([AUDIENCES[0], other]), json!([]), json!("https://login.example/")] {
-            assert_eq!(with("aud", audience), Err(Fault::Rejected("aud")));
+            assert_eq!(with("aud", audience), Err(JwsError::Rejected("aud")));
         }
     }
 
@@ -159,7 +141,7 @@ mod tests {
             ("jti", json!("")),
             ("jti", json!("x".repeat(257))),
         ] {
-            assert_eq!(with(name, value), Err(Fault::Rejected(name)));
+            assert_eq!(with(name, value), Err(JwsError::Rejected(name)));
         }
         assert!(with("iat", json!(NOW + 60)).is_ok() && with("exp", json!(NOW + 660)).is_ok());
     }
@@ -167,13 +149,13 @@ mod tests {
     #[test]
     fn an_assertion_has_the_algorithm_of_its_key() {
         for alg in ["none", "HS256", "ES256"] {
-            assert_eq!(verified(&json!({ "alg": alg }), &claims()), Err(Fault::Rejected("alg")));
+            assert_eq!(verified(&json!({ "alg": alg }), &claims()), Err(JwsError::Rejected("alg")));
         }
-        assert_eq!(verified(&json!({ "alg": "EdDSA", "typ": "dpop+jwt" }), &claims()), Err(Fault::Rejected("typ")));
-        assert_eq!(verified(&json!({ "alg": "EdDSA", "crit": [] }), &claims()), Err(Fault::Rejected("crit")));
+        assert_eq!(verified(&json!({ "alg": "EdDSA", "typ": "dpop+jwt" }), &claims()), Err(JwsError::Rejected("typ")));
+        assert_eq!(verified(&json!({ "alg": "EdDSA", "crit": [] }), &claims()), Err(JwsError::Rejected("crit")));
         let other = SigningKey::from_seed("k1", [8; 32]).verifying_key();
         let text = signed(&key(), &json!({ "alg": "EdDSA" }), &claims().to_string());
         let result = Assertion::read(&text).unwrap().verify(&other, "shop", &AUDIENCES, NOW);
-        assert_eq!(result, Err(Fault::Rejected("signature")));
+        assert_eq!(result, Err(JwsError::Rejected("signature")));
     }
 }

@@ -2,15 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use umoja_crypto::VerifyingKey;
+use umoja_crypto::JwsError;
+use umoja_crypto::jws::{Jwk, parse_jwt};
 
-use crate::Once;
-use crate::compact::{AHEAD_SECS, Compact, Fault, is_jti};
+use crate::once::{AHEAD_SECS, Once};
 
 /// Seconds for which a proof is valid after it was made.
 const MAX_AGE_SECS: u64 = 60;
@@ -37,82 +35,38 @@ pub struct Proven {
     pub once: Once,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    typ: String,
-    alg: String,
-    jwk: Jwk,
-}
-
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    crv: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    /// The private half, which nobody may send.
-    d: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    jti: String,
-    htm: String,
-    htu: String,
-    iat: u64,
-    ath: Option<String>,
-}
-
-impl Jwk {
-    /// The key and its thumbprint. The members of RFC 7638 section 3.2 are in the order of their names.
-    fn read(&self) -> Option<(VerifyingKey, String)> {
-        let (crv, x) = (self.crv.as_deref()?, self.x.as_deref()?);
-        let (alg, text) = match (self.kty.as_str(), self.y.as_deref()) {
-            ("EC", Some(y)) => ("ES256", json!({ "crv": crv, "kty": "EC", "x": x, "y": y })),
-            ("OKP", None) => ("EdDSA", json!({ "crv": crv, "kty": "OKP", "x": x })),
-            _ => return None,
-        };
-        let mut key = text.clone();
-        key["alg"] = alg.into();
-        key["kid"] = "".into();
-        let (_, key) = VerifyingKey::from_jwk(&key).ok()?;
-        Some((key, URL_SAFE_NO_PAD.encode(Sha256::digest(text.to_string()))))
-    }
-}
-
 /// Checks a proof (RFC 9449 section 4.3). Two of these checks are the caller's: that the request has one header `dpop`, and that
 /// [`Proven::once`] is used once.
 ///
 /// # Errors
-/// [`Fault`], for the log. A client learns `invalid_dpop_proof` and no more.
-pub fn prove(proof: &str, expected: &Expected<'_>, now_secs: u64) -> Result<Proven, Fault> {
-    let message = Compact::<Header>::read(proof)?;
-    if message.header.typ != "dpop+jwt" {
-        return Err(Fault::Rejected("typ"));
+/// [`JwsError`], for the log. A client learns `invalid_dpop_proof` and no more.
+pub fn prove(proof: &str, expected: &Expected<'_>, now_secs: u64) -> Result<Proven, JwsError> {
+    let message = parse_jwt(proof)?;
+    if message.header("typ") != Some("dpop+jwt") {
+        return Err(JwsError::Rejected("typ"));
     }
-    if message.header.jwk.d.is_some() {
-        return Err(Fault::Rejected("jwk"));
-    }
-    let (key, thumbprint) = message.header.jwk.read().ok_or(Fault::Rejected("jwk"))?;
-    let claims: Claims = message.verify(&message.header.alg, &key)?;
+    let jwk = message.jwk().and_then(|jwk| Jwk::parse(jwk).ok()).ok_or(JwsError::Rejected("jwk"))?;
+    let claims = message.verify(jwk.key())?.claims;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let once = text("jti").zip(claims.get("iat").and_then(Value::as_u64)).filter(|(_, made_at)| {
+        let is_past = now_secs >= made_at.saturating_add(MAX_AGE_SECS);
+        !is_past && *made_at <= now_secs.saturating_add(AHEAD_SECS)
+    });
+    let once = once.ok_or(JwsError::Rejected("iat"))?;
+    let once = Once::new("dpop", jwk.thumbprint(), once.0, once.1.saturating_add(MAX_AGE_SECS));
     let ath = expected.access_token.map(|token| URL_SAFE_NO_PAD.encode(Sha256::digest(token)));
-    let is_current =
-        claims.iat <= now_secs.saturating_add(AHEAD_SECS) && now_secs < claims.iat.saturating_add(MAX_AGE_SECS);
     for (holds, name) in [
-        (is_jti(&claims.jti), "jti"),
-        (claims.htm == expected.method, "htm"),
-        (is_same_url(&claims.htu, expected.url), "htu"),
-        (is_current, "iat"),
-        (ath.is_none() || claims.ath == ath, "ath"),
-        (expected.bound_to.is_none_or(|jkt| jkt.as_bytes().ct_eq(thumbprint.as_bytes()).into()), "jkt"),
+        (text("htm") == Some(expected.method), "htm"),
+        (text("htu").is_some_and(|url| is_same_url(url, expected.url)), "htu"),
+        (ath.is_none() || text("ath") == ath.as_deref(), "ath"),
+        (expected.bound_to.is_none_or(|jkt| jkt.as_bytes().ct_eq(jwk.thumbprint().as_bytes()).into()), "jkt"),
     ] {
         if !holds {
-            return Err(Fault::Rejected(name));
+            return Err(JwsError::Rejected(name));
         }
     }
-    let once = Once::new("dpop", &thumbprint, &claims.jti, claims.iat.saturating_add(MAX_AGE_SECS));
-    Ok(Proven { thumbprint, once })
+    let once = once.ok_or(JwsError::Rejected("jti"))?;
+    Ok(Proven { thumbprint: jwk.thumbprint().to_owned(), once })
 }
 
 /// Whether a text is a URL, but for its query and fragment, the case of its scheme and host, and the default port.

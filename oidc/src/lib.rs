@@ -18,7 +18,6 @@
 
 pub mod assertion;
 pub mod claims;
-mod compact;
 pub mod conditional;
 pub mod dpop;
 pub mod form;
@@ -29,5 +28,4 @@ pub mod refusal;
 pub mod tokens;
 pub mod user_code;
 
-pub use compact::Fault;
 pub use once::Once;

