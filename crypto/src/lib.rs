@@ -12,9 +12,9 @@
 //! - never store a fast hash of a password, not even for a moment: [`legacy::import`] wraps it;
 //! - never print a secret: types that hold one are wiped on drop and say `[redacted]` to `Debug`.
 //!
-//! The crate is pure: bytes in, bytes out. It reads no clock and draws no randomness, with one exception:
+//! The crate is pure: bytes in, bytes out. It reads no clock and draws no randomness, with two exceptions:
 //! [`SigningKey`] for ECDSA and RSA-PSS lets the library draw the nonce, because a nonce that a caller repeats would
-//! reveal the key. Published vectors are in `tests/vectors.rs`; the attacks of the threat table are tests beside the
+//! reveal the key, and [`SigningKey::generate`] lets it draw the key. Published vectors are in `tests/vectors.rs`; the attacks of the threat table are tests beside the
 //! code that resists them.
 
 mod aad;
@@ -23,6 +23,7 @@ mod blind_index;
 mod bound;
 #[doc(hidden)]
 pub mod cbc_hmac;
+mod client_secret;
 mod envelope;
 pub mod hpke;
 pub mod jws;
@@ -39,6 +40,7 @@ pub use aad::Aad;
 pub use api_key::{ApiKey, ApiKeyError, akh};
 pub use blind_index::IndexKey;
 pub use bound::Bound;
+pub use client_secret::{ClientSecret, client_secret_hash, is_client_secret};
 pub use envelope::{Envelope, FMT, SUITE_A256CBC_HS512, commits, open, seal};
 pub use jws::{Algorithm, JwsError, KeyError, SigningKey, VerifyingKey};
 pub use keys::{DataKey, Opaque};

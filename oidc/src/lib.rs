@@ -1,25 +1,33 @@
-//! Single sign-on: an OpenID Provider on the store (OpenID Connect Core 1.0, RFC 6749, RFC 9700).
+//! Single sign-on: the rules of an OpenID Provider about what a client's back end sends and gets.
 //!
-//! There is one issuer. A browser and the backend of a client meet different regions as a matter of course, so what one
-//! region issues, every other region reads: codes, cookies and pushed requests are sealed and describe themselves. The
-//! session and what belongs to it are rows of the replicated table `access` (`umoja_accounts::access`).
-//!
-//! | module | routes |
+//! | module | what it decides |
 //! |---|---|
-//! | `discovery` | `GET /.well-known/openid-configuration`, `GET /.well-known/oauth-authorization-server` |
-//! | `authorize` | `GET` and `POST /oauth2/authorize`, and the pages `/login` and `/consent` |
-//! | `par` | `POST /oauth2/par` |
-//! | `logout` | `GET` and `POST /oauth2/logout` |
+//! | [`form`] | the parameters of a request, each given once |
+//! | [`presented`] | which client a request says that it is from, and by which method |
+//! | [`assertion`] | whether a signed assertion is a client's (`private_key_jwt`) |
+//! | [`dpop`] | whether a proof shows that the sender has a key (RFC 9449) |
+//! | [`pkce`] | whether a verifier is that of a challenge (RFC 7636) |
+//! | [`claims`] | what a client learns of a person, by scope |
+//! | [`tokens`] | the claims of id tokens and access tokens, and the answer with them |
+//! | [`user_code`] | the code that a person types for a device (RFC 8628) |
+//! | [`conditional`] | the answer to who has a document already |
+//! | [`refusal`] | the answer to a request that is refused (RFC 6749 section 5.2) |
+//!
+//! The crate takes the time and randomness as arguments, and stores nothing. Whoever accepts an assertion or a proof has to remember it:
+//! [`Once`] says what, and until when.
 
-mod provider;
+pub mod assertion;
+pub mod claims;
+mod compact;
+pub mod conditional;
+pub mod dpop;
+pub mod form;
+mod once;
+pub mod pkce;
+pub mod presented;
+pub mod refusal;
+pub mod tokens;
+pub mod user_code;
 
-use std::sync::Arc;
-
-use axum::Router;
-
-pub use provider::Provider;
-
-/// The routes of the provider.
-pub fn router(provider: Arc<Provider>) -> Router {
-    Router::new().with_state(provider)
-}
+pub use compact::Fault;
+pub use once::Once;

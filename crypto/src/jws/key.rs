@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
+use super::jwk::Jwk;
 use super::weak::{is_weak_ed25519, is_weak_rsa};
 
 /// SubjectPublicKeyInfo of Ed25519 before its 32 bytes (RFC 8410 section 4).
@@ -67,22 +68,27 @@ impl VerifyingKey {
         Self::from_public_pem(Algorithm::from_name(algorithm)?, pem).ok()
     }
 
-    /// Reads one entry of a `jwks.json` with its `kid`: Ed25519 (RFC 8037 section 2) or P-256 (RFC 7518 section 6.2).
+    /// Reads one entry of the `jwks.json` of a region with its `kid`: Ed25519 (RFC 8037 section 2) or P-256 (RFC 7518
+    /// section 6.2). Both members `kid` and `alg` are needed.
     ///
     /// # Errors
     /// [`KeyError::Key`] for anything else.
     pub fn from_jwk(jwk: &Value) -> Result<(String, Self), KeyError> {
-        let text = |name: &str| jwk.get(name).and_then(Value::as_str).ok_or(KeyError::Key);
-        let coordinate = |name: &str| {
-            let bytes = URL_SAFE_NO_PAD.decode(text(name)?).map_err(|_| KeyError::Key)?;
-            if bytes.len() == 32 { Ok(bytes) } else { Err(KeyError::Key) }
-        };
-        let (algorithm, bytes) = match (text("kty")?, text("crv")?, text("alg")?) {
-            ("OKP", "Ed25519", "EdDSA") => (Algorithm::EdDsa, coordinate("x")?),
-            ("EC", "P-256", "ES256") => (Algorithm::Es256, [vec![4], coordinate("x")?, coordinate("y")?].concat()),
-            _ => return Err(KeyError::Key),
-        };
-        Ok((text("kid")?.to_owned(), Self::parse(algorithm, &bytes)?))
+        let parsed = Jwk::parse(jwk)?;
+        match (parsed.kid(), parsed.key().algorithm()) {
+            (Some(kid), Algorithm::EdDsa | Algorithm::Es256) if jwk.get("alg").is_some() => {
+                Ok((kid.to_owned(), parsed.key().clone()))
+            }
+            _ => Err(KeyError::Key),
+        }
+    }
+
+    /// The key that a JWK spells: the raw key, or for RSA its `RSAPublicKey`.
+    pub(super) fn from_jwk_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        match algorithm {
+            Algorithm::EdDsa | Algorithm::Es256 => Self::parse(algorithm, bytes),
+            Algorithm::Rs256 | Algorithm::Ps256 => Self::from_der(algorithm, bytes),
+        }
     }
 
     fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
@@ -161,7 +167,15 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_private_pem(kid: &str, algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
-        let pkcs8 = Zeroizing::new(decode(pem, "PRIVATE KEY")?);
+        Self::from_pkcs8(kid, algorithm, &decode(pem, "PRIVATE KEY")?)
+    }
+
+    /// Reads a private key in DER (PKCS#8, RFC 5958) for one algorithm.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`].
+    pub fn from_pkcs8(kid: &str, algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        let pkcs8 = Zeroizing::new(der.to_vec());
         let pair = match algorithm {
             Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(&pkcs8).map(Pair::Ed25519),
             Algorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map(Pair::P256),
@@ -176,6 +190,35 @@ impl SigningKey {
             return Err(KeyError::Key);
         }
         Ok(Self { kid: kid.to_owned(), pair, pkcs8 })
+    }
+
+    /// Makes a new key (RSA of 2048 bits), whose name is its thumbprint (RFC 7638). The library draws it.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] if the library cannot make one.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        let failed = |_| KeyError::Key;
+        let der = Zeroizing::new(match algorithm {
+            Algorithm::EdDsa => {
+                Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(failed)?.as_ref().to_vec()
+            }
+            Algorithm::Es256 => {
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+                pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
+            }
+            Algorithm::Rs256 | Algorithm::Ps256 => {
+                let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
+                AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).map_err(failed)?.as_ref().to_vec()
+            }
+        });
+        let mut key = Self::from_pkcs8("", algorithm, &der)?;
+        key.kid = Jwk::parse(&key.jwk())?.thumbprint().to_owned();
+        Ok(key)
+    }
+
+    /// PKCS#8 in DER, to be sealed.
+    pub fn private_key_der(&self) -> &[u8] {
+        &self.pkcs8
     }
 
     /// The name under which the other side finds the public half.

@@ -43,6 +43,8 @@
 mod algorithm;
 mod error;
 mod event;
+mod jwk;
+mod jwt;
 mod key;
 mod request;
 mod response;
@@ -60,6 +62,8 @@ use zeroize::Zeroizing;
 pub use self::algorithm::Algorithm;
 pub use self::error::JwsError;
 pub use self::event::{EventClaims, TYP_EVENT, body_hash, sign_event};
+pub use self::jwk::Jwk;
+pub use self::jwt::{Jwt, MAX_JWT_BYTES, UnverifiedJwt, half_hash, parse_jwt, sign_jwt, verify_jwt};
 pub use self::key::{KeyError, SigningKey, VerifyingKey};
 pub use self::request::{Expected, RequestClaims, SignedRequest, Timely, Unverified, parse_request, sign_request};
 pub use self::response::{ResponseClaims, ResponseExpected, sign_response, verify_response};
