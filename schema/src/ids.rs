@@ -155,6 +155,12 @@ slug!(
 );
 
 slug!(
+    /// A client of single sign-on, such as `shop-web`: its `client_id`.
+    ClientId,
+    "a client id"
+);
+
+slug!(
     /// A URL to which the status page of a company leads back, such as `shop`.
     ReturnUrlId,
     "the id of a return URL"

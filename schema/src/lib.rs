@@ -17,6 +17,7 @@ macro_rules! never_printed {
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod client;
 pub mod company;
 pub mod convergence;
 mod error;
@@ -31,6 +32,7 @@ pub mod item;
 pub mod log;
 pub mod message;
 pub mod names;
+pub mod oidc_key_set;
 pub mod old_system;
 pub mod ownership;
 mod precis;
@@ -52,16 +54,20 @@ pub mod webhook;
 
 pub use attributes::{Attribute, Attributes};
 pub use audit::{Actor, AuditEvent};
+pub use client::{Client, ClientAuthMethod, ClientKind, GrantType, SubjectType};
 pub use company::{ApiKeyHash, Company, CompanyKey, Scope};
 pub use convergence::{Resolution, resolve};
 pub use error::ItemError;
 pub use events::{EventRow, Notice, Noticed, Place};
 pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
-pub use ids::{BlindIndex, CompanyId, IdError, Part, Region, ReturnUrlId, SourceId, TargetId, UserId, WebhookId};
+pub use ids::{
+    BlindIndex, ClientId, CompanyId, IdError, Part, Region, ReturnUrlId, SourceId, TargetId, UserId, WebhookId,
+};
 pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, Marked, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use message::Message;
+pub use oidc_key_set::{OidcAlgorithm, OidcKey, OidcKeySet};
 pub use old_system::{NoOldSystem, OldSystem};
 pub use ownership::{IdentifierItem, Ownership};
 pub use profile::Profile;

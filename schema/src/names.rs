@@ -196,6 +196,11 @@ pub mod setting {
         TARGET = "target";
         /// A webhook, one document for each, `webhook/<id>`; `umoja webhook` writes it, the same in every region.
         WEBHOOK = "webhook";
+        /// A client, one document for each, `client/<id>`; `umoja client` writes it, the same in every region.
+        CLIENT = "client";
+        /// The keys that sign the tokens of single sign-on, one document for each algorithm, `oidc-keys/<alg>`; `umoja init` and
+        /// `umoja rotate oidc-key` write it, the same in every region.
+        OIDC_KEYS = "oidc-keys";
         /// The infrastructure of this region; Terraform writes it, and it differs in each region.
         INFRASTRUCTURE = "infrastructure";
     }

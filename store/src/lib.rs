@@ -16,6 +16,7 @@ pub mod faulty;
 pub mod identifiers;
 pub mod inbox;
 pub mod keyring;
+pub mod oidc_keys;
 pub mod ownerships;
 pub mod person;
 pub mod pointers;

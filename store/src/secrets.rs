@@ -1,6 +1,8 @@
 //! The deployment's long-lived secrets: the index key, the signing key, and one secret for all derived keys. `umoja
 //! init` makes them once. Every region's KMS wraps them, and they are unwrapped once at start-up.
 
+mod derived;
+mod oidc;
 mod opened;
 mod wrapped;
 
@@ -17,6 +19,7 @@ use crate::keyring::KeyRing;
 use crate::ports::Registry;
 use crate::proof_keys::ProofKeys;
 
+pub use self::oidc::SealedFor;
 pub use self::opened::Secrets;
 use self::wrapped::DERIVATION;
 pub(crate) use self::wrapped::{INDEX, PEPPER, PROOF, SIGNING, newest, signing_key_id};

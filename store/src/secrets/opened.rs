@@ -9,10 +9,12 @@ use futures_util::future::{try_join_all, try_join4};
 use umoja_crypto::hpke::PrivateKey;
 use umoja_crypto::jws::SigningKey;
 use umoja_crypto::legacy::HashKey;
-use umoja_crypto::{Aad, DataKey, IndexKey, MacKey, PasswordKeys, Pepper, WebhookSecret, WrappingKey};
+use umoja_crypto::{Aad, IndexKey, MacKey, PasswordKeys, Pepper, WebhookSecret, WrappingKey};
 use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, TargetId, UserId, WebhookId};
 use zeroize::Zeroizing;
 
+use super::derived::wrapping_key;
+use super::oidc::{OidcSeals, SealedFor};
 use super::{INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
 use crate::audit::AuditKey;
 use crate::keyring::KeyRing;
@@ -34,6 +36,7 @@ pub struct Secrets {
     hash_keys: WrappingKey,
     targets: WrappingKey,
     sent: MacKey,
+    oidc: OidcSeals,
     passwords: Arc<PasswordKeys>,
 }
 
@@ -87,6 +90,7 @@ impl Secrets {
             hash_keys,
             targets: wrapping_key(&derivation, "umoja/1/targets"),
             sent: MacKey::derive(derivation.expose(), "umoja/1/sent-accounts"),
+            oidc: OidcSeals::derive(&derivation),
             passwords,
         })
     }
@@ -220,6 +224,24 @@ impl Secrets {
         WebhookSecret::new(self.webhooks.tag(&[webhook.as_str().as_bytes(), salt.as_bytes()]))
     }
 
+    /// Seals a value of single sign-on, unpadded base64url. Every region opens it, and no rotation of other secrets
+    /// changes that.
+    pub fn seal_oidc(&self, purpose: SealedFor, entropy: &dyn Entropy, content: &[u8]) -> String {
+        self.oidc.seal(purpose, entropy, content)
+    }
+
+    /// Seals a value so that equal content is the same text in every region. The IV is a MAC of the content, so that
+    /// the text reveals only whether contents are equal.
+    pub fn seal_oidc_derived(&self, purpose: SealedFor, content: &[u8]) -> String {
+        self.oidc.seal_derived(purpose, content)
+    }
+
+    /// Opens what [`Secrets::seal_oidc`] or [`Secrets::seal_oidc_derived`] sealed for this purpose. `None` for anything
+    /// else.
+    pub fn open_oidc(&self, purpose: SealedFor, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.oidc.open(purpose, sealed)
+    }
+
     /// The key that makes and checks rows of the audit trail.
     pub const fn audit_key(&self) -> &AuditKey {
         &self.audit
@@ -241,14 +263,6 @@ impl Secrets {
 fn blind(key: &IndexKey, kind: IdentifierKind, company: Option<&CompanyId>, normalised: &str) -> BlindIndex {
     let domain = company.map_or_else(|| "umoja".to_owned(), |company| format!("umoja:{company}"));
     BlindIndex::new(key.index(&domain, kind.as_str(), normalised))
-}
-
-fn wrapping_key(derivation: &DataKey, purpose: &str) -> WrappingKey {
-    let key = MacKey::derive(derivation.expose(), purpose);
-    let mut wide = [0; 64];
-    wide[..32].copy_from_slice(&key.tag(&[b"first"]));
-    wide[32..].copy_from_slice(&key.tag(&[b"second"]));
-    WrappingKey::new(wide)
 }
 
 fn password_keys(

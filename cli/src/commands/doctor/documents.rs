@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{Company, IngestSource, Target, Webhook};
+use umoja_schema::{Client, Company, IngestSource, OidcKeySet, Target, Webhook};
 
 use crate::deployment::{Answered, DeployedRegion, Document, Held, Regions, Row, newest_of};
 
@@ -85,6 +85,8 @@ pub(super) async fn repair(regions: &Regions) -> Vec<String> {
     repaired.extend(repair_kind::<IngestSource>(regions).await);
     repaired.extend(repair_kind::<Webhook>(regions).await);
     repaired.extend(repair_kind::<Target>(regions).await);
+    repaired.extend(repair_kind::<Client>(regions).await);
+    repaired.extend(repair_kind::<OidcKeySet>(regions).await);
     repaired
 }
 
@@ -118,6 +120,8 @@ pub(super) async fn attention(regions: &Regions) -> Vec<String> {
     attention.extend(attention_of::<IngestSource>(regions).await);
     attention.extend(attention_of::<Webhook>(regions).await);
     attention.extend(attention_of::<Target>(regions).await);
+    attention.extend(attention_of::<Client>(regions).await);
+    attention.extend(attention_of::<OidcKeySet>(regions).await);
     attention
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use umoja_reconciler::jobs::Worker;
-use umoja_schema::{Company, IngestSource, Millis, Region, Target, Webhook};
+use umoja_schema::{Client, Company, IngestSource, Millis, OidcKeySet, Region, Target, Webhook};
 use umoja_store::audit::Retention;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::events::{EventRetention, begin_epoch};
@@ -114,13 +114,15 @@ async fn newest_of_serving<D: Document>(regions: &Regions, new: &DeployedRegion)
     Ok(newest_of(rows).into_values().cloned().collect())
 }
 
-/// Replicates what operators write in the regions that serve to another one: companies, sources, webhooks, targets and the
-/// retentions.
+/// Replicates what operators write in the regions that serve to another one: companies, sources, webhooks, targets, clients, the
+/// keys of single sign-on and the retentions.
 pub(super) async fn replicate_documents(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
     replicate::<Company>(regions, new).await?;
     replicate::<IngestSource>(regions, new).await?;
     replicate::<Webhook>(regions, new).await?;
     replicate::<Target>(regions, new).await?;
+    replicate::<Client>(regions, new).await?;
+    replicate::<OidcKeySet>(regions, new).await?;
     replicate_retention(regions, new).await?;
     replicate_event_retention(regions, new).await
 }

@@ -5,7 +5,10 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde_json::Value;
-use umoja_schema::{Company, CompanyId, IngestSource, ItemError, SourceId, Target, TargetId, Webhook, WebhookId};
+use umoja_schema::{
+    Client, ClientId, Company, CompanyId, IngestSource, ItemError, OidcAlgorithm, OidcKeySet, SourceId, Target,
+    TargetId, Webhook, WebhookId,
+};
 use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
 /// What names documents of one kind.
@@ -195,6 +198,8 @@ macro_rules! setting_document {
 setting_document!(IngestSource, SourceId, "source");
 setting_document!(Webhook, WebhookId, "webhook");
 setting_document!(Target, TargetId, "target");
+setting_document!(Client, ClientId, "client");
+setting_document!(OidcKeySet, OidcAlgorithm, "key set of single sign-on");
 
 fn value(document: &impl Serialize) -> Result<Value, StoreError> {
     serde_json::to_value(document).map_err(|_| StoreError::Unreadable(ItemError::new("a document")))
