@@ -24,7 +24,7 @@ pub struct Provider {
     pub outbound: Arc<dyn Outbound>,
     clients: Remembered<ClientId, Client>,
     keys: Remembered<(), Keys>,
-    published: Remembered<String, Vec<Jwk>>,
+    published: Remembered<String, Option<Arc<Vec<Jwk>>>>,
 }
 
 /// The keys of the deployment, and their public halves as they are sent.
@@ -106,16 +106,24 @@ impl Provider {
             return Ok(Arc::new(client.jwks.as_ref().map(usable).unwrap_or_default()));
         };
         let now = self.now();
-        if let Some((_, keys)) = self.published.get(url, now) {
-            return Ok(keys);
-        }
+        let keys = match self.published.get(url, now) {
+            Some((_, keys)) => keys,
+            None => {
+                let read = (now, Arc::new(self.published_at(url).await.map(Arc::new)));
+                self.published.remember(url.clone(), &read);
+                read.1
+            }
+        };
+        Option::clone(&keys).ok_or_else(|| StoreError::Unavailable("the URL of the keys of a client".to_owned()))
+    }
+
+    /// The keys at a URL. `None` if there is no answer that has keys. That is remembered too: a request that proves nothing makes a call, so
+    /// there is one in five seconds, whoever asks.
+    async fn published_at(&self, url: &str) -> Option<Vec<Jwk>> {
         let call = Call { method: Method::Get, url, headers: &[("accept", "application/json")], body: &[] };
-        let unavailable = || StoreError::Unavailable("the URL of the keys of a client".to_owned());
-        let answer = self.outbound.call(&call).await.map_err(|_| unavailable())?;
-        let set = serde_json::from_slice(&answer.body).ok().filter(|_| answer.is_success());
-        let read = (now, Arc::new(usable(&set.ok_or_else(unavailable)?)));
-        self.published.remember(url.clone(), &read);
-        Ok(read.1)
+        let answer = self.outbound.call(&call).await.ok()?;
+        let set = serde_json::from_slice(&answer.body).ok().filter(|_| answer.is_success())?;
+        Some(usable(&set))
     }
 }
 
