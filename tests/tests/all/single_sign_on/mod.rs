@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use umoja_accounts::{Accounts, PasswordRules};
 use umoja_crypto::{SigningKey, client_secret_hash};
 use umoja_oidc::{Provider, back_channel};
-use umoja_schema::{Client, OidcAlgorithm, OidcKeySet};
+use umoja_schema::{Client, Millis, OidcAlgorithm, OidcKeySet};
 use umoja_store::oidc_keys::new_oidc_key;
 use umoja_store::ports::{Hasher, Outbound};
 use umoja_tests::deployment::{CountingHasher, Deployment};
@@ -68,8 +68,8 @@ impl Sso {
         let d = Deployment::new(seed).await;
         let hook = Arc::new(Hook::default());
         for algorithm in OidcAlgorithm::ALL {
-            let region = &d.world.regions[0];
-            let key = || new_oidc_key(algorithm, region.secrets(), &*region.home.entropy, d.world.clock.now()).unwrap();
+            let (region, now) = (&d.world.regions[0], Millis(d.now() * 1000));
+            let key = || new_oidc_key(algorithm, region.secrets(), &*region.home.entropy, now).unwrap();
             let keys = serde_json::to_value(OidcKeySet::new(algorithm, key(), key())).unwrap();
             for region in &d.world.regions {
                 region.tables.registry.put_setting(&OidcKeySet::setting(&algorithm), &keys).await.unwrap();
@@ -123,9 +123,8 @@ impl Sso {
 
     /// What a region says of a token to a client.
     async fn state(&self, at: usize, id: &str, token: &str) -> Value {
-        let authorization = basic(id, SECRET);
-        let got = self.post(at, "/oauth2/introspect", &[("authorization", &authorization)], &format!("token={token}"));
-        let got = got.await;
+        let header = [("authorization", &*basic(id, SECRET))];
+        let got = self.post(at, "/oauth2/introspect", &header, &format!("token={token}")).await;
         assert_eq!(got.status, 200, "{}", got.body);
         got.body
     }

@@ -137,16 +137,3 @@ fn a_token_is_shown_to_its_client_and_its_audience_only() {
         assert_eq!(sso.state(1, "stock", &token).await, json!({ "active": false }));
     });
 }
-
-#[test]
-fn a_region_whose_settings_are_out_asks_to_come_again() {
-    story(1707, async |sso| {
-        sso.d.world.set_down(0, true);
-        let got = sso.token(0, "till", "").await;
-        assert_eq!(
-            (got.error(), &got.headers["retry-after"]),
-            ((503, "temporarily_unavailable"), &"1".parse().unwrap())
-        );
-        assert_eq!(sso.token(1, "till", "").await.status, 200);
-    });
-}
