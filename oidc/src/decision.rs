@@ -1,0 +1,155 @@
+//! What has to happen before a client gets a code: that the person signs in, or consents, or nothing (OpenID Connect Core section
+//! 3.1.2.3 and 3.1.2.4).
+
+use std::collections::BTreeSet;
+
+use crate::request::{AuthorizationRequest, Fault};
+
+/// Clocks of two regions may differ by this many seconds. A session may be older by it than `max_age` says.
+const SKEW_SECS: u64 = 5;
+
+/// What is known of the person whose browser it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedIn {
+    /// When the person signed in, in Unix seconds.
+    pub auth_time: u64,
+    /// Whether the person signed in for this very request.
+    pub for_this: bool,
+    /// Whether this is another person than the one whose id token the client sent as a hint.
+    pub is_other: bool,
+}
+
+/// What the person has let the client have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consented {
+    /// The scopes, now and before.
+    pub scopes: BTreeSet<String>,
+    /// Whether the person has consented for this very request.
+    pub for_this: bool,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The page on which the person signs in.
+    SignIn,
+    /// The page on which the person consents.
+    Consent,
+    /// The code.
+    Issue,
+}
+
+/// What comes next for a request. `asks` is whether the client asks for consent at all: a client of the operator itself does not.
+///
+/// # Errors
+/// [`Fault::LoginRequired`] or [`Fault::ConsentRequired`] if the client wants no page and one is needed, and [`Fault::AccessDenied`] if
+/// another person has signed in than the client expects.
+pub fn next(
+    request: &AuthorizationRequest,
+    person: Option<SignedIn>,
+    consented: &Consented,
+    asks: bool,
+    now_secs: u64,
+) -> Result<Step, Fault> {
+    let wanted = |step, fault| if request.prompt.none { Err(fault) } else { Ok(step) };
+    let Some(person) = person else { return wanted(Step::SignIn, Fault::LoginRequired) };
+    if person.for_this && person.is_other {
+        return Err(Fault::AccessDenied);
+    }
+    // Who has just signed in is not asked again, however little `max_age` is.
+    let age = now_secs.saturating_sub(person.auth_time);
+    let is_old = request.max_age.is_some_and(|most| age > most.saturating_add(if most == 0 { 0 } else { SKEW_SECS }));
+    let is_unasked = request.prompt.login || request.max_age == Some(0) || is_old;
+    if person.is_other || (is_unasked && !person.for_this) {
+        return wanted(Step::SignIn, Fault::LoginRequired);
+    }
+    let lacks = asks && !request.scopes.is_subset(&consented.scopes);
+    if lacks || (request.prompt.consent && !consented.for_this) {
+        return wanted(Step::Consent, Fault::ConsentRequired);
+    }
+    Ok(Step::Issue)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::form::Form;
+    use crate::testing::client;
+
+    const NOW: u64 = 1_000_000;
+
+    fn request(more: &str) -> AuthorizationRequest {
+        let query = format!(
+            "client_id=shop&redirect_uri=https://shop.example/callback&response_type=code&scope=openid+email\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&{more}"
+        );
+        let form = Form::parse(query.as_bytes()).unwrap();
+        AuthorizationRequest::read(&form, Some(&client(json!({}))), false).unwrap()
+    }
+
+    fn ago(secs: u64) -> SignedIn {
+        SignedIn { auth_time: NOW - secs, for_this: false, is_other: false }
+    }
+
+    fn all() -> Consented {
+        Consented { scopes: ["openid", "email"].map(str::to_owned).into(), for_this: false }
+    }
+
+    fn step(more: &str, person: Option<SignedIn>) -> Result<Step, Fault> {
+        next(&request(more), person, &all(), true, NOW)
+    }
+
+    // oidcc-prompt-none-not-logged-in
+    #[test]
+    fn without_a_page_a_stranger_is_an_error() {
+        assert_eq!(step("prompt=none", None), Err(Fault::LoginRequired));
+        assert_eq!(step("", None), Ok(Step::SignIn));
+    }
+
+    // oidcc-prompt-none-logged-in
+    #[test]
+    fn without_a_page_who_is_signed_in_gets_a_code() {
+        assert_eq!(step("prompt=none", Some(ago(60))), Ok(Step::Issue));
+        let none = next(&request("prompt=none"), Some(ago(60)), &Consented::default(), true, NOW);
+        assert_eq!(none, Err(Fault::ConsentRequired));
+    }
+
+    // oidcc-prompt-login
+    #[test]
+    fn a_login_that_is_asked_for_is_made_once() {
+        let person = ago(1);
+        assert_eq!(step("prompt=login", Some(person)), Ok(Step::SignIn));
+        assert_eq!(step("prompt=login", Some(SignedIn { for_this: true, ..person })), Ok(Step::Issue));
+    }
+
+    // oidcc-max-age-1, oidcc-max-age-10000
+    #[test]
+    fn an_old_login_is_made_again_and_a_new_one_is_never_too_old() {
+        assert_eq!(step("max_age=1", Some(ago(60))), Ok(Step::SignIn));
+        assert_eq!(step("max_age=1&prompt=none", Some(ago(60))), Err(Fault::LoginRequired));
+        assert_eq!(step("max_age=10000", Some(ago(60))), Ok(Step::Issue));
+        assert_eq!(step("max_age=0", Some(ago(0))), Ok(Step::SignIn));
+        assert_eq!(step("max_age=0", Some(SignedIn { for_this: true, ..ago(3) })), Ok(Step::Issue));
+    }
+
+    // oidcc-id-token-hint
+    #[test]
+    fn another_person_than_the_client_expects_gets_no_code() {
+        let other = SignedIn { is_other: true, ..ago(1) };
+        assert_eq!(step("", Some(other)), Ok(Step::SignIn));
+        assert_eq!(step("prompt=none", Some(other)), Err(Fault::LoginRequired));
+        assert_eq!(step("", Some(SignedIn { for_this: true, ..other })), Err(Fault::AccessDenied));
+    }
+
+    #[test]
+    fn consent_is_asked_once_for_each_scope_and_whenever_the_client_wants() {
+        let (some, person) = (Consented { scopes: ["openid".to_owned()].into(), for_this: false }, Some(ago(1)));
+        assert_eq!(next(&request(""), person, &some, true, NOW), Ok(Step::Consent));
+        assert_eq!(next(&request(""), person, &some, false, NOW), Ok(Step::Issue));
+        assert_eq!(step("prompt=consent", person), Ok(Step::Consent));
+        let given = Consented { for_this: true, ..all() };
+        assert_eq!(next(&request("prompt=consent"), person, &given, true, NOW), Ok(Step::Issue));
+    }
+}

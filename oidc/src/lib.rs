@@ -1,0 +1,40 @@
+//! Single sign-on: an OpenID Provider, as far as the back ends of clients call it.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`back_channel`] | the routes: `POST /oauth2/token` and `/oauth2/introspect`, `GET /oauth2/jwks` |
+//! | [`client_auth`] | which client a request is from |
+//! | [`possession`] | which key the sender of a request has |
+//! | [`access_token`] | how access tokens are signed and read |
+//! | [`form`] | the parameters of a request, each given once |
+//! | [`presented`] | which client a request says that it is from, and by which method |
+//! | [`assertion`] | whether a signed assertion is a client's (`private_key_jwt`) |
+//! | [`dpop`] | whether a proof shows that the sender has a key (RFC 9449) |
+//! | [`pkce`] | whether a verifier is that of a challenge (RFC 7636) |
+//! | [`claims`] | what a client learns of a person, by scope |
+//! | [`tokens`] | the claims of id tokens and access tokens, and the answer with them |
+//! | [`user_code`] | the code that a person types for a device (RFC 8628) |
+//! | [`conditional`] | the answer to who has a document already |
+//! | [`refusal`] | the answer to a request that is refused (RFC 6749 section 5.2) |
+//!
+//! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
+
+pub mod access_token;
+pub mod assertion;
+pub mod back_channel;
+pub mod claims;
+pub mod client_auth;
+pub mod conditional;
+pub mod dpop;
+pub mod form;
+mod once;
+pub mod pkce;
+pub mod possession;
+pub mod presented;
+mod provider;
+pub mod refusal;
+pub mod tokens;
+pub mod user_code;
+
+pub use once::Once;
+pub use provider::{Keys, Provider};

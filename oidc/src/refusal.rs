@@ -1,0 +1,194 @@
+//! The answer to a request of a client that is refused (RFC 6749 section 5.2). It names a rule and never a value.
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use umoja_store::oidc_keys::OidcKeysError;
+use umoja_store::ports::StoreError;
+
+use crate::form::FormError;
+
+/// Seconds after which a client should ask again.
+const RETRY_AFTER_SECS: u16 = 1;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A parameter is missing, repeated or malformed. The text names the rule.
+    Request(&'static str),
+    /// The client is unknown, disabled, or has not proved to be itself. One answer for all of these, so that it does not say which
+    /// clients exist. `basic` is whether the client used the header `authorization`, which decides the form of the challenge.
+    Client {
+        /// Whether the request had HTTP Basic credentials.
+        basic: bool,
+    },
+    /// The code, refresh token or device code is unknown, used, expired or another client's.
+    Grant,
+    /// The client may not use this grant.
+    UnauthorizedClient,
+    /// There is no such grant.
+    GrantType,
+    /// The client may not have a scope.
+    Scope,
+    /// The proof of possession is missing or not acceptable (RFC 9449 section 5).
+    DpopProof,
+    /// The access token is missing, not genuine, ended or expired (RFC 6750 section 3.1). `dpop` is whether it was sent with the scheme
+    /// `DPoP`.
+    Token {
+        /// Whether the token was sent with the scheme `DPoP`.
+        dpop: bool,
+    },
+    /// The access token is without the scope that is needed (RFC 6750 section 3.1).
+    InsufficientScope,
+    /// The person has not decided yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// As before, and the client asks too often.
+    SlowDown,
+    /// The person has refused.
+    AccessDenied,
+    /// The device code has expired.
+    ExpiredToken,
+    /// A region that has to answer does not. The client may try again.
+    Unavailable,
+}
+
+impl Refusal {
+    /// The value of `error`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Request(_) => "invalid_request",
+            Self::Client { .. } => "invalid_client",
+            Self::Grant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::GrantType => "unsupported_grant_type",
+            Self::Scope => "invalid_scope",
+            Self::DpopProof => "invalid_dpop_proof",
+            Self::Token { .. } => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::AccessDenied => "access_denied",
+            Self::ExpiredToken => "expired_token",
+            Self::Unavailable => "temporarily_unavailable",
+        }
+    }
+
+    /// The status of the answer.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Client { .. } | Self::Token { .. } => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Request(rule) => rule,
+            Self::Client { .. } => "the client is unknown, disabled or not authenticated",
+            Self::Grant => "the grant is used, expired, ended or of another client",
+            Self::UnauthorizedClient => "the client may not use this grant",
+            Self::GrantType => "there is no such grant",
+            Self::Scope => "the client may not have this scope",
+            Self::DpopProof => "the DPoP proof is missing, used or does not fit the request",
+            Self::Token { .. } => "the access token is missing, expired or ended",
+            Self::InsufficientScope => "the access token is without the scope openid",
+            Self::AuthorizationPending => "the person has not decided yet",
+            Self::SlowDown => "wait five seconds longer between two requests",
+            Self::AccessDenied => "the person has refused",
+            Self::ExpiredToken => "the device code has expired",
+            Self::Unavailable => "try again",
+        }
+    }
+
+    /// How the client is told to authenticate (RFC 9110 section 11.6.1).
+    const fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::Client { basic: true } => Some("Basic realm=\"umoja\", charset=\"UTF-8\""),
+            Self::Token { dpop: false } => Some("Bearer error=\"invalid_token\""),
+            Self::Token { dpop: true } => Some("DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\""),
+            Self::InsufficientScope => Some("Bearer error=\"insufficient_scope\", scope=\"openid\""),
+            _ => None,
+        }
+    }
+}
+
+impl From<FormError> for Refusal {
+    fn from(error: FormError) -> Self {
+        Self::Request(match error {
+            FormError::Malformed => "the parameters are not form-urlencoded, or too many",
+            FormError::Repeated => "a parameter is given more than once",
+        })
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a request of a client cannot be answered");
+        Self::Unavailable
+    }
+}
+
+impl From<OidcKeysError> for Refusal {
+    fn from(error: OidcKeysError) -> Self {
+        tracing::error!(%error, "a region cannot sign for clients");
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code(), "error_description": self.description() });
+        let mut response = (self.status(), Json(body)).into_response();
+        let headers = response.headers_mut();
+        never_stored(headers);
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if self == Self::Unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+        }
+        response
+    }
+}
+
+/// Nothing that stands between may store the answer (RFC 6749 section 5.1).
+pub(crate) fn never_stored(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_refusal_is_stored() {
+        for refusal in [Refusal::Grant, Refusal::Client { basic: false }, Refusal::Unavailable] {
+            let response = refusal.into_response();
+            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        }
+    }
+
+    #[test]
+    fn a_client_that_used_the_header_is_challenged_and_another_is_not() {
+        let challenge = |basic| {
+            let response = Refusal::Client { basic }.into_response();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            response.headers().get(header::WWW_AUTHENTICATE).cloned()
+        };
+        assert!(challenge(true).unwrap().to_str().unwrap().starts_with("Basic "));
+        assert_eq!(challenge(false), None);
+    }
+
+    #[test]
+    fn a_region_that_is_out_asks_to_come_again() {
+        let response = Refusal::Unavailable.into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[header::RETRY_AFTER]),
+            (503, &HeaderValue::from(1))
+        );
+    }
+}
