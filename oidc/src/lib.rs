@@ -1,4 +1,5 @@
-//! Single sign-on: the rules of an OpenID Provider about what a client's back end sends and gets.
+//! Single sign-on: the rules of an OpenID Provider about what a client's back end sends and gets, and about what the browser of a person
+//! does.
 //!
 //! | module | what it decides |
 //! |---|---|
@@ -12,19 +13,39 @@
 //! | [`user_code`] | the code that a person types for a device (RFC 8628) |
 //! | [`conditional`] | the answer to who has a document already |
 //! | [`refusal`] | the answer to a request that is refused (RFC 6749 section 5.2) |
+//! | [`discovery`] | the metadata of the provider |
+//! | [`request`] | which authorization requests are answered with a page, and which are sent back |
+//! | [`decision`] | whether a person has to sign in or to consent first |
+//! | [`answer`] | the answer that a browser takes to a client, with the issuer (RFC 9207) |
+//! | [`code`] | authorization codes, which describe themselves |
+//! | [`steps`] | pushed requests, forms and sessions, which describe themselves |
+//! | [`cookie`] | the cookies of a browser |
+//! | [`pages`] | what a person sees, and what a page may do |
+//! | [`logout`] | whether a logout is asked for, and where it leads |
 //!
 //! The crate takes the time and randomness as arguments, and stores nothing. Whoever accepts an assertion or a proof has to remember it:
 //! [`Once`] says what, and until when.
 
+pub mod answer;
 pub mod assertion;
 pub mod claims;
+pub mod code;
 pub mod conditional;
+pub mod cookie;
+pub mod decision;
+pub mod discovery;
 pub mod dpop;
 pub mod form;
+pub mod logout;
 mod once;
+pub mod pages;
 pub mod pkce;
 pub mod presented;
 pub mod refusal;
+pub mod request;
+pub mod steps;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 pub mod user_code;
 
