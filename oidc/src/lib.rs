@@ -1,8 +1,11 @@
-//! Single sign-on: the rules of an OpenID Provider about what a client's back end sends and gets, and about what the browser of a person
-//! does.
+//! Single sign-on: an OpenID Provider, as far as the back ends of clients call it, and the rules about what the browser of a person does.
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | [`back_channel`] | the routes: `POST /oauth2/token` and `/oauth2/introspect`, `GET /oauth2/jwks` |
+//! | [`client_auth`] | which client a request is from |
+//! | [`possession`] | which key the sender of a request has |
+//! | [`access_token`] | how access tokens are signed and read |
 //! | [`form`] | the parameters of a request, each given once |
 //! | [`presented`] | which client a request says that it is from, and by which method |
 //! | [`assertion`] | whether a signed assertion is a client's (`private_key_jwt`) |
@@ -23,12 +26,14 @@
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
 //!
-//! The crate takes the time and randomness as arguments, and stores nothing. Whoever accepts an assertion or a proof has to remember it:
-//! [`Once`] says what, and until when.
+//! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
 
+pub mod access_token;
 pub mod answer;
 pub mod assertion;
+pub mod back_channel;
 pub mod claims;
+pub mod client_auth;
 pub mod code;
 pub mod conditional;
 pub mod cookie;
@@ -40,7 +45,9 @@ pub mod logout;
 mod once;
 pub mod pages;
 pub mod pkce;
+pub mod possession;
 pub mod presented;
+mod provider;
 pub mod refusal;
 pub mod request;
 pub mod steps;
@@ -50,3 +57,4 @@ pub mod tokens;
 pub mod user_code;
 
 pub use once::Once;
+pub use provider::{Keys, Provider};

@@ -4,6 +4,8 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use umoja_store::oidc_keys::OidcKeysError;
+use umoja_store::ports::StoreError;
 
 use crate::form::FormError;
 
@@ -119,6 +121,20 @@ impl From<FormError> for Refusal {
             FormError::Malformed => "the parameters are not form-urlencoded, or too many",
             FormError::Repeated => "a parameter is given more than once",
         })
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a request of a client cannot be answered");
+        Self::Unavailable
+    }
+}
+
+impl From<OidcKeysError> for Refusal {
+    fn from(error: OidcKeysError) -> Self {
+        tracing::error!(%error, "a region cannot sign for clients");
+        Self::Unavailable
     }
 }
 

@@ -13,6 +13,7 @@ mod incoming;
 mod pump;
 mod scim;
 mod simulation;
+mod single_sign_on;
 mod stories;
 mod targets;
 mod threats;

@@ -1,0 +1,134 @@
+//! What all routes of the provider share: its region, the clients, and the keys that sign.
+
+use std::sync::Arc;
+
+use umoja_accounts::Accounts;
+use umoja_crypto::jws::Jwk;
+use umoja_schema::{Client, ClientId, Millis};
+use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
+use umoja_store::ports::{Call, Method, Outbound, StoreError};
+use umoja_store::remembered::Remembered;
+
+use crate::conditional::Document;
+
+/// The most keys of a client.
+const MAX_KEYS: usize = 16;
+
+/// The OpenID Provider as one region serves it. Every region of a deployment has the same issuer.
+pub struct Provider {
+    /// The people, with the region, its peers and the secrets.
+    pub accounts: Accounts,
+    /// The issuer identifier: a URL without a trailing slash (OpenID Connect Discovery 1.0 section 3).
+    pub issuer: String,
+    /// The client of foreign systems, for keys that clients publish at a URL.
+    pub outbound: Arc<dyn Outbound>,
+    clients: Remembered<ClientId, Client>,
+    keys: Remembered<(), Keys>,
+    published: Remembered<String, Option<Arc<Vec<Jwk>>>>,
+}
+
+/// The keys of the deployment, and their public halves as they are sent.
+pub struct Keys {
+    /// The keys.
+    pub signing: OidcKeys,
+    /// The JWK set.
+    pub document: Document,
+}
+
+impl Provider {
+    /// The provider of a region. `issuer` has no trailing slash.
+    pub fn new(accounts: Accounts, issuer: &str, outbound: Arc<dyn Outbound>) -> Self {
+        Self {
+            accounts,
+            issuer: issuer.to_owned(),
+            outbound,
+            clients: Remembered::default(),
+            keys: Remembered::default(),
+            published: Remembered::default(),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Millis {
+        self.accounts.home.clock.now()
+    }
+
+    /// The URL of a path of the provider, from the settings and never from the header `host`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// A client as stored, or as stored some seconds ago. `None` if there is no such client, or it or its company is disabled.
+    ///
+    /// # Errors
+    /// If the region cannot read it.
+    pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        let (Ok(id), now) = (id.parse::<ClientId>(), self.now()) else { return Ok(None) };
+        if let Some((_, client)) = self.clients.get(&id, now) {
+            return Ok(Some(client));
+        }
+        let registry = &self.accounts.home.registry;
+        let Some(document) = registry.setting(&Client::setting(&id)).await? else { return Ok(None) };
+        let client = Client::read(id.as_str(), document)?;
+        let company = registry.company(&client.company).await?;
+        if !client.enabled || client.removed || !company.is_some_and(|company| company.enabled) {
+            return Ok(None);
+        }
+        let read = (now, Arc::new(client));
+        self.clients.remember(id, &read);
+        Ok(Some(read.1))
+    }
+
+    /// The keys that sign, as stored some seconds ago at most: a rotation by an operator takes effect without a restart.
+    ///
+    /// # Errors
+    /// If the deployment has no keys, or they cannot be read.
+    pub async fn keys(&self) -> Result<Arc<Keys>, OidcKeysError> {
+        /// How long a client may keep the keys: much shorter than a key is published before it signs.
+        const MAX_AGE_SECS: u32 = 3_600;
+        let now = self.now();
+        if let Some((_, keys)) = self.keys.get(&(), now) {
+            return Ok(keys);
+        }
+        let signing = OidcKeys::load(&*self.accounts.home.registry, &self.accounts.secrets, now).await?;
+        let document = Document::new(signing.jwks().to_string(), signing.etag(), MAX_AGE_SECS);
+        let read = (now, Arc::new(Keys { signing, document }));
+        self.keys.remember((), &read);
+        Ok(read.1)
+    }
+
+    /// The public keys by which a client signs. Keys that it publishes at a URL are read again after some seconds.
+    ///
+    /// # Errors
+    /// If what publishes them does not answer.
+    pub(crate) async fn keys_of(&self, client: &Client) -> Result<Arc<Vec<Jwk>>, StoreError> {
+        let Some(url) = &client.jwks_uri else {
+            return Ok(Arc::new(client.jwks.as_ref().map(usable).unwrap_or_default()));
+        };
+        let now = self.now();
+        let keys = match self.published.get(url, now) {
+            Some((_, keys)) => keys,
+            None => {
+                let read = (now, Arc::new(self.published_at(url).await.map(Arc::new)));
+                self.published.remember(url.clone(), &read);
+                read.1
+            }
+        };
+        Option::clone(&keys).ok_or_else(|| StoreError::Unavailable("the URL of the keys of a client".to_owned()))
+    }
+
+    /// The keys at a URL. `None` if there is no answer that has keys. That is remembered too: a request that proves nothing makes a call, so
+    /// there is one in five seconds, whoever asks.
+    async fn published_at(&self, url: &str) -> Option<Vec<Jwk>> {
+        let call = Call { method: Method::Get, url, headers: &[("accept", "application/json")], body: &[] };
+        let answer = self.outbound.call(&call).await.ok()?;
+        let set = serde_json::from_slice(&answer.body).ok().filter(|_| answer.is_success())?;
+        Some(usable(&set))
+    }
+}
+
+/// The keys of a JWK set that can verify signatures. Others are left out (RFC 7517 section 5).
+fn usable(set: &serde_json::Value) -> Vec<Jwk> {
+    let keys = set["keys"].as_array().into_iter().flatten();
+    keys.filter_map(|key| Jwk::parse(key).ok()).take(MAX_KEYS).collect()
+}
