@@ -52,7 +52,7 @@ impl<'a> Answer<'a> {
 }
 
 /// A URI with more parameters in its query.
-pub fn with_query<'a>(uri: &str, parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Zeroizing<String> {
+pub fn with_query<'a>(uri: &str, parameters: impl Iterator<Item = (&'static str, &'a str)>) -> Zeroizing<String> {
     let mut all = Zeroizing::new(String::with_capacity(uri.len() + 1024));
     all.push_str(uri);
     let mut separator = if uri.contains('?') { '&' } else { '?' };
@@ -86,7 +86,8 @@ mod tests {
     fn every_answer_names_the_issuer_and_repeats_the_state() {
         let to = to("https://shop.example/callback", Some("a b&c=\"<\u{e9}\r\n"));
         let location = Answer::code(&to, "https://id.example", "xyz").location();
-        let expected = "https://shop.example/callback?code=xyz&state=a%20b%26c%3D%22%3C%C3%A9%0D%0A&iss=https%3A%2F%2Fid.example";
+        let expected =
+            "https://shop.example/callback?code=xyz&state=a%20b%26c%3D%22%3C%C3%A9%0D%0A&iss=https%3A%2F%2Fid.example";
         assert_eq!(location.as_str(), expected);
         let location = Answer::fault(&to, "https://id.example", Fault::LoginRequired).location();
         assert!(location.contains("?error=login_required&state=") && location.contains("&iss=https"));

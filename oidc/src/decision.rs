@@ -10,7 +10,7 @@ const SKEW_SECS: u64 = 5;
 
 /// What is known of the person whose browser it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedIn {
+pub struct Visitor {
     /// When the person signed in, in Unix seconds.
     pub auth_time: u64,
     /// Whether the person signed in for this very request.
@@ -46,7 +46,7 @@ pub enum Step {
 /// another person has signed in than the client expects.
 pub fn next(
     request: &AuthorizationRequest,
-    person: Option<SignedIn>,
+    person: Option<Visitor>,
     consented: &Consented,
     asks: bool,
     now_secs: u64,
@@ -72,32 +72,20 @@ pub fn next(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::form::Form;
-    use crate::testing::client;
+    use crate::testing::request;
 
     const NOW: u64 = 1_000_000;
 
-    fn request(more: &str) -> AuthorizationRequest {
-        let query = format!(
-            "client_id=shop&redirect_uri=https://shop.example/callback&response_type=code&scope=openid+email\
-             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&{more}"
-        );
-        let form = Form::parse(query.as_bytes()).unwrap();
-        AuthorizationRequest::read(&form, Some(&client(json!({}))), false).unwrap()
-    }
-
-    fn ago(secs: u64) -> SignedIn {
-        SignedIn { auth_time: NOW - secs, for_this: false, is_other: false }
+    fn ago(secs: u64) -> Visitor {
+        Visitor { auth_time: NOW - secs, for_this: false, is_other: false }
     }
 
     fn all() -> Consented {
         Consented { scopes: ["openid", "email"].map(str::to_owned).into(), for_this: false }
     }
 
-    fn step(more: &str, person: Option<SignedIn>) -> Result<Step, Fault> {
+    fn step(more: &str, person: Option<Visitor>) -> Result<Step, Fault> {
         next(&request(more), person, &all(), true, NOW)
     }
 
@@ -121,7 +109,7 @@ mod tests {
     fn a_login_that_is_asked_for_is_made_once() {
         let person = ago(1);
         assert_eq!(step("prompt=login", Some(person)), Ok(Step::SignIn));
-        assert_eq!(step("prompt=login", Some(SignedIn { for_this: true, ..person })), Ok(Step::Issue));
+        assert_eq!(step("prompt=login", Some(Visitor { for_this: true, ..person })), Ok(Step::Issue));
     }
 
     // oidcc-max-age-1, oidcc-max-age-10000
@@ -131,16 +119,16 @@ mod tests {
         assert_eq!(step("max_age=1&prompt=none", Some(ago(60))), Err(Fault::LoginRequired));
         assert_eq!(step("max_age=10000", Some(ago(60))), Ok(Step::Issue));
         assert_eq!(step("max_age=0", Some(ago(0))), Ok(Step::SignIn));
-        assert_eq!(step("max_age=0", Some(SignedIn { for_this: true, ..ago(3) })), Ok(Step::Issue));
+        assert_eq!(step("max_age=0", Some(Visitor { for_this: true, ..ago(3) })), Ok(Step::Issue));
     }
 
     // oidcc-id-token-hint
     #[test]
     fn another_person_than_the_client_expects_gets_no_code() {
-        let other = SignedIn { is_other: true, ..ago(1) };
+        let other = Visitor { is_other: true, ..ago(1) };
         assert_eq!(step("", Some(other)), Ok(Step::SignIn));
         assert_eq!(step("prompt=none", Some(other)), Err(Fault::LoginRequired));
-        assert_eq!(step("", Some(SignedIn { for_this: true, ..other })), Err(Fault::AccessDenied));
+        assert_eq!(step("", Some(Visitor { for_this: true, ..other })), Err(Fault::AccessDenied));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Single sign-on: an OpenID Provider, as far as the back ends of clients call it.
+//! Single sign-on: an OpenID Provider, as far as the back ends of clients call it, and the rules about what the browser of a person does.
 //!
 //! | module | what it decides |
 //! |---|---|
@@ -16,23 +16,43 @@
 //! | [`user_code`] | the code that a person types for a device (RFC 8628) |
 //! | [`conditional`] | the answer to who has a document already |
 //! | [`refusal`] | the answer to a request that is refused (RFC 6749 section 5.2) |
+//! | [`discovery`] | the metadata of the provider |
+//! | [`request`] | which authorization requests are answered with a page, and which are sent back |
+//! | [`decision`] | whether a person has to sign in or to consent first |
+//! | [`answer`] | the answer that a browser takes to a client, with the issuer (RFC 9207) |
+//! | [`code`] | authorization codes, which describe themselves |
+//! | [`steps`] | pushed requests, forms and sessions, which describe themselves |
+//! | [`cookie`] | the cookies of a browser |
+//! | [`pages`] | what a person sees, and what a page may do |
+//! | [`logout`] | whether a logout is asked for, and where it leads |
 //!
 //! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
 
 pub mod access_token;
+pub mod answer;
 pub mod assertion;
 pub mod back_channel;
 pub mod claims;
 pub mod client_auth;
+pub mod code;
 pub mod conditional;
+pub mod cookie;
+pub mod decision;
+pub mod discovery;
 pub mod dpop;
 pub mod form;
+pub mod logout;
 mod once;
+pub mod pages;
 pub mod pkce;
 pub mod possession;
 pub mod presented;
 mod provider;
 pub mod refusal;
+pub mod request;
+pub mod steps;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 pub mod user_code;
 

@@ -20,11 +20,8 @@ const MAX_TEXT: usize = 512;
 /// The most values of a list.
 const MAX_VALUES: usize = 32;
 /// The parameters of features that there are not, and the error of each (OpenID Connect Core section 3.1.2.6).
-const UNSUPPORTED: [(&str, Fault); 3] = [
-    ("request", Fault::RequestObject),
-    ("request_uri", Fault::RequestUri),
-    ("registration", Fault::Registration),
-];
+const UNSUPPORTED: [(&str, Fault); 3] =
+    [("request", Fault::RequestObject), ("request_uri", Fault::RequestUri), ("registration", Fault::Registration)];
 
 /// How the answer reaches the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,12 +202,7 @@ impl AuthorizationRequest {
     }
 }
 
-fn asked(
-    form: &Form,
-    client: &Client,
-    is_pushed: bool,
-    return_to: ReturnTo,
-) -> Result<AuthorizationRequest, Fault> {
+fn asked(form: &Form, client: &Client, is_pushed: bool, return_to: ReturnTo) -> Result<AuthorizationRequest, Fault> {
     if let Some((_, fault)) = UNSUPPORTED.into_iter().find(|(name, _)| form.get(name).is_some()) {
         return Err(fault);
     }

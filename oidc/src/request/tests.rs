@@ -43,7 +43,8 @@ fn fault(changes: &[(&str, Option<&str>)]) -> &'static str {
 // oidcc-server, oidcc-ensure-request-without-nonce-succeeds-for-code-flow
 #[test]
 fn a_good_request_is_read_whole() {
-    let request = read(&[("max_age", Some("60")), ("prompt", Some("login consent")), ("ui_locales", Some("fr+en"))]).unwrap();
+    let request =
+        read(&[("max_age", Some("60")), ("prompt", Some("login consent")), ("ui_locales", Some("fr+en"))]).unwrap();
     assert_eq!(request.scopes, ["email", "openid"].map(str::to_owned).into());
     assert_eq!((request.max_age, request.nonce, request.challenge.as_str()), (Some(60), None, CHALLENGE));
     assert!(request.prompt.login && request.prompt.consent && !request.prompt.none);

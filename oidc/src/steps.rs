@@ -1,0 +1,179 @@
+//! What a browser or a client carries between two steps, sealed, so that any region serves each step and none stores it: a request that a
+//! client pushed (RFC 9126), a request whose person is signing in, and the session.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use umoja_schema::{ClientId, Millis, Region, UserId};
+use umoja_store::ports::Entropy;
+use umoja_store::secrets::{SealedFor, Secrets};
+
+use crate::request::AuthorizationRequest;
+use crate::tokens::SignedIn;
+
+/// The beginning of the `request_uri` of a pushed request (RFC 9126 section 2.2).
+const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
+/// The most characters of a sealed step.
+const MAX_STEP: usize = 48 * 1024;
+
+/// A request that a client pushed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Pushed {
+    /// The request.
+    pub request: AuthorizationRequest,
+    /// When it ends.
+    pub expires_at: Millis,
+}
+
+impl Pushed {
+    /// How long a browser may take to bring the request, in milliseconds.
+    pub const LIFETIME_MS: u64 = 60_000;
+
+    /// Its `request_uri`.
+    pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+        format!("{REQUEST_URI}{}", sealed(SealedFor::Par, self, secrets, entropy))
+    }
+
+    /// The request of a `request_uri`, if this client pushed it and it has not ended. It may be opened again until then, because people
+    /// reload pages (RFC 9126 section 4).
+    pub fn open(secrets: &Secrets, request_uri: &str, client: &ClientId, now: Millis) -> Option<AuthorizationRequest> {
+        let pushed: Self = opened(SealedFor::Par, request_uri.strip_prefix(REQUEST_URI)?, secrets)?;
+        (pushed.request.client == *client && now < pushed.expires_at).then_some(pushed.request)
+    }
+}
+
+/// A request whose person is on a page. The form of the page carries it, and the browser has the cookie to which it is bound: a form that
+/// another site made has no step of this browser.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct OnPage {
+    /// The request.
+    pub request: AuthorizationRequest,
+    /// The session that began for this request; `None` before the person signed in.
+    pub session: Option<String>,
+    browser: [u8; 32],
+    expires_at: Millis,
+}
+
+impl OnPage {
+    /// How long a person may take on a page, in milliseconds.
+    pub const LIFETIME_MS: u64 = 30 * 60_000;
+
+    /// A step of the browser with this value of the cookie.
+    pub fn new(request: AuthorizationRequest, session: Option<String>, browser: &str, now: Millis) -> Self {
+        Self { request, session, browser: Sha256::digest(browser).into(), expires_at: now.plus(Self::LIFETIME_MS) }
+    }
+
+    /// The value of the form.
+    pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+        sealed(SealedFor::Login, self, secrets, entropy)
+    }
+
+    /// The step of a form, if the page was made for the browser with this value of the cookie and has not ended.
+    pub fn open(secrets: &Secrets, step: &str, browser: Option<&str>, now: Millis) -> Option<Self> {
+        let step: Self = opened(SealedFor::Login, step, secrets)?;
+        let browser: [u8; 32] = Sha256::digest(browser?).into();
+        (bool::from(step.browser.ct_eq(&browser)) && now < step.expires_at).then_some(step)
+    }
+}
+
+/// What the cookie of the session says. Whether the session still lives, its row says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionCookie {
+    /// The user.
+    pub user: UserId,
+    /// The id of the session, which is new at each login.
+    pub session: String,
+    /// How the person signed in.
+    pub signed_in: SignedIn,
+    /// When the cookie was made.
+    pub issued_at: Millis,
+    /// The region in which the person signed in.
+    pub region: Region,
+}
+
+impl SessionCookie {
+    /// The value of the cookie.
+    pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+        sealed(SealedFor::Session, self, secrets, entropy)
+    }
+
+    /// The session of a cookie.
+    pub fn open(secrets: &Secrets, cookie: &str) -> Option<Self> {
+        opened(SealedFor::Session, cookie, secrets)
+    }
+}
+
+fn sealed<T: Serialize>(purpose: SealedFor, content: &T, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+    // A struct of texts and numbers has a JSON form.
+    secrets.seal_oidc(purpose, entropy, &serde_json::to_vec(content).unwrap_or_default())
+}
+
+fn opened<T: DeserializeOwned>(purpose: SealedFor, text: &str, secrets: &Secrets) -> Option<T> {
+    let text = Some(text).filter(|text| text.len() <= MAX_STEP)?;
+    serde_json::from_slice(&secrets.open_oidc(purpose, text)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{request, secrets};
+
+    const NOW: Millis = Millis(1_000_000);
+
+    #[tokio::test]
+    async fn a_pushed_request_is_its_clients_for_a_minute() {
+        let (secrets, entropy) = secrets().await;
+        let pushed =
+            Pushed { request: request("login_hint=amina%40example.org"), expires_at: NOW.plus(Pushed::LIFETIME_MS) };
+        let uri = pushed.seal(&secrets, &*entropy);
+        let (shop, other) = ("shop".parse().unwrap(), "other".parse().unwrap());
+        assert!(Pushed::open(&secrets, &uri, &shop, NOW).is_some_and(|opened| opened == pushed.request));
+        assert!(Pushed::open(&secrets, &uri, &shop, NOW.plus(Pushed::LIFETIME_MS)).is_none());
+        assert!(Pushed::open(&secrets, &uri, &other, NOW).is_none());
+        assert!(Pushed::open(&secrets, uri.strip_prefix(REQUEST_URI).unwrap(), &shop, NOW).is_none());
+        assert!(Pushed::open(&secrets, "https://shop.example/request", &shop, NOW).is_none());
+        // The canary: no person is to be read from a URL.
+        assert!(!uri.contains("amina") && !uri.contains("example"));
+    }
+
+    #[tokio::test]
+    async fn a_form_of_another_browser_is_refused() {
+        let (secrets, entropy) = secrets().await;
+        let text = OnPage::new(request(""), None, "mine", NOW).seal(&secrets, &*entropy);
+        assert!(OnPage::open(&secrets, &text, Some("mine"), NOW).is_some());
+        assert!(OnPage::open(&secrets, &text, Some("theirs"), NOW).is_none());
+        assert!(OnPage::open(&secrets, &text, None, NOW).is_none());
+        assert!(OnPage::open(&secrets, &text, Some("mine"), NOW.plus(OnPage::LIFETIME_MS)).is_none());
+    }
+
+    #[tokio::test]
+    async fn two_tabs_of_a_browser_have_a_step_each_and_both_can_be_sent_twice() {
+        let (secrets, entropy) = secrets().await;
+        let tab = |more: &str| OnPage::new(request(more), None, "mine", NOW).seal(&secrets, &*entropy);
+        for text in [tab("state=1"), tab("state=2")] {
+            for _ in 0..2 {
+                assert!(OnPage::open(&secrets, &text, Some("mine"), NOW).is_some());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_step_is_another_one() {
+        let (secrets, entropy) = secrets().await;
+        let cookie = SessionCookie {
+            user: UserId::v8([1; 16]),
+            session: "s".to_owned(),
+            signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
+            issued_at: NOW,
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let text = cookie.seal(&secrets, &*entropy);
+        assert_eq!(SessionCookie::open(&secrets, &text), Some(cookie));
+        assert!(OnPage::open(&secrets, &text, Some("mine"), NOW).is_none());
+        let step = OnPage::new(request(""), None, "mine", NOW).seal(&secrets, &*entropy);
+        assert!(SessionCookie::open(&secrets, &step).is_none());
+        let as_pushed = format!("{REQUEST_URI}{step}");
+        assert!(Pushed::open(&secrets, &as_pushed, &"shop".parse().unwrap(), NOW).is_none());
+    }
+}
