@@ -32,6 +32,13 @@ pub struct Config {
     pub listen: IpAddr,
     /// The regions.
     pub regions: Vec<RegionConfig>,
+    /// The port of the issuer, which hands each connection to a region that serves, by turns; 0 until it is served for
+    /// the first time, if any free one will do. Without it there is no such port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_port: Option<u16>,
+    /// The base URL that clients use for that port, if it is not `http://localhost:PORT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// How long a write waits for its peers' key services, in milliseconds; 0 leaves all wrapping to the key repair.
     pub peer_wrap_budget_ms: u64,
     /// The fewest characters of a new password.
@@ -129,6 +136,8 @@ impl Config {
                     state: RegionState::Serving,
                 })
                 .collect(),
+            issuer_port: None,
+            issuer: None,
             peer_wrap_budget_ms: PEER_WRAP_BUDGET_MS,
             min_password_chars: 8,
             min_password_score: min_password_score(),
@@ -141,6 +150,13 @@ impl Config {
     /// Every region and its base URL.
     pub fn urls(&self) -> Vec<(Region, String)> {
         self.regions.iter().map(|region| (region.name.clone(), region.url(self.listen))).collect()
+    }
+
+    /// The base URL of the issuer, without a trailing slash; `None` if there is no port of it. Its host is `localhost`,
+    /// because browsers refuse passkeys on addresses.
+    pub fn issuer_url(&self) -> Option<String> {
+        let port = self.issuer_port?;
+        Some(self.issuer.clone().unwrap_or_else(|| format!("http://localhost:{port}")))
     }
 
     /// The state of a region; an unknown one does not serve.

@@ -80,6 +80,7 @@ impl Server {
         // All settings are read after this, so they are at least as new.
         let in_force = InForce::of(&deployment).await?;
         let listeners = bind(&mut deployment, &[], &in_force, settings.may_move_ports).await?;
+        let issuer = bind_issuer(&mut deployment, settings.may_move_ports).await?;
         let config = deployment.config();
         let passwords = Passwords::new(Params::OWASP, config.password_engine.into(), None)?;
         let open = |path: &PathBuf| {
@@ -101,6 +102,7 @@ impl Server {
                 OldEndpoint::new()
             }),
             outbound: outbound(settings.outbound_loopback),
+            issuer,
             lock: Box::new(lock),
         };
         let links = settings.links;
@@ -112,6 +114,11 @@ impl Server {
     /// Every region and its base URL.
     pub(crate) fn urls(&self) -> &[(Region, String)] {
         self.regions.urls()
+    }
+
+    /// The base URL of the issuer, if its port is open.
+    pub(crate) fn issuer(&self) -> Option<String> {
+        self.deployment.config().issuer_url()
     }
 
     /// What each region runs with.
@@ -198,14 +205,11 @@ async fn bind(
             continue;
         }
         let address = SocketAddr::new(listen, region.port);
-        let mut bound = TcpListener::bind(address).await;
-        if bound.is_err() && may_move_ports {
-            bound = TcpListener::bind(SocketAddr::new(listen, 0)).await;
-        }
+        let bound = listener(address, may_move_ports).await;
         let failed = |source| ServerError::Bind { region: region.name.clone(), address, source };
-        let listener = bound.map_err(failed)?;
-        ports.insert(region.name.clone(), listener.local_addr().map_err(failed)?.port());
-        listeners.insert(region.name.clone(), listener);
+        let bound = bound.map_err(failed)?;
+        ports.insert(region.name.clone(), bound.local_addr().map_err(failed)?.port());
+        listeners.insert(region.name.clone(), bound);
     }
     deployment.reconfigure(|config| {
         for region in &mut config.regions {
@@ -214,4 +218,27 @@ async fn bind(
         Ok::<_, CliError>(())
     })?;
     Ok(listeners)
+}
+
+/// Opens the port of the issuer, if there is one, and stores its number.
+async fn bind_issuer(deployment: &mut Deployment, may_move_ports: bool) -> Result<Option<TcpListener>, CliError> {
+    let config = deployment.config();
+    let Some(port) = config.issuer_port else { return Ok(None) };
+    let address = SocketAddr::new(config.listen, port);
+    let failed = |source| ServerError::BindIssuer { address, source };
+    let bound = listener(address, may_move_ports).await.map_err(failed)?;
+    let port = bound.local_addr().map_err(failed)?.port();
+    deployment.reconfigure(|config| {
+        config.issuer_port = Some(port);
+        Ok::<_, CliError>(())
+    })?;
+    Ok(Some(bound))
+}
+
+/// A port, or any free one if it is taken and may move.
+async fn listener(address: SocketAddr, may_move: bool) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(_) if may_move => TcpListener::bind(SocketAddr::new(address.ip(), 0)).await,
+        bound => bound,
+    }
 }

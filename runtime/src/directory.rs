@@ -1,4 +1,5 @@
-//! Every region of a deployment in one process: each region's API on its own port, and the pump behind them.
+//! Every region of a deployment in one process: each region's API on its own port, one port that stands for the routing
+//! by latency before them, and the pump behind them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -73,6 +74,9 @@ pub struct DirectorySettings {
     pub old_systems: Arc<OldSystems>,
     /// What calls webhooks and targets.
     pub outbound: Arc<dyn Outbound>,
+    /// The port of the issuer, if there is one: each of its connections is handed to a region that serves, by turns, as
+    /// routing by latency hands a client now to this region and now to that.
+    pub issuer: Option<TcpListener>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
 }
@@ -84,7 +88,9 @@ pub struct DirectoryServer {
     homes: Vec<Home>,
     listeners: Listeners,
     /// The open ports. Dropping one closes it.
-    ports: BTreeMap<Region, watch::Sender<Router>>,
+    ports: BTreeMap<Region, watch::Sender<Vec<Router>>>,
+    /// The open port of the issuer.
+    issuer: Option<watch::Sender<Vec<Router>>>,
     /// What answers requests now.
     serving: Vec<Serving>,
     pump: Option<Pump>,
@@ -99,6 +105,7 @@ struct Built {
     region: Region,
     listener: Option<TcpListener>,
     serving: [Serving; 4],
+    serves: bool,
     router: Router,
     pump: Option<RegionPump>,
     home: Home,
@@ -115,12 +122,16 @@ impl DirectoryServer {
     ///
     /// # Errors
     /// If a region's secrets are not available.
-    pub async fn start(regions: Vec<DirectoryRegion>, settings: DirectorySettings) -> Result<Self, SecretsError> {
+    pub async fn start(regions: Vec<DirectoryRegion>, mut settings: DirectorySettings) -> Result<Self, SecretsError> {
+        let mut listeners = Listeners::new(settings.limits);
+        let issuer = settings.issuer.take();
+        let issuer = issuer.map(|port| listeners.serve_replaceable("issuer", port, Vec::new()));
         let mut server = Self {
             urls: Vec::new(),
             homes: Vec::new(),
-            listeners: Listeners::new(settings.limits),
+            listeners,
             ports: BTreeMap::new(),
+            issuer,
             serving: Vec::new(),
             pump: None,
             settings,
@@ -143,14 +154,20 @@ impl DirectoryServer {
             all.push(self.build(region, &serving).await?);
         }
         let (mut ports, mut answering, mut pumps) = (BTreeMap::new(), Vec::new(), Vec::new());
+        if let Some(issuer) = &self.issuer {
+            let by_turns = all.iter().filter(|built| built.serves).map(|built| built.router.clone());
+            drop(issuer.send_replace(by_turns.collect()));
+        }
         self.homes.clear();
-        for Built { region, listener, serving, router, pump, home } in all {
+        for Built { region, listener, serving, serves: _, router, pump, home } in all {
             let port = match (self.ports.remove(&region), listener) {
                 (Some(port), _) => {
-                    drop(port.send_replace(router));
+                    drop(port.send_replace(vec![router]));
                     Some(port)
                 }
-                (None, Some(listener)) => Some(self.listeners.serve_replaceable(region.as_str(), listener, router)),
+                (None, Some(listener)) => {
+                    Some(self.listeners.serve_replaceable(region.as_str(), listener, vec![router]))
+                }
                 (None, None) => None,
             };
             ports.extend(port.map(|port| (region, port)));
@@ -215,6 +232,7 @@ impl DirectoryServer {
                 Arc::downgrade(&directory) as _,
                 Arc::downgrade(&page) as _,
             ],
+            serves: state.serves(),
             router: if state.serves() {
                 let scim = Scim {
                     base_url: url,

@@ -19,6 +19,14 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// The port of the issuer cannot be listened on.
+    #[error("the issuer cannot listen on {address}: {source}; choose another port with --issuer-port")]
+    BindIssuer {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The list of breached passwords cannot be used.
     #[error("{}: {source}", path.display())]
     Breached {

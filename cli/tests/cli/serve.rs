@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use umoja_cli::ClientError;
 
 use crate::support::{World, client, eventually, run, text, until};
@@ -104,4 +106,29 @@ async fn an_answer_to_another_request_is_rejected() {
         problem["detail"].as_str().unwrap().contains("`aud`"),
         "a deployment to try things out explains: {problem}"
     );
+}
+
+#[tokio::test]
+async fn the_port_of_the_issuer_leads_to_the_regions_that_serve() {
+    let world = World::new();
+    assert_eq!(world.serve().issuer, None);
+    let served = world.serve_with(&["--issuer-port", "0"]);
+    let issuer = served.issuer.clone().unwrap();
+    assert!(issuer.starts_with("http://localhost:"), "{issuer}");
+    let port: u16 = issuer.rsplit(':').next().unwrap().parse().unwrap();
+    for _ in 0..2 {
+        assert!(answer(port).await.starts_with("HTTP/1.1 200"));
+    }
+    drop(served);
+    assert_eq!(world.serve().issuer, Some(issuer), "the port is stored");
+}
+
+/// The answer about the readiness of whatever region a new connection leads to.
+async fn answer(port: u16) -> String {
+    let mut connection = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
 }

@@ -180,8 +180,9 @@ impl World {
         let log = || std::fs::read_to_string(self.log()).unwrap();
         let said: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("serve did not start: {}", log()));
         let urls = said["regions"].as_array().unwrap().iter().map(|region| region["url"].as_str().unwrap().to_owned());
+        let issuer = said["issuer"].as_str().map(str::to_owned);
         let metrics = said["metrics"].as_str().map(str::to_owned);
-        Served { urls: urls.collect(), metrics, child }
+        Served { urls: urls.collect(), issuer, metrics, child }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -192,6 +193,7 @@ impl World {
 /// A serving process, which is killed when dropped.
 pub(crate) struct Served {
     pub(crate) urls: Vec<String>,
+    pub(crate) issuer: Option<String>,
     pub(crate) metrics: Option<String>,
     pub(crate) child: Child,
 }

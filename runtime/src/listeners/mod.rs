@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{ServiceExt as _, service_fn};
+use umoja_api::unavailable;
 
 use self::connections::Connections;
 pub use self::limits::Limits;
@@ -45,14 +46,21 @@ impl Listeners {
     /// Starts serving a router on a port. `name` identifies it in the log.
     pub fn serve(&mut self, name: &str, listener: TcpListener, router: Router) {
         let connections = Arc::clone(&self.connections);
+        let router = move || router.clone();
         self.tasks.spawn(serve(name.to_owned(), listener, router, connections, stopped(self.stop.subscribe())));
     }
 
-    /// As [`Listeners::serve`], with a router that can be replaced by sending another one. A running request finishes
-    /// with the router that it began with, or is aborted after ten seconds. The port is closed when the sender is
-    /// dropped.
-    pub fn serve_replaceable(&mut self, name: &str, listener: TcpListener, router: Router) -> watch::Sender<Router> {
-        let (sender, current) = watch::channel(router);
+    /// As [`Listeners::serve`], with routers that can be replaced by sending others. Each connection is handed to one of
+    /// them by turns, and stays there until they are replaced. Without a router, the answer is 503. A running request
+    /// finishes with the router that it began with, or is aborted ten seconds after the replacement. The port is closed
+    /// when the sender is dropped.
+    pub fn serve_replaceable(
+        &mut self,
+        name: &str,
+        listener: TcpListener,
+        routers: Vec<Router>,
+    ) -> watch::Sender<Vec<Router>> {
+        let (sender, current) = watch::channel(routers);
         let (stopped, mut closed) = (stopped(self.stop.subscribe()), current.clone());
         let ended = async move {
             tokio::select! {
@@ -60,18 +68,9 @@ impl Listeners {
                 () = async { while closed.changed().await.is_ok() {} } => {}
             }
         };
-        let service = service_fn(move |request: Request| {
-            let mut current = current.clone();
-            let router = current.borrow_and_update().clone();
-            async move {
-                tokio::select! {
-                    response = router.oneshot(request) => response,
-                    () = superseded(current) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
-                }
-            }
-        });
-        let (router, connections) = (Router::new().fallback_service(service), Arc::clone(&self.connections));
-        self.tasks.spawn(serve(name.to_owned(), listener, router, connections, ended));
+        let mut turns = 0..;
+        let router = move || of_turn(current.clone(), turns.next().unwrap_or_default());
+        self.tasks.spawn(serve(name.to_owned(), listener, router, Arc::clone(&self.connections), ended));
         sender
     }
 
@@ -91,8 +90,27 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// The router of the connection whose turn it is.
+fn of_turn(current: watch::Receiver<Vec<Router>>, turn: usize) -> Router {
+    let service = service_fn(move |request: Request| {
+        let mut current = current.clone();
+        let router = {
+            let routers = current.borrow_and_update();
+            turn.checked_rem(routers.len()).and_then(|turn| routers.get(turn).cloned())
+        };
+        async move {
+            let Some(router) = router else { return Ok(unavailable()) };
+            tokio::select! {
+                response = router.oneshot(request) => response,
+                () = superseded(current) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+            }
+        }
+    });
+    Router::new().fallback_service(service)
+}
+
 /// Ends when the grace period after the router was replaced, or its port closed, is over.
-async fn superseded(mut current: watch::Receiver<Router>) {
+async fn superseded(mut current: watch::Receiver<Vec<Router>>) {
     // An error means that the port is closed.
     let _ = current.changed().await;
     sleep(GRACE).await;
@@ -101,7 +119,7 @@ async fn superseded(mut current: watch::Receiver<Router>) {
 async fn serve(
     name: String,
     listener: TcpListener,
-    router: Router,
+    mut router: impl FnMut() -> Router + Send + 'static,
     connections: Arc<Connections>,
     ended: impl Future<Output = ()> + Send + 'static,
 ) {
@@ -118,7 +136,7 @@ async fn serve(
         match accepted {
             Ok((stream, client)) => {
                 is_failing = false;
-                accept(stream, client.ip(), &router, &connections, &ending, &mut tasks);
+                accept(stream, client.ip(), &mut router, &connections, &ending, &mut tasks);
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
@@ -139,7 +157,7 @@ async fn serve(
 fn accept(
     stream: TcpStream,
     client: IpAddr,
-    router: &Router,
+    router: &mut impl FnMut() -> Router,
     connections: &Arc<Connections>,
     ending: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
@@ -152,11 +170,54 @@ fn accept(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's algorithm");
     }
-    tasks.spawn(connection::serve(stream, router.clone(), admitted, ending.clone()));
+    tasks.spawn(connection::serve(stream, router(), admitted, ending.clone()));
 }
 
 /// True if only the connection failed that was to be accepted: accept(2), "Error handling".
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn answers(word: &'static str) -> Router {
+        Router::new().route("/", get(async move || word))
+    }
+
+    /// The last line of the answer to a request.
+    async fn asked(client: &mut TcpStream) -> String {
+        client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut bytes = [0; 4096];
+        let read = client.read(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+        if text.starts_with("HTTP/1.1 503") { "503".into() } else { text.lines().last().unwrap_or_default().into() }
+    }
+
+    #[tokio::test]
+    async fn connections_are_handed_to_the_routers_by_turns() {
+        let mut listeners = Listeners::new(Limits::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routers = listeners.serve_replaceable("issuer", listener, vec![answers("eu"), answers("af")]);
+        let mut seen = Vec::new();
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            seen.push(asked(&mut client).await);
+            clients.push(client);
+        }
+        assert_eq!(seen, ["eu", "af", "eu", "af"]);
+        assert_eq!(asked(&mut clients[1]).await, "af", "a connection stays where it is");
+        drop(routers.send_replace(vec![answers("us")]));
+        assert_eq!(asked(&mut clients[1]).await, "us");
+        drop(routers.send_replace(Vec::new()));
+        assert_eq!(asked(&mut clients[1]).await, "503");
+        let mut late = TcpStream::connect(address).await.unwrap();
+        assert_eq!(asked(&mut late).await, "503");
+    }
 }

@@ -40,8 +40,11 @@ impl Serve {
         let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
         let rows: Vec<Vec<String>> =
             server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();
-        output.answer(&json!({ "dir": dir, "regions": regions, "metrics": exporting.url() }), || {
-            format!("Serving {}:\n{}{}Stop with Ctrl-C.", dir.display(), table(&rows), exporting.text())
+        let issuer = server.issuer();
+        let answer = json!({ "dir": dir, "regions": regions, "issuer": issuer, "metrics": exporting.url() });
+        output.answer(&answer, || {
+            let before = issuer.map_or_else(String::new, |url| format!("{url} leads to each of them by turns.\n"));
+            format!("Serving {}:\n{}{before}{}Stop with Ctrl-C.", dir.display(), table(&rows), exporting.text())
         });
         tokio::select! {
             () = stopped.wait() => {}
@@ -67,6 +70,13 @@ impl Serve {
                 region.port = if base == 0 { 0 } else { port.ok_or_else(too_high)? };
             }
         }
+        config.issuer_port = self.issuer_port.or(config.issuer_port);
+        if let Some(url) = &self.issuer {
+            config.issuer.clone_from(url);
+        }
+        if config.issuer.is_some() && config.issuer_port.is_none() {
+            return Err(CliError::Usage("--issuer is the URL of a port: add --issuer-port PORT".into()));
+        }
         for (name, url) in &self.public_url {
             let region = config.regions.iter_mut().find(|region| region.name == *name);
             let unknown = || CliError::Usage(format!("--public-url: the deployment has no region {name}"));
@@ -81,6 +91,9 @@ impl Serve {
                 "set the URL that clients use for {name}: --public-url \
                  {name}=https://..."
             )));
+        }
+        if !config.listen.is_loopback() && config.issuer_port.is_some() && config.issuer.is_none() {
+            return Err(CliError::Usage("set the URL that clients use for the issuer: --issuer https://...".into()));
         }
         Ok(config)
     }

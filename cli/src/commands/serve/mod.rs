@@ -28,7 +28,7 @@ const HEADING_PREFIX: &str = "With --prefix";
 #[derive(Debug, Args)]
 #[command(long_about = "Serve a deployment: every region of a directory, or one region's API of a deployment in AWS.
 
-With --dir: one port per region, and replication and repairs in the background. Addresses, ports and public URLs are \
+With --dir: one port per region, with --issuer-port one more before all of them, and replication and repairs in the background. Addresses, ports and public URLs are \
 stored in DIR/deployment.json, because a region's URL is the `aud` that clients sign. Other commands work while the \
 deployment is served; their changes take effect within 5 seconds.
 
@@ -42,6 +42,7 @@ lines of a request have its request id, which is in the answer's header `Request
   umoja serve --dir DIR
   umoja serve --dir DIR --port-base 8400 --log-format json \\
       --metrics 127.0.0.1:9464
+  umoja serve --dir DIR --issuer-port 7400
   umoja serve --dir DIR --listen 0.0.0.0 --behind-tls \\
       --public-url eu-west-1=https://eu.id.example.com \\
       --public-url af-south-1=https://af.id.example.com
@@ -67,6 +68,14 @@ pub(super) struct Serve {
     /// The port of the first region; the others follow it. 0 takes any free ports [default: as before].
     #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
     port_base: Option<u16>,
+    /// A port that stands for routing by latency: each connection is handed to a region that serves, by turns. 0 takes
+    /// any free one [default: as before, at first none].
+    #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
+    issuer_port: Option<u16>,
+    /// The base URL that clients use for that port behind a proxy. It is stored, and `default` removes it [default: as
+    /// before, at first http://localhost:PORT].
+    #[arg(long, value_name = "URL", help_heading = HEADING_DIR, value_parser = base_url, conflicts_with_all = ["prefix", "region", "port"])]
+    issuer: Option<BaseUrl>,
     /// The region's port. 0 takes any free one [default: 7300].
     #[arg(long, value_name = "PORT", help_heading = HEADING_PREFIX, conflicts_with = "dir")]
     port: Option<u16>,
@@ -89,14 +98,22 @@ pub(super) struct Serve {
 fn public_url(text: &str) -> Result<(Region, Option<String>), String> {
     let (region, url) = text.split_once('=').ok_or("give it as REGION=URL")?;
     let region = region.parse::<Region>().map_err(|error| error.to_string())?;
+    Ok((region, base_url(url)?))
+}
+
+/// The base URL that clients use; `None` for this machine's own.
+type BaseUrl = Option<String>;
+
+/// Reads a base URL; `None` for `default`.
+fn base_url(url: &str) -> Result<BaseUrl, String> {
     if url == "default" {
-        return Ok((region, None));
+        return Ok(None);
     }
     let parsed: http::Uri = url.parse().map_err(|_| "that is not a URL")?;
     let host = parsed.host().filter(|_| !url.ends_with('/') && !url.contains(['?', '#']));
     match (parsed.scheme_str(), host) {
-        (Some("https"), Some(_)) => Ok((region, Some(url.to_owned()))),
-        (Some("http"), Some(host)) if is_loopback(host) => Ok((region, Some(url.to_owned()))),
+        (Some("https"), Some(_)) => Ok(Some(url.to_owned())),
+        (Some("http"), Some(host)) if is_loopback(host) => Ok(Some(url.to_owned())),
         (Some("http"), Some(_)) => Err("requests hold personal data, so other machines need https://".into()),
         _ => Err("give the URL with its scheme and without a trailing slash: https://eu.id.example.com".into()),
     }

@@ -116,6 +116,7 @@ impl Place {
             ("serve --dir ./umoja", "serve --port-base 0 --dir ./umoja".to_owned()),
             ("--port-base 7300", "--port-base 0".to_owned()),
             ("--port-base 8400", "--port-base 0".to_owned()),
+            ("--issuer-port 7400", "--issuer-port 0".to_owned()),
             ("127.0.0.1:9464", "127.0.0.1:0".to_owned()),
         ];
         place.fillings = fillings.map(|(name, value)| (name.to_owned(), value)).to_vec();
