@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use umoja_schema::Item;
+use umoja_schema::{Item, Millis, Version};
 
 use super::Tables;
 use super::sample::*;
@@ -31,6 +31,16 @@ pub async fn an_older_or_equal_version_of_an_item_is_not_written(t: Tables) {
         assert_eq!(commit, Commit::Conflict { stored: vec![] });
     }
     assert_eq!(t.items.items(&SAMPLE, user(1)).await, Ok(vec![newest]));
+}
+
+pub async fn an_ended_item_beats_every_later_live_one(t: Tables) {
+    let ended = item(user(1), "a", Version { erased: true, ..version(5) }).expiring(Millis(1_000));
+    put_item(&*t.users, &item(user(1), "a", version(7)), Condition::Older).await;
+    assert_eq!(put_item(&*t.users, &ended, Condition::Older).await, Commit::Done);
+    let later = put_item(&*t.users, &item(user(1), "a", version(9)), Condition::Older).await;
+    assert_eq!(later, Commit::Conflict { stored: vec![] });
+    assert_eq!(t.items.item(&SAMPLE, user(1), "a").await, Ok(Some(ended.clone())));
+    assert_eq!(t.items.scan_items(&SAMPLE, None, 10).await.unwrap().items, [Item::from(ended)]);
 }
 
 pub async fn an_item_is_written_only_over_the_read_version(t: Tables) {

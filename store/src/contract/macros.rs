@@ -157,6 +157,7 @@ macro_rules! items_contract {
         $crate::contract_cases! { [$(#[$attribute])*] $make, items:
             the_last_written_item_is_read,
             an_older_or_equal_version_of_an_item_is_not_written,
+            an_ended_item_beats_every_later_live_one,
             an_item_is_written_only_over_the_read_version,
             an_item_is_written_with_its_part_or_not_at_all,
             items_of_one_user_are_returned_in_key_order,

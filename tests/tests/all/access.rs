@@ -1,0 +1,205 @@
+//! What persons may do at clients, over two regions.
+
+use std::collections::BTreeSet;
+
+use umoja_accounts::People;
+use umoja_accounts::access::{NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing};
+use umoja_schema::access::{Sector, Session};
+use umoja_schema::replicated::ACCESS;
+use umoja_schema::{Millis, UserId};
+use umoja_store::ports::Clock as _;
+use umoja_tests::world::{World, run};
+
+const DAY: u64 = Millis::DAY_MS;
+
+async fn populated(seed: u64) -> (World, UserId) {
+    let world = World::new(seed, 2).await;
+    let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+    world.settle().await;
+    (world, id)
+}
+
+fn people(world: &World, at: usize) -> People {
+    world.regions[at].people()
+}
+
+async fn standing(world: &World, at: usize, id: UserId) -> Option<Standing> {
+    Standing::read(&people(world, at), id).await.unwrap()
+}
+
+fn scopes(scopes: &[&str]) -> BTreeSet<String> {
+    scopes.iter().map(|scope| (*scope).to_owned()).collect()
+}
+
+async fn begin(world: &World, at: usize, id: UserId) -> Session {
+    let auth_time = world.clock.now();
+    let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, life_ms: DAY };
+    people(world, at).begin_session(id, new).await.unwrap()
+}
+
+async fn family(world: &World, at: usize, id: UserId, session: Option<&str>) -> String {
+    let session = session.map(str::to_owned);
+    let new = NewFamily { client: "web".into(), session, scopes: scopes(&["openid"]), jkt: None, life_ms: DAY };
+    people(world, at).begin_family(id, new).await.unwrap().id
+}
+
+async fn is_valid(world: &World, at: usize, id: UserId, family: &str) -> bool {
+    standing(world, at, id).await.is_some_and(|standing| standing.family(family, Reuse::default()).is_some())
+}
+
+async fn is_live(world: &World, at: usize, id: UserId, session: &Session) -> bool {
+    let now = world.clock.now();
+    let Some(standing) = standing(world, at, id).await else { return false };
+    standing.session(&session.id, session.created_at, now) != SessionState::Ended
+}
+
+#[test]
+fn an_ended_session_and_its_families_are_over_in_every_region() {
+    run(async {
+        let (world, id) = populated(1).await;
+        let session = begin(&world, 0, id).await;
+        assert!(is_live(&world, 1, id, &session).await, "its row has not arrived, and it is young");
+        people(&world, 0).note_client(id, &session.id, "web", session.expires_at).await.unwrap();
+        let (with, offline) = (family(&world, 0, id, Some(&session.id)).await, family(&world, 0, id, None).await);
+        world.settle().await;
+        world.clock.advance(61_000);
+        assert!(is_live(&world, 1, id, &session).await && is_valid(&world, 1, id, &with).await);
+        assert_eq!(people(&world, 1).end_session(id, &session.id).await.unwrap(), scopes(&["web"]));
+        assert!(!is_live(&world, 1, id, &session).await && !is_valid(&world, 1, id, &with).await);
+        world.settle().await;
+        assert!(!is_live(&world, 0, id, &session).await && !is_valid(&world, 0, id, &with).await);
+        assert!(is_valid(&world, 0, id, &offline).await);
+        people(&world, 0).end_all_sessions(id).await.unwrap();
+        assert!(!is_valid(&world, 0, id, &offline).await);
+        world.settle().await;
+        assert!(!is_valid(&world, 1, id, &offline).await);
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_session_that_ends_before_it_arrives_never_begins() {
+    run(async {
+        let (world, id) = populated(2).await;
+        let session = begin(&world, 0, id).await;
+        people(&world, 1).end_session(id, &session.id).await.unwrap();
+        assert!(!is_live(&world, 1, id, &session).await);
+        world.settle().await;
+        assert!(!is_live(&world, 0, id, &session).await);
+    });
+}
+
+#[test]
+fn an_expired_row_counts_as_absent_and_is_not_copied() {
+    run(async {
+        let (world, id) = populated(3).await;
+        let session = begin(&world, 0, id).await;
+        world.clock.advance(DAY + 1_000);
+        assert!(!is_live(&world, 0, id, &session).await);
+        world.settle().await;
+        let items = world.regions[1].home.own.items.items(&ACCESS, id).await.unwrap();
+        assert_eq!(items, []);
+    });
+}
+
+#[test]
+fn the_consents_of_two_regions_both_survive_and_one_that_is_withdrawn_can_be_given_again() {
+    run(async {
+        let (world, id) = populated(4).await;
+        people(&world, 0).consent(id, "web", &scopes(&["openid"])).await.unwrap();
+        people(&world, 1).consent(id, "web", &scopes(&["email"])).await.unwrap();
+        world.settle().await;
+        for at in 0..2 {
+            assert_eq!(standing(&world, at, id).await.unwrap().granted("web"), scopes(&["email", "openid"]));
+        }
+        let sub = people(&world, 0).subject(id, &Sector::Public).await.unwrap();
+        let family = family(&world, 1, id, None).await;
+        world.settle().await;
+        people(&world, 0).withdraw(id, "web").await.unwrap();
+        world.settle().await;
+        assert_eq!(standing(&world, 1, id).await.unwrap().granted("web"), scopes(&[]));
+        assert!(!is_valid(&world, 1, id, &family).await);
+        people(&world, 1).consent(id, "web", &scopes(&["openid"])).await.unwrap();
+        world.settle().await;
+        assert_eq!(standing(&world, 0, id).await.unwrap().granted("web"), scopes(&["openid"]));
+        assert!(!is_valid(&world, 0, id, &family).await, "what has ended stays ended");
+        assert_eq!(people(&world, 1).subject(id, &Sector::Public).await.unwrap(), sub);
+    });
+}
+
+#[test]
+fn a_subject_stays_over_a_merge_and_an_unmerge() {
+    run(async {
+        let (world, ada) = populated(5).await;
+        let other = world.register(0, "countess@example.com", "phc").await.unwrap();
+        world.settle().await;
+        let sub = people(&world, 1).subject(ada, &Sector::Public).await.unwrap();
+        world.settle().await;
+        world.merge(0, other, Some(ada)).await.unwrap();
+        world.settle().await;
+        for id in [ada, other] {
+            assert_eq!(people(&world, 1).subject(id, &Sector::Public).await.unwrap(), sub);
+        }
+        world.merge(0, other, None).await.unwrap();
+        world.settle().await;
+        assert_eq!(people(&world, 0).subject(ada, &Sector::Public).await.unwrap(), sub);
+        assert_ne!(people(&world, 0).subject(other, &Sector::Public).await.unwrap(), sub);
+    });
+}
+
+#[test]
+fn a_disabled_person_has_nothing_valid_and_an_erased_one_has_no_row() {
+    run(async {
+        let (world, id) = populated(6).await;
+        let session = begin(&world, 0, id).await;
+        let family = family(&world, 0, id, None).await;
+        world.settle().await;
+        world.disable(0, id).await.unwrap();
+        world.settle().await;
+        for at in 0..2 {
+            assert!(!is_live(&world, at, id, &session).await && !is_valid(&world, at, id, &family).await);
+        }
+        world.erase(1, id).await.unwrap();
+        world.settle().await;
+        for at in 0..2 {
+            assert_eq!(world.regions[at].home.own.items.items(&ACCESS, id).await.unwrap(), []);
+            assert!(standing(&world, at, id).await.is_none());
+        }
+    });
+}
+
+#[test]
+fn a_refresh_is_repeated_in_any_region_within_the_time_and_ends_the_family_after_it() {
+    run(async {
+        let (world, id) = populated(7).await;
+        let family = family(&world, 0, id, None).await;
+        world.settle().await;
+        let reuse = Reuse::default();
+        let refresh = async |at: usize, nth| people(&world, at).refresh(id, &family, nth, reuse).await.unwrap();
+        assert_eq!(refresh(0, 0).await, Refreshed::Next(1));
+        assert_eq!(refresh(0, 0).await, Refreshed::Retry(1));
+        assert_eq!(refresh(1, 0).await, Refreshed::Next(1), "nothing has arrived");
+        world.settle().await;
+        assert_eq!(refresh(1, 1).await, Refreshed::Next(2));
+        assert_eq!(refresh(1, 1).await, Refreshed::Retry(2));
+        world.clock.advance(41_000);
+        assert_eq!(refresh(1, 0).await, Refreshed::Ended);
+        world.settle().await;
+        assert_eq!(refresh(0, 2).await, Refreshed::Ended);
+    });
+}
+
+#[test]
+fn what_a_region_issued_is_spent_once_over_all_regions() {
+    run(async {
+        let (world, _) = populated(8).await;
+        let (now, until) = (world.clock.now(), world.clock.now().plus(60_000));
+        let issuer = &world.regions[0].home.own.requests;
+        let seen_by_other = &world.regions[1].home.peers[0].ports.requests;
+        assert_eq!(seen_by_other.first_use(&[1; 32], now, until).await, Ok(true));
+        assert_eq!(issuer.first_use(&[1; 32], now, until).await, Ok(false));
+        world.set_cut(1, 0, true);
+        assert!(seen_by_other.first_use(&[2; 32], now, until).await.is_err());
+        assert!(issuer.first_use(&[2; 32], now, until).await.is_ok());
+    });
+}
