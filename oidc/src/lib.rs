@@ -15,7 +15,7 @@
 //! | [`tokens`] | the claims of id tokens and access tokens, and the answer with them |
 //! | [`user_code`] | the code that a person types for a device (RFC 8628) |
 //! | [`conditional`] | the answer to who has a document already |
-//! | [`refusal`] | the answer to a request that is refused (RFC 6749 section 5.2) |
+//! | [`problem`] | the answer to a request that is rejected (RFC 6749 section 5.2) |
 //!
 //! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
 
@@ -31,8 +31,8 @@ mod once;
 pub mod pkce;
 pub mod possession;
 pub mod presented;
+pub mod problem;
 mod provider;
-pub mod refusal;
 pub mod tokens;
 pub mod user_code;
 
