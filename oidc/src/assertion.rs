@@ -39,7 +39,7 @@ impl Assertion {
     }
 
     /// Checks that the client made the assertion for this provider. `audiences` are the issuer and the URL of the endpoint: an assertion
-    /// for both a provider and another party is refused, because the other party could send it on.
+    /// for both a provider and another party is rejected, because the other party could send it on.
     ///
     /// # Errors
     /// [`JwsError`], for the log. A client learns `invalid_client` and no more.
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_for_another_audience_is_refused() {
+    fn an_assertion_for_another_audience_is_rejected() {
         let other = "https://other.example";
         for audience in [json!(other), json!([AUDIENCES[0], other]), json!([]), json!("https://login.example/")] {
             assert_eq!(with("aud", audience), Err(JwsError::Rejected("aud")));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_of_another_client_or_time_is_refused() {
+    fn an_assertion_of_another_client_or_time_is_rejected() {
         for (name, value) in [
             ("iss", json!("other")),
             ("sub", json!("other")),

@@ -17,7 +17,7 @@ use crate::client_auth::authenticate;
 use crate::dpop::Expected;
 use crate::form::{Form, MAX_FORM};
 use crate::possession::proven;
-use crate::refusal::Refusal;
+use crate::problem::Problem;
 use crate::tokens::{Access, Confirmation, Issued, State as TokenState};
 use crate::{Provider, access_token, claims};
 
@@ -39,13 +39,13 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .with_state(provider)
 }
 
-async fn jwks(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Result<Response, Refusal> {
+async fn jwks(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Result<Response, Problem> {
     Ok(provider.keys().await?.document.answer(&headers))
 }
 
 /// The headers and the form of a request.
-async fn read(request: Request) -> Result<(HeaderMap, Form), Refusal> {
-    const KIND: Refusal = Refusal::Request("the body has to be application/x-www-form-urlencoded, of 64 KiB at most");
+async fn read(request: Request) -> Result<(HeaderMap, Form), Problem> {
+    const KIND: Problem = Problem::Request("the body has to be application/x-www-form-urlencoded, of 64 KiB at most");
     let (parts, body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -56,20 +56,20 @@ async fn read(request: Request) -> Result<(HeaderMap, Form), Refusal> {
     Ok((parts.headers, Form::parse(&body.to_bytes())?))
 }
 
-async fn token(State(provider): State<Arc<Provider>>, request: Request) -> Result<Issued, Refusal> {
+async fn token(State(provider): State<Arc<Provider>>, request: Request) -> Result<Issued, Problem> {
     let (headers, form) = read(request).await?;
     let client = authenticate(&provider, TOKEN, &headers, &form).await?;
-    let grant = form.get("grant_type").ok_or(Refusal::Request("grant_type is missing"))?;
-    let grant = GrantType::from_name(grant).filter(|grant| GRANTS.contains(grant)).ok_or(Refusal::GrantType)?;
+    let grant = form.get("grant_type").ok_or(Problem::Request("grant_type is missing"))?;
+    let grant = GrantType::from_name(grant).filter(|grant| GRANTS.contains(grant)).ok_or(Problem::GrantType)?;
     if !client.may_use(grant) || client.kind != ClientKind::Confidential {
-        return Err(Refusal::UnauthorizedClient);
+        return Err(Problem::UnauthorizedClient);
     }
     let scopes = by_itself(&client, form.get("scope"))?;
     let url = provider.url(TOKEN);
     let expected = Expected { method: "POST", url: &url, access_token: None, bound_to: None };
     let key = proven(&provider, &headers, &expected).await?;
     if client.dpop_bound_access_tokens && key.is_none() {
-        return Err(Refusal::DpopProof);
+        return Err(Problem::DpopProof);
     }
     let (now_secs, id) = (provider.now().secs(), client.id.to_string());
     let access = Access {
@@ -90,14 +90,14 @@ async fn token(State(provider): State<Arc<Provider>>, request: Request) -> Resul
 
 /// The scopes that a client gets by itself (RFC 6749 section 4.4): those that it asks for, or all of its own. Scopes that stand for a
 /// person are never among them.
-fn by_itself(client: &Client, asked: Option<&str>) -> Result<BTreeSet<String>, Refusal> {
+fn by_itself(client: &Client, asked: Option<&str>) -> Result<BTreeSet<String>, Problem> {
     let is_of_a_person = |scope: &str| {
         ["openid", "offline_access"].contains(&scope) || claims::SCOPES.iter().any(|(name, _)| *name == scope)
     };
     let own = client.scopes.iter().filter(|scope| !is_of_a_person(scope)).cloned().collect::<BTreeSet<_>>();
     let Some(asked) = asked else { return Ok(own) };
     let asked = asked.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>();
-    if asked.is_subset(&own) { Ok(asked) } else { Err(Refusal::Scope) }
+    if asked.is_subset(&own) { Ok(asked) } else { Err(Problem::Scope) }
 }
 
 /// Who accepts the access tokens of a client.
@@ -106,13 +106,13 @@ fn audience<'a>(provider: &'a Provider, client: &'a Client) -> &'a str {
 }
 
 /// Says of a token whether it is live, to the client that it is of and to those of its audience (RFC 7662).
-async fn introspect(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Refusal> {
+async fn introspect(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Problem> {
     let (headers, form) = read(request).await?;
     let client = authenticate(&provider, INTROSPECT, &headers, &form).await?;
     if client.kind != ClientKind::Confidential {
-        return Err(Refusal::Client { basic: false });
+        return Err(Problem::Client { basic: false });
     }
-    let text = form.get("token").ok_or(Refusal::Request("token is missing"))?;
+    let text = form.get("token").ok_or(Problem::Request("token is missing"))?;
     let keys = provider.keys().await?;
     let Some(access) = access_token::read(&keys.signing, &provider.issuer, text, provider.now().secs()) else {
         return Ok(TokenState::inactive().into_response());

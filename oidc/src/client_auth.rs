@@ -10,27 +10,27 @@ use crate::Provider;
 use crate::assertion::Assertion;
 use crate::form::Form;
 use crate::presented::{Means, Presented};
-use crate::refusal::Refusal;
+use crate::problem::Problem;
 
 /// The client of a request to an endpoint (its path).
 ///
 /// # Errors
-/// [`Refusal::Client`], the same for a client that does not exist, is disabled, or has not proved to be itself.
+/// [`Problem::Client`], the same for a client that does not exist, is disabled, or has not proved to be itself.
 pub async fn authenticate(
     provider: &Provider,
     path: &str,
     headers: &HeaderMap,
     form: &Form,
-) -> Result<Arc<Client>, Refusal> {
+) -> Result<Arc<Client>, Problem> {
     let Presented { client_id, means } = Presented::read(headers, form)?;
-    let refused = Refusal::Client { basic: matches!(means, Means::Basic(_)) };
+    let rejected = Problem::Client { basic: matches!(means, Means::Basic(_)) };
     let named = match (client_id, &means) {
         (None, Means::Assertion(text)) => Assertion::read(text).ok().and_then(|one| one.client_id().map(str::to_owned)),
         (named, _) => named,
     };
-    let client = provider.client(&named.ok_or(refused)?).await?.ok_or(refused)?;
+    let client = provider.client(&named.ok_or(rejected)?).await?.ok_or(rejected)?;
     if means.method() != client.token_endpoint_auth_method.as_str() {
-        return Err(refused);
+        return Err(rejected);
     }
     let is_client = match &means {
         Means::None => client.kind == ClientKind::Public,
@@ -40,11 +40,11 @@ pub async fn authenticate(
         }
         Means::Assertion(text) => asserts(provider, path, &client, text).await?,
     };
-    if is_client { Ok(client) } else { Err(refused) }
+    if is_client { Ok(client) } else { Err(rejected) }
 }
 
 /// Whether the client has signed the assertion for this provider, and sends it for the first time to this region.
-async fn asserts(provider: &Provider, path: &str, client: &Client, text: &str) -> Result<bool, Refusal> {
+async fn asserts(provider: &Provider, path: &str, client: &Client, text: &str) -> Result<bool, Problem> {
     let (endpoint, now) = (provider.url(path), provider.now());
     let audiences = [provider.issuer.as_str(), &endpoint];
     for key in provider.keys_of(client).await?.iter() {

@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_parameter_is_refused_even_without_a_value() {
+    fn a_repeated_parameter_is_rejected_even_without_a_value() {
         for text in ["a=1&a=2", "a=1&a=1", "a=1&a=", "a&a", "a=1&%61=2", "client_id=x&client_id=y"] {
             assert_eq!(Form::parse(text.as_bytes()).err(), Some(FormError::Repeated), "{text}");
         }
     }
 
     #[test]
-    fn what_readers_could_read_in_two_ways_is_refused() {
+    fn what_readers_could_read_in_two_ways_is_rejected() {
         for text in ["a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff", "%=1"] {
             assert_eq!(Form::parse(text.as_bytes()).err(), Some(FormError::Malformed), "{text}");
         }

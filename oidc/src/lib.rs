@@ -15,7 +15,6 @@
 //! | [`tokens`] | the claims of id tokens and access tokens, and the answer with them |
 //! | [`user_code`] | the code that a person types for a device (RFC 8628) |
 //! | [`conditional`] | the answer to who has a document already |
-//! | [`refusal`] | the answer to a request that is refused (RFC 6749 section 5.2) |
 //! | [`discovery`] | the metadata of the provider |
 //! | [`request`] | which authorization requests are answered with a page, and which are sent back |
 //! | [`decision`] | whether a person has to sign in or to consent first |
@@ -25,6 +24,7 @@
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
+//! | [`problem`] | the answer to a request that is rejected (RFC 6749 section 5.2) |
 //!
 //! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
 
@@ -47,8 +47,8 @@ pub mod pages;
 pub mod pkce;
 pub mod possession;
 pub mod presented;
+pub mod problem;
 mod provider;
-pub mod refusal;
 pub mod request;
 pub mod steps;
 #[cfg(test)]

@@ -48,8 +48,8 @@ mod tests {
     use super::*;
     use crate::testing::client;
 
-    fn hint(client: &str, session: &str) -> Option<Hinted> {
-        Some(Hinted { client: client.to_owned(), session: Some(session.to_owned()) })
+    fn hint(client: &str, session: &str) -> Hinted {
+        Hinted { client: client.to_owned(), session: Some(session.to_owned()) }
     }
 
     fn run(query: &str, hinted: Option<&Hinted>) -> (bool, Option<String>) {
@@ -65,10 +65,10 @@ mod tests {
     fn a_client_ends_the_session_of_its_own_token_and_gets_the_browser_back() {
         let own = hint("shop", "s1");
         assert_eq!(
-            run(&format!("{BYE}&state=a+b"), own.as_ref()),
+            run(&format!("{BYE}&state=a+b"), Some(&own)),
             (false, Some("https://shop.example/bye?state=a%20b".to_owned()))
         );
-        assert_eq!(run(BYE, own.as_ref()), (false, Some("https://shop.example/bye".to_owned())));
+        assert_eq!(run(BYE, Some(&own)), (false, Some("https://shop.example/bye".to_owned())));
     }
 
     // oidcc-rp-initiated-logout-bad-post-logout-redirect-uri, -query-added-to-post-logout-redirect-uri
@@ -78,7 +78,7 @@ mod tests {
         for uri in
             ["https://shop.example/bye/", "https://shop.example/bye?a=1", "https://evil.example/", "//evil.example"]
         {
-            let (_, to) = run(&format!("id_token_hint=x&post_logout_redirect_uri={uri}"), own.as_ref());
+            let (_, to) = run(&format!("id_token_hint=x&post_logout_redirect_uri={uri}"), Some(&own));
             assert_eq!(to, None, "{uri}");
         }
     }
@@ -98,13 +98,13 @@ mod tests {
         }
         let named = run("client_id=shop&post_logout_redirect_uri=https://shop.example/bye", None);
         assert_eq!(named, (true, Some("https://shop.example/bye".to_owned())));
-        assert_eq!(run("id_token_hint=x", hint("shop", "s1").as_ref()), (false, None));
+        assert_eq!(run("id_token_hint=x", Some(&hint("shop", "s1"))), (false, None));
     }
 
     #[test]
     fn a_token_of_another_session_or_client_ends_nothing_unasked() {
-        assert_eq!(run(BYE, hint("shop", "s2").as_ref()).0, true);
-        assert_eq!(run(BYE, hint("other", "s1").as_ref()), (true, None));
-        assert_eq!(run(&format!("{BYE}&client_id=other"), hint("shop", "s1").as_ref()), (true, None));
+        assert!(run(BYE, Some(&hint("shop", "s2"))).0);
+        assert_eq!(run(BYE, Some(&hint("other", "s1"))), (true, None));
+        assert_eq!(run(&format!("{BYE}&client_id=other"), Some(&hint("shop", "s1"))), (true, None));
     }
 }

@@ -9,7 +9,7 @@ pub(crate) const AHEAD_SECS: u64 = 60;
 const MAX_JTI: usize = 256;
 
 /// A signed message that may be used once. The caller takes its [`Once::hash`] with
-/// [`Requests::first_use`](umoja_store::ports::Requests::first_use) until [`Once::until`], and refuses the message if it was taken before.
+/// [`Requests::first_use`](umoja_store::ports::Requests::first_use) until [`Once::until`], and rejects the message if it was taken before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a message that is not remembered can be replayed"]
 pub struct Once {
@@ -37,7 +37,7 @@ impl Once {
         &self.hash
     }
 
-    /// The time after which the message is refused anyway.
+    /// The time after which the message is rejected anyway.
     pub const fn until(&self) -> Millis {
         self.until
     }

@@ -90,7 +90,8 @@ pub fn sign_in(
 /// The page on which a person lets a client have what it asks for. `scopes` are in words.
 pub fn consent(look: &Look, client: &str, redirect_uri: &str, step: &str, scopes: &[&str]) -> Response {
     let (client, step) = (escaped(client), escaped(step));
-    let scopes: String = scopes.iter().map(|scope| format!("<li>{}</li>", escaped(scope))).collect();
+    let scopes: String =
+        scopes.iter().flat_map(|scope| ["<li>".to_owned(), escaped(scope), "</li>".to_owned()]).collect();
     let main = format!(
         "<p><bdi>{client}</bdi> wants to have:</p><ul>{scopes}</ul>\
          <form method=\"post\" action=\"/consent\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
@@ -124,10 +125,9 @@ pub fn no_return(reason: NoReturn) -> Response {
 
 /// The page whose form takes an answer to its client (OAuth 2.0 Form Post Response Mode).
 pub fn form_post(answer: &Answer<'_>) -> Response {
-    let fields: String = answer
-        .parameters()
-        .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value)))
-        .collect();
+    let field =
+        |(name, value): (_, &str)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value));
+    let fields = answer.parameters().map(field).collect::<Vec<_>>().concat();
     let action = escaped(answer.action());
     let main = format!(
         "<form method=\"post\" action=\"{action}\">{fields}<noscript><button>Continue</button></noscript></form>\

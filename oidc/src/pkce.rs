@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn another_verifier_and_the_plain_method_are_refused() {
+    fn another_verifier_and_the_plain_method_are_rejected() {
         let other = RFC_VERIFIER.replace('d', "e");
         assert!(!verifies(&other, RFC_CHALLENGE) && !verifies("", RFC_CHALLENGE));
         // The downgrade: the challenge is the verifier itself.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::assertion;
 use crate::form::{Form, decoded};
-use crate::refusal::Refusal;
+use crate::problem::Problem;
 
 /// What a request shows of its client. Nothing of it is verified.
 pub struct Presented {
@@ -45,31 +45,31 @@ impl Presented {
     /// Reads the header and the body of a request.
     ///
     /// # Errors
-    /// [`Refusal::Request`] for two methods in one request, [`Refusal::Client`] for credentials that cannot be read.
-    pub fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Refusal> {
+    /// [`Problem::Request`] for two methods in one request, [`Problem::Client`] for credentials that cannot be read.
+    pub fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Problem> {
         let in_body = form.get("client_id").map(str::to_owned);
         let basic = basic(headers)?;
         let secret = form.get("client_secret");
         let signed = form.get("client_assertion");
         let kind = form.get("client_assertion_type");
         if usize::from(basic.is_some()) + usize::from(secret.is_some()) + usize::from(signed.is_some()) > 1 {
-            return Err(Refusal::Request("a client authenticates by one method"));
+            return Err(Problem::Request("a client authenticates by one method"));
         }
         if let Some((client_id, secret)) = basic {
             if in_body.is_some_and(|in_body| in_body != client_id) {
-                return Err(Refusal::Request("the header and the body name two clients"));
+                return Err(Problem::Request("the header and the body name two clients"));
             }
             return Ok(Self { client_id: Some(client_id), means: Means::Basic(secret) });
         }
         let means = match (secret, signed, kind) {
             (_, Some(signed), Some(assertion::TYPE)) => Means::Assertion(Zeroizing::new(signed.to_owned())),
-            (_, Some(_), _) => return Err(Refusal::Request("client_assertion_type has to be that of JWTs")),
-            (_, None, Some(_)) => return Err(Refusal::Request("client_assertion is missing")),
+            (_, Some(_), _) => return Err(Problem::Request("client_assertion_type has to be that of JWTs")),
+            (_, None, Some(_)) => return Err(Problem::Request("client_assertion is missing")),
             (Some(secret), None, None) => Means::Post(Zeroizing::new(secret.to_owned())),
             (None, None, None) => Means::None,
         };
         if in_body.is_none() && !matches!(means, Means::Assertion(_)) {
-            return Err(Refusal::Client { basic: false });
+            return Err(Problem::Client { basic: false });
         }
         Ok(Self { client_id: in_body, means })
     }
@@ -77,12 +77,12 @@ impl Presented {
 
 /// The id and the secret of HTTP Basic. Both are form-urlencoded before they are joined (RFC 6749 section 2.3.1). `None` without the
 /// header, or with a token of another scheme in it.
-fn basic(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>, Refusal> {
-    const BAD: Refusal = Refusal::Client { basic: true };
+fn basic(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>, Problem> {
+    const BAD: Problem = Problem::Client { basic: true };
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Refusal::Request("there are two headers authorization"));
+        return Err(Problem::Request("there are two headers authorization"));
     }
     let (scheme, encoded) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(BAD)?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -102,7 +102,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, Zeroizing<String>)>, Ref
 mod tests {
     use super::*;
 
-    fn read(authorization: Option<&str>, body: &str) -> Result<(Option<String>, &'static str), Refusal> {
+    fn read(authorization: Option<&str>, body: &str) -> Result<(Option<String>, &'static str), Problem> {
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn two_methods_or_two_clients_are_refused() {
+    fn two_methods_or_two_clients_are_rejected() {
         let basic = format!("Basic {}", STANDARD.encode("shop:s"));
         for body in ["client_id=other", "client_id=shop&client_secret=s", "client_assertion=a.b.c"] {
-            assert!(matches!(read(Some(&basic), body), Err(Refusal::Request(_))), "{body}");
+            assert!(matches!(read(Some(&basic), body), Err(Problem::Request(_))), "{body}");
         }
         for body in ["client_id=shop&client_assertion=a.b.c", "client_id=shop&client_assertion_type=x"] {
-            assert!(matches!(read(None, body), Err(Refusal::Request(_))), "{body}");
+            assert!(matches!(read(None, body), Err(Problem::Request(_))), "{body}");
         }
     }
 
@@ -149,8 +149,8 @@ mod tests {
     fn credentials_that_cannot_be_read_are_no_public_client() {
         let bad = |text: &str| format!("Basic {}", STANDARD.encode(text));
         for value in ["Basic", "Basic !", "Bearer x", &bad("shop"), &bad(":s"), &bad("shop:"), &bad("shop:%f")] {
-            assert_eq!(read(Some(value), "client_id=shop"), Err(Refusal::Client { basic: true }), "{value}");
+            assert_eq!(read(Some(value), "client_id=shop"), Err(Problem::Client { basic: true }), "{value}");
         }
-        assert_eq!(read(None, "grant_type=x"), Err(Refusal::Client { basic: false }));
+        assert_eq!(read(None, "grant_type=x"), Err(Problem::Client { basic: false }));
     }
 }

@@ -118,7 +118,7 @@ impl Provider {
     }
 
     /// The keys at a URL. `None` if there is no answer that has keys. That is remembered too: a request that proves nothing makes a call, so
-    /// there is one in five seconds, whoever asks.
+    /// there is one in five seconds, for all callers together.
     async fn published_at(&self, url: &str) -> Option<Vec<Jwk>> {
         let call = Call { method: Method::Get, url, headers: &[("accept", "application/json")], body: &[] };
         let answer = self.outbound.call(&call).await.ok()?;

@@ -36,7 +36,7 @@ pub(crate) fn request(more: &str) -> AuthorizationRequest {
          &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&{more}"
     );
     let form = Form::parse(query.as_bytes()).unwrap();
-    AuthorizationRequest::read(&form, Some(&client(json!({}))), false).ok().unwrap()
+    AuthorizationRequest::read(&form, Some(&client(json!({}))), false).unwrap()
 }
 
 /// The secrets of a deployment of one region in memory.

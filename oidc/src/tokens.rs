@@ -6,7 +6,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::never_stored;
+use crate::problem::never_stored;
 
 /// How many seconds an access token and an id token are valid. So long may a server that does not ask for the state of a token accept it
 /// after its end.

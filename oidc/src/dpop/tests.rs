@@ -61,7 +61,7 @@ fn the_proof_of_the_rfc_has_the_thumbprint_of_the_rfc() {
 }
 
 #[test]
-fn a_proof_for_another_request_is_refused() {
+fn a_proof_for_another_request_is_rejected() {
     assert_eq!(with("htm", json!("GET")), Err(JwsError::Rejected("htm")));
     for url in [
         "https://login.example/oauth2/userinfo",
@@ -104,23 +104,23 @@ fn a_proof_is_new() {
 
 #[test]
 fn a_proof_has_its_type_its_algorithm_and_a_public_key() {
-    let refused = |change: &dyn Fn(&mut Value)| {
+    let rejected = |change: &dyn Fn(&mut Value)| {
         let mut header = header(&key());
         change(&mut header);
         prove(&signed(&key(), &header, &claims().to_string()), &expected(), NOW).unwrap_err()
     };
-    assert_eq!(refused(&|header| header["typ"] = "JWT".into()), JwsError::Rejected("typ"));
-    assert_eq!(refused(&|header| header["alg"] = "ES256".into()), JwsError::Rejected("alg"));
-    assert_eq!(refused(&|header| header["alg"] = "none".into()), JwsError::Rejected("alg"));
-    assert_eq!(refused(&|header| header["jwk"]["d"] = "x".into()), JwsError::Rejected("jwk"));
-    assert_eq!(refused(&|header| header["jwk"]["kty"] = "oct".into()), JwsError::Rejected("jwk"));
-    assert_eq!(refused(&|header| header["crit"] = json!(["x"])), JwsError::Rejected("crit"));
+    assert_eq!(rejected(&|header| header["typ"] = "JWT".into()), JwsError::Rejected("typ"));
+    assert_eq!(rejected(&|header| header["alg"] = "ES256".into()), JwsError::Rejected("alg"));
+    assert_eq!(rejected(&|header| header["alg"] = "none".into()), JwsError::Rejected("alg"));
+    assert_eq!(rejected(&|header| header["jwk"]["d"] = "x".into()), JwsError::Rejected("jwk"));
+    assert_eq!(rejected(&|header| header["jwk"]["kty"] = "oct".into()), JwsError::Rejected("jwk"));
+    assert_eq!(rejected(&|header| header["crit"] = json!(["x"])), JwsError::Rejected("crit"));
     let other = SigningKey::from_seed("", [9; 32]).jwk()["x"].clone();
-    assert_eq!(refused(&|header| header["jwk"]["x"] = other.clone()), JwsError::Rejected("signature"));
+    assert_eq!(rejected(&|header| header["jwk"]["x"] = other.clone()), JwsError::Rejected("signature"));
 }
 
 #[test]
-fn a_claim_that_is_there_twice_is_refused() {
+fn a_claim_that_is_there_twice_is_rejected() {
     let twice = format!("{{\"htm\":\"GET\",{}", &claims().to_string()[1..]);
     assert_eq!(prove(&signed(&key(), &header(&key()), &twice), &expected(), NOW), Err(JwsError::Malformed));
     for text in ["", ".", "..", "a.b.c.d", "e30.e30.e30"] {

@@ -34,12 +34,12 @@ fn an_assertion_is_accepted_once_and_for_this_issuer() {
     story(1721, async |mut sso| {
         sso.put(signing("jwks", json!({ "keys": [key(7).jwk()] }))).await;
         sso.restart();
-        let refused = (401, "invalid_client");
+        let rejected = (401, "invalid_client");
         assert_eq!(asserted(&sso, 0, &key(7), "one", ISSUER).await.status, 200);
-        assert_eq!(asserted(&sso, 0, &key(7), "one", ISSUER).await.error(), refused);
+        assert_eq!(asserted(&sso, 0, &key(7), "one", ISSUER).await.error(), rejected);
         assert_eq!(asserted(&sso, 0, &key(7), "two", super::TOKEN).await.status, 200);
-        assert_eq!(asserted(&sso, 0, &key(7), "three", "https://other.example").await.error(), refused);
-        assert_eq!(asserted(&sso, 0, &key(8), "four", ISSUER).await.error(), refused);
+        assert_eq!(asserted(&sso, 0, &key(7), "three", "https://other.example").await.error(), rejected);
+        assert_eq!(asserted(&sso, 0, &key(8), "four", ISSUER).await.error(), rejected);
     });
 }
 

@@ -32,18 +32,18 @@ fn a_token_is_bound_to_the_key_of_the_proof() {
 }
 
 #[test]
-fn a_proof_that_is_replayed_or_for_another_url_is_refused() {
+fn a_proof_that_is_replayed_or_for_another_url_is_rejected() {
     story(1712, async |sso| {
-        let refused = (400, "invalid_dpop_proof");
+        let rejected = (400, "invalid_dpop_proof");
         let one = proof(&sso, "one", TOKEN);
         let same = [one.as_str()];
         let answers = futures_util::future::join_all((0..50).map(|_| with(&sso, &same))).await;
         assert_eq!(answers.iter().filter(|got| got.status == 200).count(), 1);
-        assert_eq!(answers.iter().filter(|got| got.error() == refused).count(), 49);
-        assert_eq!(with(&sso, &[&proof(&sso, "two", "https://login.example/oauth2/userinfo")]).await.error(), refused);
+        assert_eq!(answers.iter().filter(|got| got.error() == rejected).count(), 49);
+        assert_eq!(with(&sso, &[&proof(&sso, "two", "https://login.example/oauth2/userinfo")]).await.error(), rejected);
         let (three, four) = (proof(&sso, "three", TOKEN), proof(&sso, "four", TOKEN));
-        assert_eq!(with(&sso, &[&three, &four]).await.error(), refused);
-        assert_eq!(with(&sso, &["x"]).await.error(), refused);
+        assert_eq!(with(&sso, &[&three, &four]).await.error(), rejected);
+        assert_eq!(with(&sso, &["x"]).await.error(), rejected);
     });
 }
 

@@ -51,28 +51,28 @@ fn the_keys_are_sent_once_and_have_the_next_ones() {
 fn a_client_with_another_secret_method_or_state_gets_nothing() {
     story(1703, async |mut sso| {
         let form = "grant_type=client_credentials";
-        let refused = (401, "invalid_client");
-        for (id, secret) in [("till", "another"), ("nobody", SECRET), ("../till", SECRET)] {
+        let rejected = (401, "invalid_client");
+        for (id, secret) in [("till", "another"), ("unknown", SECRET), ("../till", SECRET)] {
             let got = sso.post(0, "/oauth2/token", &[("authorization", &basic(id, secret))], form).await;
-            assert_eq!(got.error(), refused, "{id}");
+            assert_eq!(got.error(), rejected, "{id}");
             assert!(got.headers["www-authenticate"].to_str().unwrap().starts_with("Basic"));
         }
         // The right secret by another method, and none.
         for more in [format!("&client_id=till&client_secret={SECRET}"), "&client_id=till".to_owned()] {
-            assert_eq!(sso.post(0, "/oauth2/token", &[], &format!("{form}{more}")).await.error(), refused);
+            assert_eq!(sso.post(0, "/oauth2/token", &[], &format!("{form}{more}")).await.error(), rejected);
         }
         let now = sso.now();
         let mut ended = client("till");
         ended["secrets"][0]["ends_at"] = json!(now);
         let mut disabled = client("till");
         disabled["enabled"] = json!(false);
-        let mut of_nobody = client("till");
-        of_nobody["company"] = json!("nobody");
-        for document in [ended, disabled, of_nobody] {
+        let mut of_no_company = client("till");
+        of_no_company["company"] = json!("unknown");
+        for document in [ended, disabled, of_no_company] {
             assert_eq!(sso.token(0, "till", "").await.status, 200);
             sso.put(document).await;
             sso.restart();
-            assert_eq!(sso.token(0, "till", "").await.error(), refused);
+            assert_eq!(sso.token(0, "till", "").await.error(), rejected);
             sso.put(client("till")).await;
             sso.restart();
         }
@@ -97,7 +97,7 @@ fn a_client_gets_its_own_scopes_and_none_of_a_person() {
 }
 
 #[test]
-fn a_request_that_can_be_read_in_two_ways_is_refused() {
+fn a_request_that_can_be_read_in_two_ways_is_rejected() {
     story(1705, async |sso| {
         assert_eq!(sso.token(0, "till", "&scope=orders&scope=stock").await.error(), (400, "invalid_request"));
         let header = [("authorization", &*basic("till", SECRET))];

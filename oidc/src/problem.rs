@@ -1,4 +1,4 @@
-//! The answer to a request of a client that is refused (RFC 6749 section 5.2). It names a rule and never a value.
+//! The answer to a request of a client that is rejected (RFC 6749 section 5.2). It names a rule and never a value.
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,9 +12,9 @@ use crate::form::FormError;
 /// Seconds after which a client should ask again.
 const RETRY_AFTER_SECS: u16 = 1;
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Problem {
     /// A parameter is missing, repeated or malformed. The text names the rule.
     Request(&'static str),
     /// The client is unknown, disabled, or has not proved to be itself. One answer for all of these, so that it does not say which
@@ -45,7 +45,7 @@ pub enum Refusal {
     AuthorizationPending,
     /// As before, and the client asks too often.
     SlowDown,
-    /// The person has refused.
+    /// The person has rejected.
     AccessDenied,
     /// The device code has expired.
     ExpiredToken,
@@ -53,7 +53,7 @@ pub enum Refusal {
     Unavailable,
 }
 
-impl Refusal {
+impl Problem {
     /// The value of `error`.
     pub const fn code(self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ impl Refusal {
             Self::InsufficientScope => "the access token is without the scope openid",
             Self::AuthorizationPending => "the person has not decided yet",
             Self::SlowDown => "wait five seconds longer between two requests",
-            Self::AccessDenied => "the person has refused",
+            Self::AccessDenied => "the person has rejected",
             Self::ExpiredToken => "the device code has expired",
             Self::Unavailable => "try again",
         }
@@ -115,7 +115,7 @@ impl Refusal {
     }
 }
 
-impl From<FormError> for Refusal {
+impl From<FormError> for Problem {
     fn from(error: FormError) -> Self {
         Self::Request(match error {
             FormError::Malformed => "the parameters are not form-urlencoded, or too many",
@@ -124,21 +124,21 @@ impl From<FormError> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "a request of a client cannot be answered");
         Self::Unavailable
     }
 }
 
-impl From<OidcKeysError> for Refusal {
+impl From<OidcKeysError> for Problem {
     fn from(error: OidcKeysError) -> Self {
         tracing::error!(%error, "a region cannot sign for clients");
         Self::Unavailable
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.code(), "error_description": self.description() });
         let mut response = (self.status(), Json(body)).into_response();
@@ -165,9 +165,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_refusal_is_stored() {
-        for refusal in [Refusal::Grant, Refusal::Client { basic: false }, Refusal::Unavailable] {
-            let response = refusal.into_response();
+    fn no_problem_is_stored() {
+        for problem in [Problem::Grant, Problem::Client { basic: false }, Problem::Unavailable] {
+            let response = problem.into_response();
             assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
         }
     }
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_client_that_used_the_header_is_challenged_and_another_is_not() {
         let challenge = |basic| {
-            let response = Refusal::Client { basic }.into_response();
+            let response = Problem::Client { basic }.into_response();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
             response.headers().get(header::WWW_AUTHENTICATE).cloned()
         };
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_region_that_is_out_asks_to_come_again() {
-        let response = Refusal::Unavailable.into_response();
+        let response = Problem::Unavailable.into_response();
         assert_eq!(
             (response.status().as_u16(), &response.headers()[header::RETRY_AFTER]),
             (503, &HeaderValue::from(1))
