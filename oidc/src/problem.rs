@@ -103,7 +103,7 @@ impl Problem {
         }
     }
 
-    /// How the client is told to authenticate (RFC 9110 section 11.6.1).
+    /// How the client has to authenticate (RFC 9110 section 11.6.1).
     const fn challenge(self) -> Option<&'static str> {
         match self {
             Self::Client { basic: true } => Some("Basic realm=\"umoja\", charset=\"UTF-8\""),
