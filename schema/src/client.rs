@@ -105,6 +105,7 @@ impl ClientSecretHash {
 }
 
 /// A client of single sign-on. Operators write it, the same in every region.
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own of client metadata (RFC 7591)")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its id: `client_id`.
@@ -173,7 +174,7 @@ pub struct Client {
     /// How long its refresh tokens are valid, in seconds.
     #[serde(default = "Client::default_refresh_secs")]
     pub refresh_token_secs: u64,
-    /// If false, no one signs in, and its tokens are refused.
+    /// If false, no one signs in, and its tokens are rejected.
     pub enabled: bool,
     /// True if an operator has removed the client. Its document stays, so that no older one can take its place.
     #[serde(default)]

@@ -16,15 +16,14 @@ impl Regions {
     pub(crate) async fn ensure_oidc_keys(&self) -> Result<Vec<OidcAlgorithm>, CliError> {
         let mut made = Vec::new();
         for algorithm in OidcAlgorithm::ALL {
-            let first = match self.document::<OidcKeySet>(&algorithm).await? {
-                Some(keys) => keys,
-                None => {
-                    let secrets = self.first()?.secrets(&self.ring(WRAP_BUDGET_MS)?).await?;
-                    let new = || new_oidc_key(algorithm, &secrets, &*self.entropy, self.clock.now());
-                    let failed = |error: umoja_store::oidc_keys::OidcKeysError| CliError::Failed(error.to_string());
-                    made.push(algorithm);
-                    OidcKeySet::new(algorithm, new().map_err(failed)?, new().map_err(failed)?)
-                }
+            let first = if let Some(keys) = self.document::<OidcKeySet>(&algorithm).await? {
+                keys
+            } else {
+                let secrets = self.first()?.secrets(&self.ring(WRAP_BUDGET_MS)?).await?;
+                let new = || new_oidc_key(algorithm, &secrets, &*self.entropy, self.clock.now());
+                let failed = |error: umoja_store::oidc_keys::OidcKeysError| CliError::Failed(error.to_string());
+                made.push(algorithm);
+                OidcKeySet::new(algorithm, new().map_err(failed)?, new().map_err(failed)?)
             };
             let changed =
                 self.change(&algorithm, |stored: Option<OidcKeySet>| Ok(stored.unwrap_or_else(|| first.clone())));

@@ -212,7 +212,7 @@ impl SigningKey {
             }
         });
         let mut key = Self::from_pkcs8("", algorithm, &der)?;
-        key.kid = Jwk::parse(&key.jwk())?.thumbprint().to_owned();
+        Jwk::parse(&key.jwk())?.thumbprint().clone_into(&mut key.kid);
         Ok(key)
     }
 

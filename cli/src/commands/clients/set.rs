@@ -24,7 +24,7 @@ pub(super) struct Set {
     options: Options,
 }
 
-/// Let no one sign in by a client, and refuse its tokens.
+/// Let no one sign in by a client, and reject its tokens.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja client disable shop-web --dir DIR")]

@@ -18,7 +18,7 @@ published as the next one signs from now on, and a new next one is published. Th
 and verifies id_token_hint for 90 days; its private half is dropped.
 
 Clients keep the keys that they have read, so a key has to be published for seven days before it signs. With --force it \
-signs at once: for a key that may have leaked. That key is no longer published, so tokens that it signed are refused.
+signs at once: for a key that may have leaked. That key is no longer published, so tokens that it signed are rejected.
 
 A deployment without such keys gets its first ones.
 
