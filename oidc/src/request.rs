@@ -133,7 +133,7 @@ pub enum Fault {
     LoginRequired,
     /// The person would have to consent.
     ConsentRequired,
-    /// The person has refused.
+    /// The person has rejected.
     AccessDenied,
     /// A region that has to answer does not.
     Unavailable,
@@ -166,7 +166,7 @@ impl Fault {
     }
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
     /// With a page.

@@ -77,8 +77,8 @@ fn a_client_that_is_not_known_is_a_page() {
     let off = client(json!({ "enabled": false }));
     let other = client(json!({ "id": "other" }));
     for client in [None, Some(&off), Some(&other)] {
-        let refused = AuthorizationRequest::read(&form, client, false).err();
-        assert_eq!(refused, Some(Refused::Page(NoReturn::Client)));
+        let rejected = AuthorizationRequest::read(&form, client, false).err();
+        assert_eq!(rejected, Some(Refused::Page(NoReturn::Client)));
     }
 }
 
