@@ -96,7 +96,7 @@ pub fn consent(look: &Look, client: &str, redirect_uri: &str, step: &str, scopes
         "<p><bdi>{client}</bdi> wants to have:</p><ul>{scopes}</ul>\
          <form method=\"post\" action=\"/consent\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
          <button name=\"answer\" value=\"allow\">Allow</button> \
-         <button class=\"other\" name=\"answer\" value=\"reject\">Refuse</button></form>"
+         <button class=\"other\" name=\"answer\" value=\"reject\">Reject</button></form>"
     );
     page(look, StatusCode::OK, "Allow access", &main, &Policy::form(Some(redirect_uri)))
 }
