@@ -38,7 +38,7 @@ impl Cookie {
         self.set(issuer, "", Some(0))
     }
 
-    /// The value of a request. `None` without one, and if there are two, of which one was set by somebody else.
+    /// The value of a request. `None` without one, and if there are two, of which one was set by another site.
     pub fn value(self, issuer: &str, headers: &HeaderMap) -> Option<String> {
         let name = self.name(is_secure(issuer));
         let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

@@ -63,7 +63,7 @@ mod tests {
 
     // oidcc-discovery-endpoint-verification, oidcc-config-certification
     #[test]
-    fn the_metadata_has_what_is_required_and_no_way_that_is_refused() {
+    fn the_metadata_has_what_is_required_and_no_way_that_is_rejected() {
         let metadata = metadata("https://id.example");
         assert_eq!(metadata["issuer"], "https://id.example");
         for (name, path) in ENDPOINTS {

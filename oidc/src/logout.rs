@@ -18,7 +18,7 @@ pub struct Hinted {
 /// What happens at a logout.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Logout {
-    /// Whether the person is asked first. Otherwise a link of anybody could end sessions.
+    /// Whether the person is asked first. Otherwise a link of any user could end sessions.
     pub asks: bool,
     /// Where the browser goes then. `None`: it stays here.
     pub to: Option<Zeroizing<String>>,

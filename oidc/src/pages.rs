@@ -52,7 +52,7 @@ impl Look {
 /// Why a person has to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// Nobody may sign in with this. It does not say why.
+    /// No user may sign in with this. It does not say why.
     Wrong,
     /// Too many attempts failed.
     Locked,
@@ -96,7 +96,7 @@ pub fn consent(look: &Look, client: &str, redirect_uri: &str, step: &str, scopes
         "<p><bdi>{client}</bdi> wants to have:</p><ul>{scopes}</ul>\
          <form method=\"post\" action=\"/consent\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
          <button name=\"answer\" value=\"allow\">Allow</button> \
-         <button class=\"other\" name=\"answer\" value=\"refuse\">Refuse</button></form>"
+         <button class=\"other\" name=\"answer\" value=\"reject\">Reject</button></form>"
     );
     page(look, StatusCode::OK, "Allow access", &main, &Policy::form(Some(redirect_uri)))
 }
@@ -119,7 +119,7 @@ pub fn signed_out(look: &Look) -> Response {
 
 /// The page of a request whose answer goes nowhere.
 pub fn no_return(reason: NoReturn) -> Response {
-    let main = format!("<p role=\"alert\">Nobody was signed in: {reason}.</p>");
+    let main = format!("<p role=\"alert\">No user was signed in: {reason}.</p>");
     page(&Look::plain(), StatusCode::BAD_REQUEST, "This link does not work", &main, &Policy::form(None))
 }
 

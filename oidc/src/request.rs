@@ -52,7 +52,7 @@ impl ResponseMode {
 pub struct Prompt {
     /// Nothing: an answer without a page.
     pub none: bool,
-    /// Who the person is, whoever is signed in. `select_account` is taken as this.
+    /// Who the person is, even if a person is signed in. `select_account` is taken as this.
     pub login: bool,
     /// Whether the client may have what it asks for, whatever was given before.
     pub consent: bool,
@@ -133,7 +133,7 @@ pub enum Fault {
     LoginRequired,
     /// The person would have to consent.
     ConsentRequired,
-    /// The person has refused.
+    /// The person has rejected.
     AccessDenied,
     /// A region that has to answer does not.
     Unavailable,
@@ -166,9 +166,9 @@ impl Fault {
     }
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum Rejected {
     /// With a page.
     Page(NoReturn),
     /// With an answer to the client.
@@ -180,16 +180,16 @@ impl AuthorizationRequest {
     /// itself has sent the parameters (RFC 9126), and not a browser.
     ///
     /// # Errors
-    /// [`Refused`]: with a page until client and redirect URI are known to belong together, and then with an answer.
-    pub fn read(form: &Form, client: Option<&Client>, is_pushed: bool) -> Result<Self, Refused> {
+    /// [`Rejected`]: with a page until client and redirect URI are known to belong together, and then with an answer.
+    pub fn read(form: &Form, client: Option<&Client>, is_pushed: bool) -> Result<Self, Rejected> {
         let named = form.get("client_id");
         let client = client.filter(|client| client.enabled && !client.removed && named == Some(client.id.as_str()));
-        let client = client.ok_or(Refused::Page(NoReturn::Client))?;
+        let client = client.ok_or(Rejected::Page(NoReturn::Client))?;
         let redirect_uri = form.get("redirect_uri").filter(|uri| client.redirect_matches(uri));
-        let redirect_uri = redirect_uri.ok_or(Refused::Page(NoReturn::Redirect))?.to_owned();
+        let redirect_uri = redirect_uri.ok_or(Rejected::Page(NoReturn::Redirect))?.to_owned();
         let state = form.get("state").map(str::to_owned);
         if state.as_ref().is_some_and(|state| state.chars().count() > MAX_STATE) {
-            return Err(Refused::Page(NoReturn::Unreadable));
+            return Err(Rejected::Page(NoReturn::Unreadable));
         }
         let mode = form.get("response_mode").map(ResponseMode::from_name);
         let return_to = ReturnTo { redirect_uri, mode: mode.flatten().unwrap_or_default(), state };
@@ -198,7 +198,7 @@ impl AuthorizationRequest {
         } else {
             asked(form, client, is_pushed, return_to.clone())
         };
-        read.map_err(|fault| Refused::Answer(return_to, fault))
+        read.map_err(|fault| Rejected::Answer(return_to, fault))
     }
 }
 

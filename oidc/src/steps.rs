@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_form_of_another_browser_is_refused() {
+    async fn a_form_of_another_browser_is_rejected() {
         let (secrets, entropy) = secrets().await;
         let text = OnPage::new(request(""), None, "mine", NOW).seal(&secrets, &*entropy);
         assert!(OnPage::open(&secrets, &text, Some("mine"), NOW).is_some());

@@ -22,17 +22,17 @@ fn query(changes: &[(&str, Option<&str>)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
-fn read_of(client: &Client, changes: &[(&str, Option<&str>)]) -> Result<AuthorizationRequest, Refused> {
+fn read_of(client: &Client, changes: &[(&str, Option<&str>)]) -> Result<AuthorizationRequest, Rejected> {
     AuthorizationRequest::read(&Form::parse(query(changes).as_bytes()).unwrap(), Some(client), false)
 }
 
-fn read(changes: &[(&str, Option<&str>)]) -> Result<AuthorizationRequest, Refused> {
+fn read(changes: &[(&str, Option<&str>)]) -> Result<AuthorizationRequest, Rejected> {
     read_of(&client(json!({})), changes)
 }
 
 fn fault(changes: &[(&str, Option<&str>)]) -> &'static str {
     match read(changes).err() {
-        Some(Refused::Answer(to, fault)) => {
+        Some(Rejected::Answer(to, fault)) => {
             assert_eq!((to.redirect_uri.as_str(), to.state.as_deref()), ("https://shop.example/callback", Some("s1")));
             fault.code()
         }
@@ -67,7 +67,7 @@ fn no_browser_is_sent_to_a_uri_that_is_not_the_clients() {
         Some("http://shop.example/callback"),
         Some("//evil.example"),
     ] {
-        assert_eq!(read(&[("redirect_uri", uri)]).err(), Some(Refused::Page(NoReturn::Redirect)), "{uri:?}");
+        assert_eq!(read(&[("redirect_uri", uri)]).err(), Some(Rejected::Page(NoReturn::Redirect)), "{uri:?}");
     }
 }
 
@@ -77,8 +77,8 @@ fn a_client_that_is_not_known_is_a_page() {
     let off = client(json!({ "enabled": false }));
     let other = client(json!({ "id": "other" }));
     for client in [None, Some(&off), Some(&other)] {
-        let refused = AuthorizationRequest::read(&form, client, false).err();
-        assert_eq!(refused, Some(Refused::Page(NoReturn::Client)));
+        let rejected = AuthorizationRequest::read(&form, client, false).err();
+        assert_eq!(rejected, Some(Rejected::Page(NoReturn::Client)));
     }
 }
 
@@ -137,7 +137,7 @@ fn what_is_not_known_or_voluntary_is_no_fault() {
 #[test]
 fn a_client_that_pushes_cannot_be_spoken_for_by_a_browser() {
     let pushes = client(json!({ "require_pushed_authorization_requests": true }));
-    assert!(matches!(read_of(&pushes, &[]).err(), Some(Refused::Answer(_, Fault::Invalid(_)))));
+    assert!(matches!(read_of(&pushes, &[]).err(), Some(Rejected::Answer(_, Fault::Invalid(_)))));
     let form = Form::parse(query(&[]).as_bytes()).unwrap();
     assert!(AuthorizationRequest::read(&form, Some(&pushes), true).is_ok());
 }
@@ -145,5 +145,5 @@ fn a_client_that_pushes_cannot_be_spoken_for_by_a_browser() {
 #[test]
 fn a_client_without_codes_gets_none() {
     let machine = client(json!({ "grant_types": ["client_credentials"] }));
-    assert!(matches!(read_of(&machine, &[]).err(), Some(Refused::Answer(_, Fault::UnauthorizedClient))));
+    assert!(matches!(read_of(&machine, &[]).err(), Some(Rejected::Answer(_, Fault::UnauthorizedClient))));
 }
