@@ -59,10 +59,10 @@ mod tests {
 
     #[test]
     fn an_id_is_its_owners_and_of_its_kind() {
-        let once = |kind, owner, jti| Once::new(kind, owner, jti, 1).unwrap();
-        let one = once("dpop", "ab", "c");
-        assert_eq!(one, once("dpop", "ab", "c"));
-        for other in [once("dpop", "a", "bc"), once("assertion", "ab", "c")] {
+        let id = |kind, owner, jti| Once::new(kind, owner, jti, 1).unwrap();
+        let one = id("dpop", "ab", "c");
+        assert_eq!(one, id("dpop", "ab", "c"));
+        for other in [id("dpop", "a", "bc"), id("assertion", "ab", "c")] {
             assert_ne!(one.hash(), other.hash());
         }
     }

@@ -106,13 +106,12 @@ impl Provider {
             return Ok(Arc::new(client.jwks.as_ref().map(usable).unwrap_or_default()));
         };
         let now = self.now();
-        let keys = match self.published.get(url, now) {
-            Some((_, keys)) => keys,
-            None => {
-                let read = (now, Arc::new(self.published_at(url).await.map(Arc::new)));
-                self.published.remember(url.clone(), &read);
-                read.1
-            }
+        let keys = if let Some((_, keys)) = self.published.get(url, now) {
+            keys
+        } else {
+            let read = (now, Arc::new(self.published_at(url).await.map(Arc::new)));
+            self.published.remember(url.clone(), &read);
+            read.1
         };
         Option::clone(&keys).ok_or_else(|| StoreError::Unavailable("the URL of the keys of a client".to_owned()))
     }

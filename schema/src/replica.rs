@@ -129,9 +129,8 @@ impl Item {
     /// itself.
     pub fn is_expired(&self, now: Millis) -> bool {
         match self {
-            Self::Part(_) => false,
             Self::Row(Log::Events, row) => crate::events::expires_at(row).is_some_and(|at| at <= now),
-            Self::Row(..) => false,
+            Self::Part(_) | Self::Row(..) => false,
             Self::Versioned(item) => item.is_expired(now),
         }
     }

@@ -72,7 +72,7 @@ run "tables" {
     error_message = "Tables are protected against deletion, can be restored, are encrypted with a key of the deployment's, and are paid by request."
   }
   assert {
-    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit", "events", "target_accounts", "access"], name)])
+    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit", "events", "target_accounts"], name)])
     error_message = "Exactly the replicated tables have a stream."
   }
   assert {
@@ -126,7 +126,7 @@ run "streams" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit", "events", "target_accounts", "access"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit", "events", "target_accounts"])
     error_message = "Every stream has a mapping."
   }
   assert {

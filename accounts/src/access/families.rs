@@ -49,10 +49,8 @@ impl People {
         let expires_at = self.home.clock.now().plus(life_ms.min(MAX_LIFE_MS));
         let (id, unknown) = (random_id(&self.home), Attributes::new());
         let family = Family { user, id, client, session, scopes, jkt, expires_at, unknown };
-        match self.add(|version| family.to_item(version)).await? {
-            true => Ok(family),
-            false => Err(Error::Broken("a random id is new")),
-        }
+        let is_added = self.add(|version| family.to_item(version)).await?;
+        if is_added { Ok(family) } else { Err(Error::Broken("a random id is new")) }
     }
 
     /// Ends a family of a person. One that has ended already, or that has not arrived, is ended all the same.

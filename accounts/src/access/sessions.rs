@@ -35,10 +35,8 @@ impl People {
         let (id, expires_at) = (random_id(&self.home), now.plus(life_ms.min(MAX_LIFE_MS)));
         let unknown = Attributes::new();
         let session = Session { user, id, auth_time, amr, acr, label, created_at: now, expires_at, unknown };
-        match self.add(|version| session.to_item(version)).await? {
-            true => Ok(session),
-            false => Err(Error::Broken("a random id is new")),
-        }
+        let is_added = self.add(|version| session.to_item(version)).await?;
+        if is_added { Ok(session) } else { Err(Error::Broken("a random id is new")) }
     }
 
     /// Notes that a client got tokens in a session of a user, so that it is told when the session ends. `expires_at` is when
