@@ -46,6 +46,17 @@ fn a_url_that_is_never_called_is_no_target() {
 }
 
 #[test]
+fn a_command_that_may_not_call_this_machine_ends_before_it_reads_a_user() {
+    let (_world, dir) = world();
+    let here = ["--kind", "scim", "--url", "http://127.0.0.1:8080/scim", "--outbound-loopback", "--dir", &dir];
+    done(&[&["target", "add", "soko-crm", "--company", "soko"][..], &here].concat());
+    let words = "give --outbound-loopback to this command and to `umoja serve`";
+    let user = "0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f";
+    fails(&["target", "provision", "soko-crm", user, "--dir", &dir], words);
+    fails(&["target", "drift", "soko-crm", "--dir", &dir], words);
+}
+
+#[test]
 fn a_target_is_paused_and_confirmed_before_it_is_removed() {
     let (_world, dir) = world();
     add(&dir, "soko-crm");

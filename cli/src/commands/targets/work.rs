@@ -8,6 +8,7 @@ use umoja_schema::{TargetId, TargetKind, UserId};
 
 use super::known::{AtHome, failed, known};
 use crate::CliError;
+use crate::commands::foreign;
 use crate::commands::known::unknown;
 use crate::commands::named::Named;
 use crate::commands::target::Target;
@@ -154,6 +155,8 @@ impl Provision {
             });
             return Ok(());
         };
+        // Before anything is written: the state of the account is not to say what this command alone may not do.
+        foreign::check("its URL", &target.url, self.outbound_loopback, "--outbound-loopback")?;
         let user = named.id(&deployment).await?;
         let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.outbound_loopback).await?;
         if !self.params.is_empty() {
@@ -227,6 +230,7 @@ impl Drift {
                 self.id
             )));
         }
+        foreign::check("its URL", &target.url, self.outbound_loopback, "--outbound-loopback")?;
         let AtHome { provisioner, known } = AtHome::open(&deployment, target, self.outbound_loopback).await?;
         let drift = provisioner.drift(&known, self.repair).await.map_err(failed)?;
         output.answer(&json!({ "id": self.id, "drift": drift }), || {
