@@ -70,23 +70,23 @@ impl People {
     ///
     /// # Errors
     /// If the store fails. Then the same token can be used again.
-    pub async fn refresh(&self, user: UserId, id: &str, generation: u64, reuse: Reuse) -> Result<Refreshed, Error> {
+    pub async fn refresh(&self, user: UserId, id: &str, generation: u64, limits: Reuse) -> Result<Refreshed, Error> {
         let own = &self.home.own.name;
         until_written!({
             let Some(standing) = Standing::read(self, user).await? else { return Ok(Some(Refreshed::Ended)) };
             let Some(known) = standing.families().find(|family| family.id == id) else {
                 return Ok(Some(Refreshed::Ended));
             };
-            let (uses, now) = (standing.uses(id), self.home.clock.now());
-            let used = reuse.use_of(generation, (own, now), &uses);
-            if standing.family(id, reuse).is_none() || used == Use::TooLate {
+            let now = self.home.clock.now();
+            let taken = limits.use_of(generation, (own, now), &standing.uses(id));
+            if standing.family(id, limits).is_none() || taken == Use::TooLate {
                 if standing.is_active() {
                     self.end(known.user, &Family::key(id), Some(known.expires_at)).await?;
                 }
                 return Ok(Some(Refreshed::Ended));
             }
             let next = generation.saturating_add(1);
-            let refreshed = if used == Use::First { Refreshed::Next(next) } else { Refreshed::Retry(next) };
+            let refreshed = if taken == Use::First { Refreshed::Next(next) } else { Refreshed::Retry(next) };
             let stored = self.home.own.items.item(&ACCESS, known.user, &FamilyUses::key(id, own)).await?;
             let read =
                 stored.as_ref().map(FamilyUses::from_item).transpose().map_err(umoja_store::ports::StoreError::from)?;

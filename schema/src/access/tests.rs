@@ -49,7 +49,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         expires_at,
         unknown: unknown.clone(),
     };
-    let uses = FamilyUses {
+    let noted = FamilyUses {
         user,
         family: "f-1".into(),
         region: "eu-west-1".parse().unwrap(),
@@ -63,7 +63,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         grant.to_item(version.clone()),
         subject.to_item(version.clone()),
         family.to_item(version.clone()),
-        uses.to_item(version),
+        noted.to_item(version),
     ];
     let rows = [
         AccessRow::Session(session),
@@ -71,7 +71,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         AccessRow::Grant(grant),
         AccessRow::Subject(subject),
         AccessRow::Family(family),
-        AccessRow::Uses(uses),
+        AccessRow::Uses(noted),
     ];
     rows.into_iter().zip(items).collect()
 }
@@ -122,10 +122,7 @@ fn no_two_scopes_or_sectors_have_one_key() {
 
 #[test]
 fn a_region_remembers_the_first_use_of_the_last_generations() {
-    let mut uses = match rows().pop() {
-        Some((AccessRow::Uses(uses), _)) => uses,
-        _ => panic!("the last row is that of uses"),
-    };
+    let Some((AccessRow::Uses(mut uses), _)) = rows().pop() else { panic!("the last row is that of uses") };
     assert!(!uses.note(1, Millis(99)));
     assert_eq!(uses.stamps[&1], Millis(5));
     (2..20).for_each(|generation| assert!(uses.note(generation, Millis(generation))));
