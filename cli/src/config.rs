@@ -153,7 +153,7 @@ impl Config {
     }
 
     /// The base URL of the issuer, without a trailing slash; `None` if there is no port of it. Its host is `localhost`,
-    /// because browsers refuse passkeys on addresses.
+    /// because browsers reject passkeys on addresses.
     pub fn issuer_url(&self) -> Option<String> {
         let port = self.issuer_port?;
         Some(self.issuer.clone().unwrap_or_else(|| format!("http://localhost:{port}")))
