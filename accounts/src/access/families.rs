@@ -94,7 +94,7 @@ impl People {
                 user: known.user,
                 family: id.to_owned(),
                 region: own.clone(),
-                stamps: BTreeMap::new(),
+                first_uses: BTreeMap::new(),
                 expires_at: known.expires_at.plus(ENDED_FOR_MS),
                 unknown: Attributes::new(),
             });

@@ -44,7 +44,7 @@ impl Reuse {
     pub(super) fn use_of(self, generation: u64, here: (&Region, Millis), uses: &[&FamilyUses]) -> Use {
         let mut is_used = false;
         for known in uses {
-            for (_, first) in known.stamps.range(generation..) {
+            for (_, first) in known.first_uses.range(generation..) {
                 if self.is_too_late(here, (&known.region, *first)) {
                     return Use::TooLate;
                 }
@@ -59,7 +59,9 @@ impl Reuse {
 /// every region it is true once the same rows have arrived, in whatever order.
 pub(super) fn is_reused(uses: &[&FamilyUses], reuse: Reuse) -> bool {
     let one = |row: &FamilyUses| {
-        row.stamps.iter().any(|(generation, at)| reuse.use_of(*generation, (&row.region, *at), uses) == Use::TooLate)
+        row.first_uses
+            .iter()
+            .any(|(generation, at)| reuse.use_of(*generation, (&row.region, *at), uses) == Use::TooLate)
     };
     uses.iter().any(|row| one(row))
 }

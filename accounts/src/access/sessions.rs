@@ -39,7 +39,7 @@ impl People {
         if is_added { Ok(session) } else { Err(Error::Broken("a random id is new")) }
     }
 
-    /// Notes that a client got tokens in a session of a user, so that it is told when the session ends. `expires_at` is when
+    /// Notes that a client got tokens in a session of a user, so that it learns when the session ends. `expires_at` is when
     /// the session ends by itself.
     ///
     /// # Errors

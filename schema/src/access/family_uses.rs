@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{expires_at, item, key, live};
 use crate::{Attribute, Attributes, ItemError, Millis, Region, UserId, Version, VersionedItem};
 
-const STAMPS: &str = "stamps";
+const FIRST_USES: &str = "first_uses";
 
 /// How many generations a region remembers.
 pub const KEPT_USES: usize = 8;
@@ -21,7 +21,7 @@ pub struct FamilyUses {
     /// The region.
     pub region: Region,
     /// The first use of each generation by the clock of the region: the last [`KEPT_USES`].
-    pub stamps: BTreeMap<u64, Millis>,
+    pub first_uses: BTreeMap<u64, Millis>,
     /// When the row expires: not before the family.
     pub expires_at: Millis,
     /// Fields written by a newer version of Umoja.
@@ -39,21 +39,21 @@ impl FamilyUses {
 
     /// Notes the first use of a generation. True if it was not known.
     pub fn note(&mut self, generation: u64, at: Millis) -> bool {
-        if self.stamps.contains_key(&generation) {
+        if self.first_uses.contains_key(&generation) {
             return false;
         }
-        self.stamps.insert(generation, at);
-        while self.stamps.len() > KEPT_USES {
-            self.stamps.pop_first();
+        self.first_uses.insert(generation, at);
+        while self.first_uses.len() > KEPT_USES {
+            self.first_uses.pop_first();
         }
         true
     }
 
     /// The item of this row in a version.
     pub fn to_item(&self, version: Version) -> VersionedItem {
-        let stamps = self.stamps.iter().map(|(generation, at)| (generation.to_string(), at.0.into())).collect();
+        let first_uses = self.first_uses.iter().map(|(generation, at)| (generation.to_string(), at.0.into())).collect();
         let mut fields = self.unknown.clone();
-        fields.insert(STAMPS.into(), Attribute::M(stamps));
+        fields.insert(FIRST_USES.into(), Attribute::M(first_uses));
         item(self.user, Self::key(&self.family, &self.region), version, fields).expiring(self.expires_at)
     }
 
@@ -63,17 +63,17 @@ impl FamilyUses {
     /// If a field is absent or malformed, or the item is no live row of uses.
     pub fn from_item(item: &VersionedItem) -> Result<Self, ItemError> {
         let (mut fields, [family, region]) = live(item, Self::KIND)?;
-        let stamp = |(generation, at): (String, Attribute)| match (generation.parse(), at) {
+        let first_use = |(generation, at): (String, Attribute)| match (generation.parse(), at) {
             (Ok(generation), Attribute::N(at)) => {
-                at.parse().map(|at| (generation, Millis(at))).map_err(|_| ItemError::new(STAMPS))
+                at.parse().map(|at| (generation, Millis(at))).map_err(|_| ItemError::new(FIRST_USES))
             }
-            _ => Err(ItemError::new(STAMPS)),
+            _ => Err(ItemError::new(FIRST_USES)),
         };
         Ok(Self {
             user: item.user,
             family,
             region: region.parse().map_err(|_| ItemError::new(crate::names::attribute::KEY))?,
-            stamps: fields.map(STAMPS)?.into_iter().map(stamp).collect::<Result<_, _>>()?,
+            first_uses: fields.map(FIRST_USES)?.into_iter().map(first_use).collect::<Result<_, _>>()?,
             expires_at: expires_at(item)?,
             unknown: fields.0,
         })

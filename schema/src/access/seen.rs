@@ -1,4 +1,4 @@
-//! The clients that got tokens in a session, which are told when it ends.
+//! The clients that got tokens in a session, which learn when it ends.
 
 use super::{expires_at, item, key, live};
 use crate::{Attributes, ItemError, Millis, UserId, Version, VersionedItem};

@@ -53,7 +53,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         user,
         family: "f-1".into(),
         region: "eu-west-1".parse().unwrap(),
-        stamps: BTreeMap::from([(1, Millis(5))]),
+        first_uses: BTreeMap::from([(1, Millis(5))]),
         expires_at,
         unknown,
     };
@@ -124,7 +124,7 @@ fn no_two_scopes_or_sectors_have_one_key() {
 fn a_region_remembers_the_first_use_of_the_last_generations() {
     let Some((AccessRow::Uses(mut uses), _)) = rows().pop() else { panic!("the last row is that of uses") };
     assert!(!uses.note(1, Millis(99)));
-    assert_eq!(uses.stamps[&1], Millis(5));
+    assert_eq!(uses.first_uses[&1], Millis(5));
     (2..20).for_each(|generation| assert!(uses.note(generation, Millis(generation))));
-    assert_eq!(uses.stamps.keys().copied().collect::<Vec<_>>(), (12..20).collect::<Vec<_>>());
+    assert_eq!(uses.first_uses.keys().copied().collect::<Vec<_>>(), (12..20).collect::<Vec<_>>());
 }

@@ -15,7 +15,7 @@ fn row(at: usize) -> FamilyUses {
         user: UserId::v8([1; 16]),
         family: "f".into(),
         region: region(at),
-        stamps: BTreeMap::new(),
+        first_uses: BTreeMap::new(),
         expires_at: Millis(1_000_000),
         unknown: Attributes::new(),
     }
@@ -107,7 +107,7 @@ fn a_use_after_the_time_ends_the_family_everywhere_once_the_rows_have_arrived() 
 }
 
 #[test]
-fn a_use_after_the_time_is_refused_at_once_where_the_first_one_is_known() {
+fn a_use_after_the_time_is_rejected_at_once_where_the_first_one_is_known() {
     let mut two = Two::new();
     assert!(two.refresh(0, 0, 0) && two.refresh(0, 0, 30));
     assert!(!two.refresh(0, 0, 31));
