@@ -170,7 +170,7 @@ impl OidcKeySet {
         OidcKey { sealed: None, retired_at: Some(now), ..current }
     }
 
-    /// The keys that clients are told at this time: those that sign, will sign, or signed a token that may be valid.
+    /// The keys that are published at this time: those that sign, will sign, or signed a token that may be valid.
     pub fn published(&self, now: Millis) -> impl Iterator<Item = &OidcKey> {
         let retired = self.retired.iter().filter(move |key| key.is_within(PUBLISHED_AFTER_MS, now));
         [&self.current, &self.next].into_iter().chain(retired)
