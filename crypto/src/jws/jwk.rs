@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Algorithm, KeyError, VerifyingKey};
+use super::key::new_pkcs8;
+use super::{Algorithm, KeyError, SigningKey, VerifyingKey};
 
 /// Members that only a private or symmetric key has (RFC 7518 section 6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -76,6 +77,35 @@ impl Jwk {
     /// The key.
     pub fn key(&self) -> &VerifyingKey {
         &self.key
+    }
+}
+
+impl VerifyingKey {
+    /// Reads one entry of the `jwks.json` of a region with its `kid`: Ed25519 (RFC 8037 section 2) or P-256 (RFC 7518
+    /// section 6.2). Both members `kid` and `alg` are needed.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] for anything else.
+    pub fn from_jwk(jwk: &Value) -> Result<(String, Self), KeyError> {
+        let parsed = Jwk::parse(jwk)?;
+        match (parsed.kid(), parsed.key().algorithm()) {
+            (Some(kid), Algorithm::EdDsa | Algorithm::Es256) if jwk.get("alg").is_some() => {
+                Ok((kid.to_owned(), parsed.key().clone()))
+            }
+            _ => Err(KeyError::Key),
+        }
+    }
+}
+
+impl SigningKey {
+    /// Makes a new key (RSA of 2048 bits), whose name is its thumbprint (RFC 7638). The library draws it.
+    ///
+    /// # Errors
+    /// [`KeyError::Key`] if the library cannot make one.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        let der = new_pkcs8(algorithm)?;
+        let unnamed = Self::from_pkcs8("", algorithm, &der)?;
+        Self::from_pkcs8(Jwk::parse(&unnamed.jwk())?.thumbprint(), algorithm, &der)
     }
 }
 

@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
-use super::jwk::Jwk;
 use super::weak::{is_weak_ed25519, is_weak_rsa};
 
 /// SubjectPublicKeyInfo of Ed25519 before its 32 bytes (RFC 8410 section 4).
@@ -66,21 +65,6 @@ impl VerifyingKey {
     /// Reads a public key that is stored as the name of its algorithm and a PEM. `None` if either cannot be read.
     pub fn from_stored(algorithm: &str, pem: &str) -> Option<Self> {
         Self::from_public_pem(Algorithm::from_name(algorithm)?, pem).ok()
-    }
-
-    /// Reads one entry of the `jwks.json` of a region with its `kid`: Ed25519 (RFC 8037 section 2) or P-256 (RFC 7518
-    /// section 6.2). Both members `kid` and `alg` are needed.
-    ///
-    /// # Errors
-    /// [`KeyError::Key`] for anything else.
-    pub fn from_jwk(jwk: &Value) -> Result<(String, Self), KeyError> {
-        let parsed = Jwk::parse(jwk)?;
-        match (parsed.kid(), parsed.key().algorithm()) {
-            (Some(kid), Algorithm::EdDsa | Algorithm::Es256) if jwk.get("alg").is_some() => {
-                Ok((kid.to_owned(), parsed.key().clone()))
-            }
-            _ => Err(KeyError::Key),
-        }
     }
 
     /// The key that a JWK spells: the raw key, or for RSA its `RSAPublicKey`.
@@ -192,30 +176,6 @@ impl SigningKey {
         Ok(Self { kid: kid.to_owned(), pair, pkcs8 })
     }
 
-    /// Makes a new key (RSA of 2048 bits), whose name is its thumbprint (RFC 7638). The library draws it.
-    ///
-    /// # Errors
-    /// [`KeyError::Key`] if the library cannot make one.
-    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
-        let failed = |_| KeyError::Key;
-        let der = Zeroizing::new(match algorithm {
-            Algorithm::EdDsa => {
-                Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(failed)?.as_ref().to_vec()
-            }
-            Algorithm::Es256 => {
-                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
-                pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
-            }
-            Algorithm::Rs256 | Algorithm::Ps256 => {
-                let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
-                AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).map_err(failed)?.as_ref().to_vec()
-            }
-        });
-        let mut key = Self::from_pkcs8("", algorithm, &der)?;
-        Jwk::parse(&key.jwk())?.thumbprint().clone_into(&mut key.kid);
-        Ok(key)
-    }
-
     /// PKCS#8 in DER, to be sealed.
     pub fn private_key_der(&self) -> &[u8] {
         &self.pkcs8
@@ -297,6 +257,24 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({}, {}, [redacted])", self.kid, self.algorithm())
     }
+}
+
+/// A new private key (RSA of 2048 bits), PKCS#8 in DER. The library draws it.
+pub(super) fn new_pkcs8(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let failed = |_| KeyError::Key;
+    Ok(Zeroizing::new(match algorithm {
+        Algorithm::EdDsa => {
+            Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(failed)?.as_ref().to_vec()
+        }
+        Algorithm::Es256 => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
+        }
+        Algorithm::Rs256 | Algorithm::Ps256 => {
+            let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
+            AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).map_err(failed)?.as_ref().to_vec()
+        }
+    }))
 }
 
 fn ed25519(seed: &[u8; 32]) -> Ed25519KeyPair {
