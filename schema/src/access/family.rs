@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{expires_at, item, key, live, optional, read_texts, texts};
+use super::item::{expires_at, item, key, live, optional, read_texts, texts};
 use crate::{Attributes, ItemError, Millis, UserId, Version, VersionedItem};
 
 const CLIENT: &str = "client";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{expires_at, item, key, live};
+use super::item::{expires_at, item, key, live};
 use crate::{Attribute, Attributes, ItemError, Millis, Region, UserId, Version, VersionedItem};
 
 const FIRST_USES: &str = "first_uses";

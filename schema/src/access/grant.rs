@@ -1,6 +1,6 @@
 //! Consents: what a person lets a client know and do.
 
-use super::{escaped, item, key, live};
+use super::item::{escaped, item, key, live};
 use crate::{Attributes, ItemError, Millis, UserId, Version, VersionedItem};
 
 const SCOPE: &str = "scope";

@@ -1,6 +1,6 @@
 //! The clients that got tokens in a session, which learn when it ends.
 
-use super::{expires_at, item, key, live};
+use super::item::{expires_at, item, key, live};
 use crate::{Attributes, ItemError, Millis, UserId, Version, VersionedItem};
 
 /// A client that got tokens in a session. A row for each, so that the clients of two regions both stay.

@@ -1,6 +1,6 @@
 //! Sessions: that a person has signed in with a browser.
 
-use super::{expires_at, item, key, live, optional, read_texts, texts};
+use super::item::{expires_at, item, key, live, optional, read_texts, texts};
 use crate::target_account::bytes;
 use crate::{Attribute, Attributes, ItemError, Millis, UserId, Version, VersionedItem};
 

@@ -1,6 +1,6 @@
 //! Subjects: the names of a person at clients (claim `sub`).
 
-use super::{escaped, item, key, live};
+use super::item::{escaped, item, key, live};
 use crate::{Attributes, Hlc, ItemError, UserId, Version, VersionedItem};
 
 const SUB: &str = "sub";

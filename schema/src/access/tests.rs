@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::Hlc;
+use crate::replicated::ACCESS;
+use crate::{Attribute, Hlc};
 
 fn version(erased: bool, ms: u64) -> Version {
     Version { erased, hlc: Hlc::at(Millis(ms)), origin: "eu-west-1".parse().unwrap() }
