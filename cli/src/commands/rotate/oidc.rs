@@ -26,8 +26,7 @@ It needs the credentials that `umoja init` needs."
 )]
 #[command(after_help = "Examples:
   umoja rotate oidc-key --prefix PREFIX --region eu-west-1
-  umoja rotate oidc-key --dir DIR --alg RS256
-  umoja rotate oidc-key --dir DIR --force")]
+  umoja rotate oidc-key --dir DIR --alg RS256 --force")]
 pub(super) struct OidcKey {
     #[command(flatten)]
     target: Target,

@@ -23,7 +23,7 @@ const PARSED: [(&str, &str); 8] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 30] = [
+const BEFORE: [(&str, &str); 34] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -61,6 +61,14 @@ const BEFORE: [(&str, &str); 30] = [
          soko-crm --dir DIR",
     ),
     ("umoja target ", "umoja target add soko-crm --company soko --kind scim --url https://crm.example/scim --dir DIR"),
+    ("umoja client add", "true"),
+    ("umoja client list", "true"),
+    (
+        "umoja client remove",
+        "umoja client add shop-web --company shop --redirect-uri https://shop.example/ --dir DIR; umoja client disable shop-web --dir \
+         DIR",
+    ),
+    ("umoja client ", "umoja client add shop-web --company shop --redirect-uri https://shop.example/ --dir DIR"),
     ("umoja webhook add", "true"),
     ("umoja webhook list", "true"),
     (
