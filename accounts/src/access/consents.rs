@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::access::{Family, Grant};
+use umoja_schema::access::Grant;
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attributes, UserId, Version};
 
@@ -40,7 +40,7 @@ impl People {
             }
         }
         for family in standing.families().filter(|family| family.client == client) {
-            self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await?;
+            self.end_known_family(family).await?;
         }
         Ok(())
     }

@@ -64,6 +64,11 @@ impl People {
         self.end(owner, &Family::key(id), known.map(|family| family.expires_at)).await
     }
 
+    /// Ends a family that was read.
+    pub(super) async fn end_known_family(&self, family: &Family) -> Result<(), Error> {
+        self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await
+    }
+
     /// Uses the token of a generation of a family, of a public client whose tokens are not bound to a key. A use too late
     /// after the first one ends the family; a retry within the time of [`Reuse`] never does, in any region and in any order
     /// of replication, as long as the clocks of the regions are within the allowance.
@@ -81,7 +86,7 @@ impl People {
             let taken = limits.use_of(generation, (own, now), &standing.uses(id));
             if standing.family(id, limits).is_none() || taken == Use::TooLate {
                 if standing.is_active() {
-                    self.end(known.user, &Family::key(id), Some(known.expires_at)).await?;
+                    self.end_known_family(known).await?;
                 }
                 return Ok(Some(Refreshed::Ended));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::access::{ClientSeen, Family, MAX_LIFE_MS, Session};
+use umoja_schema::access::{ClientSeen, MAX_LIFE_MS, Session};
 use umoja_schema::{Attributes, Millis, UserId};
 
 use super::Standing;
@@ -68,7 +68,7 @@ impl People {
         let owner = known.map_or(user, |session| session.user);
         self.end(owner, &Session::key(id), known.map(|session| session.expires_at)).await?;
         for family in standing.families().filter(|family| family.session.as_deref() == Some(id)) {
-            self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await?;
+            self.end_known_family(family).await?;
         }
         Ok(standing.clients_of(id))
     }
@@ -86,7 +86,7 @@ impl People {
             all.push((session.id.clone(), standing.clients_of(&session.id)));
         }
         for family in standing.families() {
-            self.end(family.user, &Family::key(&family.id), Some(family.expires_at)).await?;
+            self.end_known_family(family).await?;
         }
         Ok(all)
     }
