@@ -81,9 +81,9 @@ run "roles" {
   assert {
     condition = alltrue(flatten([
       for statement in jsondecode(aws_iam_role_policy.function["anti-entropy"].policy).Statement :
-      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-linked_accounts") || endswith(resource, "-target_accounts")] if contains(statement.Action, "dynamodb:DeleteItem")
+      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-linked_accounts") || endswith(resource, "-target_accounts") || endswith(resource, "-access")] if contains(statement.Action, "dynamodb:DeleteItem")
     ]))
-    error_message = "Anti-entropy deletes only derived items, and what an erased user had at targets."
+    error_message = "Anti-entropy deletes only derived items, and what an erased user had at targets and might do."
   }
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([

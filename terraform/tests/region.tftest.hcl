@@ -80,7 +80,7 @@ run "tables" {
     error_message = "Streams carry new images only."
   }
   assert {
-    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "events", "idempotency", "inbox", "replays"]
+    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["access", "attempts", "events", "idempotency", "inbox", "replays"]
     error_message = "Exactly the tables with temporary items have an expiry."
   }
   assert {
@@ -137,7 +137,7 @@ run "streams" {
     error_message = "Only writes of the own region start the replicator."
   }
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts", "access"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts"])
     error_message = "The feed reads the tables whose changes concern companies and their systems."
   }
   assert {
@@ -276,7 +276,7 @@ run "the_only_region" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts", "access"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts", "access"].filter_criteria).filter) == 1
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts"].filter_criteria).filter) == 1
     error_message = "Nothing arrives from other regions."
   }
 }
