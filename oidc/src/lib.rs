@@ -58,5 +58,14 @@ mod testing;
 pub mod tokens;
 pub mod user_code;
 
+use std::sync::Arc;
+
+use axum::Router;
+
 pub use once::Once;
 pub use provider::{Keys, Provider, Registered};
+
+/// All routes of the provider.
+pub fn router(provider: Arc<Provider>) -> Router {
+    Router::new().merge(back_channel::router(Arc::clone(&provider))).merge(browser::router(provider))
+}
