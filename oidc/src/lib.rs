@@ -57,5 +57,14 @@ mod testing;
 pub mod tokens;
 pub mod user_code;
 
+use std::sync::Arc;
+
+use axum::Router;
+
 pub use once::Once;
 pub use provider::{Keys, Provider};
+
+/// All routes of the provider.
+pub fn router(provider: Arc<Provider>) -> Router {
+    Router::new().merge(back_channel::router(provider))
+}
