@@ -44,6 +44,7 @@ pub mod discovery;
 pub mod dpop;
 pub mod form;
 pub mod logout;
+mod notices;
 mod once;
 pub mod pages;
 pub mod pkce;
