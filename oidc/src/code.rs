@@ -47,6 +47,9 @@ pub struct Code {
     /// The session.
     #[serde(rename = "s")]
     pub session: String,
+    /// When the session ends by itself: the region that redeems the code may not have the session yet.
+    #[serde(rename = "e")]
+    pub session_expires_at: Millis,
     /// The scopes.
     #[serde(rename = "o")]
     pub scopes: BTreeSet<String>,
@@ -109,6 +112,7 @@ mod tests {
             user: UserId::v8([1; 16]),
             min_version: "v".to_owned(),
             session: "s".to_owned(),
+            session_expires_at: now.plus(1),
             scopes: ["openid".to_owned()].into(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             jkt: None,

@@ -30,6 +30,11 @@ impl Pushed {
     /// How long a browser may take to bring the request, in milliseconds.
     pub const LIFETIME_MS: u64 = 60_000;
 
+    /// Whether a `request_uri` can be that of a pushed request. Others are URLs of clients, which are not fetched.
+    pub fn is_uri(request_uri: &str) -> bool {
+        request_uri.starts_with(REQUEST_URI)
+    }
+
     /// Its `request_uri`.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
         format!("{REQUEST_URI}{}", sealed(SealedFor::Par, self, secrets, entropy))
@@ -43,14 +48,23 @@ impl Pushed {
     }
 }
 
+/// The person to whom a page was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownTo {
+    /// The session.
+    pub session: String,
+    /// Whether the person signed in for this very request.
+    pub for_this: bool,
+}
+
 /// A request whose person is on a page. The form of the page carries it, and the browser has the cookie to which it is bound: a form that
 /// another site made has no step of this browser.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct OnPage {
     /// The request.
     pub request: AuthorizationRequest,
-    /// The session that began for this request; `None` before the person signed in.
-    pub session: Option<String>,
+    /// To whom the page was shown; `None` before the person signed in.
+    pub shown_to: Option<ShownTo>,
     browser: [u8; 32],
     expires_at: Millis,
 }
@@ -60,8 +74,8 @@ impl OnPage {
     pub const LIFETIME_MS: u64 = 30 * 60_000;
 
     /// A step of the browser with this value of the cookie.
-    pub fn new(request: AuthorizationRequest, session: Option<String>, browser: &str, now: Millis) -> Self {
-        Self { request, session, browser: Sha256::digest(browser).into(), expires_at: now.plus(Self::LIFETIME_MS) }
+    pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
+        Self { request, shown_to, browser: Sha256::digest(browser).into(), expires_at: now.plus(Self::LIFETIME_MS) }
     }
 
     /// The value of the form.
@@ -86,13 +100,33 @@ pub struct SessionCookie {
     pub session: String,
     /// How the person signed in.
     pub signed_in: SignedIn,
-    /// When the cookie was made.
+    /// When the session began.
     pub issued_at: Millis,
+    /// When the session was last used, within [`SessionCookie::NOTED_MS`].
+    pub used_at: Millis,
     /// The region in which the person signed in.
     pub region: Region,
 }
 
 impl SessionCookie {
+    /// How long a session lasts, in milliseconds.
+    pub const LIFETIME_MS: u64 = 12 * 60 * 60_000;
+    /// How long a session lasts that is not used, in milliseconds.
+    pub const IDLE_MS: u64 = 4 * 60 * 60_000;
+    /// How much a session is used before its use is noted, in milliseconds: a cookie is not set again with each request.
+    pub const NOTED_MS: u64 = 5 * 60_000;
+
+    /// Whether the browser has used the session lately.
+    pub const fn is_in_use(&self, now: Millis) -> bool {
+        now.since(self.used_at) < Self::IDLE_MS
+    }
+
+    /// The cookie after a use. `None` if the use need not be noted.
+    #[must_use]
+    pub fn used(&self, now: Millis) -> Option<Self> {
+        (now.since(self.used_at) >= Self::NOTED_MS).then(|| Self { used_at: now, ..self.clone() })
+    }
+
     /// The value of the cookie.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
         sealed(SealedFor::Session, self, secrets, entropy)
@@ -166,6 +200,7 @@ mod tests {
             session: "s".to_owned(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             issued_at: NOW,
+            used_at: NOW,
             region: "eu-west-1".parse().unwrap(),
         };
         let text = cookie.seal(&secrets, &*entropy);

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use umoja_schema::access::{AccessRow, Family, FamilyUses, Grant, Session, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, UserId, Version};
+use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, RecordVersion, UserId, Version};
 use umoja_store::person::PersonParts;
+use umoja_store::ports::Parts;
 
 use super::reuse::{Reuse, is_reused};
 use crate::links::may_log_in;
@@ -69,6 +70,11 @@ impl Standing {
     /// The users of the person, the primary account first.
     pub fn users(&self) -> &[UserId] {
         &self.users
+    }
+
+    /// The version of a user of the person. `None` if it is none of them.
+    pub fn version(&self, user: UserId) -> Option<RecordVersion> {
+        self.person.get(user).and_then(Parts::version)
     }
 
     /// True if the person may use what it has: the primary account is active. Otherwise nothing is valid.
@@ -158,7 +164,7 @@ impl Standing {
     }
 
     /// The families of the person that are not ended themselves.
-    pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
+    pub fn families(&self) -> impl Iterator<Item = &Family> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Family(family) => Some(family),
             _ => None,

@@ -1,0 +1,41 @@
+//! The routes that the browser of a person calls. Every one answers with a page, or sends the browser to the client; none answers with
+//! JSON, whatever fails.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`authorize`] | `/oauth2/authorize`: a client wants a person to sign in |
+//! | [`login`] | `/login`: the form with the password |
+//! | [`consent`] | `/consent`: the form by which a person lets a client have something |
+//! | [`sign_in`] | whether a password is right, and the session that begins then |
+//! | [`visit`] | who the person is whose browser it is |
+//! | [`proceed`] | the next page for a request, or its answer |
+//!
+//! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
+
+mod asked;
+mod authorize;
+mod consent;
+mod hint;
+mod login;
+mod proceed;
+mod send;
+pub mod sign_in;
+mod stop;
+pub mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub use self::asked::ClientAddress;
+use crate::Provider;
+
+/// The routes of browsers.
+pub fn router(provider: Arc<Provider>) -> Router {
+    Router::new()
+        .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
+        .route(login::PATH, post(login::login))
+        .route(consent::PATH, post(consent::consent))
+        .with_state(provider)
+}
