@@ -8,6 +8,7 @@
 //! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again.
 
 mod consents;
+mod ended;
 mod families;
 mod reuse;
 mod sessions;
@@ -15,6 +16,7 @@ mod standing;
 mod subjects;
 mod write;
 
+pub use ended::{EndedSession, EndedSessions, LOGOUT, Notice, change_ended};
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;
