@@ -8,6 +8,7 @@
 //! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again.
 
 mod consents;
+mod devices;
 mod ended;
 mod families;
 mod reuse;
@@ -16,6 +17,7 @@ mod standing;
 mod subjects;
 mod write;
 
+pub use devices::NewDevice;
 pub use ended::{EndedSession, EndedSessions, LOGOUT, Notice, change_ended};
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
