@@ -9,6 +9,7 @@ locals {
   # What only one function needs.
   own_variables = {
     ingest  = { (local.names.environment.topic) = local.accepted_topic_arn }
+    oidc    = { for name in [local.names.environment.issuer] : name => local.issuer if local.issuer != null }
     deliver = { for name in [local.names.environment.outbound_loopback] : name => "true" if var.deliver.loopback }
   }
 }

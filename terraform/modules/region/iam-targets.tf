@@ -36,11 +36,7 @@ locals {
       Resource = [local.deliver_queue_arn]
     },
     local.know_systems,
-    {
-      Sid      = "KnowCompanies"
-      Action   = ["dynamodb:GetItem"]
-      Resource = [local.own_table["companies"]]
-    },
+    local.know_companies,
     {
       Sid      = "SettleWhatIsDue"
       Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
