@@ -5,13 +5,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Browser, fetchAlone, freePort } from './browser.mjs';
 import { PERSON, start } from './deployment.mjs';
+import { example } from './documented.mjs';
 
 // `APACHE` has the files of the packages.
 const { UMOJA, APACHE } = process.env;
 const port = await freePort();
 const origin = `http://127.0.0.1:${port}`, callback = `${origin}/secure/callback`;
 const umoja = await start(UMOJA, {
-  intranet: ['--redirect-uri', callback, '--post-logout-redirect-uri', `${origin}/bye`, '--first-party', 'true',
+  'acme-web': ['--redirect-uri', callback, '--post-logout-redirect-uri', `${origin}/bye`, '--first-party', 'true',
     '--backchannel-logout-uri', `${callback}?logout=backchannel`, '--outbound-loopback'],
 });
 const home = umoja.file('apache');
@@ -33,24 +34,20 @@ DirectoryIndex index.html
 ServerLimit 1
 ThreadsPerChild 16
 MaxRequestWorkers 16
-OIDCProviderMetadataURL ${umoja.issuer}/.well-known/openid-configuration
-OIDCClientID intranet
-OIDCClientSecret ${umoja.secrets.intranet}
-OIDCRedirectURI ${callback}
-OIDCCryptoPassphrase ${Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')}
-OIDCScope "openid profile email offline_access"
-OIDCPKCEMethod S256
 OIDCSessionType server-cache
 OIDCInfoHook access_token id_token userinfo refresh_token session
 OIDCRemoteUserClaim email
 <Location /secure>
-  AuthType openid-connect
-  Require valid-user
   Header set X-Person "expr=%{REMOTE_USER}"
 </Location>
+${example('apache')}
 `);
 const server = spawn(`${APACHE}/usr/sbin/apache2`, ['-f', `${home}/httpd.conf`, '-D', 'FOREGROUND'], {
-  stdio: 'inherit', env: { ...process.env, LD_LIBRARY_PATH: `${APACHE}/usr/lib/x86_64-linux-gnu` },
+  stdio: 'inherit',
+  env: {
+    ...process.env, LD_LIBRARY_PATH: `${APACHE}/usr/lib/x86_64-linux-gnu`, ISSUER: umoja.issuer, SITE: origin,
+    CLIENT_SECRET: umoja.secrets['acme-web'], COOKIE_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex'),
+  },
 });
 const stopped = new Promise((done) => { server.once('exit', done); });
 const until = async (what) => {

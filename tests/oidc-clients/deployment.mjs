@@ -37,8 +37,8 @@ export async function start(umoja, clients, more = []) {
     return JSON.parse(run(words, JSON.stringify(body))).body;
   };
   const { email, password, given_name, family_name } = PERSON;
-  const user = sign(served.regions[0], 'register', {
-    email, email_verified: true, password, profile: { name: { given: given_name, family: family_name } },
+  const { user } = sign(served.regions[0], 'register', {
+    email, email_verified: true, password, profile: { given_name, family_name },
   });
   const umojaCommand = (...words) => JSON.parse(run([...words, '--dir', dir, '--json']));
   // Both regions know the person.
