@@ -38,23 +38,27 @@ export class Browser {
   }
 
   async ask(url, options = {}) {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const { hostname } = new URL(url);
+    const kept = this.cookies.get(hostname) ?? new Map();
+    this.cookies.set(hostname, kept);
+    const cookie = [...kept].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetchAlone(url, { ...options, headers: { ...options.headers, ...(cookie ? { cookie } : {}) } });
     for (const line of response.headers.getSetCookie()) {
       const [pair] = line.split(';');
       const name = pair.slice(0, pair.indexOf('=')), value = pair.slice(pair.indexOf('=') + 1);
-      if (value === '' || /max-age=0/i.test(line)) { this.cookies.delete(name); } else { this.cookies.set(name, value); }
+      const isOver = value === '' || /max-age=0|expires=thu, 01.jan.1970/i.test(line);
+      if (isOver) { kept.delete(name); } else { kept.set(name, value); }
     }
     return response;
   }
 
-  // Opens a URL, does what its pages ask for, and returns the URL to which it leads outside the issuer, or the last page.
-  async open(start, issuer) {
+  // Opens a URL and does what the pages ask for. It returns the URL to which they lead outside of `origins`, or the last page.
+  async open(start, ...origins) {
     let url = new URL(start), response = await this.ask(url);
-    for (let step = 0; step < 12; step += 1) {
+    for (let step = 0; step < 16; step += 1) {
       if ([302, 303].includes(response.status)) {
         url = new URL(response.headers.get('location'), url);
-        if (url.origin !== new URL(issuer).origin) { return { url }; }
+        if (!origins.includes(url.origin)) { return { url }; }
         response = await this.ask(url);
         continue;
       }
@@ -80,3 +84,12 @@ export class Browser {
     throw new Error(`no end of pages at ${url}`);
   }
 }
+
+// A port that is free now.
+export const freePort = () => new Promise((done) => {
+  const server = http.createServer();
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => done(port));
+  });
+});

@@ -8,8 +8,8 @@ import path from 'node:path';
 
 export const PERSON = { email: 'amina@example.com', password: 'tamarind-and-salt-42', given_name: 'Amina', family_name: 'Okafor' };
 
-// `clients` are the words of `umoja client add` for each id.
-export async function start(umoja, clients) {
+// `clients` are the words of `umoja client add` for each id; `more` are more options of `umoja serve`.
+export async function start(umoja, clients, more = []) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'umoja-oidc-'));
   const file = (name) => path.join(home, name);
   const dir = file('d');
@@ -22,7 +22,7 @@ export async function start(umoja, clients) {
     secrets[id] = JSON.parse(added).client_secret;
   }
   const log = fs.openSync(file('log'), 'w');
-  const server = spawn(umoja, ['serve', '--dir', dir, '--port-base', '0', '--issuer-port', '0', '--outbound-loopback', '--json'],
+  const server = spawn(umoja, ['serve', '--dir', dir, '--port-base', '0', '--issuer-port', '0', '--outbound-loopback', '--json', ...more],
     { stdio: ['ignore', 'pipe', log] });
   const served = await new Promise((done, failed) => {
     let text = '';
@@ -37,8 +37,8 @@ export async function start(umoja, clients) {
     return JSON.parse(run(words, JSON.stringify(body))).body;
   };
   const { email, password, given_name, family_name } = PERSON;
-  const user = sign(served.regions[0], 'register', {
-    email, email_verified: true, password, profile: { name: { given: given_name, family: family_name } },
+  const { user } = sign(served.regions[0], 'register', {
+    email, email_verified: true, password, profile: { given_name, family_name },
   });
   const umojaCommand = (...words) => JSON.parse(run([...words, '--dir', dir, '--json']));
   // Both regions know the person.
