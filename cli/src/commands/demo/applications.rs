@@ -63,11 +63,13 @@ impl Applications {
 
     /// What programs need to sign people in.
     pub(super) fn listed(&self) -> Vec<Listed<'_>> {
-        let listed = |one: &'_ Application| Listed {
-            client_id: &one.client.id,
-            client_secret: one.secret.as_ref().map(ClientSecret::expose),
-            redirect_uris: &one.client.redirect_uris,
-        };
+        fn listed(one: &Application) -> Listed<'_> {
+            Listed {
+                client_id: &one.client.id,
+                client_secret: one.secret.as_ref().map(ClientSecret::expose),
+                redirect_uris: &one.client.redirect_uris,
+            }
+        }
         [&self.shop, &self.program].map(listed).into()
     }
 }
