@@ -107,9 +107,9 @@ impl Provider {
     async fn slice(&mut self, each: usize) -> Result<(), BenchError> {
         for operation in self.known.operations() {
             let mut browser = Browser::open(&self.url, &self.known).await?;
-            let prepared = browser.prepare(operation, each).await?;
+            let prepared = browser.prepare(operation, each).await.map_err(|error| self.failed(operation, error))?;
             let before = cpu_of_all(self.process)?;
-            let volley = browser.run(operation, prepared).await.map_err(|error| self.failed(error))?;
+            let volley = browser.run(operation, prepared).await.map_err(|error| self.failed(operation, error))?;
             let cpu_secs = cpu_of_all(self.process)? - before;
             match self.measured.iter_mut().find(|(known, ..)| *known == operation) {
                 Some((_, all, cpu)) => {
@@ -122,8 +122,8 @@ impl Provider {
         Ok(())
     }
 
-    fn failed(&self, error: BenchError) -> BenchError {
-        BenchError::Of(self.name.clone(), Box::new(error))
+    fn failed(&self, operation: Operation, error: BenchError) -> BenchError {
+        BenchError::Of(format!("{}: {}", self.name, operation.name()), Box::new(error))
     }
 
     fn report(&self, report: &mut Report) {

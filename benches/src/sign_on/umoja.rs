@@ -41,11 +41,12 @@ impl Deployed {
     pub(super) fn start(dir: &Path) -> Result<Self, BenchError> {
         let stage = Stage::with_users(dir, USERS)?;
         let path = stage.path().display().to_string();
+        umoja(&["rotate", "oidc-key", "--dir", &path, "--json"])?;
         let mut clients = BTreeMap::new();
         for alg in ["ES256", "RS256"] {
             let id = format!("bench-{}", alg.to_lowercase());
             let mut words = vec!["client", "add", &id, "--company", "bench", "--redirect-uri", REDIRECT_URI];
-            words.extend(["--first-party", "--id-token-alg", alg, "--grant", "authorization_code"]);
+            words.extend(["--first-party=true", "--id-token-alg", alg, "--grant", "authorization_code"]);
             words.extend(["--grant", "refresh_token", "--grant", "client_credentials"]);
             words.extend(["--scopes", "openid,offline_access,bench", "--dir", &path, "--json"]);
             let secret = member(&umoja(&words)?, "client_secret")?;
