@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use umoja_accounts::Accounts;
+use umoja_accounts::events::Waiting;
 use umoja_crypto::jws::Jwk;
 use umoja_schema::{Client, ClientId, Company, Millis};
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
@@ -25,6 +26,8 @@ pub struct Provider {
     clients: Remembered<ClientId, Registered>,
     keys: Remembered<(), Keys>,
     published: Remembered<String, Option<Arc<Vec<Jwk>>>>,
+    /// The requests that wait for a person to arrive.
+    pub(crate) waiting: Waiting,
 }
 
 /// A client that is registered, with its company. Both are enabled.
@@ -53,6 +56,7 @@ impl Provider {
             clients: Remembered::default(),
             keys: Remembered::default(),
             published: Remembered::default(),
+            waiting: Waiting::default(),
         }
     }
 

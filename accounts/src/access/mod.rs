@@ -8,6 +8,7 @@
 //! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again.
 
 mod consents;
+mod described;
 mod families;
 mod reuse;
 mod sessions;
@@ -15,7 +16,8 @@ mod standing;
 mod subjects;
 mod write;
 
+pub use described::Described;
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;
-pub use standing::{SessionState, Standing};
+pub use standing::{FamilyState, SessionState, Standing};
