@@ -21,7 +21,7 @@ use umoja_local::RegionStore;
 use umoja_oidc::Provider;
 use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
-use umoja_provisioner::{Provisioner, Webhooks};
+use umoja_provisioner::{Logouts, Provisioner, Webhooks};
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Hasher, Outbound};
@@ -236,6 +236,9 @@ impl DirectoryServer {
             let accounts = self.accounts(&people, Some(Arc::clone(&self.settings.old_systems)));
             Arc::new(Provider::new(accounts, &issuer.url, Arc::clone(&self.settings.outbound)))
         });
+        let logouts = self.settings.issuer.as_ref().map(|issuer| {
+            Logouts::new(people.clone(), Arc::clone(&self.settings.outbound), issuer.url.clone())
+        });
         let mut serving = vec![
             Arc::downgrade(&app) as Serving,
             Arc::downgrade(&sources) as _,
@@ -266,6 +269,10 @@ impl DirectoryServer {
                 let provisioner = Arc::new(Provisioner::new(people.clone(), Arc::clone(&self.settings.outbound)));
                 let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
                 let pump = pump.with_provisioner(provisioner).with_pages(watchers);
+                let pump = match logouts {
+                    Some(logouts) => pump.with_logouts(logouts),
+                    None => pump,
+                };
                 if state.makes_events() { pump.with_webhooks(webhooks) } else { pump.without_feed() }
             }),
             home,

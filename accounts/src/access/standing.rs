@@ -122,6 +122,11 @@ impl Standing {
         }
     }
 
+    /// True if the session was ended before it expired.
+    pub fn has_ended(&self, session: &str) -> bool {
+        self.ended.contains(&Session::key(session))
+    }
+
     /// The live sessions of the person.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         self.rows.iter().filter_map(|row| match &row.row {
