@@ -85,12 +85,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, now: Millis) -> G
 }
 
 /// What the client calls the person.
-async fn subject(
-    provider: &Provider,
-    client: &Client,
-    standing: &Standing,
-    code: &Code,
-) -> Result<String, Problem> {
+async fn subject(provider: &Provider, client: &Client, standing: &Standing, code: &Code) -> Result<String, Problem> {
     let sector = match client.subject_type {
         SubjectType::Public => Sector::Public,
         SubjectType::Pairwise => Sector::Pairwise(client.sector().to_owned()),
