@@ -28,7 +28,7 @@ use crate::routes::{Routes, answer, of_gateway};
 
 /// The services that single sign-on calls: of a peer its tables, where a code of the peer is spent, and its KMS, while the own
 /// one is down.
-pub const NEEDS: Needs = Needs { own: &[Service::Kms], peers: &[Service::DynamoDb, Service::Kms] };
+pub const NEEDS: Needs = Needs { own: &[Service::Kms, Service::Sqs], peers: &[Service::DynamoDb, Service::Kms] };
 
 /// Builds the routes of single sign-on.
 pub struct BuildOidc {

@@ -22,7 +22,8 @@ locals {
       Resource = local.peer_table["replays"]
     },
     local.count_attempts,
-  ])
+    # The clients of a session that ends, which `deliver` tells.
+  ], local.ring_for_systems)
 }
 
 # It registers whom a company's old system vouches for, and neither merges nor erases anybody.

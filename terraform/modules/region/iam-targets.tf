@@ -64,6 +64,12 @@ locals {
       Resource = [local.own_table["linked_accounts"]]
     },
     {
+      # The clients that got tokens in a session that has ended.
+      Sid      = "ReadSessions"
+      Action   = ["dynamodb:Query"]
+      Resource = [local.own_table["access"]]
+    },
+    {
       # Scan: how many accounts a target has, before one is removed.
       Sid      = "KeepAccountsOfTargets"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"]
