@@ -1,7 +1,12 @@
 //! The back ends of clients at two regions of one issuer.
 
 mod assertions;
+mod bound;
+mod codes;
+mod ends;
+mod people;
 mod proofs;
+mod refreshes;
 mod tokens;
 
 use std::sync::Arc;
@@ -45,6 +50,11 @@ struct Got {
 impl Got {
     fn error(&self) -> (u16, &str) {
         (self.status, self.body["error"].as_str().unwrap_or_default())
+    }
+
+    /// A member of the answer.
+    fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
     }
 }
 
