@@ -9,6 +9,8 @@
 
 mod consents;
 mod described;
+mod devices;
+mod ended;
 mod families;
 mod reuse;
 mod sessions;
@@ -17,6 +19,8 @@ mod subjects;
 mod write;
 
 pub use described::Described;
+pub use devices::NewDevice;
+pub use ended::{EndedSession, EndedSessions, LOGOUT, Notice, change_ended};
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use umoja_schema::access::{AccessRow, Family, FamilyUses, Grant, Session, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, Region, UserId, Version};
+use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, RecordVersion, Region, UserId, Version};
 use umoja_store::person::PersonParts;
+use umoja_store::ports::Parts;
 
 use super::described::Described;
 use super::reuse::{Reuse, Use, is_reused};
@@ -86,6 +87,11 @@ impl Standing {
         &self.users
     }
 
+    /// The version of a user of the person. `None` if it is none of them.
+    pub fn version(&self, user: UserId) -> Option<RecordVersion> {
+        self.person.get(user).and_then(Parts::version)
+    }
+
     /// The person, opened as it was read. `None` if a part is not live any more.
     ///
     /// # Errors
@@ -114,6 +120,11 @@ impl Standing {
             None if now.since(issued_at) < FRESH_MS => SessionState::Fresh,
             None => SessionState::Ended,
         }
+    }
+
+    /// True if the session was ended before it expired.
+    pub fn has_ended(&self, session: &str) -> bool {
+        self.ended.contains(&Session::key(session))
     }
 
     /// The live sessions of the person.
@@ -210,7 +221,7 @@ impl Standing {
     }
 
     /// The families of the person that are not ended themselves.
-    pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
+    pub fn families(&self) -> impl Iterator<Item = &Family> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Family(family) => Some(family),
             _ => None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use umoja_accounts::access::{NewFamily, SessionState, Standing};
 use umoja_schema::access::Sector;
-use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion, SubjectType};
+use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion};
 
 use super::granted::Granted;
 use super::holder::holder;
@@ -85,16 +85,8 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, now: Millis) -> G
 }
 
 /// What the client calls the person.
-async fn subject(
-    provider: &Provider,
-    client: &Client,
-    standing: &Standing,
-    code: &Code,
-) -> Result<String, Problem> {
-    let sector = match client.subject_type {
-        SubjectType::Public => Sector::Public,
-        SubjectType::Pairwise => Sector::Pairwise(client.sector().to_owned()),
-    };
+async fn subject(provider: &Provider, client: &Client, standing: &Standing, code: &Code) -> Result<String, Problem> {
+    let sector = Sector::from(client);
     match standing.subject(&sector) {
         Some(sub) => Ok(sub.to_owned()),
         None => Ok(provider.accounts.people.subject(code.user, &sector).await?),

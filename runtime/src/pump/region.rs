@@ -9,10 +9,10 @@ use tokio::time::sleep;
 use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
 use umoja_page::Watchers;
-use umoja_provisioner::{Provisioner, Webhooks};
+use umoja_provisioner::{Logouts, Provisioner, Webhooks};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
-    drop_expired_events, merge_users, repair_keys,
+    drop_expired, merge_users, repair_keys,
 };
 use umoja_replicator::{BatchOutcome, Feed, FeedOutcome, Replicator};
 use umoja_schema::{Millis, Region};
@@ -45,6 +45,7 @@ pub struct RegionPump {
     provisioning: Option<Provisioning>,
     pages: Option<Pages>,
     webhooks: Option<Arc<Webhooks>>,
+    logouts: Option<Arc<Logouts>>,
 }
 
 /// The result of one step of [`RegionPump::replicate`].
@@ -80,8 +81,8 @@ impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
-        let (ingest, webhooks, provisioning, pages) = (None, None, None, None);
-        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning, pages }
+        let (ingest, webhooks, provisioning, pages, logouts) = (None, None, None, None, None);
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning, pages, logouts }
     }
 
     /// The same work without making events, as long as the region may lack events that it has made: while it is
@@ -159,6 +160,17 @@ impl RegionPump {
     #[must_use]
     pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
         Self { webhooks: Some(Arc::new(webhooks)), ..self }
+    }
+
+    /// The same work, and that of telling clients about ended sessions.
+    #[must_use]
+    pub fn with_logouts(self, logouts: Logouts) -> Self {
+        Self { logouts: Some(Arc::new(logouts)), ..self }
+    }
+
+    /// What tells clients about ended sessions.
+    pub(super) const fn logouts(&self) -> Option<&Arc<Logouts>> {
+        self.logouts.as_ref()
     }
 
     /// What posts events to webhooks.
@@ -292,12 +304,12 @@ impl RegionPump {
         }
     }
 
-    /// Deletes the events that have expired. Returns how many.
+    /// Deletes the events and other items that have expired. Returns how many.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn drop_expired_events(&self) -> Result<u64, StoreError> {
-        drop_expired_events(&self.home).await
+    pub async fn drop_expired(&self) -> Result<u64, StoreError> {
+        drop_expired(&self.home).await
     }
 
     /// Compares the region with each of its peers and with its derived tables, and repairs what differs, until all
