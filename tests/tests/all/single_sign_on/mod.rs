@@ -8,6 +8,7 @@ mod browser;
 mod codes;
 mod consent;
 mod ends;
+mod flow;
 mod leaving;
 mod people;
 mod proofs;
