@@ -6,6 +6,7 @@
 //! | [`authorize`] | `/oauth2/authorize`: a client wants a person to sign in |
 //! | [`login`] | `/login`: the form with the password |
 //! | [`consent`] | `/consent`: the form by which a person lets a client have something |
+//! | [`device`] | `/device`: the form by which a person lets a device in |
 //! | [`sign_in`] | whether a password is right, and the session that begins then |
 //! | [`visit`] | who the person is whose browser it is |
 //! | [`proceed`] | the next page for a request, or its answer |
@@ -15,6 +16,7 @@
 mod asked;
 mod authorize;
 mod consent;
+mod device;
 mod hint;
 mod login;
 mod proceed;
@@ -37,5 +39,6 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
+        .route(device::PATH, get(device::device).post(device::device))
         .with_state(provider)
 }

@@ -1,6 +1,7 @@
 //! The back ends of clients at two regions of one issuer.
 
 mod assertions;
+mod notices;
 mod proofs;
 mod tokens;
 
