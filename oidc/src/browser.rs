@@ -1,5 +1,5 @@
-//! The routes that the browser of a person calls. Every one answers with a page, or sends the browser to the client; none answers with
-//! JSON, whatever fails.
+//! The routes that the browser of a person calls. Every one answers with a page, or sends the browser to the client, whatever fails. Beside
+//! them are the routes by which a client prepares that: it reads the metadata, and pushes its request.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -7,6 +7,9 @@
 //! | [`login`] | `/login`: the form with the password |
 //! | [`consent`] | `/consent`: the form by which a person lets a client have something |
 //! | [`device`] | `/device`: the form by which a person lets a device in |
+//! | [`logout`] | `/oauth2/logout`: a client, or the person, ends the session |
+//! | [`par`] | `/oauth2/par`: a client pushes its request |
+//! | [`discovery`] | the metadata of the provider |
 //! | [`sign_in`] | whether a password is right, and the session that begins then |
 //! | [`visit`] | who the person is whose browser it is |
 //! | [`proceed`] | the next page for a request, or its answer |
@@ -17,8 +20,11 @@ mod asked;
 mod authorize;
 mod consent;
 mod device;
+mod discovery;
 mod hint;
 mod login;
+mod logout;
+mod par;
 mod proceed;
 mod send;
 pub mod sign_in;
@@ -40,5 +46,8 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
-        .with_state(provider)
+        .route(logout::PATH, get(logout::logout).post(logout::logout))
+        .route(par::PATH, post(par::par))
+        .with_state(Arc::clone(&provider))
+        .merge(discovery::router(&provider.issuer))
 }
