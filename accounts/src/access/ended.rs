@@ -41,12 +41,12 @@ pub struct EndedSession {
     pub look_at: Option<Millis>,
     /// What its clients are told, by client.
     #[serde(default)]
-    pub notices: BTreeMap<String, Notice>,
+    pub notices: BTreeMap<String, LogoutNotice>,
 }
 
 /// A notice for a client about the end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct LogoutNotice {
     /// What it says, sealed: who writes the table can have no client told of what a region did not announce.
     pub sealed: String,
     /// When it is to be sent; `None` once nothing is to be sent any more.
@@ -60,7 +60,7 @@ pub struct Notice {
 /// What a client is told of the end of a session. It names no person but by the client's own name for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EndNotice {
+pub struct LogoutContent {
     /// The client.
     pub client: String,
     /// The session.
@@ -71,18 +71,18 @@ pub struct EndNotice {
     pub sub: Option<String>,
 }
 
-impl EndNotice {
-    fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> Notice {
+impl LogoutContent {
+    fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> LogoutNotice {
         // A struct of texts has a JSON form.
         let content = serde_json::to_vec(self).unwrap_or_default();
-        Notice { sealed: secrets.seal_oidc(SealedFor::Logout, entropy, &content), at: None, failures: 0 }
+        LogoutNotice { sealed: secrets.seal_oidc(SealedFor::Logout, entropy, &content), at: None, failures: 0 }
     }
 }
 
-impl Notice {
+impl LogoutNotice {
     /// What it says. `None` if no region announced this to this client about this session.
-    pub fn open(&self, secrets: &Secrets, session: &str, client: &str) -> Option<EndNotice> {
-        let said: EndNotice = serde_json::from_slice(&secrets.open_oidc(SealedFor::Logout, &self.sealed)?).ok()?;
+    pub fn open(&self, secrets: &Secrets, session: &str, client: &str) -> Option<LogoutContent> {
+        let said: LogoutContent = serde_json::from_slice(&secrets.open_oidc(SealedFor::Logout, &self.sealed)?).ok()?;
         (said.session == session && said.client == client).then_some(said)
     }
 }
@@ -107,14 +107,14 @@ impl EndedSessions {
     }
 
     /// Adds notices that are not there yet, to be sent at a time.
-    pub fn add(&mut self, session: &str, now: Millis, at: Millis, notices: &BTreeMap<String, Notice>) {
+    pub fn add(&mut self, session: &str, now: Millis, at: Millis, notices: &BTreeMap<String, LogoutNotice>) {
         let ended = self.0.entry(session.to_owned()).or_insert_with(|| EndedSession {
             since: now,
             look_at: Some(now.plus(LATE_MS)),
             notices: BTreeMap::new(),
         });
         for (client, notice) in notices {
-            let new = || Notice { at: Some(at), ..notice.clone() };
+            let new = || LogoutNotice { at: Some(at), ..notice.clone() };
             ended.notices.entry(client.clone()).or_insert_with(new);
         }
     }
@@ -170,7 +170,11 @@ impl People {
     ///
     /// # Errors
     /// If the clients cannot be read.
-    pub async fn notices(&self, standing: &Standing, session: &str) -> Result<BTreeMap<String, Notice>, StoreError> {
+    pub async fn notices(
+        &self,
+        standing: &Standing,
+        session: &str,
+    ) -> Result<BTreeMap<String, LogoutNotice>, StoreError> {
         let mut notices = BTreeMap::new();
         for id in standing.clients_of(session) {
             let Ok(client_id) = id.parse::<ClientId>() else { continue };
@@ -179,7 +183,7 @@ impl People {
             if client.backchannel_logout_uri.is_some() && !client.removed {
                 let sub = standing.subject(&Sector::from(&client)).map(str::to_owned);
                 let said =
-                    EndNotice { client: id.clone(), session: session.to_owned(), jti: random_id(&self.home), sub };
+                    LogoutContent { client: id.clone(), session: session.to_owned(), jti: random_id(&self.home), sub };
                 notices.insert(id, said.seal(&self.secrets, &*self.home.entropy));
             }
         }
@@ -212,8 +216,8 @@ impl People {
 mod tests {
     use super::*;
 
-    fn notices() -> BTreeMap<String, Notice> {
-        let notice = Notice { sealed: "x".to_owned(), at: None, failures: 0 };
+    fn notices() -> BTreeMap<String, LogoutNotice> {
+        let notice = LogoutNotice { sealed: "x".to_owned(), at: None, failures: 0 };
         BTreeMap::from([("shop".to_owned(), notice)])
     }
 

@@ -20,7 +20,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 use umoja_accounts::People;
-use umoja_accounts::access::{EndedSessions, LOGOUT, Notice, Standing, change_ended};
+use umoja_accounts::access::{EndedSessions, LOGOUT, LogoutNotice, Standing, change_ended};
 use umoja_schema::{Client, ClientId, Millis, UserId};
 use umoja_store::Home;
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
@@ -81,7 +81,7 @@ impl Told {
 struct Send {
     session: String,
     client: String,
-    notice: Notice,
+    notice: LogoutNotice,
     /// When the session ended.
     since: Millis,
 }
@@ -123,7 +123,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn note(&self, notice: &mut Notice) {
+    fn note(&self, notice: &mut LogoutNotice) {
         match self {
             Self::Accepted | Self::GivenUp => notice.at = None,
             Self::Again(at, counts) => {
@@ -236,7 +236,7 @@ impl Logouts {
     }
 
     /// The notices of clients whose tokens were not known when the session ended. None if it did not end, or the person is erased.
-    async fn late(&self, user: UserId, session: &str) -> Result<BTreeMap<String, Notice>, StoreError> {
+    async fn late(&self, user: UserId, session: &str) -> Result<BTreeMap<String, LogoutNotice>, StoreError> {
         match Standing::read(&self.people, user).await {
             Ok(Some(standing)) if standing.has_ended(session) => self.people.notices(&standing, session).await,
             Ok(_) => Ok(BTreeMap::new()),

@@ -5,6 +5,7 @@ mod attacks;
 mod authorize;
 mod browser;
 mod consent;
+mod devices;
 mod leaving;
 mod notices;
 mod proofs;
