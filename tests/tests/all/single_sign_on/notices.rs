@@ -16,6 +16,9 @@ use umoja_store::ports::{Answered, Clock as _, Outbound, OutboundError};
 use umoja_tests::hook::{Hook, Posted, status};
 use umoja_tests::world::{killed_after, polled};
 
+use super::authorize::sign_in_story;
+use super::browser::{Browser, CALLBACK};
+use super::people::{VERIFIER, redeeming};
 use super::{ISSUER, Sso, client, story};
 
 const EMAIL: &str = "ada@example.com";
@@ -81,7 +84,41 @@ impl Sso {
     }
 }
 
+// oidcc-backchannel-discovery-endpoint-verification
+#[test]
+fn the_metadata_says_that_clients_are_told_and_where_devices_begin() {
+    story(7_411, async |sso| {
+        let request = axum::http::Request::get("/.well-known/openid-configuration").body(axum::body::Body::empty());
+        let metadata = sso.send(1, request.unwrap()).await.body;
+        assert_eq!(metadata["backchannel_logout_supported"], true);
+        assert_eq!(metadata["backchannel_logout_session_supported"], true);
+        assert_eq!(metadata["device_authorization_endpoint"], format!("{ISSUER}/oauth2/device"));
+        let grants = metadata["grant_types_supported"].as_array().unwrap();
+        assert!(grants.contains(&json!("urn:ietf:params:oauth:grant-type:device_code")));
+    });
+}
+
 // oidcc-backchannel-rp-initiated-logout
+#[test]
+fn a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_token() {
+    let changes = json!({ "backchannel_logout_uri": "https://web.example/logout" });
+    sign_in_story(7_412, changes, async |sso| {
+        let mut browser = Browser::default();
+        let code = browser.whole(&sso, 0, &[]).await.answer("code").unwrap();
+        let got = sso.ask(1, "web", &[], &redeeming(&code, CALLBACK, VERIFIER)).await;
+        let token = got.text("id_token");
+        sso.d.world.settle().await;
+        let page = browser.get(&sso, 1, &format!("/oauth2/logout?id_token_hint={token}")).await;
+        assert_eq!(page.title(), "You are signed out");
+        assert_eq!(sso.logouts(1).step().await.unwrap().accepted, 1);
+        let (posted, parsed) = (sso.hook.take(), umoja_crypto::jws::parse_jwt(token).unwrap());
+        let claims = sso.claims(&posted[0]).await;
+        assert_eq!(claims["sid"].as_str(), parsed.claimed("sid"));
+        assert_eq!(claims["sub"].as_str(), parsed.claimed("sub"));
+        assert_eq!((posted.len(), &claims["aud"]), (1, &json!("web")));
+    });
+}
+
 #[test]
 fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_ended_it() {
     story(7_400, async |sso| {
@@ -122,7 +159,6 @@ fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_end
     });
 }
 
-// oidcc-backchannel-rp-initiated-logout-200, -rs256
 #[test]
 fn a_client_gets_its_own_algorithm() {
     story(7_401, async |sso| {
