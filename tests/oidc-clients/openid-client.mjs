@@ -153,7 +153,7 @@ async function publicApp() {
   const renewed = await oidc.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: dpop });
   assert.equal(renewed.token_type, 'dpop');
   const stranger = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair());
-  await rejects(oidc.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: stranger }), 'invalid_grant');
+  await rejects(oidc.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: stranger }), 'invalid_dpop_proof');
 }
 
 async function bank() {
