@@ -91,6 +91,62 @@ impl OnPage {
     }
 }
 
+/// A logout on its way: the parameters of a client that has sent a form, or the page that asks the person.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Leaving {
+    what: Left,
+    expires_at: Millis,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+enum Left {
+    Form(String),
+    Page { to: Option<String>, browser: [u8; 32] },
+}
+
+impl Leaving {
+    /// The parameters of a client, form-urlencoded. They last as long as a pushed request.
+    pub fn form(text: &str, now: Millis) -> Self {
+        Self { what: Left::Form(text.to_owned()), expires_at: now.plus(Pushed::LIFETIME_MS) }
+    }
+
+    /// The page of the browser with this value of the cookie, after which it goes to a URI.
+    pub fn page(to: Option<&str>, browser: &str, now: Millis) -> Self {
+        let what = Left::Page { to: to.map(str::to_owned), browser: Sha256::digest(browser).into() };
+        Self { what, expires_at: now.plus(OnPage::LIFETIME_MS) }
+    }
+
+    /// The text.
+    pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+        sealed(SealedFor::Logout, self, secrets, entropy)
+    }
+
+    /// The parameters of a client.
+    pub fn open_form(secrets: &Secrets, text: &str, now: Millis) -> Option<String> {
+        match Self::open(secrets, text, now)? {
+            Left::Form(text) => Some(text),
+            Left::Page { .. } => None,
+        }
+    }
+
+    /// Where the browser goes after the page, if the page was made for the browser with this value of the cookie.
+    #[expect(clippy::option_option, reason = "the page was not this browser's, or the browser stays here")]
+    pub fn open_page(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Option<String>> {
+        match Self::open(secrets, text, now)? {
+            Left::Page { to, browser: bound } => {
+                let browser: [u8; 32] = Sha256::digest(browser).into();
+                bool::from(bound.ct_eq(&browser)).then_some(to)
+            }
+            Left::Form(_) => None,
+        }
+    }
+
+    fn open(secrets: &Secrets, text: &str, now: Millis) -> Option<Left> {
+        let leaving: Self = opened(SealedFor::Logout, text, secrets)?;
+        (now < leaving.expires_at).then_some(leaving.what)
+    }
+}
+
 /// What the cookie of the session says. Whether the session still lives, its row says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCookie {
@@ -104,6 +160,8 @@ pub struct SessionCookie {
     pub issued_at: Millis,
     /// When the session was last used, within [`SessionCookie::NOTED_MS`].
     pub used_at: Millis,
+    /// When the session ends by itself.
+    pub ends_at: Millis,
     /// The region in which the person signed in.
     pub region: Region,
 }
@@ -116,9 +174,9 @@ impl SessionCookie {
     /// How much a session is used before its use is noted, in milliseconds: a cookie is not set again with each request.
     pub const NOTED_MS: u64 = 5 * 60_000;
 
-    /// Whether the browser has used the session lately.
-    pub const fn is_in_use(&self, now: Millis) -> bool {
-        now.since(self.used_at) < Self::IDLE_MS
+    /// Whether the browser has used the session lately, and the session has not ended by itself.
+    pub fn is_in_use(&self, now: Millis) -> bool {
+        now.since(self.used_at) < Self::IDLE_MS && now < self.ends_at
     }
 
     /// The cookie after a use. `None` if the use need not be noted.
@@ -201,6 +259,7 @@ mod tests {
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             issued_at: NOW,
             used_at: NOW,
+            ends_at: NOW,
             region: "eu-west-1".parse().unwrap(),
         };
         let text = cookie.seal(&secrets, &*entropy);

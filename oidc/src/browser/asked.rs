@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http_body_util::{BodyExt as _, Limited};
 use umoja_store::ports::Entropy;
 
 use crate::cookie::Cookie;
-use crate::form::{Form, FormError, MAX_FORM};
+use crate::form::{Form, FormError};
 
 /// The characters of the cookie to which forms are bound.
 const BROWSER: usize = 22;
@@ -41,13 +40,7 @@ impl Asked {
         let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
         let is_post = parts.method == Method::POST;
         let form = if is_post {
-            let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-            if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-                return Err(FormError::Malformed);
-            }
-            let body = Limited::new(body, MAX_FORM).collect().await.map_err(|_| FormError::Malformed)?;
-            Form::parse(&body.to_bytes())?
+            Form::of_body(&parts.headers, body).await?
         } else {
             Form::parse(parts.uri.query().unwrap_or_default().as_bytes())?
         };

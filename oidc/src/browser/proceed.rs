@@ -173,7 +173,7 @@ impl<'a> Going<'a> {
             user: cookie.user,
             min_version: visit.standing.version(cookie.user).map(|version| version.to_string()).unwrap_or_default(),
             session: cookie.session.clone(),
-            session_expires_at: cookie.issued_at.plus(crate::steps::SessionCookie::LIFETIME_MS),
+            session_expires_at: cookie.ends_at,
             scopes: request.scopes.clone(),
             signed_in: cookie.signed_in.clone(),
             jkt: request.jkt.clone(),

@@ -86,6 +86,7 @@ pub async fn attempt(
         signed_in: SignedIn { auth_time: now.secs(), acr: None, amr },
         issued_at: session.created_at,
         used_at: now,
+        ends_at: session.expires_at,
         region: accounts.home.own.name.clone(),
     })
 }
