@@ -36,15 +36,19 @@ use axum::routing::{get, post};
 
 pub use self::asked::ClientAddress;
 use crate::Provider;
+use crate::back_channel::cors;
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
+    let called_by_programs = Router::new()
+        .route(par::PATH, post(par::par))
+        .with_state(Arc::clone(&provider))
+        .merge(discovery::router(&provider.issuer));
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
-        .route(par::PATH, post(par::par))
         .with_state(Arc::clone(&provider))
-        .merge(discovery::router(&provider.issuer))
+        .merge(cors(called_by_programs))
 }
