@@ -11,6 +11,7 @@ from .people import Person
 from .probe_anti_entropy import Swept
 from .probe_feeds import Fed
 from .probe_pools import Pooled
+from .probe_systems import Systems
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
 
@@ -22,7 +23,8 @@ class Probe(Swept):
         super().__init__(story)
         fed, self.pooled = Fed(feeds, self.here, self.there), Pooled(feeds, self.here, self.there)
         pooled = self.pooled
-        self.steps = {
+        self.systems = Systems(feeds, self.garbage)
+        self.steps = self.systems.steps() | {
             "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
                     "its KMS down": self.own_key_out},
             "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer down": self.peer_out,
