@@ -1,8 +1,10 @@
 //! Finds a user by id or identifier, in at least the version that the caller has seen.
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::api::Selector;
-use umoja_schema::{PersonVersion, RecordVersion};
+use umoja_schema::{PersonVersion, RecordVersion, UserId};
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Parts;
 
@@ -46,6 +48,9 @@ impl Rule for Lookup {
     }
 }
 
+/// How often a region that is behind looks again.
+const POLL: Duration = Duration::from_millis(50);
+
 /// How many users are read at the same time.
 const CONCURRENT: usize = 16;
 
@@ -56,6 +61,35 @@ impl People {
         let stored: Vec<_> = stream::iter(stored).buffered(CONCURRENT).try_collect().await?;
         let all = stored.iter().zip(wanted.users()).all(|(parts, wanted)| covers(parts, wanted));
         if all { Ok(()) } else { Err(Error::Behind) }
+    }
+
+    /// Waits until the users of a version are here in that version or a later one, for this time at most. False if they are
+    /// not by then.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn caught_up(&self, wanted: &PersonVersion, wait: Duration) -> Result<bool, Error> {
+        let waited = tokio::time::timeout(wait, async {
+            loop {
+                match self.not_behind(wanted).await {
+                    Err(Error::Behind) => tokio::time::sleep(POLL).await,
+                    other => return other,
+                }
+            }
+        });
+        match waited.await {
+            Ok(arrived) => arrived.map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// True if something of a user is stored in this region: it is live, or it was erased.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn has_arrived(&self, user: UserId) -> Result<bool, Error> {
+        let parts = self.home.own.users.parts(user).await?;
+        Ok(parts.profile.is_some() || parts.credentials.is_some())
     }
 
     /// [`People::not_behind`] for an optional version.

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use umoja_crypto::{Params, PasswordKeys, Passwords};
 use umoja_host::{BreachedList, HttpsOutbound, OldEndpoint, PoolSettings};
 use umoja_runtime::api::hasher;
-use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings};
+use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings, Issuer};
 use umoja_runtime::listeners::Limits;
 use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::pump::PumpSettings;
@@ -80,8 +80,9 @@ impl Server {
         // All settings are read after this, so they are at least as new.
         let in_force = InForce::of(&deployment).await?;
         let listeners = bind(&mut deployment, &[], &in_force, settings.may_move_ports).await?;
-        let issuer = bind_issuer(&mut deployment, settings.may_move_ports).await?;
+        let listener = bind_issuer(&mut deployment, settings.may_move_ports).await?;
         let config = deployment.config();
+        let issuer = config.issuer_url().map(|url| Issuer { url, listener });
         let passwords = Passwords::new(Params::OWASP, config.password_engine.into(), None)?;
         let open = |path: &PathBuf| {
             BreachedList::open(path).map_err(|source| ServerError::Breached { path: path.clone(), source })

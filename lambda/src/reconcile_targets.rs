@@ -6,7 +6,7 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use umoja_aws::Service;
-use umoja_provisioner::{targets, webhooks};
+use umoja_provisioner::{logouts, targets, webhooks};
 use umoja_runtime::aws::Needs;
 use umoja_store::Home;
 use umoja_store::ports::StoreError;
@@ -37,6 +37,7 @@ async fn rung(home: &Home, metrics: Metrics, time: Duration) {
         metrics.write_oldest_due(oldest_due);
         let webhooks = webhooks::wake_due(home).await?;
         metrics.write_oldest_webhook_event(webhooks::oldest_ms(home).await?);
+        logouts::wake_due(home).await?;
         Ok::<_, StoreError>((targets, webhooks, oldest_due))
     };
     match tokio::time::timeout(time, all).await {

@@ -11,7 +11,7 @@ use umoja_schema::{ClientId, Millis, Region, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
-use crate::Once;
+use crate::once::{AHEAD_SECS, Once};
 use crate::tokens::SignedIn;
 
 /// The most characters of a code.
@@ -47,6 +47,9 @@ pub struct Code {
     /// The session.
     #[serde(rename = "s")]
     pub session: String,
+    /// When the session ends by itself: the region that redeems the code may not have the session yet.
+    #[serde(rename = "e")]
+    pub session_expires_at: Millis,
     /// The scopes.
     #[serde(rename = "o")]
     pub scopes: BTreeSet<String>,
@@ -89,7 +92,23 @@ impl Code {
 
     /// The use of the code, which [`Code::region`] has to remember: the first one counts. `None` for no code that was sealed.
     pub fn once(&self) -> Option<Once> {
-        Once::new("code", self.client.as_str(), &self.jti, self.expires_at.secs() + 1)
+        // The clock of a region that redeems it may be behind.
+        Once::new("code", self.client.as_str(), &self.jti, self.expires_at.secs() + 1 + AHEAD_SECS)
+    }
+
+    /// When it was issued.
+    pub const fn issued_at(&self) -> Millis {
+        Millis(self.expires_at.0.saturating_sub(Self::LIFETIME_MS))
+    }
+
+    /// The id of the family of its tokens. Every region knows it by the code alone.
+    pub fn family(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in ["family", self.client.as_str(), &self.jti] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        URL_SAFE_NO_PAD.encode(&hash.finalize()[..16])
     }
 }
 
@@ -109,6 +128,7 @@ mod tests {
             user: UserId::v8([1; 16]),
             min_version: "v".to_owned(),
             session: "s".to_owned(),
+            session_expires_at: now.plus(1),
             scopes: ["openid".to_owned()].into(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             jkt: None,

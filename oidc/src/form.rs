@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, Limited};
 use zeroize::Zeroizing;
 
 /// The most bytes of a body or of a query.
@@ -48,6 +51,20 @@ impl Form {
         }
         all.retain(|_, value| !value.is_empty());
         Ok(Self(all))
+    }
+
+    /// Reads the body of a request, which its headers have to call a form.
+    ///
+    /// # Errors
+    /// [`FormError`].
+    pub async fn of_body(headers: &HeaderMap, body: Body) -> Result<Self, FormError> {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(FormError::Malformed);
+        }
+        let body = Limited::new(body, MAX_FORM).collect().await.map_err(|_| FormError::Malformed)?;
+        Self::parse(&body.to_bytes())
     }
 
     /// The value of a parameter. `None` if it is absent or empty.

@@ -1,8 +1,9 @@
-//! Single sign-on: an OpenID Provider, as far as the back ends of clients call it, and the rules about what the browser of a person does.
+//! Single sign-on: an OpenID Provider.
 //!
 //! | module | what it decides |
 //! |---|---|
 //! | [`back_channel`] | the routes: `POST /oauth2/token` and `/oauth2/introspect`, `GET /oauth2/jwks` |
+//! | [`browser`] | the routes that the browser of a person calls |
 //! | [`client_auth`] | which client a request is from |
 //! | [`possession`] | which key the sender of a request has |
 //! | [`access_token`] | how access tokens are signed and read |
@@ -32,6 +33,7 @@ pub mod access_token;
 pub mod answer;
 pub mod assertion;
 pub mod back_channel;
+pub mod browser;
 pub mod claims;
 pub mod client_auth;
 pub mod code;
@@ -42,6 +44,7 @@ pub mod discovery;
 pub mod dpop;
 pub mod form;
 pub mod logout;
+mod notices;
 mod once;
 pub mod pages;
 pub mod pkce;
@@ -56,5 +59,14 @@ mod testing;
 pub mod tokens;
 pub mod user_code;
 
+use std::sync::Arc;
+
+use axum::Router;
+
 pub use once::Once;
-pub use provider::{Keys, Provider};
+pub use provider::{Keys, Provider, Registered};
+
+/// All routes of the provider.
+pub fn router(provider: Arc<Provider>) -> Router {
+    Router::new().merge(back_channel::router(Arc::clone(&provider))).merge(browser::router(provider))
+}

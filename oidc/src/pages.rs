@@ -123,6 +123,15 @@ pub fn no_return(reason: NoReturn) -> Response {
     page(&Look::plain(), StatusCode::BAD_REQUEST, "This link does not work", &main, &Policy::form(None))
 }
 
+/// The page of a request that the region cannot answer now.
+pub fn unavailable() -> Response {
+    let main = "<p role=\"alert\">The service cannot answer now. Try again.</p>";
+    let look = Look::plain();
+    let mut response = page(&look, StatusCode::SERVICE_UNAVAILABLE, "Try again", main, &Policy::form(None));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// The page whose form takes an answer to its client (OAuth 2.0 Form Post Response Mode).
 pub fn form_post(answer: &Answer<'_>) -> Response {
     let field =

@@ -39,6 +39,12 @@ pub enum Problem {
         /// Whether the token was sent with the scheme `DPoP`.
         dpop: bool,
     },
+    /// There is no access token (RFC 6750 section 3.1: then the challenge has no error).
+    NoToken,
+    /// The proof of possession beside an access token is missing or not acceptable (RFC 9449 section 7.1).
+    TokenProof,
+    /// The token is of a kind that does not end before its time (RFC 7009 section 2.2.1).
+    TokenType,
     /// The access token is without the scope that is needed (RFC 6750 section 3.1).
     InsufficientScope,
     /// The person has not decided yet (RFC 8628 section 3.5).
@@ -63,8 +69,9 @@ impl Problem {
             Self::UnauthorizedClient => "unauthorized_client",
             Self::GrantType => "unsupported_grant_type",
             Self::Scope => "invalid_scope",
-            Self::DpopProof => "invalid_dpop_proof",
-            Self::Token { .. } => "invalid_token",
+            Self::DpopProof | Self::TokenProof => "invalid_dpop_proof",
+            Self::Token { .. } | Self::NoToken => "invalid_token",
+            Self::TokenType => "unsupported_token_type",
             Self::InsufficientScope => "insufficient_scope",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
@@ -77,7 +84,7 @@ impl Problem {
     /// The status of the answer.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Client { .. } | Self::Token { .. } => StatusCode::UNAUTHORIZED,
+            Self::Client { .. } | Self::Token { .. } | Self::NoToken | Self::TokenProof => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -92,8 +99,10 @@ impl Problem {
             Self::UnauthorizedClient => "the client may not use this grant",
             Self::GrantType => "there is no such grant",
             Self::Scope => "the client may not have this scope",
-            Self::DpopProof => "the DPoP proof is missing, used or does not fit the request",
+            Self::DpopProof | Self::TokenProof => "the DPoP proof is missing, used or does not fit the request",
             Self::Token { .. } => "the access token is missing, expired or ended",
+            Self::NoToken => "there is no access token",
+            Self::TokenType => "a token of a client by itself ends only by its time",
             Self::InsufficientScope => "the access token is without the scope openid",
             Self::AuthorizationPending => "the person has not decided yet",
             Self::SlowDown => "wait five seconds longer between two requests",
@@ -103,9 +112,11 @@ impl Problem {
         }
     }
 
-    /// How the client has to authenticate (RFC 9110 section 11.6.1).
+    /// How the client has to authenticate (RFC 9110 section 11.6.1). The algorithms are those of proofs.
     const fn challenge(self) -> Option<&'static str> {
         match self {
+            Self::NoToken => Some("Bearer, DPoP algs=\"ES256 EdDSA\""),
+            Self::TokenProof => Some("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\""),
             Self::Client { basic: true } => Some("Basic realm=\"umoja\", charset=\"UTF-8\""),
             Self::Token { dpop: false } => Some("Bearer error=\"invalid_token\""),
             Self::Token { dpop: true } => Some("DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\""),
@@ -128,6 +139,19 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "a request of a client cannot be answered");
         Self::Unavailable
+    }
+}
+
+impl From<umoja_accounts::Error> for Problem {
+    fn from(error: umoja_accounts::Error) -> Self {
+        use umoja_accounts::Error;
+        match error {
+            Error::NotFound | Error::Erased | Error::Disabled => Self::Grant,
+            error => {
+                tracing::warn!(%error, "a request of a client cannot be answered");
+                Self::Unavailable
+            }
+        }
     }
 }
 

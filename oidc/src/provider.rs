@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use umoja_accounts::Accounts;
+use umoja_accounts::events::Waiting;
 use umoja_crypto::jws::Jwk;
-use umoja_schema::{Client, ClientId, Millis};
+use umoja_schema::{Client, ClientId, Company, Millis};
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
 use umoja_store::ports::{Call, Method, Outbound, StoreError};
 use umoja_store::remembered::Remembered;
@@ -22,9 +23,19 @@ pub struct Provider {
     pub issuer: String,
     /// The client of foreign systems, for keys that clients publish at a URL.
     pub outbound: Arc<dyn Outbound>,
-    clients: Remembered<ClientId, Client>,
+    clients: Remembered<ClientId, Registered>,
     keys: Remembered<(), Keys>,
     published: Remembered<String, Option<Arc<Vec<Jwk>>>>,
+    /// The requests that wait for a person to arrive.
+    pub(crate) waiting: Waiting,
+}
+
+/// A client that is registered, with its company. Both are enabled.
+pub struct Registered {
+    /// The client.
+    pub client: Arc<Client>,
+    /// The company.
+    pub company: Arc<Company>,
 }
 
 /// The keys of the deployment, and their public halves as they are sent.
@@ -45,6 +56,7 @@ impl Provider {
             clients: Remembered::default(),
             keys: Remembered::default(),
             published: Remembered::default(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -63,18 +75,26 @@ impl Provider {
     /// # Errors
     /// If the region cannot read it.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        Ok(self.registered(id).await?.map(|registered| Arc::clone(&registered.client)))
+    }
+
+    /// [`Provider::client`], with its company.
+    ///
+    /// # Errors
+    /// If the region cannot read them.
+    pub async fn registered(&self, id: &str) -> Result<Option<Arc<Registered>>, StoreError> {
         let (Ok(id), now) = (id.parse::<ClientId>(), self.now()) else { return Ok(None) };
-        if let Some((_, client)) = self.clients.get(&id, now) {
-            return Ok(Some(client));
+        if let Some((_, registered)) = self.clients.get(&id, now) {
+            return Ok(Some(registered));
         }
         let registry = &self.accounts.home.registry;
         let Some(document) = registry.setting(&Client::setting(&id)).await? else { return Ok(None) };
         let client = Client::read(id.as_str(), document)?;
         let company = registry.company(&client.company).await?;
-        if !client.enabled || client.removed || !company.is_some_and(|company| company.enabled) {
+        let Some(company) = company.filter(|company| company.enabled && client.enabled && !client.removed) else {
             return Ok(None);
-        }
-        let read = (now, Arc::new(client));
+        };
+        let read = (now, Arc::new(Registered { client: Arc::new(client), company: Arc::new(company) }));
         self.clients.remember(id, &read);
         Ok(Some(read.1))
     }

@@ -110,6 +110,12 @@ pub enum NoReturn {
     /// The parameters cannot be read in one way.
     #[error("the request of the application cannot be read")]
     Unreadable,
+    /// The pushed request has ended, or is another client's.
+    #[error("the request of the application has ended")]
+    Pushed,
+    /// The form is too old, or of a page of another browser.
+    #[error("the page was open for too long, or in another browser")]
+    Page,
 }
 
 /// Why a client gets an error (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).

@@ -30,6 +30,11 @@ impl Pushed {
     /// How long a browser may take to bring the request, in milliseconds.
     pub const LIFETIME_MS: u64 = 60_000;
 
+    /// Whether a `request_uri` can be that of a pushed request. Others are URLs of clients, which are not fetched.
+    pub fn is_uri(request_uri: &str) -> bool {
+        request_uri.starts_with(REQUEST_URI)
+    }
+
     /// Its `request_uri`.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
         format!("{REQUEST_URI}{}", sealed(SealedFor::Par, self, secrets, entropy))
@@ -43,14 +48,23 @@ impl Pushed {
     }
 }
 
+/// The person to whom a page was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownTo {
+    /// The session.
+    pub session: String,
+    /// Whether the person signed in for this very request.
+    pub for_this: bool,
+}
+
 /// A request whose person is on a page. The form of the page carries it, and the browser has the cookie to which it is bound: a form that
 /// another site made has no step of this browser.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct OnPage {
     /// The request.
     pub request: AuthorizationRequest,
-    /// The session that began for this request; `None` before the person signed in.
-    pub session: Option<String>,
+    /// To whom the page was shown; `None` before the person signed in.
+    pub shown_to: Option<ShownTo>,
     browser: [u8; 32],
     expires_at: Millis,
 }
@@ -60,8 +74,8 @@ impl OnPage {
     pub const LIFETIME_MS: u64 = 30 * 60_000;
 
     /// A step of the browser with this value of the cookie.
-    pub fn new(request: AuthorizationRequest, session: Option<String>, browser: &str, now: Millis) -> Self {
-        Self { request, session, browser: Sha256::digest(browser).into(), expires_at: now.plus(Self::LIFETIME_MS) }
+    pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
+        Self { request, shown_to, browser: Sha256::digest(browser).into(), expires_at: now.plus(Self::LIFETIME_MS) }
     }
 
     /// The value of the form.
@@ -77,6 +91,62 @@ impl OnPage {
     }
 }
 
+/// A logout on its way: the parameters of a client that has sent a form, or the page that asks the person.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Leaving {
+    what: Left,
+    expires_at: Millis,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+enum Left {
+    Form(String),
+    Page { to: Option<String>, browser: [u8; 32] },
+}
+
+impl Leaving {
+    /// The parameters of a client, form-urlencoded. They last as long as a pushed request.
+    pub fn form(text: &str, now: Millis) -> Self {
+        Self { what: Left::Form(text.to_owned()), expires_at: now.plus(Pushed::LIFETIME_MS) }
+    }
+
+    /// The page of the browser with this value of the cookie, after which it goes to a URI.
+    pub fn page(to: Option<&str>, browser: &str, now: Millis) -> Self {
+        let what = Left::Page { to: to.map(str::to_owned), browser: Sha256::digest(browser).into() };
+        Self { what, expires_at: now.plus(OnPage::LIFETIME_MS) }
+    }
+
+    /// The text.
+    pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+        sealed(SealedFor::Logout, self, secrets, entropy)
+    }
+
+    /// The parameters of a client.
+    pub fn open_form(secrets: &Secrets, text: &str, now: Millis) -> Option<String> {
+        match Self::open(secrets, text, now)? {
+            Left::Form(text) => Some(text),
+            Left::Page { .. } => None,
+        }
+    }
+
+    /// Where the browser goes after the page, if the page was made for the browser with this value of the cookie.
+    #[expect(clippy::option_option, reason = "the page was not this browser's, or the browser stays here")]
+    pub fn open_page(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Option<String>> {
+        match Self::open(secrets, text, now)? {
+            Left::Page { to, browser: bound } => {
+                let browser: [u8; 32] = Sha256::digest(browser).into();
+                bool::from(bound.ct_eq(&browser)).then_some(to)
+            }
+            Left::Form(_) => None,
+        }
+    }
+
+    fn open(secrets: &Secrets, text: &str, now: Millis) -> Option<Left> {
+        let leaving: Self = opened(SealedFor::Logout, text, secrets)?;
+        (now < leaving.expires_at).then_some(leaving.what)
+    }
+}
+
 /// What the cookie of the session says. Whether the session still lives, its row says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCookie {
@@ -86,13 +156,35 @@ pub struct SessionCookie {
     pub session: String,
     /// How the person signed in.
     pub signed_in: SignedIn,
-    /// When the cookie was made.
+    /// When the session began.
     pub issued_at: Millis,
+    /// When the session was last used, within [`SessionCookie::NOTED_MS`].
+    pub used_at: Millis,
+    /// When the session ends by itself.
+    pub ends_at: Millis,
     /// The region in which the person signed in.
     pub region: Region,
 }
 
 impl SessionCookie {
+    /// How long a session lasts, in milliseconds.
+    pub const LIFETIME_MS: u64 = 12 * 60 * 60_000;
+    /// How long a session lasts that is not used, in milliseconds.
+    pub const IDLE_MS: u64 = 4 * 60 * 60_000;
+    /// How much a session is used before its use is noted, in milliseconds: a cookie is not set again with each request.
+    pub const NOTED_MS: u64 = 5 * 60_000;
+
+    /// Whether the browser has used the session lately, and the session has not ended by itself.
+    pub fn is_in_use(&self, now: Millis) -> bool {
+        now.since(self.used_at) < Self::IDLE_MS && now < self.ends_at
+    }
+
+    /// The cookie after a use. `None` if the use need not be noted.
+    #[must_use]
+    pub fn used(&self, now: Millis) -> Option<Self> {
+        (now.since(self.used_at) >= Self::NOTED_MS).then(|| Self { used_at: now, ..self.clone() })
+    }
+
     /// The value of the cookie.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
         sealed(SealedFor::Session, self, secrets, entropy)
@@ -166,6 +258,8 @@ mod tests {
             session: "s".to_owned(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             issued_at: NOW,
+            used_at: NOW,
+            ends_at: NOW,
             region: "eu-west-1".parse().unwrap(),
         };
         let text = cookie.seal(&secrets, &*entropy);

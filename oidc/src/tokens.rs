@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::problem::never_stored;
 
@@ -57,6 +58,9 @@ pub struct Access {
     /// How the person signed in; absent without a person.
     #[serde(flatten)]
     pub signed_in: Option<SignedIn>,
+    /// What it stands for, sealed: regions find the person by it, and to all others it says nothing. Absent without a person.
+    #[serde(rename = "umoja_on_behalf", default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf: Option<String>,
 }
 
 /// The key to which a token is bound (RFC 9449 section 6.1).
@@ -135,28 +139,42 @@ impl IntoResponse for Issued {
 
 /// The state of a token (RFC 7662 section 2.2).
 #[derive(Serialize)]
-pub struct State<'a> {
+pub struct State {
     active: bool,
     #[serde(flatten)]
-    claims: Option<&'a Access>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token_type: Option<&'static str>,
+    claims: Map<String, Value>,
 }
 
-impl<'a> State<'a> {
+impl State {
     /// A live access token.
-    pub fn of(claims: &'a Access) -> Self {
+    pub fn of(claims: &Access) -> Self {
         let token_type = if claims.cnf.is_some() { "DPoP" } else { "Bearer" };
-        Self { active: true, claims: Some(claims), token_type: Some(token_type) }
+        let claims = Access { on_behalf: None, ..claims.clone() };
+        let mut claims = object(serde_json::to_value(claims));
+        claims.insert("token_type".to_owned(), token_type.into());
+        Self { active: true, claims }
+    }
+
+    /// A live refresh token.
+    pub fn of_refresh(issuer: &str, client_id: &str, sub: &str, scope: &str, exp: u64) -> Self {
+        let claims = json!({ "iss": issuer, "client_id": client_id, "sub": sub, "scope": scope, "exp": exp });
+        Self { active: true, claims: object(Ok(claims)) }
     }
 
     /// Any other text: the answer does not say why it is no live token.
-    pub const fn inactive() -> Self {
-        Self { active: false, claims: None, token_type: None }
+    pub fn inactive() -> Self {
+        Self { active: false, claims: Map::new() }
     }
 }
 
-impl IntoResponse for State<'_> {
+fn object(value: serde_json::Result<Value>) -> Map<String, Value> {
+    match value {
+        Ok(Value::Object(claims)) => claims,
+        _ => Map::new(),
+    }
+}
+
+impl IntoResponse for State {
     fn into_response(self) -> Response {
         let mut response = Json(self).into_response();
         never_stored(response.headers_mut());
@@ -167,7 +185,6 @@ impl IntoResponse for State<'_> {
 #[cfg(test)]
 mod tests {
     use axum::http::header;
-    use serde_json::json;
 
     use super::*;
 
@@ -183,6 +200,7 @@ mod tests {
             scope: "openid".to_owned(),
             cnf: None,
             signed_in: None,
+            on_behalf: None,
         }
     }
 
@@ -210,8 +228,9 @@ mod tests {
     #[test]
     fn what_is_no_live_token_has_no_reason() {
         assert_eq!(serde_json::to_value(State::inactive()).unwrap(), json!({ "active": false }));
-        let claims = access();
+        let claims = Access { on_behalf: Some("sealed".to_owned()), ..access() };
         let live = serde_json::to_value(State::of(&claims)).unwrap();
+        assert!(!live.to_string().contains("sealed"));
         assert_eq!(
             (&live["active"], &live["client_id"], &live["token_type"]),
             (&json!(true), &json!("shop"), &json!("Bearer"))

@@ -7,10 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;
+use umoja_accounts::access::LOGOUT;
 use umoja_schema::{Millis, Target, TargetId, Webhook, WebhookId};
 use umoja_store::Home;
 use umoja_store::ports::StoreError;
 
+use crate::logouts::{Logouts, Told};
 use crate::retry::NEVER;
 use crate::targets::{KnownTarget, Provisioner, Run};
 use crate::turns::{After, Turn};
@@ -31,6 +33,7 @@ const SOON_MS: u64 = 60_000;
 pub struct Deliveries {
     provisioner: Provisioner,
     webhooks: Webhooks,
+    logouts: Option<Logouts>,
 }
 
 /// What was done at one system.
@@ -40,6 +43,8 @@ pub struct Done {
     pub run: Run,
     /// At a webhook.
     pub step: Step,
+    /// At the clients of sessions that have ended.
+    pub told: Told,
 }
 
 /// How the work at a system ended.
@@ -54,7 +59,13 @@ enum Ended {
 impl Deliveries {
     /// The deliveries of a region.
     pub const fn new(provisioner: Provisioner, webhooks: Webhooks) -> Self {
-        Self { provisioner, webhooks }
+        Self { provisioner, webhooks, logouts: None }
+    }
+
+    /// The same, and the notices of ended sessions. Without them these wait.
+    #[must_use]
+    pub fn with_logouts(self, logouts: Logouts) -> Self {
+        Self { logouts: Some(logouts), ..self }
     }
 
     /// The region.
@@ -121,6 +132,12 @@ impl Deliveries {
             let ended = self.at_webhook(&id, until, &mut done.step).await?;
             return Ok((ended, self.webhooks.kept(&id).await));
         }
+        if system == LOGOUT {
+            let Some(logouts) = &self.logouts else { return Ok((Ended::Idle, kept.clone())) };
+            logouts.resume(kept);
+            let ended = self.at_clients(logouts, until, &mut done.told).await?;
+            return Ok((ended, logouts.kept()));
+        }
         tracing::error!("a message names no webhook and no target");
         Ok((Ended::Idle, Value::Null))
     }
@@ -148,6 +165,19 @@ impl Deliveries {
                 return Ok(Ended::Idle);
             }
             most = if clock.now().since(began) <= FAST_MS { MANY } else { FEW };
+        }
+    }
+
+    async fn at_clients(&self, logouts: &Logouts, until: Millis, all: &mut Told) -> Result<Ended, StoreError> {
+        loop {
+            if self.is_over(until) {
+                return Ok(Ended::More);
+            }
+            let told = logouts.step().await?;
+            *all += told;
+            if told.rows == 0 {
+                return Ok(Ended::Idle);
+            }
         }
     }
 

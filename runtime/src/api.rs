@@ -8,17 +8,18 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
-use umoja_accounts::{OldSystems, People};
+use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_api::openapi::MIN_PASSWORD_CHARS;
 use umoja_api::{ApiConfig, App, identified, unavailable, with_request_ids};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
-use umoja_host::{BreachedList, HashPool, OldEndpoint, PoolSettings, SystemClock};
+use umoja_host::{BreachedList, HashPool, HttpsOutbound, OldEndpoint, PoolSettings, SystemClock};
+use umoja_oidc::Provider;
 use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
 use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
-use umoja_store::ports::{Entropy, Hasher};
+use umoja_store::ports::{Entropy, Hasher, Outbound};
 use umoja_store::{Home, RegionEntry};
 
 #[cfg(feature = "aws")]
@@ -57,12 +58,15 @@ pub struct ApiSettings {
     pub events: Events,
     /// The base URL that clients of this host use, if it differs from the one in the deployment's settings.
     pub public_url: Option<String>,
+    /// The issuer of single sign-on, without a trailing slash. Without it, no route of single sign-on is served.
+    pub issuer: Option<String>,
 }
 
 /// Builds the router.
 pub struct BuildApi {
     hasher: Arc<dyn Hasher>,
     public_url: Option<String>,
+    issuer: Option<SignOn>,
     events: Events,
     /// Lives as long as the process, because it remembers which of them are out.
     old_systems: Arc<OldSystems>,
@@ -77,7 +81,8 @@ impl BuildApi {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
         let old_systems = settings.old_systems.unwrap_or_else(|| old_systems(OldEndpoint::new()));
-        Ok(Self { hasher, public_url: settings.public_url, events: settings.events, old_systems })
+        let issuer = settings.issuer.map(SignOn::new);
+        Ok(Self { hasher, public_url: settings.public_url, issuer, events: settings.events, old_systems })
     }
 }
 
@@ -90,6 +95,22 @@ pub fn hasher(passwords: Passwords, pool: PoolSettings, breached: Option<Breache
         pool = pool.with_breached(list);
     }
     Arc::new(pool)
+}
+
+/// What single sign-on needs beside the people.
+struct SignOn {
+    issuer: String,
+    outbound: Arc<dyn Outbound>,
+}
+
+impl SignOn {
+    fn new(issuer: String) -> Self {
+        Self { issuer, outbound: Arc::new(HttpsOutbound::new()) }
+    }
+
+    fn router(&self, accounts: Accounts) -> Router {
+        umoja_oidc::router(Arc::new(Provider::new(accounts, &self.issuer, Arc::clone(&self.outbound))))
+    }
 }
 
 /// The API of a region.
@@ -121,11 +142,18 @@ impl Build for BuildApi {
         let page = Arc::new(Page::of_region(people.clone(), &base_url, self.events));
         let entropy = Arc::clone(&people.home.entropy);
         let deliveries = Arc::new(OnTime::new(people.clone()));
+        let sign_on = self.issuer.as_ref().map(|sign_on| {
+            let passwords =
+                PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
+            let (hasher, old_systems) = (Arc::clone(&self.hasher), Some(Arc::clone(&self.old_systems)));
+            sign_on.router(Accounts { people: people.clone(), hasher, passwords, old_systems })
+        });
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
         let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries));
         let router = if settings.own.state.serves() {
-            umoja_api::router(app).merge(with_request_ids(umoja_page::router(page), &entropy))
+            let others = umoja_page::router(page).merge(sign_on.unwrap_or_default());
+            umoja_api::router(app).merge(with_request_ids(others, &entropy))
         } else {
             umoja_api::closed(app)
         };
@@ -200,6 +228,7 @@ mod tests {
         let build = BuildApi {
             hasher: Arc::new(InlineHasher::new(passwords)),
             public_url: None,
+            issuer: None,
             events: Events::Buffered,
             old_systems: old_systems(OldEndpoint::new()),
         };

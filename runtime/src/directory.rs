@@ -18,9 +18,10 @@ use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
+use umoja_oidc::Provider;
 use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
-use umoja_provisioner::{Provisioner, Webhooks};
+use umoja_provisioner::{Logouts, Provisioner, Webhooks};
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Hasher, Outbound};
@@ -74,11 +75,19 @@ pub struct DirectorySettings {
     pub old_systems: Arc<OldSystems>,
     /// What calls webhooks and targets.
     pub outbound: Arc<dyn Outbound>,
-    /// The port of the issuer, if there is one: each of its connections is handed to a region that serves, by turns, as
-    /// routing by latency hands a client now to this region and now to that.
-    pub issuer: Option<TcpListener>,
+    /// Single sign-on, if it is served.
+    pub issuer: Option<Issuer>,
     /// A lock that is held for as long as the regions are served.
     pub lock: Box<dyn Any + Send>,
+}
+
+/// The issuer of single sign-on.
+pub struct Issuer {
+    /// Its URL without a trailing slash. Every region serves its routes, also on the region's own port.
+    pub url: String,
+    /// Its port: each of its connections is handed to a region that serves, by turns, as routing by latency hands a client now to this region
+    /// and now to that. `None` if the port is already open.
+    pub listener: Option<TcpListener>,
 }
 
 /// A deployment that is being served. Dropping it ends the service at once, without losing an acknowledged write;
@@ -104,7 +113,7 @@ type Serving = Weak<dyn Any + Send + Sync>;
 struct Built {
     region: Region,
     listener: Option<TcpListener>,
-    serving: [Serving; 4],
+    serving: Vec<Serving>,
     serves: bool,
     router: Router,
     pump: Option<RegionPump>,
@@ -124,7 +133,7 @@ impl DirectoryServer {
     /// If a region's secrets are not available.
     pub async fn start(regions: Vec<DirectoryRegion>, mut settings: DirectorySettings) -> Result<Self, SecretsError> {
         let mut listeners = Listeners::new(settings.limits);
-        let issuer = settings.issuer.take();
+        let issuer = settings.issuer.as_mut().and_then(|issuer| issuer.listener.take());
         let issuer = issuer.map(|port| listeners.serve_replaceable("issuer", port, Vec::new()));
         let mut server = Self {
             urls: Vec::new(),
@@ -223,15 +232,24 @@ impl DirectoryServer {
         let directory = Arc::new(self.users_of_scim(&people, &hashing));
         let page = Arc::new(Page::of_region(people.clone(), &url, Events::Streamed(LOOK_AGAIN)));
         let watchers = Arc::downgrade(&page.watchers());
+        let provider = self.settings.issuer.as_ref().map(|issuer| {
+            let accounts = self.accounts(&people, Some(Arc::clone(&self.settings.old_systems)));
+            Arc::new(Provider::new(accounts, &issuer.url, Arc::clone(&self.settings.outbound)))
+        });
+        let logouts = self.settings.issuer.as_ref().map(|issuer| {
+            Logouts::new(people.clone(), Arc::clone(&self.settings.outbound), issuer.url.clone())
+        });
+        let mut serving = vec![
+            Arc::downgrade(&app) as Serving,
+            Arc::downgrade(&sources) as _,
+            Arc::downgrade(&directory) as _,
+            Arc::downgrade(&page) as _,
+        ];
+        serving.extend(provider.as_ref().map(|provider| Arc::downgrade(provider) as Serving));
         Ok(Built {
             region,
             listener,
-            serving: [
-                Arc::downgrade(&app) as Serving,
-                Arc::downgrade(&sources) as _,
-                Arc::downgrade(&directory) as _,
-                Arc::downgrade(&page) as _,
-            ],
+            serving,
             serves: state.serves(),
             router: if state.serves() {
                 let scim = Scim {
@@ -242,7 +260,8 @@ impl DirectoryServer {
                     rates: Some(rates),
                 };
                 let feeds = umoja_ingest::router(sources).merge(scim::router(scim)).merge(umoja_page::router(page));
-                router(app).merge(with_request_ids(feeds, &home.entropy))
+                let others = feeds.merge(provider.map(umoja_oidc::router).unwrap_or_default());
+                router(app).merge(with_request_ids(others, &home.entropy))
             } else {
                 closed(app)
             },
@@ -250,6 +269,10 @@ impl DirectoryServer {
                 let provisioner = Arc::new(Provisioner::new(people.clone(), Arc::clone(&self.settings.outbound)));
                 let pump = RegionPump::new(store, home.clone(), sealer).with_ingest(Worker::new(people, hashing));
                 let pump = pump.with_provisioner(provisioner).with_pages(watchers);
+                let pump = match logouts {
+                    Some(logouts) => pump.with_logouts(logouts),
+                    None => pump,
+                };
                 if state.makes_events() { pump.with_webhooks(webhooks) } else { pump.without_feed() }
             }),
             home,
@@ -258,11 +281,13 @@ impl DirectoryServer {
 
     /// The users that the SCIM server of a region reads and writes.
     fn users_of_scim(&self, people: &People, hashing: &Hashing) -> scim::People {
+        scim::People { accounts: self.accounts(people, None), hashing: hashing.clone() }
+    }
+
+    fn accounts(&self, people: &People, old_systems: Option<Arc<OldSystems>>) -> Accounts {
         let passwords =
             PasswordRules { min_chars: self.settings.min_password_chars, min_score: self.settings.min_password_score };
-        let hasher = Arc::clone(&self.settings.hasher);
-        let accounts = Accounts { people: people.clone(), hasher, passwords, old_systems: None };
-        scim::People { accounts, hashing: hashing.clone() }
+        Accounts { people: people.clone(), hasher: Arc::clone(&self.settings.hasher), passwords, old_systems }
     }
 
     /// Every region with its base URL.

@@ -3,13 +3,13 @@
 //! Each region has its own chain for each user, so that no region has to ask another before it writes. A row's key is
 //! the region and the row's number in that chain, from 1.
 
-use crate::{AccountStatus, Attribute, Attributes, CompanyId, IdentifierKind, Region, SourceId, UserId};
+use crate::{AccountStatus, Attribute, Attributes, ClientId, CompanyId, IdentifierKind, Region, SourceId, UserId};
 
 /// The names of the fields of a row.
 pub mod field {
-    /// The actor: `company`, `operator`, `source` or `umoja`.
+    /// The actor: `company`, `client`, `operator`, `source` or `umoja`.
     pub const BY: &str = "by";
-    /// The company, if it or its source was the actor.
+    /// The company, if it or its source or client was the actor.
     pub const COMPANY: &str = "company";
     /// The id of the key that signed the company's request.
     pub const KID: &str = "kid";
@@ -19,6 +19,8 @@ pub mod field {
     pub const OPERATOR: &str = "operator";
     /// The source, if it was the actor.
     pub const SOURCE: &str = "source";
+    /// The client, if it was the actor.
+    pub const CLIENT: &str = "client";
     /// Kinds of identifier.
     pub const IDENTIFIERS: &str = "identifiers";
     /// The company that a user was linked to, or whose link changed.
@@ -177,6 +179,13 @@ pub enum Actor {
         /// The company that it feeds.
         company: CompanyId,
     },
+    /// A person, who signs in to a client.
+    Client {
+        /// The client.
+        id: ClientId,
+        /// The company that it belongs to.
+        company: CompanyId,
+    },
     /// A rule of Umoja.
     Umoja,
 }
@@ -197,6 +206,11 @@ impl Actor {
             Self::Source { id, company } => Attributes::from([
                 text(field::BY, "source"),
                 text(field::SOURCE, id.as_str()),
+                text(field::COMPANY, company.as_str()),
+            ]),
+            Self::Client { id, company } => Attributes::from([
+                text(field::BY, "client"),
+                text(field::CLIENT, id.as_str()),
                 text(field::COMPANY, company.as_str()),
             ]),
             Self::Umoja => Attributes::from([text(field::BY, "umoja")]),

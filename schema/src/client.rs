@@ -277,14 +277,6 @@ impl Client {
         self.secrets.iter().filter(move |secret| secret.is_live(now_secs))
     }
 
-    /// The sector of its `sub`: `*` for all clients with public subjects.
-    pub fn sector(&self) -> &str {
-        match (self.subject_type, &self.sector_identifier) {
-            (SubjectType::Pairwise, Some(sector)) => sector,
-            _ => "*",
-        }
-    }
-
     /// Whether it proves itself by a secret.
     pub const fn has_secret(&self) -> bool {
         matches!(self.token_endpoint_auth_method, ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost)

@@ -101,8 +101,7 @@ pub static TARGET_ACCOUNTS: Replicated = Replicated {
 };
 
 /// What persons and their clients may do: sessions, consents, subjects and families of refresh tokens
-/// ([`crate::access`]). They go with the user. No program writes them yet, so the table is not in [`ALL`]: it joins the list together
-/// with the permissions of the functions that will.
+/// ([`crate::access`]). They go with the user.
 pub static ACCESS: Replicated = Replicated {
     name: table::ACCESS,
     sort_key: attribute::KEY,
@@ -115,7 +114,7 @@ pub static ACCESS: Replicated = Replicated {
 
 /// Every replicated table of a deployment. Passes go through it in this order: users first, because their tombstones
 /// decide about the other tables.
-pub static ALL: [&Replicated; 6] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS, &TARGET_ACCOUNTS];
+pub static ALL: [&Replicated; 7] = [&USERS, &JOURNAL, &RECEIPTS, &AUDIT, &EVENTS, &TARGET_ACCOUNTS, &ACCESS];
 
 const fn rows(name: &'static str, log: Log, chained: bool) -> Replicated {
     let (rule, erasure) = (Rule::PutIfAbsent(log), Erasure::Kept);

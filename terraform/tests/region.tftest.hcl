@@ -72,7 +72,7 @@ run "tables" {
     error_message = "Tables are protected against deletion, can be restored, are encrypted with a key of the deployment's, and are paid by request."
   }
   assert {
-    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit", "events", "target_accounts"], name)])
+    condition     = alltrue([for name, table in aws_dynamodb_table.this : table.stream_enabled == contains(["users", "journal", "receipts", "audit", "events", "target_accounts", "access"], name)])
     error_message = "Exactly the replicated tables have a stream."
   }
   assert {
@@ -126,7 +126,7 @@ run "streams" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit", "events", "target_accounts"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.replicator)) == toset(["users", "journal", "receipts", "audit", "events", "target_accounts", "access"])
     error_message = "Every stream has a mapping."
   }
   assert {
@@ -137,7 +137,7 @@ run "streams" {
     error_message = "Only writes of the own region start the replicator."
   }
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts", "access"])
     error_message = "The feed reads the tables whose changes concern companies and their systems."
   }
   assert {
@@ -276,7 +276,7 @@ run "the_only_region" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts"].filter_criteria).filter) == 1
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts", "access"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts", "access"].filter_criteria).filter) == 1
     error_message = "Nothing arrives from other regions."
   }
 }

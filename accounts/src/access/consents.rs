@@ -18,6 +18,20 @@ impl People {
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn consent(&self, user: UserId, client: &str, scopes: &BTreeSet<String>) -> Result<(), Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        self.consent_as(&standing, user, client, scopes).await
+    }
+
+    /// As [`People::consent`], by what was read of the person before.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn consent_as(
+        &self,
+        standing: &Standing,
+        user: UserId,
+        client: &str,
+        scopes: &BTreeSet<String>,
+    ) -> Result<(), Error> {
         let granted = standing.granted(client);
         let newest = standing.newest_grants(client);
         for scope in scopes.difference(&granted) {

@@ -8,7 +8,7 @@ use umoja_schema::{Attributes, UserId};
 
 use super::reuse::Use;
 use super::write::random_id;
-use super::{Reuse, Standing};
+use super::{Described, FamilyState, Reuse, Standing};
 use crate::accounts::until_written;
 use crate::items::replace;
 use crate::{Error, People};
@@ -37,6 +37,8 @@ pub enum Refreshed {
     Retry(u64),
     /// The family has ended, or ends now because another holder has used the token.
     Ended,
+    /// The family has not arrived, and neither has an end of it: the same token can be used again.
+    Behind,
 }
 
 impl People {
@@ -45,12 +47,34 @@ impl People {
     /// # Errors
     /// If the store fails, or the user is erased.
     pub async fn begin_family(&self, user: UserId, new: NewFamily) -> Result<Family, Error> {
+        let family = self.begin_family_as(user, random_id(&self.home), new).await?;
+        family.ok_or(Error::Broken("a random id is new"))
+    }
+
+    /// As [`People::begin_family`], under an id that follows from what the family begins with, so that every region can end
+    /// it before it has arrived. `None` if a family of this id has begun or ended.
+    ///
+    /// # Errors
+    /// As [`People::begin_family`].
+    pub async fn begin_family_as(&self, user: UserId, id: String, new: NewFamily) -> Result<Option<Family>, Error> {
         let NewFamily { client, session, scopes, jkt, life_ms } = new;
         let expires_at = self.home.clock.now().plus(life_ms.min(MAX_LIFE_MS));
-        let (id, unknown) = (random_id(&self.home), Attributes::new());
-        let family = Family { user, id, client, session, scopes, jkt, expires_at, unknown };
-        let is_added = self.add(|version| family.to_item(version)).await?;
-        if is_added { Ok(family) } else { Err(Error::Broken("a random id is new")) }
+        let family = Family { user, id, client, session, scopes, jkt, expires_at, unknown: Attributes::new() };
+        Ok(self.add(|version| family.to_item(version)).await?.then_some(family))
+    }
+
+    /// Ends what a client got by one authorization of a person: the family under this id, whether or not it has arrived, and
+    /// the families of the client that end with the session.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such live user; if the store fails.
+    pub async fn end_authorization(&self, user: UserId, client: &str, session: &str, id: &str) -> Result<(), Error> {
+        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let is_of_it = |family: &&Family| family.client == client && family.session.as_deref() == Some(session);
+        for family in standing.families().filter(is_of_it) {
+            self.end_known_family(family).await?;
+        }
+        self.end_family(user, id).await
     }
 
     /// Ends a family of a person. One that has ended already, or that has not arrived, is ended all the same.
@@ -76,39 +100,79 @@ impl People {
     /// # Errors
     /// If the store fails. Then the same token can be used again.
     pub async fn refresh(&self, user: UserId, id: &str, generation: u64, limits: Reuse) -> Result<Refreshed, Error> {
-        let own = &self.home.own.name;
         until_written!({
             let Some(standing) = Standing::read(self, user).await? else { return Ok(Some(Refreshed::Ended)) };
-            let Some(known) = standing.families().find(|family| family.id == id) else {
-                return Ok(Some(Refreshed::Ended));
-            };
-            let now = self.home.clock.now();
-            let taken = limits.use_of(generation, (own, now), &standing.uses(id));
-            if standing.family(id, limits).is_none() || taken == Use::TooLate {
-                if standing.is_active() {
-                    self.end_known_family(known).await?;
-                }
-                return Ok(Some(Refreshed::Ended));
-            }
-            let next = generation.saturating_add(1);
-            let refreshed = if taken == Use::First { Refreshed::Next(next) } else { Refreshed::Retry(next) };
-            let stored = self.home.own.items.item(&ACCESS, known.user, &FamilyUses::key(id, own)).await?;
-            let read =
-                stored.as_ref().map(FamilyUses::from_item).transpose().map_err(umoja_store::ports::StoreError::from)?;
-            let mut row = read.unwrap_or_else(|| FamilyUses {
-                user: known.user,
-                family: id.to_owned(),
-                region: own.clone(),
-                first_uses: BTreeMap::new(),
-                expires_at: known.expires_at.plus(ENDED_FOR_MS),
-                unknown: Attributes::new(),
-            });
-            if !row.note(generation, now) {
-                return Ok(Some(refreshed));
-            }
-            let stored = stored.map(|stored| stored.version);
-            let item = row.to_item(self.next_version(false, stored.as_ref())?);
-            Ok(replace(self, stored.as_ref(), item).await?.then_some(refreshed))
+            let known = standing.families().find(|family| family.id == id).cloned();
+            let Some(family) = known else { return Ok(Some(Refreshed::Ended)) };
+            let is_live = standing.family(id, limits).is_some();
+            self.note_use(&standing, &family, generation, limits, is_live).await
         })
+    }
+
+    /// As [`People::refresh`], of a family that the token describes. Within a minute after it began it need not have arrived:
+    /// the use is noted all the same, so that a second holder is found once it has. After that the holder has to come again.
+    ///
+    /// # Errors
+    /// As [`People::refresh`].
+    pub async fn refresh_described(
+        &self,
+        described: &Described,
+        generation: u64,
+        limits: Reuse,
+    ) -> Result<Refreshed, Error> {
+        let user = described.family.user;
+        until_written!({
+            let Some(standing) = Standing::read(self, user).await? else {
+                let outcome = if self.has_arrived(user).await? { Refreshed::Ended } else { Refreshed::Behind };
+                return Ok(Some(outcome));
+            };
+            let known = standing.families().find(|family| family.id == described.family.id);
+            let family = known.unwrap_or(&described.family);
+            let is_live = match standing.state(described, limits, self.home.clock.now()) {
+                FamilyState::Live | FamilyState::Fresh => true,
+                FamilyState::Ended => false,
+                FamilyState::Behind => return Ok(Some(Refreshed::Behind)),
+            };
+            self.note_use(&standing, family, generation, limits, is_live).await
+        })
+    }
+
+    /// Notes the use of a generation of a family. `None` if another write came between.
+    async fn note_use(
+        &self,
+        standing: &Standing,
+        family: &Family,
+        generation: u64,
+        limits: Reuse,
+        is_live: bool,
+    ) -> Result<Option<Refreshed>, Error> {
+        let (own, now) = (&self.home.own.name, self.home.clock.now());
+        let taken = limits.use_of(generation, (own, now), &standing.uses(&family.id));
+        if !is_live || taken == Use::TooLate {
+            if standing.is_active() {
+                self.end_known_family(family).await?;
+            }
+            return Ok(Some(Refreshed::Ended));
+        }
+        let next = generation.saturating_add(1);
+        let refreshed = if taken == Use::First { Refreshed::Next(next) } else { Refreshed::Retry(next) };
+        let key = FamilyUses::key(&family.id, own);
+        let stored = self.home.own.items.item(&ACCESS, family.user, &key).await?;
+        let read =
+            stored.as_ref().map(FamilyUses::from_item).transpose().map_err(umoja_store::ports::StoreError::from)?;
+        let mut row = read.unwrap_or_else(|| FamilyUses {
+            user: family.user,
+            family: family.id.clone(),
+            region: own.clone(),
+            first_uses: BTreeMap::new(),
+            expires_at: family.expires_at.plus(ENDED_FOR_MS),
+            unknown: Attributes::new(),
+        });
+        if !row.note(generation, now) {
+            return Ok(Some(refreshed));
+        }
+        let stored = stored.map(|stored| stored.version);
+        let item = row.to_item(self.next_version(false, stored.as_ref())?);
+        Ok(replace(self, stored.as_ref(), item).await?.then_some(refreshed))
     }
 }

@@ -8,6 +8,9 @@
 //! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again.
 
 mod consents;
+mod described;
+mod devices;
+mod ended;
 mod families;
 mod reuse;
 mod sessions;
@@ -15,7 +18,10 @@ mod standing;
 mod subjects;
 mod write;
 
+pub use described::Described;
+pub use devices::NewDevice;
+pub use ended::{EndedSession, EndedSessions, LOGOUT, Notice, change_ended};
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;
-pub use standing::{SessionState, Standing};
+pub use standing::{FamilyState, SessionState, Standing};

@@ -58,7 +58,8 @@ impl People {
 
     /// Ends a session of a person, and the families that end with it. Returns the clients that got tokens in it. One that is
     /// ended already, or that has not arrived, is ended all the same. It is not valid in this region once this is done, and
-    /// elsewhere once it has arrived there.
+    /// elsewhere once it has arrived there. The clients that want it are told by this region ([`EndedSessions`](super::EndedSessions)):
+    /// once if the process lives, and at least once if it is killed at any await and the session has ended.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
@@ -66,15 +67,22 @@ impl People {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
         let known = standing.sessions().find(|session| session.id == id);
         let owner = known.map_or(user, |session| session.user);
+        let is_new = !standing.has_ended(id);
+        if is_new {
+            self.announce(owner, &standing, id).await?;
+        }
         self.end(owner, &Session::key(id), known.map(|session| session.expires_at)).await?;
         for family in standing.families().filter(|family| family.session.as_deref() == Some(id)) {
             self.end_known_family(family).await?;
+        }
+        if is_new {
+            self.ended(owner, id).await?;
         }
         Ok(standing.clients_of(id))
     }
 
     /// Ends every session and every family of a person, those that outlive their session too. Returns the clients that got
-    /// tokens in each session.
+    /// tokens in each session. They are told as by [`People::end_session`].
     ///
     /// # Errors
     /// As [`People::end_session`].
@@ -82,7 +90,9 @@ impl People {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
         let mut all = Vec::new();
         for session in standing.sessions() {
+            self.announce(session.user, &standing, &session.id).await?;
             self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
+            self.ended(session.user, &session.id).await?;
             all.push((session.id.clone(), standing.clients_of(&session.id)));
         }
         for family in standing.families() {

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use umoja_schema::access::{AccessRow, Family, FamilyUses, Grant, Session, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, UserId, Version};
+use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, RecordVersion, Region, UserId, Version};
 use umoja_store::person::PersonParts;
+use umoja_store::ports::Parts;
 
-use super::reuse::{Reuse, is_reused};
+use super::described::Described;
+use super::reuse::{Reuse, Use, is_reused};
 use crate::links::may_log_in;
-use crate::{Error, People};
+use crate::{Error, People, Person};
 
 /// How long a session counts whose row has not arrived, in milliseconds.
 const FRESH_MS: u64 = 60_000;
@@ -37,6 +39,20 @@ pub enum SessionState<'a> {
     /// It began less than a minute ago in a region whose row has not arrived. It counts.
     Fresh,
     /// It has ended or expired, or the person may not sign in.
+    Ended,
+}
+
+/// Whether what a token of a family stands for counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FamilyState {
+    /// It does.
+    Live,
+    /// The family began less than a minute ago in a region whose row has not arrived. It counts.
+    Fresh,
+    /// Rows have not arrived, and neither has an end: it is not known yet. Who ended has an ended row, so an absent row ends
+    /// no token.
+    Behind,
+    /// The family has ended or expired, or the person may not use what it has.
     Ended,
 }
 
@@ -71,6 +87,19 @@ impl Standing {
         &self.users
     }
 
+    /// The version of a user of the person. `None` if it is none of them.
+    pub fn version(&self, user: UserId) -> Option<RecordVersion> {
+        self.person.get(user).and_then(Parts::version)
+    }
+
+    /// The person, opened as it was read. `None` if a part is not live any more.
+    ///
+    /// # Errors
+    /// If a part cannot be opened.
+    pub async fn person(&self, people: &People) -> Result<Option<Person>, Error> {
+        people.reader().open(self.person.clone()).await
+    }
+
     /// True if the person may use what it has: the primary account is active. Otherwise nothing is valid.
     pub fn is_active(&self) -> bool {
         self.person.primary.credentials.as_ref().and_then(PartRecord::status) == Some(AccountStatus::Active)
@@ -91,6 +120,11 @@ impl Standing {
             None if now.since(issued_at) < FRESH_MS => SessionState::Fresh,
             None => SessionState::Ended,
         }
+    }
+
+    /// True if the session was ended before it expired.
+    pub fn has_ended(&self, session: &str) -> bool {
+        self.ended.contains(&Session::key(session))
     }
 
     /// The live sessions of the person.
@@ -147,14 +181,43 @@ impl Standing {
     /// its scopes is withdrawn, a token was used twice, or the person may not use what it has.
     pub fn family(&self, id: &str, reuse: Reuse) -> Option<&Family> {
         let family = self.families().find(|family| family.id == id)?;
-        let is_over = |session: &String| self.ended.contains(&Session::key(session));
         let withdrawn = self.scopes(&family.client, false);
-        let is_valid = self.is_active()
-            && !self.ended.contains(&Family::key(id))
-            && !family.session.as_ref().is_some_and(is_over)
-            && family.scopes.is_disjoint(&withdrawn)
-            && !is_reused(&self.uses(id), reuse);
-        is_valid.then_some(family)
+        (!self.is_over(family, reuse) && family.scopes.is_disjoint(&withdrawn)).then_some(family)
+    }
+
+    /// Whether the family counts that a genuine token describes, also before its row has arrived. A scope that was withdrawn
+    /// before the family began was given again since, in a region whose word has not arrived.
+    pub fn state(&self, described: &Described, reuse: Reuse, now: Millis) -> FamilyState {
+        let known = self.families().find(|family| family.id == described.family.id);
+        let family = known.unwrap_or(&described.family);
+        let newest = self.newest_grants(&family.client);
+        let words = newest.values().filter(|(_, grant)| !grant.given && family.scopes.contains(&grant.scope));
+        let withdrawn = words.map(|(_, grant)| grant.at).max();
+        if self.is_over(family, reuse)
+            || now >= described.family.expires_at
+            || withdrawn.is_some_and(|at| at >= described.begun_at)
+        {
+            return FamilyState::Ended;
+        }
+        match known {
+            _ if withdrawn.is_some() => FamilyState::Behind,
+            Some(_) => FamilyState::Live,
+            None if now.since(described.begun_at) < FRESH_MS => FamilyState::Fresh,
+            None => FamilyState::Behind,
+        }
+    }
+
+    /// True if the token of a generation of a family was used before, and too long ago for a retry at this time.
+    pub fn is_spent(&self, family: &str, generation: u64, reuse: Reuse, here: (&Region, Millis)) -> bool {
+        reuse.use_of(generation, here, &self.uses(family)) == Use::TooLate
+    }
+
+    /// Whether a family is over, apart from its scopes.
+    fn is_over(&self, family: &Family, reuse: Reuse) -> bool {
+        !self.is_active()
+            || self.ended.contains(&Family::key(&family.id))
+            || family.session.as_ref().is_some_and(|session| self.ended.contains(&Session::key(session)))
+            || is_reused(&self.uses(&family.id), reuse)
     }
 
     /// The families of the person that are not ended themselves.

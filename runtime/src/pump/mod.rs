@@ -4,6 +4,7 @@
 //! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
+mod logouts;
 mod pace;
 mod pages;
 mod provision;
@@ -120,6 +121,9 @@ impl Pump {
             }
             let (reported, stopped) = (Arc::clone(&region), stop.subscribe());
             tasks.spawn(async move { reported.report_until(settings.poll, stopped).await });
+            if let Some(logouts) = region.logouts() {
+                tasks.spawn(logouts::tell(Arc::clone(logouts), settings.poll, stop.subscribe()));
+            }
             if let Some(posting) = region.webhooks() {
                 let (measured, name) = (Arc::clone(posting), region.region().clone());
                 tasks.spawn(webhooks::post(Arc::clone(posting), name.clone(), settings.poll, stop.subscribe()));

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use umoja_ingest::{IngestReport, Waiting, Worker};
 use umoja_local::{Housekept, RegionStore};
 use umoja_page::Watchers;
-use umoja_provisioner::{Provisioner, Webhooks};
+use umoja_provisioner::{Logouts, Provisioner, Webhooks};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
     drop_expired_events, merge_users, repair_keys,
@@ -45,6 +45,7 @@ pub struct RegionPump {
     provisioning: Option<Provisioning>,
     pages: Option<Pages>,
     webhooks: Option<Arc<Webhooks>>,
+    logouts: Option<Arc<Logouts>>,
 }
 
 /// The result of one step of [`RegionPump::replicate`].
@@ -80,8 +81,8 @@ impl RegionPump {
     /// The work of `store`'s region. `home` holds the same region's ports, with or without injected faults.
     pub fn new(store: RegionStore, home: Home, sealer: Arc<Sealer>) -> Self {
         let (replicator, feed) = (Replicator::new(home.clone()), Feed::new(home.clone()));
-        let (ingest, webhooks, provisioning, pages) = (None, None, None, None);
-        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning, pages }
+        let (ingest, webhooks, provisioning, pages, logouts) = (None, None, None, None, None);
+        Self { store, replicator, feed, feeds: true, home, sealer, ingest, webhooks, provisioning, pages, logouts }
     }
 
     /// The same work without making events, as long as the region may lack events that it has made: while it is
@@ -159,6 +160,17 @@ impl RegionPump {
     #[must_use]
     pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
         Self { webhooks: Some(Arc::new(webhooks)), ..self }
+    }
+
+    /// The same work, and that of telling clients about ended sessions.
+    #[must_use]
+    pub fn with_logouts(self, logouts: Logouts) -> Self {
+        Self { logouts: Some(Arc::new(logouts)), ..self }
+    }
+
+    /// What tells clients about ended sessions.
+    pub(super) const fn logouts(&self) -> Option<&Arc<Logouts>> {
+        self.logouts.as_ref()
     }
 
     /// What posts events to webhooks.

@@ -4,6 +4,7 @@
 //! live one ([`Version::erased`](crate::Version)), and no fields. It is kept for longer than any live copy of it, so that
 //! none comes back.
 
+mod device;
 mod family;
 mod family_uses;
 mod grant;
@@ -12,6 +13,7 @@ mod seen;
 mod session;
 mod subject;
 
+pub use device::DeviceRequest;
 pub use family::Family;
 pub use family_uses::{FamilyUses, KEPT_USES};
 pub use grant::Grant;

@@ -1,7 +1,7 @@
 //! Subjects: the names of a person at clients (claim `sub`).
 
 use super::item::{escaped, item, key, live};
-use crate::{Attributes, Hlc, ItemError, UserId, Version, VersionedItem};
+use crate::{Attributes, Client, Hlc, ItemError, SubjectType, UserId, Version, VersionedItem};
 
 const SUB: &str = "sub";
 const CREATED: &str = "created";
@@ -13,6 +13,15 @@ pub enum Sector {
     Public,
     /// The clients of one sector identifier, a host.
     Pairwise(String),
+}
+
+impl From<&Client> for Sector {
+    fn from(client: &Client) -> Self {
+        match (client.subject_type, &client.sector_identifier) {
+            (SubjectType::Pairwise, Some(host)) => Self::Pairwise(host.clone()),
+            _ => Self::Public,
+        }
+    }
 }
 
 impl Sector {

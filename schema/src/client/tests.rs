@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::access::Sector;
 
 fn client() -> Client {
     Client::read(
@@ -28,7 +29,7 @@ fn what_is_left_out_has_the_safe_value() {
     let client = client();
     assert_eq!((client.access_token_secs, client.id_token_signed_response_alg), (300, OidcAlgorithm::Es256));
     assert!(!client.first_party && !client.removed && client.secrets.is_empty());
-    assert_eq!(client.sector(), "*");
+    assert_eq!(Sector::from(&client), Sector::Public);
 }
 
 #[test]

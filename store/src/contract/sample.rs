@@ -23,10 +23,9 @@ pub static SAMPLE: Replicated = Replicated {
     ends: true,
 };
 
-/// The replicated tables of a deployment, [`SAMPLE`], and the one that no program writes yet.
-pub static TABLES: [&Replicated; replicated::ALL.len() + 2] = {
-    let mut tables = [&SAMPLE; replicated::ALL.len() + 2];
-    tables[replicated::ALL.len()] = &replicated::ACCESS;
+/// The replicated tables of a deployment, and [`SAMPLE`].
+pub static TABLES: [&Replicated; replicated::ALL.len() + 1] = {
+    let mut tables = [&SAMPLE; replicated::ALL.len() + 1];
     let mut at = 0;
     while at < replicated::ALL.len() {
         tables[at] = replicated::ALL[at];

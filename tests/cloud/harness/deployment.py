@@ -12,7 +12,7 @@ from .proxy import Path, Proxy
 from .wire import Call, Wire
 
 # Tables that are equal in every region when no message is in flight.
-REPLICATED = ("users", "journal", "receipts", "audit", "events", "target_accounts")
+REPLICATED = ("users", "journal", "receipts", "audit", "events", "target_accounts", "access")
 
 
 @dataclass

@@ -72,9 +72,10 @@ pub(super) struct Serve {
     /// any free one [default: as before, at first none].
     #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
     issuer_port: Option<u16>,
-    /// The base URL that clients use for that port behind a proxy. It is stored, and `default` removes it [default: as
-    /// before, at first http://localhost:PORT].
-    #[arg(long, value_name = "URL", help_heading = HEADING_DIR, value_parser = base_url, conflicts_with_all = ["prefix", "region", "port"])]
+    /// The issuer of single sign-on: the URL that leads browsers and clients to the regions. In a directory it is that of a proxy before
+    /// --issuer-port; it is stored, and `default` removes it [default: as before, at first http://localhost:PORT]. With --prefix, single
+    /// sign-on is served only if it is given.
+    #[arg(long, value_name = "URL", value_parser = base_url)]
     issuer: Option<BaseUrl>,
     /// The region's port. 0 takes any free one [default: 7300].
     #[arg(long, value_name = "PORT", help_heading = HEADING_PREFIX, conflicts_with = "dir")]

@@ -25,6 +25,7 @@ impl Serve {
         let settings = ApiSettings {
             breached: self.breached()?.map(|(_, list)| list),
             public_url: self.public_url_of(&region)?,
+            issuer: self.issuer.clone().flatten(),
             ..ApiSettings::default()
         };
         logging::start_serving(self.log_format);

@@ -1,7 +1,14 @@
-//! The back ends of clients at two regions of one issuer.
+//! Clients and browsers at two regions of one issuer.
 
 mod assertions;
+mod attacks;
+mod authorize;
+mod browser;
+mod consent;
+mod leaving;
 mod proofs;
+mod pushed;
+mod sessions;
 mod tokens;
 
 use std::sync::Arc;
@@ -16,7 +23,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use umoja_accounts::{Accounts, PasswordRules};
 use umoja_crypto::{SigningKey, client_secret_hash};
-use umoja_oidc::{Provider, back_channel};
+use umoja_oidc::Provider;
 use umoja_schema::{Client, Millis, OidcAlgorithm, OidcKeySet};
 use umoja_store::oidc_keys::new_oidc_key;
 use umoja_store::ports::{Hasher, Outbound};
@@ -88,9 +95,17 @@ impl Sso {
             let passwords = PasswordRules { min_chars: 8, min_score: 3 };
             let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None };
             let outbound: Arc<dyn Outbound> = Arc::<Hook>::clone(&self.hook);
-            back_channel::router(Arc::new(Provider::new(accounts, ISSUER, outbound)))
+            umoja_oidc::router(Arc::new(Provider::new(accounts, ISSUER, outbound)))
         };
         self.routers = self.d.world.regions.iter().map(router).collect();
+    }
+
+    /// Begins again, with no data key of a person in the memory of any region.
+    fn forget_keys(&mut self) {
+        for region in &mut self.d.world.regions {
+            region.run_with(region.home.clone());
+        }
+        self.restart();
     }
 
     /// Stores a client in every region.

@@ -6,7 +6,7 @@ use umoja_crypto::SigningKey;
 use super::{Sso, TOKEN, basic, client, signed, story};
 
 /// A proof for the token endpoint.
-fn proof(sso: &Sso, jti: &str, htu: &str) -> String {
+pub(super) fn proof(sso: &Sso, jti: &str, htu: &str) -> String {
     let key = SigningKey::from_seed("", [7; 32]);
     let jwk = key.jwk();
     let header = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": { "kty": "OKP", "crv": "Ed25519", "x": jwk["x"] } });

@@ -1,0 +1,142 @@
+//! The grant `authorization_code` (RFC 6749 section 4.1.3, RFC 7636, OpenID Connect Core section 3.1.3).
+//!
+//! Whatever can fail without the code is done before the code is used, so that a client whose region is behind or out comes again with the
+//! same code.
+
+use std::time::Duration;
+
+use umoja_accounts::access::{NewFamily, SessionState, Standing};
+use umoja_schema::access::Sector;
+use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion, SubjectType};
+
+use super::granted::Granted;
+use super::holder::holder;
+use super::issue::issue;
+use super::request::TokenRequest;
+use crate::Provider;
+use crate::code::Code;
+use crate::pkce;
+use crate::problem::Problem;
+use crate::tokens::Issued;
+
+/// How long a request waits for the person to arrive in this region.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// The tokens for a code.
+pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem> {
+    let TokenRequest { provider, client, form, .. } = request;
+    let people = &provider.accounts.people;
+    let text = form.get("code").ok_or(Problem::Request("code is missing"))?;
+    let redirect_uri = form.get("redirect_uri").ok_or(Problem::Request("redirect_uri is missing"))?;
+    let verifier = form.get("code_verifier").ok_or(Problem::Request("code_verifier is missing"))?;
+    let code = Code::open(&people.secrets, text, &client.id, redirect_uri, provider.now()).ok_or(Problem::Grant)?;
+    if !pkce::verifies(verifier, &code.challenge) {
+        return Err(Problem::Grant);
+    }
+    let key = request.key(code.jkt.as_deref()).await?;
+    arrived(provider, client, &code.min_version.parse().map_err(|_| Problem::Grant)?).await?;
+    let mut granted = granted(client, &code, key.as_ref(), provider.now());
+    let standing = holder(provider, client, &granted.described()).await?.ok_or(Problem::Grant)?;
+    let signed_in_at = Millis(code.signed_in.auth_time.saturating_mul(1000));
+    if standing.session(&code.session, signed_in_at, provider.now()) == SessionState::Ended {
+        return Err(Problem::Grant);
+    }
+    granted.sub = subject(provider, client, &standing, &code).await?;
+    let keys = provider.keys().await?;
+    spend(provider, client, &code, &granted).await?;
+    begin(provider, client, &standing, &code, &granted).await?;
+    let mut issued = issue(provider, &keys, client, &granted, &code.scopes, (key, code.nonce));
+    if client.may_use(GrantType::RefreshToken) {
+        issued.refresh_token = Some(granted.seal(&people.secrets));
+    }
+    Ok(issued)
+}
+
+/// Waits until the person is here as the region that issued the code saw it.
+async fn arrived(provider: &Provider, client: &Client, wanted: &PersonVersion) -> Result<(), Problem> {
+    let people = &provider.accounts.people;
+    // Few enough wait, of each company and of all, that they cost little.
+    let place = provider.waiting.enter(&client.company);
+    let wait = if place.is_some() { WAIT } else { Duration::ZERO };
+    if people.caught_up(wanted, wait).await? { Ok(()) } else { Err(Problem::Unavailable) }
+}
+
+/// What the code is for, still without the name of the person.
+fn granted(client: &Client, code: &Code, key: Option<&String>, now: Millis) -> Granted {
+    let may_refresh = client.may_use(GrantType::RefreshToken);
+    let is_offline = may_refresh && code.scopes.contains("offline_access");
+    let life_secs = if may_refresh { client.refresh_token_secs } else { client.access_token_secs };
+    let ends_at = now.plus(life_secs.saturating_mul(1000));
+    Granted {
+        user: code.user,
+        family: code.family(),
+        generation: 0,
+        client: client.id.clone(),
+        session: code.session.clone(),
+        is_offline,
+        sub: String::new(),
+        scopes: code.scopes.clone(),
+        signed_in: code.signed_in.clone(),
+        // A confidential client proves itself at each use (RFC 9449 section 5).
+        jkt: key.filter(|_| client.kind == ClientKind::Public).cloned(),
+        begun_at: code.issued_at(),
+        expires_at: if is_offline { ends_at } else { ends_at.min(code.session_expires_at) },
+    }
+}
+
+/// What the client calls the person.
+async fn subject(
+    provider: &Provider,
+    client: &Client,
+    standing: &Standing,
+    code: &Code,
+) -> Result<String, Problem> {
+    let sector = match client.subject_type {
+        SubjectType::Public => Sector::Public,
+        SubjectType::Pairwise => Sector::Pairwise(client.sector().to_owned()),
+    };
+    match standing.subject(&sector) {
+        Some(sub) => Ok(sub.to_owned()),
+        None => Ok(provider.accounts.people.subject(code.user, &sector).await?),
+    }
+}
+
+/// Uses the code in the region that issued it. A second use ends what the first one began (RFC 6749 section 4.1.2).
+async fn spend(provider: &Provider, client: &Client, code: &Code, granted: &Granted) -> Result<(), Problem> {
+    let home = &provider.accounts.home;
+    let peers = home.peers.iter().map(|peer| &peer.ports);
+    // No region remembers the codes of one that was removed.
+    let issuer = std::iter::once(&home.own).chain(peers).find(|ports| ports.name == code.region);
+    let (issuer, once) = issuer.zip(code.once()).ok_or(Problem::Grant)?;
+    if issuer.requests.first_use(once.hash(), provider.now(), once.until()).await? {
+        return Ok(());
+    }
+    tracing::warn!(client = %client.id, "a code was used again, and what it gave has ended");
+    let people = &provider.accounts.people;
+    people.end_authorization(code.user, client.id.as_str(), &code.session, &granted.family).await?;
+    Err(Problem::Grant)
+}
+
+/// Begins the family of the tokens, also of those that cannot be refreshed: its end is theirs.
+async fn begin(
+    provider: &Provider,
+    client: &Client,
+    standing: &Standing,
+    code: &Code,
+    granted: &Granted,
+) -> Result<(), Problem> {
+    let (people, id) = (&provider.accounts.people, client.id.as_str());
+    if !standing.clients_of(&code.session).contains(id) {
+        people.note_client(code.user, &code.session, id, code.session_expires_at).await?;
+    }
+    let family = granted.described().family;
+    let new = NewFamily {
+        client: family.client,
+        session: family.session,
+        scopes: family.scopes,
+        jkt: family.jkt,
+        life_ms: family.expires_at.since(provider.now()),
+    };
+    // Who used the code again was faster.
+    people.begin_family_as(code.user, family.id, new).await?.map(drop).ok_or(Problem::Grant)
+}

@@ -1,0 +1,143 @@
+//! What tokens say of their person, sealed: regions read which user they are for, and no client or resource server does.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use umoja_accounts::access::Described;
+use umoja_schema::access::Family;
+use umoja_schema::{Attributes, Client, ClientId, Millis, UserId};
+use umoja_store::ports::Entropy;
+use umoja_store::secrets::{SealedFor, Secrets};
+
+use crate::tokens::{Access, SignedIn};
+
+/// The most characters of a refresh token, and of what an access token has sealed.
+const MAX_SEALED: usize = 8 * 1024;
+
+/// What a person has let a client have, as a refresh token has it. It describes itself, so a region issues the next token of a family
+/// whose row has not arrived. The token of a generation is the same text in every region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Granted {
+    /// The user who signed in.
+    #[serde(rename = "u")]
+    pub(super) user: UserId,
+    /// The family.
+    #[serde(rename = "f")]
+    pub(super) family: String,
+    /// Which token of the family it is.
+    #[serde(rename = "g")]
+    pub(super) generation: u64,
+    /// The client.
+    #[serde(rename = "c")]
+    pub(super) client: ClientId,
+    /// The session in which it began.
+    #[serde(rename = "s")]
+    pub(super) session: String,
+    /// Whether it outlives that session.
+    #[serde(rename = "l")]
+    pub(super) is_offline: bool,
+    /// What the client calls the person. It stays the same for the client after a merge (OpenID Connect Core section 12.2).
+    #[serde(rename = "n")]
+    pub(super) sub: String,
+    /// The scopes.
+    #[serde(rename = "o")]
+    pub(super) scopes: BTreeSet<String>,
+    /// How the person signed in.
+    #[serde(rename = "a")]
+    pub(super) signed_in: SignedIn,
+    /// The key to which the refresh token is bound.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub(super) jkt: Option<String>,
+    /// When it began.
+    #[serde(rename = "b")]
+    pub(super) begun_at: Millis,
+    /// When it ends.
+    #[serde(rename = "x")]
+    pub(super) expires_at: Millis,
+}
+
+impl Granted {
+    /// The refresh token.
+    pub(super) fn seal(&self, secrets: &Secrets) -> String {
+        // A struct of texts and numbers has a JSON form.
+        secrets.seal_oidc_derived(SealedFor::Refresh, &serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// What a refresh token says. Whether it has ended, the rows of the person say.
+    pub(super) fn open(secrets: &Secrets, text: &str) -> Option<Self> {
+        let text = Some(text).filter(|text| text.len() <= MAX_SEALED)?;
+        serde_json::from_slice(&secrets.open_oidc(SealedFor::Refresh, text)?).ok()
+    }
+
+    /// The family.
+    pub(super) fn described(&self) -> Described {
+        let family = Family {
+            user: self.user,
+            id: self.family.clone(),
+            client: self.client.to_string(),
+            session: (!self.is_offline).then(|| self.session.clone()),
+            scopes: self.scopes.clone(),
+            jkt: self.jkt.clone(),
+            expires_at: self.expires_at,
+            unknown: Attributes::new(),
+        };
+        Described { family, begun_at: self.begun_at }
+    }
+
+    /// What an access token of it has sealed.
+    pub(super) fn on_behalf(&self) -> OnBehalf {
+        OnBehalf {
+            user: self.user,
+            family: self.family.clone(),
+            session: (!self.is_offline).then(|| self.session.clone()),
+            begun_at: self.begun_at,
+        }
+    }
+}
+
+/// What an access token has sealed. No two tokens have the same text, so that two clients cannot tell by it that they have the same
+/// person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OnBehalf {
+    /// The user.
+    #[serde(rename = "u")]
+    pub(super) user: UserId,
+    /// The family.
+    #[serde(rename = "f")]
+    pub(super) family: String,
+    /// The session with which it ends.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    /// When the family began.
+    #[serde(rename = "b")]
+    begun_at: Millis,
+}
+
+impl OnBehalf {
+    /// The value of the claim.
+    pub(super) fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
+        // A struct of texts and numbers has a JSON form.
+        secrets.seal_oidc(SealedFor::Access, entropy, &serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// What the claim of a token says. `None` for a token without a person.
+    pub(super) fn open(secrets: &Secrets, access: &Access) -> Option<Self> {
+        let text = access.on_behalf.as_deref().filter(|text| text.len() <= MAX_SEALED)?;
+        serde_json::from_slice(&secrets.open_oidc(SealedFor::Access, text)?).ok()
+    }
+
+    /// The family, as far as the token needs it.
+    pub(super) fn described(&self, client: &Client, access: &Access) -> Described {
+        let family = Family {
+            user: self.user,
+            id: self.family.clone(),
+            client: client.id.to_string(),
+            session: self.session.clone(),
+            scopes: access.scope.split(' ').map(str::to_owned).collect(),
+            jkt: None,
+            expires_at: Millis(access.exp.saturating_mul(1000)),
+            unknown: Attributes::new(),
+        };
+        Described { family, begun_at: self.begun_at }
+    }
+}

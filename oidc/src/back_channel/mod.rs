@@ -1,0 +1,45 @@
+//! The routes that the back end of a client calls, and programs of public clients.
+
+mod authorization_code;
+mod client_credentials;
+mod cors;
+mod granted;
+mod holder;
+mod introspect;
+mod issue;
+mod paths;
+mod refresh_token;
+mod request;
+mod revoke;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::Provider;
+use crate::problem::Problem;
+
+pub use cors::cors;
+pub use paths::{INTROSPECT, JWKS, REVOKE, TOKEN, USERINFO};
+pub use token::GRANTS;
+
+/// The routes of the back ends of clients. Programs in browsers call all but that of the states of tokens, which only
+/// servers ask for.
+pub fn router(provider: Arc<Provider>) -> Router {
+    let open = Router::new()
+        .route(TOKEN, post(token::token))
+        .route(USERINFO, get(userinfo::userinfo).post(userinfo::userinfo))
+        .route(REVOKE, post(revoke::revoke))
+        .route(JWKS, get(jwks));
+    cors(open).route(INTROSPECT, post(introspect::introspect)).with_state(provider)
+}
+
+async fn jwks(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Result<Response, Problem> {
+    Ok(provider.keys().await?.document.answer(&headers))
+}

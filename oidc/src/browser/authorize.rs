@@ -1,0 +1,71 @@
+//! `GET` and `POST /oauth2/authorize`: a client sends a browser here, because it wants a person to sign in (OpenID Connect Core section
+//! 3.1.2.1).
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::asked::Asked;
+use super::proceed::{Done, Going};
+use super::send::{Cookies, answered, to};
+use super::stop::Stop;
+use super::visit::Visit;
+use crate::Provider;
+use crate::answer::{Answer, with_query};
+use crate::request::{AuthorizationRequest, NoReturn, Rejected};
+use crate::steps::Pushed;
+
+/// The path.
+pub(super) const PATH: &str = "/oauth2/authorize";
+/// The most characters of the URL to which a `POST` leads.
+const MAX_URL: usize = 6 * 1024;
+
+pub(super) async fn authorize(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
+    let asked = Asked::read(request).await?;
+    let registered = match asked.form.get("client_id") {
+        Some(id) => provider.registered(id).await?,
+        None => None,
+    };
+    let request = match read(&provider, &asked, registered.as_deref().map(|registered| &*registered.client)) {
+        Ok(request) => request,
+        Err(Rejected::Page(reason)) => return Err(reason.into()),
+        Err(Rejected::Answer(to, fault)) => return Ok(answered(&Answer::fault(&to, &provider.issuer, fault))),
+    };
+    if asked.is_post
+        && let Some(url) = as_get(&provider, &request)
+    {
+        return Ok(to(&url));
+    }
+    let visit = Visit::of(&provider, &asked.headers).await?;
+    let going = Going::of(&provider, registered.as_deref(), &asked, request)?;
+    going.on(visit, Done::default(), Cookies::default()).await
+}
+
+/// The request, by its parameters or by the `request_uri` of one that the client pushed (RFC 9126 section 4). Parameters beside a
+/// `request_uri` do not count.
+fn read(
+    provider: &Provider,
+    asked: &Asked,
+    client: Option<&umoja_schema::Client>,
+) -> Result<AuthorizationRequest, Rejected> {
+    match asked.form.get("request_uri") {
+        Some(uri) if Pushed::is_uri(uri) => {
+            let client = client.ok_or(Rejected::Page(NoReturn::Client))?;
+            let pushed = Pushed::open(&provider.accounts.secrets, uri, &client.id, provider.now());
+            pushed.ok_or(Rejected::Page(NoReturn::Pushed))
+        }
+        _ => AuthorizationRequest::read(&asked.form, client, false),
+    }
+}
+
+/// The URL by which a browser that has sent a form comes again: a browser sends its cookies (`SameSite=Lax`) with a link of another site, and
+/// not with a form. What the form has is sealed in it, so no person is to be read from it. `None` for a form that is too large for a URL.
+fn as_get(provider: &Provider, request: &AuthorizationRequest) -> Option<String> {
+    let accounts = &provider.accounts;
+    let pushed = Pushed { request: request.clone(), expires_at: provider.now().plus(Pushed::LIFETIME_MS) };
+    let uri = pushed.seal(&accounts.secrets, &*accounts.home.entropy);
+    let parameters = [("client_id", request.client.as_str()), ("request_uri", uri.as_str())];
+    let url = with_query(&provider.url(PATH), parameters.into_iter());
+    (url.len() <= MAX_URL).then(|| url.to_string())
+}

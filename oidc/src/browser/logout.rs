@@ -1,0 +1,115 @@
+//! `GET` and `POST /oauth2/logout`: a client, or the person, ends the session of the browser (OpenID Connect RP-Initiated Logout 1.0).
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use umoja_accounts::Error;
+
+use super::asked::Asked;
+use super::hint;
+use super::send::{Cookies, to};
+use super::stop::Stop;
+use crate::Provider;
+use crate::answer::with_query;
+use crate::cookie::Cookie;
+use crate::form::Form;
+use crate::logout::{Logout, logout as decide};
+use crate::pages::{self, Look};
+use crate::request::NoReturn;
+use crate::steps::{Leaving, SessionCookie};
+
+/// The path.
+pub(super) const PATH: &str = "/oauth2/logout";
+/// The parameters of a client.
+const PARAMETERS: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+/// The parameter with the sealed parameters of a client that has sent a form.
+const FORM: &str = "form";
+/// The most characters of the URL to which a `POST` leads.
+const MAX_URL: usize = 6 * 1024;
+
+pub(super) async fn logout(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
+    let asked = Asked::read(request).await?;
+    let (secrets, now) = (&provider.accounts.secrets, provider.now());
+    let session = Cookie::Session.value(&provider.issuer, &asked.headers);
+    let session = session.and_then(|cookie| SessionCookie::open(secrets, &cookie));
+    if let Some(step) = asked.form.get("step").filter(|_| asked.is_post) {
+        let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
+        let step = Leaving::open_page(secrets, step, &browser, now).ok_or(NoReturn::Page)?;
+        return Ok(left(&provider, session.as_ref(), step.as_deref()).await?);
+    }
+    if asked.is_post
+        && let Some(url) = as_get(&provider, &asked.form)
+    {
+        return Ok(to(&url));
+    }
+    match asked.form.get(FORM) {
+        Some(sealed) => {
+            let form = Leaving::open_form(secrets, sealed, now).ok_or(NoReturn::Page)?;
+            decided(&provider, &asked, &Form::parse(form.as_bytes())?, session.as_ref()).await
+        }
+        None => decided(&provider, &asked, &asked.form, session.as_ref()).await,
+    }
+}
+
+/// Ends the session, or asks the person.
+async fn decided(
+    provider: &Provider,
+    asked: &Asked,
+    form: &Form,
+    session: Option<&SessionCookie>,
+) -> Result<Response, Stop> {
+    let hinted = match form.get("id_token_hint") {
+        Some(token) => hint::read(&provider.keys().await?.signing, &provider.issuer, token).map(|hint| hint.of),
+        None => None,
+    };
+    let named = hinted.as_ref().map(|hinted| hinted.client.as_str()).or(form.get("client_id"));
+    let registered = match named {
+        Some(id) => provider.registered(id).await?,
+        None => None,
+    };
+    let client = registered.as_deref().map(|registered| &*registered.client);
+    let Logout { asks, to } = decide(form, hinted.as_ref(), client, session.map(|cookie| cookie.session.as_str()));
+    let to = to.as_deref().map(String::as_str);
+    if !asks {
+        return left(provider, session, to).await;
+    }
+    let (secrets, entropy) = (&provider.accounts.secrets, &*provider.accounts.home.entropy);
+    let browser = asked.browser_or_new(&provider.issuer, entropy);
+    let step = Leaving::page(to, &browser, provider.now()).seal(secrets, entropy);
+    let look = registered.as_deref().map_or_else(Look::plain, |registered| Look::of(&registered.company));
+    let mut response = pages::sign_out(&look, &step, to);
+    Cookies { browser: Some(browser), session: None }.set(&provider.issuer, response.headers_mut());
+    Ok(response)
+}
+
+/// Ends the session, and takes the browser away from it. If the region cannot end it, the browser keeps its cookie, so that the person can
+/// try again.
+async fn left(provider: &Provider, session: Option<&SessionCookie>, to: Option<&str>) -> Result<Response, Stop> {
+    if let Some(cookie) = session {
+        match provider.end_session(cookie.user, &cookie.session).await {
+            // There is no such user any more, so nothing of it is valid.
+            Ok(()) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut response = match to {
+        Some(to) => super::send::to(to),
+        None => pages::signed_out(&Look::plain()).into_response(),
+    };
+    if let Some(removed) = Cookie::Session.remove(&provider.issuer) {
+        response.headers_mut().append(header::SET_COOKIE, removed);
+    }
+    Ok(response)
+}
+
+/// The URL by which a browser that has sent a form comes again, with its cookies: as at the authorization endpoint.
+fn as_get(provider: &Provider, form: &Form) -> Option<String> {
+    let (secrets, entropy) = (&provider.accounts.secrets, &*provider.accounts.home.entropy);
+    let given = PARAMETERS.into_iter().filter_map(|name| Some((name, form.get(name)?)));
+    let text = with_query("", given);
+    let sealed = Leaving::form(text.trim_start_matches('?'), provider.now()).seal(secrets, entropy);
+    let url = with_query(&provider.url(PATH), [(FORM, sealed.as_str())].into_iter());
+    (url.len() <= MAX_URL).then(|| url.to_string())
+}

@@ -1,0 +1,61 @@
+//! `POST /oauth2/par`: a client pushes the parameters of its request itself, so that no browser sees or changes them (RFC 9126).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use crate::Provider;
+use crate::client_auth::authenticate;
+use crate::dpop::Expected;
+use crate::form::Form;
+use crate::possession::proven;
+use crate::problem::{Problem, never_stored};
+use crate::request::{AuthorizationRequest, Fault, Rejected};
+use crate::steps::Pushed;
+
+/// The path.
+pub(super) const PATH: &str = "/oauth2/par";
+/// The most characters of a `request_uri`, which a browser has to bring in a URL.
+const MAX_URI: usize = 6 * 1024;
+
+pub(super) async fn par(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let form = Form::of_body(&parts.headers, body).await?;
+    let client = authenticate(&provider, PATH, &parts.headers, &form).await?;
+    let url = provider.url(PATH);
+    let expected = Expected { method: "POST", url: &url, access_token: None, bound_to: form.get("dpop_jkt") };
+    let key = proven(&provider, &parts.headers, &expected).await?;
+    let request = match AuthorizationRequest::read(&form, Some(&client), true) {
+        // A proof binds the code as the parameter `dpop_jkt` does (RFC 9449 section 10.1).
+        Ok(request) => AuthorizationRequest { jkt: key.or(request.jkt), ..request },
+        Err(Rejected::Page(reason)) => return Ok(rejected("invalid_request", Some(&reason.to_string()))),
+        Err(Rejected::Answer(_, fault)) => return Ok(rejected(fault.code(), fault.description())),
+    };
+    let expires_at = provider.now().plus(Pushed::LIFETIME_MS);
+    let uri = Pushed { request, expires_at }.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
+    if uri.len() > MAX_URI {
+        let fault = Fault::Invalid("the request is too large");
+        return Ok(rejected(fault.code(), fault.description()));
+    }
+    let body = json!({ "request_uri": uri, "expires_in": Pushed::LIFETIME_MS / 1000 });
+    Ok(answer(StatusCode::CREATED, body))
+}
+
+/// The answer to a request that would have no code (RFC 9126 section 2.3).
+fn rejected(error: &str, description: Option<&str>) -> Response {
+    let mut body = json!({ "error": error });
+    if let Some(description) = description {
+        body["error_description"] = description.into();
+    }
+    answer(StatusCode::BAD_REQUEST, body)
+}
+
+fn answer(status: StatusCode, body: serde_json::Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    never_stored(response.headers_mut());
+    response
+}

@@ -1,0 +1,187 @@
+//! The next page for a request of a client, or its answer.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::asked::Asked;
+use super::hint;
+use super::send::{Cookies, answered};
+use super::sign_in::Refused;
+use super::stop::Stop;
+use super::visit::Visit;
+use crate::Provider;
+use crate::answer::Answer;
+use crate::code::Code;
+use crate::decision::{self, Consented, Step, Visitor};
+use crate::pages::{self, Again, Look};
+use crate::provider::Registered;
+use crate::request::{AuthorizationRequest, Fault, NoReturn};
+use crate::steps::{OnPage, ShownTo};
+
+/// What the consent page says of each scope.
+const WORDS: [(&str, &str); 6] = [
+    ("openid", "who you are here: a name of letters and digits"),
+    ("profile", "your name and what you say of yourself"),
+    ("email", "your e-mail address"),
+    ("phone", "your phone number"),
+    ("address", "your postal address"),
+    ("offline_access", "access while you are away"),
+];
+
+/// A scope as the consent page says it. One that only its client knows stands as it is.
+fn in_words(scope: &str) -> &str {
+    WORDS.iter().find(|(name, _)| *name == scope).map_or(scope, |(_, words)| words)
+}
+
+/// A request on its way.
+pub(super) struct Going<'a> {
+    /// The provider.
+    pub(super) provider: &'a Provider,
+    /// The client, which the region knows.
+    pub(super) registered: &'a Registered,
+    /// What the browser sent.
+    pub(super) asked: &'a Asked,
+    /// The request.
+    pub(super) request: AuthorizationRequest,
+}
+
+/// What has happened for this very request.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Done {
+    /// The person signed in.
+    pub(super) signed_in: bool,
+    /// The person consented.
+    pub(super) consented: bool,
+}
+
+impl<'a> Going<'a> {
+    /// A request whose client is still there, and still has the URI to which the answer goes.
+    ///
+    /// # Errors
+    /// [`Stop`].
+    pub(super) fn of(
+        provider: &'a Provider,
+        registered: Option<&'a Registered>,
+        asked: &'a Asked,
+        request: AuthorizationRequest,
+    ) -> Result<Self, Stop> {
+        let registered = registered.ok_or(NoReturn::Client)?;
+        if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
+            return Err(NoReturn::Redirect.into());
+        }
+        Ok(Self { provider, registered, asked, request })
+    }
+
+    /// Goes on: shows the page that is next, or takes the code to the client.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot do that now.
+    pub(super) async fn on(&self, visit: Option<Visit>, done: Done, mut cookies: Cookies) -> Result<Response, Stop> {
+        let Self { provider, registered, request, .. } = self;
+        let client = &registered.client;
+        let visit = visit.and_then(|visit| visit.at(&client.company));
+        let hint = match &request.id_token_hint {
+            Some(token) => match hint::read(&provider.keys().await?.signing, &provider.issuer, token) {
+                Some(hint) => Some(hint),
+                None => return Ok(self.fault(Fault::Invalid("id_token_hint is no id token of this issuer"))),
+            },
+            None => None,
+        };
+        let visitor = visit.as_ref().map(|visit| Visitor {
+            auth_time: visit.cookie.signed_in.auth_time,
+            for_this: done.signed_in,
+            is_other: hint.as_ref().is_some_and(|hint| !visit.is_called(&hint.sub, client)),
+        });
+        let mut consented = Consented { for_this: done.consented, ..Consented::default() };
+        if let Some(visit) = &visit {
+            consented.scopes = visit.standing.granted(client.id.as_str());
+        }
+        if done.consented {
+            consented.scopes.extend(request.scopes.iter().cloned());
+        }
+        let step = decision::next(request, visitor, &consented, !client.first_party, provider.now().secs());
+        let mut response = match (step, visit) {
+            (Err(fault), _) => self.fault(fault),
+            (Ok(Step::Consent), Some(visit)) => self.consent_page(&visit, done, &mut cookies),
+            (Ok(Step::Issue), Some(visit)) => self.code(&visit, &mut cookies),
+            (Ok(_), _) => self.sign_in_page(None, &mut cookies),
+        };
+        cookies.set(&provider.issuer, response.headers_mut());
+        Ok(response)
+    }
+
+    /// The page on which the person signs in, after an attempt that was refused.
+    pub(super) fn again(&self, refused: Refused) -> Response {
+        let mut cookies = Cookies::default();
+        let mut response = self.sign_in_page(Some(refused), &mut cookies);
+        cookies.set(&self.provider.issuer, response.headers_mut());
+        response
+    }
+
+    /// Takes an error to the client.
+    pub(super) fn fault(&self, fault: Fault) -> Response {
+        answered(&Answer::fault(&self.request.return_to, &self.provider.issuer, fault))
+    }
+
+    fn sign_in_page(&self, refused: Option<Refused>, cookies: &mut Cookies) -> Response {
+        let step = self.step(None, cookies);
+        let (look, client) = (Look::of(&self.registered.company), &self.registered.client.name);
+        let hint = self.request.login_hint.as_deref().unwrap_or_default();
+        let again = refused.map(|refused| refused.again);
+        let mut response = pages::sign_in(&look, client, &self.request.return_to.redirect_uri, &step, hint, again);
+        *response.status_mut() = match again {
+            None | Some(Again::Wrong) => StatusCode::OK,
+            Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
+            Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        if let Some(secs) = refused.and_then(|refused| refused.retry_after_secs) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        response
+    }
+
+    fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
+        let shown_to = ShownTo { session: visit.cookie.session.clone(), for_this: done.signed_in };
+        let step = self.step(Some(shown_to), cookies);
+        let scopes: Vec<_> = self.request.scopes.iter().map(|scope| in_words(scope)).collect();
+        let (look, client) = (Look::of(&self.registered.company), &self.registered.client.name);
+        pages::consent(&look, client, &self.request.return_to.redirect_uri, &step, &scopes)
+    }
+
+    /// The value of the form of a page, which is bound to this browser.
+    fn step(&self, shown_to: Option<ShownTo>, cookies: &mut Cookies) -> String {
+        let accounts = &self.provider.accounts;
+        let browser = self.asked.browser_or_new(&self.provider.issuer, &*accounts.home.entropy);
+        let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now());
+        cookies.browser = Some(browser);
+        step.seal(&accounts.secrets, &*accounts.home.entropy)
+    }
+
+    fn code(&self, visit: &Visit, cookies: &mut Cookies) -> Response {
+        let (request, now, accounts) = (&self.request, self.provider.now(), &self.provider.accounts);
+        let (secrets, entropy) = (&accounts.secrets, &*accounts.home.entropy);
+        let cookie = &visit.cookie;
+        let code = Code {
+            jti: URL_SAFE_NO_PAD.encode(entropy.array::<16>()),
+            region: accounts.home.own.name.clone(),
+            client: request.client.clone(),
+            redirect_hash: Code::redirect_hash(&request.return_to.redirect_uri),
+            challenge: request.challenge.clone(),
+            nonce: request.nonce.clone(),
+            user: cookie.user,
+            min_version: visit.standing.version(cookie.user).map(|version| version.to_string()).unwrap_or_default(),
+            session: cookie.session.clone(),
+            session_expires_at: cookie.ends_at,
+            scopes: request.scopes.clone(),
+            signed_in: cookie.signed_in.clone(),
+            jkt: request.jkt.clone(),
+            expires_at: now.plus(Code::LIFETIME_MS),
+        };
+        if let (None, Some(used)) = (&cookies.session, cookie.used(now)) {
+            cookies.session = Some(used.seal(secrets, entropy));
+        }
+        answered(&Answer::code(&request.return_to, &self.provider.issuer, &code.seal(secrets, entropy)))
+    }
+}

@@ -1,0 +1,53 @@
+//! Sends a browser back to a client, and sets its cookies.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::answer::Answer;
+use crate::cookie::Cookie;
+use crate::pages;
+use crate::problem::never_stored;
+use crate::request::{NoReturn, ResponseMode};
+
+/// How long a browser keeps the cookie to which forms are bound, in seconds: as long as a browser is known again after a login.
+const BROWSER_SECS: u64 = 30 * 24 * 60 * 60;
+
+/// Takes an answer to its client.
+pub(super) fn answered(answer: &Answer<'_>) -> Response {
+    match answer.mode() {
+        ResponseMode::Query => to(&answer.location()),
+        ResponseMode::FormPost => pages::form_post(answer),
+    }
+}
+
+/// Sends the browser to a URL with `GET`, also after a form: with another status it would send the password again (RFC 9700 section
+/// 4.12).
+pub(super) fn to(location: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(location) else { return pages::no_return(NoReturn::Redirect) };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let headers = response.headers_mut();
+    never_stored(headers);
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::LOCATION, location);
+    response
+}
+
+/// The cookies of an answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cookies {
+    /// The new cookie to which forms are bound.
+    pub(super) browser: Option<String>,
+    /// The new cookie of the session.
+    pub(super) session: Option<String>,
+}
+
+impl Cookies {
+    /// Sets them.
+    pub(super) fn set(&self, issuer: &str, headers: &mut HeaderMap) {
+        let browser = self.browser.as_deref().and_then(|value| Cookie::Browser.set(issuer, value, Some(BROWSER_SECS)));
+        let session = self.session.as_deref().and_then(|value| Cookie::Session.set(issuer, value, None));
+        for cookie in [browser, session].into_iter().flatten() {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Who the person is whose browser it is.
+
+use axum::http::HeaderMap;
+use umoja_accounts::Error;
+use umoja_accounts::access::{SessionState, Standing};
+use umoja_schema::access::Sector;
+use umoja_schema::{Client, CompanyId};
+
+use crate::Provider;
+use crate::cookie::Cookie;
+use crate::steps::SessionCookie;
+
+/// A person who has signed in with this browser.
+pub struct Visit {
+    /// What the cookie says.
+    pub cookie: SessionCookie,
+    /// What the region knows of the person. It is read once in a request.
+    pub standing: Standing,
+}
+
+impl Visit {
+    /// The person of the cookie of a request. `None` without a session that counts: it has ended, its row has not arrived a minute after
+    /// it began, it was not used for hours, or the person may not use what it has.
+    ///
+    /// # Errors
+    /// If the region cannot read the person.
+    pub async fn of(provider: &Provider, headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        let Some(cookie) = Cookie::Session.value(&provider.issuer, headers) else { return Ok(None) };
+        match SessionCookie::open(&provider.accounts.secrets, &cookie) {
+            Some(cookie) => Self::read(provider, cookie).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The person of a cookie, as before.
+    ///
+    /// # Errors
+    /// As [`Visit::of`].
+    pub async fn read(provider: &Provider, cookie: SessionCookie) -> Result<Option<Self>, Error> {
+        let now = provider.now();
+        if !cookie.is_in_use(now) {
+            return Ok(None);
+        }
+        let Some(standing) = Standing::read(&provider.accounts, cookie.user).await? else { return Ok(None) };
+        let has_ended = standing.session(&cookie.session, cookie.issued_at, now) == SessionState::Ended;
+        Ok((!has_ended).then_some(Self { cookie, standing }))
+    }
+
+    /// The same person, if it may sign in to clients of a company.
+    pub fn at(self, company: &CompanyId) -> Option<Self> {
+        self.standing.may_sign_in(company).then_some(self)
+    }
+
+    /// Whether the person is, or was before a merge, the one that a client calls this.
+    pub fn is_called(&self, sub: &str, client: &Client) -> bool {
+        let sector = Sector::from(client);
+        self.standing.subject(&sector) == Some(sub) || self.standing.aliases(&sector).contains(&sub)
+    }
+}
