@@ -15,6 +15,7 @@ module "region" {
   stream              = var.stream
   throttling          = var.throttling
   scim                = var.scim
+  oidc                = var.oidc
   sources             = var.sources
   deliver             = var.deliver
   sources_key         = var.sources_key

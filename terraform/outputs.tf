@@ -54,7 +54,7 @@ output "roles" {
 }
 
 output "log_groups" {
-  description = "Names of the log groups, by function; `access` is the HTTP API's, `sources` the REST API's."
+  description = "Names of the log groups, by function; `access` is the HTTP API's, `sources` and `sign-on` the REST APIs'."
   value       = module.region.log_groups
 }
 
@@ -102,4 +102,24 @@ output "sources_plan" {
 output "accepted_topic" {
   description = "ARN of the topic of accepted events."
   value       = module.region.accepted_topic
+}
+
+output "issuer" {
+  description = "The issuer of single sign-on; null if it is not served."
+  value       = module.region.issuer
+}
+
+output "oidc_url" {
+  description = "URL of the REST API of single sign-on, whatever the issuer is."
+  value       = module.region.oidc_url
+}
+
+output "oidc_api_id" {
+  description = "Id of the REST API of single sign-on."
+  value       = module.region.oidc_api_id
+}
+
+output "oidc_stage_arn" {
+  description = "ARN of the stage of single sign-on, with which a web ACL is associated."
+  value       = module.region.oidc_stage_arn
 }

@@ -87,6 +87,7 @@ variable "functions" {
     ingest            = optional(object({ memory = optional(number, 512), timeout = optional(number, 29), concurrency = optional(number) }), {})
     ingest_worker     = optional(object({ memory = optional(number, 512), timeout = optional(number, 180), concurrency = optional(number) }), {})
     scim              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
+    oidc              = optional(object({ memory = optional(number, 1024), timeout = optional(number, 29), concurrency = optional(number) }), {})
   })
   default  = {}
   nullable = false
@@ -104,8 +105,8 @@ variable "functions" {
     error_message = "A call of a foreign system takes up to 10 seconds, and a delivery some of them: the time-out of deliver must be at least 60 seconds."
   }
   validation {
-    condition     = alltrue([for name in ["api", "ingest", "scim"] : var.functions[name].timeout <= 29])
-    error_message = "The gateways wait 29 or 30 seconds for an answer, so the time-outs of api, ingest and scim must be at most 29."
+    condition     = alltrue([for name in ["api", "ingest", "scim", "oidc"] : var.functions[name].timeout <= 29])
+    error_message = "The gateways wait 29 or 30 seconds for an answer, so the time-outs of api, ingest, scim and oidc must be at most 29."
   }
 }
 
@@ -187,6 +188,31 @@ variable "scim" {
   }
 }
 
+variable "oidc" {
+  description = "Single sign-on: its issuer, a URL that leads to all regions and is the same in every region (`issuer`; null: `https://` and the name of `domain.issuer`; without both, it is not served); requests per second that its REST API admits on average (`rate`) and at once (`burst`); and the ARN of a web ACL of this region in front of it (`web_acl`)."
+  type = object({
+    issuer  = optional(string)
+    rate    = optional(number, 500)
+    burst   = optional(number, 1000)
+    web_acl = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.oidc.rate > 0 && var.oidc.burst > 0
+    error_message = "Rate and burst must be greater than 0."
+  }
+  validation {
+    condition     = var.oidc.issuer == null || can(regex("^https?://[^/?#]+$", var.oidc.issuer))
+    error_message = "An issuer must begin with `https://` (or `http://`, for emulators) and have no path, query or fragment: clients look for its documents at the root of the name."
+  }
+  validation {
+    condition     = var.oidc.web_acl == null || can(regex("^arn:[a-z-]+:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/", var.oidc.web_acl))
+    error_message = "A web ACL must be the ARN of a regional one, `arn:aws:wafv2:...:regional/webacl/...`."
+  }
+}
+
 variable "sources" {
   description = "The REST API to which sources post: requests per second that it admits on average (`rate`) and at once (`burst`), whether it wants a key of its own (`key_required`), whether this module sets the account's role by which REST APIs write logs (`account_role`), and another URL of it (`url`); and how many batches of events are applied at the same time (`concurrency`)."
   type = object({
@@ -253,13 +279,17 @@ variable "base_url" {
 }
 
 variable "domain" {
-  description = "Custom domain. `name`: this region's own, with the ARN of an ACM certificate of this region and the Route 53 zone. `shared`: one name for all regions, answered by the nearest one that is ready; for health and discovery only, since signed requests name their region. `execute_api = false` turns the HTTP API's own address off."
+  description = "Custom domain. `name`: this region's own, with the ARN of an ACM certificate of this region and the Route 53 zone. `shared`: one name for all regions, answered by the nearest one that is ready; for health and discovery only, since signed requests name their region. `issuer`: such a name for single sign-on. `execute_api = false` turns the own addresses of the HTTP API, and of single sign-on if it has a name, off."
   type = object({
     name            = string
     certificate_arn = string
     zone_id         = string
     execute_api     = optional(bool, true)
     shared = optional(object({
+      name            = string
+      certificate_arn = string
+    }))
+    issuer = optional(object({
       name            = string
       certificate_arn = string
     }))

@@ -1,4 +1,5 @@
-//! Deliveries to webhooks and targets: [`umoja_provisioner::Deliveries`] behind a queue.
+//! Deliveries to webhooks and targets, and notices of ended sessions to clients of single sign-on:
+//! [`umoja_provisioner::Deliveries`] behind a queue.
 //!
 //! A message only names a system at which something is due; what is due is in the table `due`. So while the region is frozen
 //! the messages are deleted: the schedule of `reconcile-targets` rings again once the region sends data again.
@@ -12,7 +13,7 @@ use serde_json::Value;
 use umoja_aws::Service;
 use umoja_host::HttpsOutbound;
 use umoja_provisioner::deliveries::Done;
-use umoja_provisioner::{Deliveries, Provisioner, Webhooks};
+use umoja_provisioner::{Deliveries, Logouts, Provisioner, Webhooks};
 use umoja_runtime::aws::Needs;
 use umoja_runtime::people::people;
 use umoja_runtime::record;
@@ -32,6 +33,8 @@ pub const NEEDS: Needs = Needs { own: &[Service::Sqs, Service::Kms], peers: &[Se
 /// Builds the deliveries.
 pub struct BuildDeliver {
     outbound: Arc<dyn Outbound>,
+    /// The issuer of notices. Without single sign-on there are none.
+    issuer: Option<String>,
 }
 
 impl BuildDeliver {
@@ -39,7 +42,7 @@ impl BuildDeliver {
     pub fn new(environment: &Environment) -> Self {
         let outbound = HttpsOutbound::new();
         let outbound = if environment.outbound_loopback { outbound.with_loopback() } else { outbound };
-        Self { outbound: Arc::new(outbound) }
+        Self { outbound: Arc::new(outbound), issuer: environment.issuer.clone() }
     }
 }
 
@@ -60,11 +63,17 @@ impl Build for BuildDeliver {
         }
         // It writes no part of a user, so it has no key wrapped.
         let people = people(home.clone(), settings, 0).await?;
-        let issuer = settings.own.infrastructure.base_url.clone();
+        let base_url = settings.own.infrastructure.base_url.clone();
         let secrets = Arc::clone(&people.secrets);
-        let webhooks = Webhooks::new(home.clone(), secrets, Arc::clone(&self.outbound), issuer);
-        let provisioner = Provisioner::new(people, Arc::clone(&self.outbound));
-        Ok(Delivering { deliveries: Some(Deliveries::new(provisioner, webhooks)), home })
+        let webhooks = Webhooks::new(home.clone(), secrets, Arc::clone(&self.outbound), base_url);
+        let notices = |issuer: &String| Logouts::new(people.clone(), Arc::clone(&self.outbound), issuer.clone());
+        let notices = self.issuer.as_ref().map(notices);
+        let deliveries = Deliveries::new(Provisioner::new(people, Arc::clone(&self.outbound)), webhooks);
+        let deliveries = match notices {
+            Some(notices) => deliveries.with_logouts(notices),
+            None => deliveries,
+        };
+        Ok(Delivering { deliveries: Some(deliveries), home })
     }
 }
 
@@ -163,7 +172,7 @@ mod tests {
         let regions = Regions::new(&["eu", "us"]);
         regions.put(&document(&[("eu", state), ("us", Serving)])).await;
         let (own, clock) = (regions.own().clone(), Arc::clone(&regions.clock) as _);
-        let build = BuildDeliver { outbound: Arc::new(HttpsOutbound::new()) };
+        let build = BuildDeliver { outbound: Arc::new(HttpsOutbound::new()), issuer: None };
         let live = Live::new(Arc::new(Woken(Arc::clone(&regions))), build, own, clock);
         let record = json!({
             "messageId": "1", "receiptHandle": "r1", "body": body, "attributes": { "ApproximateReceiveCount": "1" },

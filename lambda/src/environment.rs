@@ -29,6 +29,8 @@ pub struct Environment {
     pub peer_wrap_budget_ms: u64,
     /// Whether foreign systems may be on this machine, without TLS too: for an emulator.
     pub outbound_loopback: bool,
+    /// The issuer of single sign-on, for the functions that serve it.
+    pub issuer: Option<String>,
 }
 
 /// A variable that is absent or malformed. Only another deployment of the function repairs that.
@@ -65,6 +67,7 @@ impl Environment {
                 .unwrap_or(PEER_WRAP_BUDGET_MS),
             outbound_loopback: parsed(variable(environment::OUTBOUND_LOOPBACK), environment::OUTBOUND_LOOPBACK)?
                 .unwrap_or(false),
+            issuer: variable(environment::ISSUER).filter(|issuer| !issuer.is_empty()),
         })
     }
 }
@@ -82,6 +85,7 @@ mod tests {
         let read_both = read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")]).unwrap();
         assert_eq!((read_both.prefix.as_str(), read_both.region.as_str()), ("umoja", "eu-west-1"));
         assert_eq!((read_both.source, read_both.peer_wrap_budget_ms), (None, PEER_WRAP_BUDGET_MS));
+        assert_eq!(read_both.issuer, None);
         assert_eq!(read(&[("AWS_REGION", "eu-west-1")]), Err(EnvironmentError("UMOJA_PREFIX")));
         assert_eq!(read(&[("UMOJA_PREFIX", ""), ("AWS_REGION", "x")]), Err(EnvironmentError("UMOJA_PREFIX")));
         assert_eq!(read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "A b")]), Err(EnvironmentError("AWS_REGION")));

@@ -14,6 +14,7 @@
 //! | `ingest` | REST API (proxy event) | [`umoja_ingest`]'s acceptor: seals the events of sources into the inbox, and rings |
 //! | `ingest-worker` | SQS; schedule | applies the events of the inbox; rings again for those that wait |
 //! | `scim` | HTTP API (payload format 2.0) | the SCIM server, once the region serves |
+//! | `oidc` | REST API (proxy event) | single sign-on, once the region serves |
 //! | `cognito` | Amazon Cognito, for each trigger of a user pool | [`umoja_ingest::cognito`]: sign-ups, tokens, migrations |
 //! | `reconcile-sources` | schedule | compares a user pool with the store, repairs what only one of them has |
 //!
@@ -46,6 +47,7 @@ pub mod ingest;
 pub mod ingest_worker;
 pub mod log;
 pub mod metrics;
+pub mod oidc;
 pub mod people;
 pub mod queue_batch;
 pub mod reconcile;

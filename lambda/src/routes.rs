@@ -23,6 +23,11 @@ impl Routes {
         Self(settings.own.state.serves().then(router))
     }
 
+    /// No routes, whatever the state of the region.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
     async fn answer(&self, request: Request) -> Response {
         let Some(router) = &self.0 else { return not_serving() };
         let Ok(response) = router.clone().oneshot(request).await;

@@ -15,7 +15,7 @@ mod anti_entropy;
 mod audit_chains;
 mod backfill;
 mod drop_wrapped_keys;
-mod expired_events;
+mod expired;
 pub mod jobs;
 mod merges;
 mod missing_wrapped_keys;
@@ -33,7 +33,7 @@ pub use anti_entropy::{
 pub use audit_chains::{AuditCheck, AuditDrop, Broken};
 pub use backfill::{Backfill, BackfillReport};
 pub use drop_wrapped_keys::{DropWrappedKeys, DropWrappedKeysReport};
-pub use expired_events::drop_expired_events;
+pub use expired::drop_expired;
 pub use merges::{MergeReport, merge_users};
 pub use missing_wrapped_keys::{RepairReport, repair_keys};
 pub use proving::{Proving, ProvingReport, prove_documents};

@@ -78,6 +78,7 @@ pub fn document() -> Value {
             "endpoint": environment::ENDPOINT,
             "topic": environment::TOPIC,
             "outbound_loopback": environment::OUTBOUND_LOOPBACK,
+            "issuer": environment::ISSUER,
             "source": environment::SOURCE,
             "user_pools": environment::USER_POOLS,
             "peer_wrap_budget_ms": environment::PEER_WRAP_BUDGET_MS,

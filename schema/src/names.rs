@@ -235,6 +235,8 @@ pub mod function {
         INGEST_WORKER = "ingest-worker";
         /// The SCIM server.
         SCIM = "scim";
+        /// Single sign-on: what browsers and clients call.
+        OIDC = "oidc";
     }
 }
 
@@ -267,6 +269,9 @@ pub mod environment {
         /// `true` lets the function `deliver` call webhooks and targets on its own machine, without TLS too: for
         /// an emulator of AWS, and never by default.
         OUTBOUND_LOOPBACK = "UMOJA_OUTBOUND_LOOPBACK";
+        /// The issuer of single sign-on, a URL without a trailing slash that leads to all regions. Without it the function
+        /// `oidc` serves nothing.
+        ISSUER = "UMOJA_ISSUER";
     }
 }
 

@@ -23,8 +23,8 @@ run "roles" {
         for statement in jsondecode(policy.policy).Statement :
         anytrue([for action in statement.Action : startswith(action, "kms:")]) && !startswith(statement.Sid, "VerifyItems")
       ])
-    ] == ["api", "deliver", "ingest-worker", "reconcile-keys", "reconcile-merges", "scim"]
-    error_message = "Only who writes people, who delivers them, and the reconcilers of keys and merges, use data keys."
+    ] == ["api", "deliver", "ingest-worker", "oidc", "reconcile-keys", "reconcile-merges", "scim"]
+    error_message = "Only who writes people, signs them in or delivers them, and the reconcilers of keys and merges, use data keys."
   }
   assert {
     condition = alltrue([
@@ -81,9 +81,9 @@ run "roles" {
   assert {
     condition = alltrue(flatten([
       for statement in jsondecode(aws_iam_role_policy.function["anti-entropy"].policy).Statement :
-      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-linked_accounts") || endswith(resource, "-target_accounts")] if contains(statement.Action, "dynamodb:DeleteItem")
+      [for resource in statement.Resource : endswith(resource, "-identifiers") || endswith(resource, "-linked_accounts") || endswith(resource, "-target_accounts") || endswith(resource, "-access")] if contains(statement.Action, "dynamodb:DeleteItem")
     ]))
-    error_message = "Anti-entropy deletes only derived items, and what an erased user had at targets."
+    error_message = "Anti-entropy deletes only derived items, and what an erased user had at targets and might do."
   }
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
@@ -161,6 +161,33 @@ run "roles" {
     error_message = "Only the feed makes events, and anti-entropy takes those that are missing."
   }
   assert {
+    condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement : [
+      for resource in statement.Resource : resource if !strcontains(resource, ":eu-west-1:") && !endswith(resource, ":key/*")
+    ]])) == toset([for region in ["us-east-1", "af-south-1"] : "arn:aws:dynamodb:${region}:123456789012:table/umoja-replays"])
+    error_message = "Of a peer single sign-on reaches what works once, where a code is spent, and the keys."
+  }
+  assert {
+    condition = distinct(flatten([for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement : [
+      for action in statement.Action : action if anytrue([for resource in statement.Resource : endswith(resource, "-replays")])
+    ]])) == ["dynamodb:PutItem"]
+    error_message = "What works once is written and never read or deleted."
+  }
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement :
+      [for resource in statement.Resource : trimprefix(resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-") if strcontains(resource, "dynamodb:eu-west-1")]
+      if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
+    ])) == toset(["access", "attempts", "audit", "due", "identifiers", "journal", "replays", "users"])
+    error_message = "Single sign-on merges and erases nobody, and writes no receipt."
+  }
+  assert {
+    condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
+      for statement in jsondecode(policy.policy).Statement :
+      contains(statement.Action, "dynamodb:PutItem") && contains(statement.Resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-access")
+    ])] == ["anti-entropy", "oidc", "reconcile-writes", "replicator"]
+    error_message = "Only single sign-on writes what persons may do, and what replicates it."
+  }
+  assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [
       for statement in jsondecode(policy.policy).Statement :
       [for resource in statement.Resource : endswith(resource, "-settings") || endswith(resource, "-companies")] if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
@@ -236,6 +263,9 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-deliver",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-deliver",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-deliver",
+      "arn:aws:iam::123456789012:role/umoja-eu-west-1-oidc",
+      "arn:aws:iam::123456789012:role/umoja-us-east-1-oidc",
+      "arn:aws:iam::123456789012:role/umoja-af-south-1-oidc",
       "arn:aws:iam::123456789012:role/umoja-eu-west-1-cognito",
       "arn:aws:iam::123456789012:role/umoja-us-east-1-cognito",
       "arn:aws:iam::123456789012:role/umoja-af-south-1-cognito",
@@ -244,7 +274,7 @@ run "keys" {
       "arn:aws:iam::123456789012:role/umoja-af-south-1-reconcile-sources",
       "arn:aws:iam::123456789012:role/operators",
     ]
-    error_message = "The data key is used by six functions of each region, by those of a user pool, and by operators."
+    error_message = "The data key is used by seven functions of each region, by those of a user pool, and by operators."
   }
   assert {
     condition = alltrue([

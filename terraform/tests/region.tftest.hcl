@@ -80,7 +80,7 @@ run "tables" {
     error_message = "Streams carry new images only."
   }
   assert {
-    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["attempts", "events", "idempotency", "inbox", "replays"]
+    condition     = [for name, table in aws_dynamodb_table.this : name if length(table.ttl) > 0] == ["access", "attempts", "events", "idempotency", "inbox", "replays"]
     error_message = "Exactly the tables with temporary items have an expiry."
   }
   assert {
@@ -137,7 +137,7 @@ run "streams" {
     error_message = "Only writes of the own region start the replicator."
   }
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts", "access"])
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "events", "target_accounts"])
     error_message = "The feed reads the tables whose changes concern companies and their systems."
   }
   assert {
@@ -276,7 +276,7 @@ run "the_only_region" {
   }
 
   assert {
-    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts", "access"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts", "access"].filter_criteria).filter) == 1
+    condition     = toset(keys(aws_lambda_event_source_mapping.feed)) == toset(["users", "receipts", "target_accounts"]) && length(one(aws_lambda_event_source_mapping.feed["target_accounts"].filter_criteria).filter) == 1
     error_message = "Nothing arrives from other regions."
   }
 }
@@ -354,6 +354,96 @@ run "sources" {
   assert {
     condition     = jsondecode(jsondecode(aws_dynamodb_table_item.infrastructure.item).document.S).sources_url == output.sources_url
     error_message = "The infrastructure's document has the URL that sources post to."
+  }
+}
+
+run "sign_on" {
+  module {
+    source = "./modules/region"
+  }
+
+  assert {
+    condition     = aws_api_gateway_resource.oidc.path_part == "{proxy+}" && aws_api_gateway_method.oidc.http_method == "ANY" && aws_api_gateway_rest_api.oidc.endpoint_configuration[0].types == tolist(["REGIONAL"])
+    error_message = "One route of a REST API of the region leads to the function."
+  }
+  assert {
+    condition     = !anytrue([for word in ["identity", "sourceIp", "path", "Path", "querystring", "header", "userAgent", "authorizer", "domainName", "error"] : strcontains(one(aws_api_gateway_stage.oidc.access_log_settings).format, word)])
+    error_message = "The access log contains no personal data."
+  }
+  assert {
+    condition     = one(aws_api_gateway_method_settings.oidc.settings).logging_level == "OFF" && !one(aws_api_gateway_method_settings.oidc.settings).data_trace_enabled
+    error_message = "The execution log, which has query strings and cookies, is off."
+  }
+  assert {
+    condition     = one(aws_api_gateway_method_settings.oidc.settings).throttling_rate_limit == 500 && one(aws_api_gateway_method_settings.oidc.settings).throttling_burst_limit == 1000
+    error_message = "The stage limits the requests."
+  }
+  assert {
+    condition     = output.issuer == null && !contains(keys(aws_lambda_function.this["oidc"].environment[0].variables), "UMOJA_ISSUER") && length(aws_wafv2_web_acl_association.oidc) == 0
+    error_message = "Nothing is served without an issuer, and a web ACL is a choice."
+  }
+  assert {
+    condition     = endswith(aws_lambda_permission.oidc.source_arn, "/oidc/*/*")
+    error_message = "Only its own REST API invokes the function."
+  }
+  assert {
+    condition     = toset(keys(aws_cloudwatch_metric_alarm.failures)) == toset(["api", "oidc"]) && aws_cloudwatch_metric_alarm.this["oidc-latency"].dimensions == tomap({ ApiName = "umoja-oidc" })
+    error_message = "Failures and slow answers of both gateways raise an alarm."
+  }
+}
+
+run "sign_on_behind_a_firewall_and_a_given_url" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    oidc = { issuer = "https://login.example.com", rate = 50, burst = 60, web_acl = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/umoja/1" }
+  }
+
+  assert {
+    condition     = output.issuer == "https://login.example.com" && [for name, function in aws_lambda_function.this : name if contains(keys(function.environment[0].variables), "UMOJA_ISSUER")] == ["deliver", "oidc"] && aws_lambda_function.this["oidc"].environment[0].variables.UMOJA_ISSUER == "https://login.example.com"
+    error_message = "The function gets the issuer, and who tells clients about logouts."
+  }
+  assert {
+    condition     = aws_wafv2_web_acl_association.oidc[0].web_acl_arn == "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/umoja/1" && one(aws_api_gateway_method_settings.oidc.settings).throttling_rate_limit == 50
+    error_message = "The web ACL filters the stage, and the limits are choices."
+  }
+}
+
+run "issuer_domain" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    domain = {
+      name            = "eu.id.example.com"
+      certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+      zone_id         = "ZEXAMPLE"
+      execute_api     = false
+      issuer = {
+        name            = "login.example.com"
+        certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/3"
+      }
+    }
+  }
+
+  assert {
+    condition     = output.issuer == "https://login.example.com" && aws_lambda_function.this["oidc"].environment[0].variables.UMOJA_ISSUER == "https://login.example.com"
+    error_message = "The name is the issuer's."
+  }
+  assert {
+    condition     = one(aws_route53_record.shared["issuer"].latency_routing_policy).region == "eu-west-1" && aws_route53_record.shared["issuer"].health_check_id != null && keys(aws_route53_record.shared) == ["issuer"]
+    error_message = "The nearest region that is ready answers the issuer's name."
+  }
+  assert {
+    condition     = aws_apigatewayv2_api_mapping.this["issuer"].stage == "oidc" && aws_apigatewayv2_api_mapping.this["own"].stage != "oidc"
+    error_message = "The issuer's name leads to single sign-on, and no other one does."
+  }
+  assert {
+    condition     = aws_api_gateway_rest_api.oidc.disable_execute_api_endpoint
+    error_message = "The own address of single sign-on can be turned off."
   }
 }
 

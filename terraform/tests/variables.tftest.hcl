@@ -130,3 +130,23 @@ run "operators_are_arns" {
 
   expect_failures = [var.operators]
 }
+
+run "an_issuer_has_no_path" {
+  command = plan
+
+  variables {
+    oidc = { issuer = "https://login.example.com/oidc" }
+  }
+
+  expect_failures = [var.oidc]
+}
+
+run "a_web_acl_is_one_of_a_region" {
+  command = plan
+
+  variables {
+    oidc = { web_acl = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/umoja/1" }
+  }
+
+  expect_failures = [var.oidc]
+}

@@ -221,7 +221,7 @@ impl Standing {
     }
 
     /// The families of the person that are not ended themselves.
-    pub(super) fn families(&self) -> impl Iterator<Item = &Family> {
+    pub fn families(&self) -> impl Iterator<Item = &Family> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Family(family) => Some(family),
             _ => None,

@@ -1,6 +1,7 @@
 //! [`Items`].
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use umoja_schema::names::attribute;
 use umoja_schema::{Replicated, UserId, VersionedItem};
@@ -39,6 +40,20 @@ impl Items for DynamoDb {
         Ok(dropped)
     }
 
+    async fn drop_item(&self, item: &VersionedItem) -> Result<bool, StoreError> {
+        let key = key([(attribute::ID, item.user.to_string()), (item.table.sort_key, item.key.clone())]);
+        let delete = self.client.delete_item().table_name(self.table(item.table.name)).set_key(Some(key));
+        let delete = delete
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", attribute::VERSION)
+            .expression_attribute_values(":version", AttributeValue::S(item.version.to_string()));
+        match delete.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(is_conditional) => Ok(false),
+            Err(error) => Err(error::store(&format!("DeleteItem on {}", item.table.name), &error)),
+        }
+    }
+
     async fn scan_items(
         &self,
         table: &'static Replicated,
@@ -50,4 +65,8 @@ impl Items for DynamoDb {
         let (items, unreadable) = readable(items, |item| VersionedItem::from_item(table, item).map(Into::into));
         Ok(ItemPage { items, unreadable, next })
     }
+}
+
+fn is_conditional(error: &DeleteItemError) -> bool {
+    matches!(error, DeleteItemError::ConditionalCheckFailedException(_))
 }

@@ -33,6 +33,7 @@ mod reencrypt;
 mod region;
 mod rotate;
 mod serve;
+mod sessions;
 mod sign;
 mod source;
 mod status;
@@ -84,6 +85,7 @@ enum Command {
     Target(targets::Command),
     Webhook(webhook::Command),
     Client(clients::Command),
+    Sessions(sessions::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -153,6 +155,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Target(target) => target.run(output).await,
         Command::Webhook(webhook) => webhook.run(output).await,
         Command::Client(client) => client.run(output).await,
+        Command::Sessions(sessions) => sessions.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

@@ -77,6 +77,12 @@ impl Regions {
         self.list.get(self.first).ok_or_else(|| CliError::Failed("the deployment has no regions".into()))
     }
 
+    /// The region that is asked first, or if it does not serve, another that does.
+    pub(crate) fn serving(&self) -> Result<&DeployedRegion, CliError> {
+        let serves = std::iter::once(self.first()?).chain(&self.list).find(|region| region.state.serves());
+        serves.ok_or_else(|| CliError::Failed("no region of the deployment serves".into()))
+    }
+
     /// A region by its name.
     pub(crate) fn get(&self, name: &Region) -> Result<&DeployedRegion, CliError> {
         let found = self.list.iter().find(|region| region.name() == name);

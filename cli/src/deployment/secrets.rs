@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use umoja_accounts::People;
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Entropy, Keys};
 use umoja_store::previous_kms_key::with_old_keys;
+use umoja_store::seal::Sealer;
 use umoja_store::secrets::{SETTING, Secrets, SecretsDocument};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
 
@@ -25,6 +27,14 @@ impl DeployedRegion {
     pub(crate) async fn secrets(&self, ring: &KeyRing) -> Result<Secrets, CliError> {
         let secrets = Secrets::load(&*self.home.registry, ring).await;
         secrets.map_err(|source| CliError::RegionSecrets { region: self.name().clone(), source })
+    }
+
+    /// The people of the region. A write waits so long for the key services of its peers, in milliseconds.
+    pub(crate) async fn people(&self, wrap_budget_ms: u64) -> Result<People, CliError> {
+        let home = self.home.clone();
+        let sealer = Arc::new(Sealer::new(KeyRing::new(&home, wrap_budget_ms), Arc::clone(&home.entropy)));
+        let secrets = Arc::new(self.secrets(sealer.ring()).await?);
+        Ok(People { home, sealer, secrets })
     }
 }
 

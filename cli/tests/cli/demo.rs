@@ -51,6 +51,17 @@ fn the_demo_succeeds_and_its_directory_can_be_reused() {
     assert_eq!(place, format!("{}/s", regions[0]["url"].as_str().unwrap()));
     assert!(ticket.contains('.'));
 
+    let oidc = &first["oidc"];
+    assert!(oidc["issuer"].as_str().unwrap().starts_with("http://localhost:"), "{oidc}");
+    let clients = oidc["clients"].as_array().unwrap();
+    assert_eq!(
+        clients.iter().map(|client| client["client_id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["soko-web", "safari-app"]
+    );
+    assert!(clients[0]["client_secret"].is_string() && clients[1].get("client_secret").is_none(), "{oidc}");
+    assert!(clients.iter().all(|client| client["redirect_uris"][0] == "http://127.0.0.1:*/callback"), "{oidc}");
+    assert!(oidc["people"][0]["email"].is_string() && oidc["people"][0]["password"].is_string());
+
     let again = json(&["demo", "--exit", "--dir", path(&dir)]);
     assert_eq!(again["ok"], true, "{again}");
     let second = demo_json(&dir);

@@ -32,6 +32,7 @@ mod region;
 mod rotate;
 mod samples;
 mod serve;
+mod sessions;
 mod source;
 mod source_compare;
 mod source_drop;

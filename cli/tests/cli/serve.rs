@@ -111,22 +111,33 @@ async fn an_answer_to_another_request_is_rejected() {
 #[tokio::test]
 async fn the_port_of_the_issuer_leads_to_the_regions_that_serve() {
     let world = World::new();
-    assert_eq!(world.serve().issuer, None);
+    let closed = world.serve();
+    assert_eq!(closed.issuer, None);
+    assert!(answer(port_of(&closed.urls[0]), KEYS).await.starts_with("HTTP/1.1 404"), "single sign-on is not served");
+    drop(closed);
     let served = world.serve_with(&["--issuer-port", "0"]);
     let issuer = served.issuer.clone().unwrap();
     assert!(issuer.starts_with("http://localhost:"), "{issuer}");
-    let port: u16 = issuer.rsplit(':').next().unwrap().parse().unwrap();
-    for _ in 0..2 {
-        assert!(answer(port).await.starts_with("HTTP/1.1 200"));
+    for port in [port_of(&issuer), port_of(&issuer), port_of(&served.urls[0]), port_of(&served.urls[1])] {
+        for path in ["/readyz", KEYS] {
+            assert!(answer(port, path).await.starts_with("HTTP/1.1 200"), "{port} {path}");
+        }
     }
     drop(served);
     assert_eq!(world.serve().issuer, Some(issuer), "the port is stored");
 }
 
-/// The answer about the readiness of whatever region a new connection leads to.
-async fn answer(port: u16) -> String {
+/// The keys of single sign-on.
+const KEYS: &str = "/oauth2/jwks";
+
+fn port_of(url: &str) -> u16 {
+    url.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+/// The answer of whatever region a new connection leads to.
+async fn answer(port: u16, path: &str) -> String {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let request = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();

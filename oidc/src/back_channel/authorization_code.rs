@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use umoja_accounts::access::{NewFamily, SessionState, Standing};
 use umoja_schema::access::Sector;
-use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion, SubjectType};
+use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion};
 
 use super::granted::Granted;
 use super::holder::holder;
@@ -91,10 +91,7 @@ async fn subject(
     standing: &Standing,
     code: &Code,
 ) -> Result<String, Problem> {
-    let sector = match client.subject_type {
-        SubjectType::Public => Sector::Public,
-        SubjectType::Pairwise => Sector::Pairwise(client.sector().to_owned()),
-    };
+    let sector = Sector::from(client);
     match standing.subject(&sector) {
         Some(sub) => Ok(sub.to_owned()),
         None => Ok(provider.accounts.people.subject(code.user, &sector).await?),

@@ -110,7 +110,7 @@ impl Logouts {
         let keys = match OidcKeys::load(&*home.registry, &self.people.secrets, home.clock.now()).await {
             Ok(keys) => keys,
             Err(OidcKeysError::Store(error)) => return Err(error),
-            Err(error) => return Err(StoreError::Unreadable(error.to_string())),
+            Err(error) => return Err(StoreError::Unavailable(error.to_string())),
         };
         let rows: Vec<_> = page.rows.into_iter().map(|(user, stored)| self.row(&keys, user, stored)).collect();
         let (mut all, mut failed, mut rows) = (Told::default(), None, stream::iter(rows).buffer_unordered(CONCURRENT));
@@ -152,7 +152,8 @@ impl Logouts {
         if !home.due.replace_due(LOGOUT, user, Some(&stored.etag), next).await? {
             return Ok(Told::default());
         }
-        let calls = notices.iter().map(|(session, client, notice, since)| async {
+        let calls = notices.iter().map(|one| async move {
+            let (session, client, notice, since) = one;
             (session, client, self.call(keys, session, client, notice, *since).await)
         });
         let (outcomes, mut found) = (join_all(calls).await, BTreeMap::new());

@@ -32,8 +32,8 @@ const MEASURE: Duration = Duration::from_secs(10);
 /// How often the inbox is searched for events that wait without a message.
 const RING_AGAIN: Duration = Duration::from_mins(1);
 
-/// How often expired events are searched and deleted.
-const DROP_EVENTS: Duration = Duration::from_hours(1);
+/// How often expired items are searched and deleted.
+const DROP_EXPIRED: Duration = Duration::from_hours(1);
 
 /// How often it is recorded what waits for webhooks and targets.
 const MEASURE_FOREIGN: Duration = Duration::from_mins(1);
@@ -79,10 +79,10 @@ impl Pump {
                 let (feed, stopped) = (Arc::clone(&region), stop.subscribe());
                 tasks.spawn(async move { feed.make_events(settings.poll, stopped).await });
             }
-            let events = Arc::clone(&region);
-            tasks.spawn(every(DROP_EVENTS, stop.subscribe(), async move || {
-                if let Err(error) = events.drop_expired_events().await {
-                    tracing::warn!(region = %events.region(), %error, "expired events were not deleted");
+            let expired = Arc::clone(&region);
+            tasks.spawn(every(DROP_EXPIRED, stop.subscribe(), async move || {
+                if let Err(error) = expired.drop_expired().await {
+                    tracing::warn!(region = %expired.region(), %error, "expired items were not deleted");
                 }
             }));
             for position in 0..region.home().peers.len() {

@@ -12,7 +12,7 @@ use umoja_page::Watchers;
 use umoja_provisioner::{Logouts, Provisioner, Webhooks};
 use umoja_reconciler::{
     AntiEntropyRun, AntiEntropySettings, MergeReport, RepairReport, RetryReport, anti_entropy, drain_retries,
-    drop_expired_events, merge_users, repair_keys,
+    drop_expired, merge_users, repair_keys,
 };
 use umoja_replicator::{BatchOutcome, Feed, FeedOutcome, Replicator};
 use umoja_schema::{Millis, Region};
@@ -304,12 +304,12 @@ impl RegionPump {
         }
     }
 
-    /// Deletes the events that have expired. Returns how many.
+    /// Deletes the events and other items that have expired. Returns how many.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn drop_expired_events(&self) -> Result<u64, StoreError> {
-        drop_expired_events(&self.home).await
+    pub async fn drop_expired(&self) -> Result<u64, StoreError> {
+        drop_expired(&self.home).await
     }
 
     /// Compares the region with each of its peers and with its derived tables, and repairs what differs, until all

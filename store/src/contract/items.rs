@@ -93,6 +93,17 @@ pub async fn dropping_items_leaves_other_users_items(t: Tables) {
     assert_eq!(t.items.items(&SAMPLE, user(2)).await, Ok(vec![item(user(2), "a", version(1))]));
 }
 
+pub async fn an_item_is_dropped_only_in_its_version(t: Tables) {
+    for key in ["a", "b"] {
+        put_item(&*t.users, &item(user(1), key, version(1)), Condition::Older).await;
+    }
+    put_item(&*t.users, &item(user(1), "b", version(2)), Condition::Older).await;
+    assert_eq!(t.items.drop_item(&item(user(1), "a", version(1))).await, Ok(true));
+    assert_eq!(t.items.drop_item(&item(user(1), "a", version(1))).await, Ok(false));
+    assert_eq!(t.items.drop_item(&item(user(1), "b", version(1))).await, Ok(false), "it was replaced");
+    assert_eq!(t.items.items(&SAMPLE, user(1)).await, Ok(vec![item(user(1), "b", version(2))]));
+}
+
 pub async fn a_scan_returns_every_item_once_with_any_page_size(t: Tables) {
     let page = t.items.scan_items(&SAMPLE, None, 10).await;
     assert_eq!(page, Ok(ItemPage { items: vec![], unreadable: vec![], next: None }));

@@ -162,6 +162,7 @@ macro_rules! items_contract {
             an_item_is_written_with_its_part_or_not_at_all,
             items_of_one_user_are_returned_in_key_order,
             dropping_items_leaves_other_users_items,
+            an_item_is_dropped_only_in_its_version,
             a_scan_returns_every_item_once_with_any_page_size,
             concurrent_writes_of_an_item_leave_the_newest,
         }

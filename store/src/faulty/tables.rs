@@ -26,6 +26,10 @@ impl Items for Faulty<dyn Items> {
         self.faults.call("drop_items", self.inner.drop_items(table, user)).await
     }
 
+    async fn drop_item(&self, item: &VersionedItem) -> Result<bool, StoreError> {
+        self.faults.call("drop_item", self.inner.drop_item(item)).await
+    }
+
     async fn scan_items(
         &self,
         table: &'static Replicated,

@@ -21,6 +21,10 @@ pub trait Items: Send + Sync {
     /// deletion does not appear in the region's stream.
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError>;
 
+    /// Deletes an item if its version is still the stored one. True if it was. Only for an item that has expired, where no
+    /// database deletes it by itself. The deletion does not appear in the region's stream.
+    async fn drop_item(&self, item: &VersionedItem) -> Result<bool, StoreError>;
+
     /// Items of all users, in the order of the adapter, starting after `after`. The page may omit an item that is
     /// written meanwhile, and reports an unreadable one.
     async fn scan_items(

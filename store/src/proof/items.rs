@@ -37,6 +37,10 @@ impl Items for Proved<dyn Items> {
         self.inner.drop_items(table, user).await
     }
 
+    async fn drop_item(&self, item: &VersionedItem) -> Result<bool, StoreError> {
+        self.inner.drop_item(item).await
+    }
+
     async fn scan_items(
         &self,
         table: &'static Replicated,

@@ -136,6 +136,11 @@ locals {
         statistic = "p99", above = var.alarms.api_latency_p99_millis, minutes = 5
         means     = "The API answers slowly."
       }
+      oidc-latency = {
+        metric    = "Latency", namespace = "AWS/ApiGateway", dimensions = local.oidc_api
+        statistic = "p99", above = var.alarms.api_latency_p99_millis, minutes = 5
+        means     = "Single sign-on answers slowly."
+      }
     },
     {
       for peer, queue in local.retry_queues : "${queue}-age" => {
@@ -196,6 +201,13 @@ locals {
 
   deployment = { (local.names.metrics.dimension) = var.prefix }
   api_stage  = { ApiId = aws_apigatewayv2_api.this.id, Stage = aws_apigatewayv2_stage.default.name }
+  oidc_api   = { ApiName = aws_api_gateway_rest_api.oidc.name }
+
+  # The gateways in front of what companies and persons wait for. The metrics of the two kinds have different names.
+  watched_gateways = {
+    api  = { dimensions = local.api_stage, failures = "5xx", means = "The API answers too many requests with 5xx." }
+    oidc = { dimensions = local.oidc_api, failures = "5XXError", means = "Single sign-on answers too many requests with 5xx." }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -221,9 +233,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 }
 
 # A few requests make no meaningful rate: one failure in ten requests at night raises no alarm.
-resource "aws_cloudwatch_metric_alarm" "api_5xx" {
-  alarm_name        = "${var.prefix}-api-5xx"
-  alarm_description = "The API answers too many requests with 5xx."
+resource "aws_cloudwatch_metric_alarm" "failures" {
+  for_each = local.watched_gateways
+
+  alarm_name        = "${var.prefix}-${each.key}-5xx"
+  alarm_description = each.value.means
 
   comparison_operator = "GreaterThanThreshold"
   threshold           = var.alarms.api_5xx_percent
@@ -241,8 +255,8 @@ resource "aws_cloudwatch_metric_alarm" "api_5xx" {
     id = "failures"
     metric {
       namespace   = "AWS/ApiGateway"
-      metric_name = "5xx"
-      dimensions  = local.api_stage
+      metric_name = each.value.failures
+      dimensions  = each.value.dimensions
       period      = 300
       stat        = "Sum"
     }
@@ -253,7 +267,7 @@ resource "aws_cloudwatch_metric_alarm" "api_5xx" {
     metric {
       namespace   = "AWS/ApiGateway"
       metric_name = "Count"
-      dimensions  = local.api_stage
+      dimensions  = each.value.dimensions
       period      = 300
       stat        = "Sum"
     }
@@ -261,4 +275,9 @@ resource "aws_cloudwatch_metric_alarm" "api_5xx" {
 
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = [aws_sns_topic.alarms.arn]
+}
+
+moved {
+  from = aws_cloudwatch_metric_alarm.api_5xx
+  to   = aws_cloudwatch_metric_alarm.failures["api"]
 }

@@ -86,6 +86,6 @@ locals {
   log_groups = concat(
     [for name in local.names.functions : "/aws/lambda/${local.function_name[name]}"],
     [for name in local.names.pool_functions : "/aws/lambda/${var.prefix}-${name}"],
-    ["/aws/vendedlogs/${var.prefix}-api-access", "/aws/vendedlogs/${var.prefix}-sources-access"],
+    [for gateway in ["api", "sources", "oidc"] : "/aws/vendedlogs/${var.prefix}-${gateway}-access"],
   )
 }

@@ -3,6 +3,8 @@ locals {
   widgets = [
     { title = "Requests", stat = "Sum", metrics = [for name in ["Count", "4xx", "5xx"] : ["AWS/ApiGateway", name, "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default"]] },
     { title = "Latency, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.this.id, "Stage", "$default", { stat = stat }]] },
+    { title = "Single sign-on", stat = "Sum", metrics = [for name in ["Count", "4XXError", "5XXError"] : ["AWS/ApiGateway", name, "ApiName", aws_api_gateway_rest_api.oidc.name]] },
+    { title = "Latency of single sign-on, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : ["AWS/ApiGateway", "Latency", "ApiName", aws_api_gateway_rest_api.oidc.name, { stat = stat }]] },
     { title = "Replication lag, p50 and p99", stat = "p99", metrics = [for stat in ["p50", "p99"] : [local.names.metrics.namespace, "ReplicationLag", local.names.metrics.dimension, var.prefix, { stat = stat }]] },
     { title = "Replication", stat = "Sum", metrics = [for name in ["ReplicationsSent", "ReplicationsQueued", "Quarantined"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },
     { title = "Keys", stat = "Maximum", metrics = [for name in ["MissingWrappedKeys", "KmsErrors"] : [local.names.metrics.namespace, name, local.names.metrics.dimension, var.prefix]] },

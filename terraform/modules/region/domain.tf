@@ -1,11 +1,13 @@
-# The region's own name, and one that all regions share. Clients sign for a region by its own name. The shared name is
-# for health and discovery, and the nearest region that reports itself ready answers it.
+# The region's own name, and those that all regions share. Clients sign for a region by its own name. The nearest region that
+# reports itself ready answers the others: one for health and discovery, and one for single sign-on, the issuer's.
 
 locals {
   domains = merge(
     var.domain == null ? {} : { own = { name = var.domain.name, certificate_arn = var.domain.certificate_arn } },
     try(var.domain.shared, null) == null ? {} : { shared = var.domain.shared },
+    try(var.domain.issuer, null) == null ? {} : { issuer = var.domain.issuer },
   )
+  routed_domains = { for key, domain in local.domains : key => domain if key != "own" }
 }
 
 resource "aws_apigatewayv2_domain_name" "this" {
@@ -23,9 +25,9 @@ resource "aws_apigatewayv2_domain_name" "this" {
 resource "aws_apigatewayv2_api_mapping" "this" {
   for_each = local.domains
 
-  api_id      = aws_apigatewayv2_api.this.id
+  api_id      = each.key == "issuer" ? aws_api_gateway_rest_api.oidc.id : aws_apigatewayv2_api.this.id
   domain_name = aws_apigatewayv2_domain_name.this[each.key].id
-  stage       = aws_apigatewayv2_stage.default.id
+  stage       = each.key == "issuer" ? aws_api_gateway_stage.oidc.stage_name : aws_apigatewayv2_stage.default.id
 }
 
 resource "aws_route53_record" "own" {
@@ -43,13 +45,13 @@ resource "aws_route53_record" "own" {
 }
 
 resource "aws_route53_record" "shared" {
-  for_each = { for key, domain in local.domains : key => domain if key == "shared" }
+  for_each = local.routed_domains
 
   zone_id         = var.domain.zone_id
   name            = each.value.name
   type            = "A"
   set_identifier  = "${var.prefix}-${var.region}"
-  health_check_id = aws_route53_health_check.ready[each.key].id
+  health_check_id = aws_route53_health_check.ready["shared"].id
 
   latency_routing_policy {
     region = var.region
@@ -62,9 +64,9 @@ resource "aws_route53_record" "shared" {
   }
 }
 
-# The check uses the region's own name, because another region could answer the shared one.
+# The check uses the region's own name, because another region could answer a shared one.
 resource "aws_route53_health_check" "ready" {
-  for_each = { for key, domain in local.domains : key => domain if key == "shared" }
+  for_each = toset(length(local.routed_domains) > 0 ? ["shared"] : [])
 
   fqdn              = var.domain.name
   type              = "HTTPS"

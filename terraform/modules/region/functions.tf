@@ -6,10 +6,13 @@ locals {
     "${local.names.environment.endpoint}_${upper(replace(region, "-", "_"))}" => url
   }
 
-  # What only one function needs.
+  issuer_variable = { for name in [local.names.environment.issuer] : name => local.issuer if local.issuer != null }
+
+  # What only some functions need.
   own_variables = {
     ingest  = { (local.names.environment.topic) = local.accepted_topic_arn }
-    deliver = { for name in [local.names.environment.outbound_loopback] : name => "true" if var.deliver.loopback }
+    oidc    = local.issuer_variable
+    deliver = merge(local.issuer_variable, { for name in [local.names.environment.outbound_loopback] : name => "true" if var.deliver.loopback })
   }
 }
 

@@ -12,12 +12,7 @@ locals {
       Action   = ["dynamodb:PutItem"]
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]
     },
-    {
-      # A count is replaced or increased; it is deleted after a successful login.
-      Sid      = "CountAttempts"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-      Resource = [local.own_table["attempts"]]
-    },
+    local.count_attempts,
     {
       # What a request asks of a target, and what became of it.
       Sid      = "RequestAccountsAtTargets"

@@ -18,6 +18,7 @@ locals {
     ingest            = local.policy_ingest
     ingest-worker     = local.policy_ingest_worker
     scim              = local.policy_scim
+    oidc              = concat(local.policy_oidc, local.ask_old_pools)
   }
 }
 

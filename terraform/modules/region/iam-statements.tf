@@ -50,13 +50,21 @@ locals {
   }
 
   # Matching, registering, changing, suspending and erasing people of a company.
-  write_people = concat([
-    {
-      Sid      = "KnowCompanies"
-      Action   = ["dynamodb:GetItem"]
-      Resource = [local.own_table["companies"]]
-    },
-  ], module.people.statements)
+  write_people = concat([local.know_companies], module.people.statements)
+
+  know_companies = {
+    Sid      = "KnowCompanies"
+    Action   = ["dynamodb:GetItem"]
+    Resource = [local.own_table["companies"]]
+  }
+
+  count_attempts = {
+    # A count is replaced or increased; it is deleted after a successful login.
+    Sid      = "CountAttempts"
+    Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    Resource = [local.own_table["attempts"]]
+  }
+
   # What Lambda does for the mapping of a stream.
   read_streams = {
     Sid    = "ReadStreams"

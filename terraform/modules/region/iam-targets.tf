@@ -36,11 +36,7 @@ locals {
       Resource = [local.deliver_queue_arn]
     },
     local.know_systems,
-    {
-      Sid      = "KnowCompanies"
-      Action   = ["dynamodb:GetItem"]
-      Resource = [local.own_table["companies"]]
-    },
+    local.know_companies,
     {
       Sid      = "SettleWhatIsDue"
       Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
@@ -66,6 +62,12 @@ locals {
       Sid      = "ReadLinkedAccounts"
       Action   = ["dynamodb:Query"]
       Resource = [local.own_table["linked_accounts"]]
+    },
+    {
+      # The clients that got tokens in a session that has ended.
+      Sid      = "ReadSessions"
+      Action   = ["dynamodb:Query"]
+      Resource = [local.own_table["access"]]
     },
     {
       # Scan: how many accounts a target has, before one is removed.

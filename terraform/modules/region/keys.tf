@@ -41,7 +41,7 @@ locals {
   # These functions of every region: a peer's key may be the only one that answers.
   data_key_users = concat(
     [
-      for pair in setproduct(["api", "reconcile-keys", "reconcile-merges", "ingest-worker", "scim", "deliver"], var.regions) :
+      for pair in setproduct(["api", "reconcile-keys", "reconcile-merges", "ingest-worker", "scim", "deliver", "oidc"], var.regions) :
       "arn:${local.partition}:iam::${local.account}:role/${var.prefix}-${pair[1]}-${pair[0]}"
     ],
     local.pool_roles,

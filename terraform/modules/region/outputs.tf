@@ -58,8 +58,8 @@ output "roles" {
 }
 
 output "log_groups" {
-  description = "Names of the log groups, by function; `access` is the HTTP API's, `sources` the REST API's."
-  value       = merge({ for name, group in aws_cloudwatch_log_group.function : name => group.name }, { access = aws_cloudwatch_log_group.access.name, sources = aws_cloudwatch_log_group.sources.name })
+  description = "Names of the log groups, by function; `access` is the HTTP API's, `sources` and `sign-on` the REST APIs'."
+  value       = merge({ for name, group in aws_cloudwatch_log_group.function : name => group.name }, { access = aws_cloudwatch_log_group.access.name, sources = aws_cloudwatch_log_group.sources.name, sign-on = aws_cloudwatch_log_group.oidc.name })
 }
 
 output "schedule_group" {
@@ -106,4 +106,24 @@ output "sources_plan" {
 output "accepted_topic" {
   description = "ARN of the topic of accepted events."
   value       = aws_sns_topic.accepted.arn
+}
+
+output "issuer" {
+  description = "The issuer of single sign-on; null if it is not served."
+  value       = local.issuer
+}
+
+output "oidc_url" {
+  description = "URL of the REST API of single sign-on, whatever the issuer is."
+  value       = trimsuffix(aws_api_gateway_stage.oidc.invoke_url, "/")
+}
+
+output "oidc_api_id" {
+  description = "Id of the REST API of single sign-on."
+  value       = aws_api_gateway_rest_api.oidc.id
+}
+
+output "oidc_stage_arn" {
+  description = "ARN of the stage of single sign-on, with which a web ACL is associated."
+  value       = aws_api_gateway_stage.oidc.arn
 }

@@ -1,5 +1,5 @@
-# Every region has all tables. Replicated tables have a stream with new images only: replicated items are never deleted,
-# and no function needs the replaced image.
+# Every region has all tables. Replicated tables have a stream with new images only: no deletion is replicated, and no
+# function needs the replaced image.
 
 resource "aws_dynamodb_table" "this" {
   for_each = local.names.tables

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import (
     canary, coldstart, container, counts, disagreement, feeds, listing, options, outages, permissions, pools, procedures,
-    rejections, targets, timing,
+    rejections, sign_on, targets, timing,
 )
 from .people import People
 from .progress import Failed, Progress
@@ -88,6 +88,8 @@ def play(system: System, story: Story) -> None:
     # Behind the counts: where there are targets, the feed looks for the accounts of each user.
     with progress.part("Users appear in foreign systems"):
         targets.provisioned(system, story, here, there)
+    with progress.part("Single sign-on"):
+        sign_on.signed_on(system, story, here, there)
     with progress.part("Functions' roles used beyond their permissions"):
         rejections.all_rejected(d, progress)
     with progress.part("Cold starts"):
@@ -195,6 +197,8 @@ def main() -> int:
                 alone(system, story, "A user pool feeds it", pools.played)
             elif chosen.events:
                 alone(system, story, "Companies list events", listing.listed, counted=True)
+            elif chosen.sign_on:
+                alone(system, story, "Single sign-on", sign_on.signed_on)
             elif chosen.targets:
                 alone(system, story, "Users appear in foreign systems", targets.provisioned)
             else:

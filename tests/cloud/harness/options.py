@@ -59,6 +59,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="instead of the story: play only the chapter about webhooks and targets, in two regions",
     )
     parser.add_argument(
+        "--sign-on", action="store_true",
+        help="instead of the story: play only the chapter about single sign-on, in two regions",
+    )
+    parser.add_argument(
         "--keep", action="store_true",
         help="leave the system up until Ctrl-C, also after a failure, and print how to call it",
     )

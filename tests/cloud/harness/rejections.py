@@ -84,6 +84,18 @@ def attempts(d: Deployment, own: str, peer: str):
     yield "ingest-worker", "write a peer's user", "dynamodb", peer, "put_item", {
         "TableName": f"{prefix}-users", "Item": {"id": {"S": "x"}, "part": {"S": "profile"}}}
     yield "ingest-worker", "take a peer's events", "sqs", peer, "receive_message", {"QueueUrl": d.queue_url(peer, "ingest")}
+    yield "oidc", "write a peer's session", "dynamodb", peer, "put_item", {
+        "TableName": f"{prefix}-access", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
+    yield "oidc", "read what was spent", "dynamodb", own, "get_item", {"TableName": f"{prefix}-replays", "Key": item}
+    yield "oidc", "have a spent code work again", "dynamodb", peer, "delete_item", {
+        "TableName": f"{prefix}-replays", "Key": item}
+    yield "oidc", "read all sessions", "dynamodb", own, "scan", {"TableName": f"{prefix}-access"}
+    yield "oidc", "note an erasure", "dynamodb", own, "update_item", {
+        "TableName": f"{prefix}-receipts", "Key": {"id": {"S": "x"}, "key": {"S": "x"}}}
+    yield "api", "write a session", "dynamodb", own, "put_item", {
+        "TableName": f"{prefix}-access", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
+    yield "deliver", "end a session", "dynamodb", own, "put_item", {
+        "TableName": f"{prefix}-access", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
     yield "scim", "take events", "sqs", own, "receive_message", {"QueueUrl": d.queue_url(own, "ingest")}
     for name in d.names["pool_functions"] if own in d.pools else []:
         yield name, "write a peer's user", "dynamodb", peer, "put_item", {

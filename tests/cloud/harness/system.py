@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from . import build
+from .browser import ISSUER
 from .client import Company
 from .deployment import Deployment
 from .emulator import ACCOUNT, Emulator
@@ -66,6 +67,7 @@ class System:
                 "deletion_protection": False, "log_retention_days": 1,
                 # Targets and webhooks of the run are on this machine.
                 "deliver": {"loopback": True},
+                "oidc": {"issuer": ISSUER},
                 # The test of permissions needs scheduled functions that run only when invoked.
                 "schedules": {"enabled": not self.options.permissions},
                 # The emulator makes no value of its own, and one of two regions with the same value does not work.

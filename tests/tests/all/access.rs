@@ -97,8 +97,10 @@ fn an_expired_row_counts_as_absent_and_is_not_copied() {
         world.clock.advance(DAY + 1_000);
         assert!(!is_live(&world, 0, id, &session).await);
         world.settle().await;
-        let items = world.regions[1].home.own.items.items(&ACCESS, id).await.unwrap();
-        assert_eq!(items, []);
+        let items = async |at: usize| world.regions[at].home.own.items.items(&ACCESS, id).await.unwrap();
+        assert_eq!(items(1).await, []);
+        assert_eq!((items(0).await.len(), world.regions[0].pump.drop_expired().await), (1, Ok(1)));
+        assert_eq!(items(0).await, [], "where no database does it, the region deletes it");
     });
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, json};
-use umoja_schema::{Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, OidcAlgorithm, SubjectType};
+use serde_json::json;
+use umoja_schema::{Client, ClientId, CompanyId};
 
-use super::known::new_secret;
+use super::known::{new_client, new_secret};
 use super::options::Options;
 use crate::CliError;
 use crate::commands::company;
@@ -51,7 +51,7 @@ impl Add {
         let (deployment, _alone) = self.target.changing_documents().await?;
         company::known(&deployment, &self.company).await?;
         let (secret, hash) = new_secret(&deployment);
-        let mut client = self.new_client();
+        let mut client = new_client(&self.id, &self.company, self.public);
         checked.apply(&mut client)?;
         let has_secret = client.has_secret();
         client.secrets.extend(has_secret.then(|| hash.clone()));
@@ -97,44 +97,5 @@ impl Add {
             None => output.answer(&issued, || format!("{added} It has no secret.")),
         }
         stored
-    }
-
-    /// The client before the options.
-    fn new_client(&self) -> Client {
-        let (kind, method) = if self.public {
-            (ClientKind::Public, ClientAuthMethod::None)
-        } else {
-            (ClientKind::Confidential, ClientAuthMethod::SecretBasic)
-        };
-        Client {
-            id: self.id.clone(),
-            revision: 0,
-            company: self.company.clone(),
-            name: self.id.to_string(),
-            kind,
-            first_party: false,
-            redirect_uris: Vec::new(),
-            post_logout_redirect_uris: Vec::new(),
-            backchannel_logout_uri: None,
-            backchannel_logout_session_required: false,
-            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-            token_endpoint_auth_method: method,
-            secrets: Vec::new(),
-            jwks: None,
-            jwks_uri: None,
-            id_token_signed_response_alg: OidcAlgorithm::Es256,
-            dpop_bound_access_tokens: false,
-            require_pushed_authorization_requests: false,
-            scopes: ["openid", "profile", "email", "phone", "offline_access"].map(str::to_owned).to_vec(),
-            audience: None,
-            subject_type: SubjectType::Public,
-            sector_identifier: None,
-            default_max_age: None,
-            access_token_secs: Client::ACCESS_SECS,
-            refresh_token_secs: Client::REFRESH_SECS,
-            enabled: true,
-            removed: false,
-            unknown: Map::new(),
-        }
     }
 }

@@ -1,15 +1,54 @@
 //! A client for people and for programs, and its secrets.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use umoja_crypto::ClientSecret;
-use umoja_schema::Client;
 use umoja_schema::client::ClientSecretHash;
+use umoja_schema::{Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, OidcAlgorithm, SubjectType};
 
 pub(super) use crate::commands::known::{change_known, known};
 use crate::deployment::Regions;
 
+/// A client before what is said of it.
+pub(in crate::commands) fn new_client(id: &ClientId, company: &CompanyId, is_public: bool) -> Client {
+    let (kind, method) = if is_public {
+        (ClientKind::Public, ClientAuthMethod::None)
+    } else {
+        (ClientKind::Confidential, ClientAuthMethod::SecretBasic)
+    };
+    Client {
+        id: id.clone(),
+        revision: 0,
+        company: company.clone(),
+        name: id.to_string(),
+        kind,
+        first_party: false,
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
+        backchannel_logout_session_required: false,
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        token_endpoint_auth_method: method,
+        secrets: Vec::new(),
+        jwks: None,
+        jwks_uri: None,
+        id_token_signed_response_alg: OidcAlgorithm::Es256,
+        dpop_bound_access_tokens: false,
+        require_pushed_authorization_requests: false,
+        scopes: ["openid", "profile", "email", "phone", "offline_access"].map(str::to_owned).to_vec(),
+        audience: None,
+        subject_type: SubjectType::Public,
+        sector_identifier: None,
+        default_max_age: None,
+        access_token_secs: Client::ACCESS_SECS,
+        refresh_token_secs: Client::REFRESH_SECS,
+        enabled: true,
+        removed: false,
+        unknown: Map::new(),
+    }
+}
+
 /// A new secret, and what is stored of it.
-pub(super) fn new_secret(deployment: &Regions) -> (ClientSecret, ClientSecretHash) {
+pub(in crate::commands) fn new_secret(deployment: &Regions) -> (ClientSecret, ClientSecretHash) {
     let secret = ClientSecret::new(deployment.entropy.array());
     let hash = ClientSecretHash { sha256: secret.hash(), ends_at: None };
     (secret, hash)

@@ -9,6 +9,7 @@ mod set;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::known::{new_client, new_secret};
 use crate::CliError;
 use crate::output::Output;
 
@@ -17,8 +18,7 @@ use crate::output::Output;
 #[command(
     long_about = "The applications into which persons sign in by single sign-on. A client belongs to a company, and \
 its id is the client_id of OAuth 2.0 and OpenID Connect. A confidential client, a server, gets a secret, which is shown \
-once; a public one, in a browser or on a device, gets none. This version keeps clients and the keys that sign tokens, and \
-does not serve the sign-in yet.
+once; a public one, in a browser or on a device, gets none. `umoja serve --issuer-port` serves the sign-in.
 
 In AWS the commands need credentials that may, in every region: dynamodb:GetItem, Query and PutItem on PREFIX-settings, \
 GetItem on PREFIX-companies; kms:Decrypt with the keys of data and proofs."

@@ -5,7 +5,7 @@ use serde_json::json;
 use umoja_accounts::conflicts::OpenConflicts;
 
 use super::super::target::Target;
-use super::shown::{differ, line, serving};
+use super::shown::{differ, line};
 use crate::CliError;
 use crate::output::{self, Output, note};
 
@@ -40,7 +40,7 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
-        let region = serving(&regions)?;
+        let region = regions.serving()?;
         let mut open = OpenConflicts::new(&region.home.own);
         let (mut count, mut reported) = (0_usize, regions.clock.now());
         if output.json {

@@ -1,19 +1,13 @@
 //! `umoja conflicts resolve`: applies a decision of people.
 
-use std::sync::Arc;
-
 use clap::Args;
 use serde_json::json;
-use umoja_accounts::People;
 use umoja_accounts::conflicts::{Resolution, Resolved, Way};
 use umoja_schema::{IdentifierKind, UserId};
-use umoja_store::keyring::KeyRing;
-use umoja_store::seal::Sealer;
-use umoja_store::secrets::Secrets;
 
 use super::super::reason::reason;
 use super::super::target::Target;
-use super::shown::{line, serving, state};
+use super::shown::{line, state};
 use crate::CliError;
 use crate::output::{Output, table};
 
@@ -147,14 +141,12 @@ impl Resolve {
             return Err(CliError::Usage("WINNER and LOSER are the same user".into()));
         }
         let regions = self.target.regions().await?;
-        let region = serving(&regions)?;
-        let home = region.home.clone();
-        let sealer = Arc::new(Sealer::new(KeyRing::new(&home, WRAP_BUDGET_MS), home.entropy.clone()));
-        let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
+        let region = regions.serving()?;
+        let people = region.people(WRAP_BUDGET_MS).await?;
         let way = self.way.way();
         let despite: Vec<_> = self.despite.iter().map(|one| one.kind()).collect();
         let resolution = Resolution {
-            people: &People { home, sealer, secrets },
+            people: &people,
             winner: self.winner,
             loser: self.loser,
             by: &self.by,

@@ -10,7 +10,7 @@ use umoja_store::ports::Parts;
 
 use super::super::named::Named;
 use super::super::target::Target;
-use super::shown::{differ, line, serving, state};
+use super::shown::{differ, line, state};
 use crate::CliError;
 use crate::output::{Output, table, time};
 
@@ -80,7 +80,7 @@ impl Event {
 impl Show {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
-        let region = serving(&regions)?;
+        let region = regions.serving()?;
         let own = &region.home.own;
         let failed = |source| region.failed(source);
         let id = self.user.id(&regions).await?;

@@ -3,16 +3,7 @@
 use umoja_accounts::conflicts::{Conflict, Contested, State};
 use umoja_schema::UserId;
 
-use crate::CliError;
-use crate::deployment::{DeployedRegion, Regions};
 use crate::output::time;
-
-/// The region that is asked: the first, or if it does not serve, another that does.
-pub(super) fn serving(regions: &Regions) -> Result<&DeployedRegion, CliError> {
-    let first = regions.first()?;
-    let serves = std::iter::once(first).chain(&regions.list).find(|region| region.state.serves());
-    serves.ok_or_else(|| CliError::Failed("no region of the deployment serves".into()))
-}
 
 /// An identifier that two users own, as a line of text.
 pub(super) fn line(contested: &Contested, users: &[UserId; 2]) -> String {

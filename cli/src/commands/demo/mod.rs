@@ -1,8 +1,11 @@
 //! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
+mod applications;
+mod browser;
 mod narrator;
 mod on_time;
 mod pool;
+mod sign_on;
 mod sources;
 mod stage;
 mod story;
@@ -30,6 +33,7 @@ use crate::output::{Output, table};
 use crate::server::ServeLock;
 use crate::shell;
 use crate::{CliError, files};
+use applications::Applications;
 use narrator::Narrator;
 use sources::{Posting, Scim, Sources};
 use stage::Stage;
@@ -52,11 +56,12 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
 #[command(
     long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
-away, keep writing, see the repair; one person known to two companies; a disabled user; an identity provider and a user pool that feed the store; two remote systems that get their accounts \
+away, keep writing, see the repair; one person known to two companies; a disabled user; one login for two applications while \
+a region is out; an identity provider and a user pool that feed the store; two remote systems that get their accounts \
 while a page shows it; an erasure with receipts.
 
-After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys and those \
-of the sources, the targets and a status page, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
+After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys those \
+of the sources, the targets, a status page and the clients of single sign-on with people who can sign in, so that any HTTP client can call the regions, and keeps serving until Ctrl-C. The exit code is 1 if any step fails."
 )]
 #[command(after_help = "Examples:
   umoja demo
@@ -83,6 +88,22 @@ struct DemoFile<'a> {
     scim: Vec<Scim>,
     targets: Vec<Listed<'a>>,
     status_page: StatusPageFile,
+    oidc: Oidc<'a>,
+}
+
+/// Single sign-on, in `demo.json`.
+#[derive(Serialize)]
+struct Oidc<'a> {
+    issuer: &'a str,
+    clients: Vec<applications::Listed<'a>>,
+    people: &'a [Login],
+}
+
+/// A person who can sign in, in `demo.json`.
+#[derive(Serialize)]
+struct Login {
+    email: String,
+    password: String,
 }
 
 /// A status page with a live ticket, in `demo.json`.
@@ -112,16 +133,18 @@ impl Demo {
         let soko = &companies.first().ok_or_else(|| CliError::Failed("the story has two companies".into()))?.id;
         let sources = Sources::add(&deployment, soko).await?;
         let targets = Targets::start(&deployment, soko).await?;
+        let applications = Applications::add(&deployment, &companies).await?;
         let mut stopped = stop_signal()?;
         let mut stage = Stage::set(&deployment, &companies, lock).await?;
         narrator.begin(&dir, stage.urls());
 
+        let cast = story::Cast { sources: &sources, targets: &targets, applications: &applications };
         let played = tokio::select! {
-            played = story::play(&stage, &sources, &targets, &narrator) => played,
+            played = story::play(&stage, &cast, &narrator) => played,
             () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),
         };
-        let url = match played {
-            Ok(url) => url,
+        let (url, people) = match played {
+            Ok(played) => played,
             Err(error) => {
                 stage.end().await;
                 return Err(error);
@@ -131,7 +154,10 @@ impl Demo {
         let first = stage.urls().first().map_or("", |(_, url)| url);
         let (sources, scim) = (sources.posting(first), sources.scim(first));
         let status_page = StatusPageFile { url: url.clone() };
-        let file = DemoFile { regions, companies: &companies, sources, scim, targets: targets.listed(), status_page };
+        let issuer = stage.issuer().unwrap_or_default();
+        let oidc = Oidc { issuer: &issuer, clients: applications.listed(), people: &people };
+        let targets = targets.listed();
+        let file = DemoFile { regions, companies: &companies, sources, scim, targets, status_page, oidc };
         write(&dir.join(FILE), &file)?;
         narrator.end(&dir.join(FILE));
         if !self.exit {
@@ -149,13 +175,18 @@ impl Demo {
         let dir = self.dir.clone().unwrap_or_else(fresh_dir);
         let deployment = if let Some(existing) = Config::read(&dir)? {
             self.reject_other(&dir, &existing)?;
-            Deployment::open(&dir)?
+            let mut deployment = Deployment::open(&dir)?;
+            deployment.reconfigure(|config| {
+                config.issuer_port.get_or_insert(0);
+                Ok::<_, CliError>(())
+            })?;
+            deployment
         } else {
             let regions = self.regions.clone().map_or_else(default_regions, Ok)?;
             if regions.len() < 2 {
                 return Err(CliError::Usage("the demo needs at least two regions".into()));
             }
-            Deployment::create(&dir, Config { env: ENV.into(), ..Config::new(&regions, 0) })?
+            Deployment::create(&dir, Config { env: ENV.into(), issuer_port: Some(0), ..Config::new(&regions, 0) })?
         };
         Ok(deployment)
     }

@@ -93,6 +93,11 @@ impl Stage {
         self.server.urls()
     }
 
+    /// The URL of the issuer of single sign-on.
+    pub(super) fn issuer(&self) -> Option<String> {
+        self.server.issuer()
+    }
+
     /// A region's name.
     pub(super) fn name(&self, region: usize) -> &Region {
         self.stores[region].region()

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 use umoja_schema::UserId;
 
+use super::applications::Applications;
 use super::narrator::{Narrator, Outcome};
 use super::sources::Sources;
 use super::stage::{Stage, Who};
 use super::targets::Targets;
-use super::{on_time, pool};
+use super::{Login, on_time, pool, sign_on};
 use crate::CliError;
 
 /// The region where people register, and another region that serves them too.
@@ -45,6 +46,10 @@ impl Person {
         })
     }
 
+    fn sign_on(&self) -> sign_on::Login<'_> {
+        sign_on::Login { email: &self.email, password: &self.password, given_name: self.given_name }
+    }
+
     fn login(&self) -> Value {
         json!({ "email": self.email, "password": self.password })
     }
@@ -57,25 +62,34 @@ struct User {
     version: String,
 }
 
-/// Plays all chapters. Returns the URL of a status page with a live ticket.
+/// What the story plays with, beside the regions.
+pub(super) struct Cast<'a> {
+    pub(super) sources: &'a Sources,
+    pub(super) targets: &'a Targets,
+    pub(super) applications: &'a Applications,
+}
+
+/// Plays all chapters. Returns the URL of a status page with a live ticket, and who can sign in.
 pub(super) async fn play(
     stage: &Stage,
-    sources: &Sources,
-    targets: &Targets,
+    cast: &Cast<'_>,
     narrator: &Narrator,
-) -> Result<String, CliError> {
+) -> Result<(String, Vec<Login>), CliError> {
+    let Cast { sources, targets, applications } = cast;
     let amina = everywhere(stage, narrator).await?;
     let baraka = outage(stage, narrator, &amina).await?;
     key_service_out(stage, narrator).await?;
     two_companies(stage, narrator, &baraka).await?;
     disabled(stage, narrator, &baraka).await?;
+    sign_on::play(stage, applications, &baraka.person.sign_on(), narrator, (HERE, THERE)).await?;
     fed(stage, sources, narrator).await?;
     pool::fed(stage, sources.pool(), narrator, (HERE, THERE)).await?;
     on_time::watched(stage, targets, narrator, (HERE, THERE)).await?;
     erased(stage, narrator, &amina).await?;
     let page = on_time::page(stage, targets, HERE).await?;
     the_end(stage, narrator).await?;
-    Ok(page)
+    let Person { email, password, .. } = baraka.person;
+    Ok((page, vec![Login { email, password }]))
 }
 
 async fn register(stage: &Stage, region: usize, who: Who, person: Person) -> Result<(User, String), CliError> {

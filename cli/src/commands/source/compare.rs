@@ -8,20 +8,17 @@ use std::time::UNIX_EPOCH;
 
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_accounts::People;
 use umoja_accounts::import::{Hashing, Importer};
 use umoja_crypto::{EngineChoice, Params, Passwords};
 use umoja_ingest::cognito::{Compared, PoolList, Sample, compare};
 use umoja_schema::ingest::UserPool;
 use umoja_schema::{IngestSource, Millis, SourceId};
-use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::seal::Sealer;
+use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
 
 use super::known::known;
 use crate::CliError;
 use crate::commands::company;
 use crate::commands::target::Target;
-use crate::deployment::DeployedRegion;
 use crate::output::{Output, counted, table};
 
 /// Large reads: a list may have millions of users.
@@ -73,7 +70,7 @@ impl Compare {
         let fed = company::known(&deployment, &source.company).await?;
         let region = deployment.get(&source.home)?;
         let (list, began) = self.read(deployment.clock.now())?;
-        let importer = Importer::of_source(people(region).await?, hashing()?, Arc::new(fed));
+        let importer = Importer::of_source(region.people(PEER_WRAP_BUDGET_MS).await?, hashing()?, Arc::new(fed));
         let source = Arc::new(source);
         let compared = compare(importer, Arc::clone(&source), &list, began, self.most).await;
         let compared =
@@ -101,13 +98,6 @@ impl Compare {
         let list = PoolList::read(BufReader::with_capacity(BUFFER, file)).map_err(|error| failed(&error))?;
         Ok((list, Millis(u64::try_from(written).unwrap_or(u64::MAX)).min(now)))
     }
-}
-
-async fn people(region: &DeployedRegion) -> Result<People, CliError> {
-    let home = region.home.clone();
-    let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
-    let secrets = region.secrets(sealer.ring()).await?;
-    Ok(People { home, sealer, secrets: Arc::new(secrets) })
 }
 
 /// A comparison hashes no password.

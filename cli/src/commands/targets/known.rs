@@ -4,13 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use umoja_accounts::People;
 use umoja_crypto::WebhookSecret;
 use umoja_provisioner::Provisioner;
 use umoja_provisioner::targets::KnownTarget;
 use umoja_schema::{Region, Target, TargetKind};
 use umoja_store::keyring::KeyRing;
-use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 pub(super) use crate::commands::known::{change_known, known};
@@ -38,13 +36,10 @@ impl AtHome {
         loopback: bool,
     ) -> Result<Self, CliError> {
         let region = deployment.get(&target.home)?;
-        let ring = KeyRing::new(&region.home, WRAP_BUDGET_MS);
-        let sealer = Arc::new(Sealer::new(ring, Arc::clone(&region.home.entropy)));
-        let secrets = Arc::new(region.secrets(sealer.ring()).await?);
+        let people = region.people(WRAP_BUDGET_MS).await?;
         let id = target.id.clone();
-        let known = KnownTarget::open(target, &secrets);
+        let known = KnownTarget::open(target, &people.secrets);
         let known = Arc::new(known.map_err(|error| CliError::Failed(format!("the target {id}: {error}")))?);
-        let people = People { home: region.home.clone(), sealer, secrets };
         Ok(Self { provisioner: Provisioner::new(people, outbound(loopback)), known })
     }
 }

@@ -302,13 +302,13 @@ fn a_cursor_before_expired_events_is_rejected_and_an_idle_one_is_not() {
         d.world.clock.advance(40 * Millis::DAY_MS);
         d.register(0, "joe@example.com", "correct horse").await;
         settled(&d).await;
-        assert!(d.world.regions[1].pump.drop_expired_events().await.unwrap() > 0);
+        assert!(d.world.regions[1].pump.drop_expired().await.unwrap() > 0);
         for at in 0..2 {
             d.call(at, "events/list", json!({ "cursor": read })).await.rejected(410, "cursor_expired");
             assert_eq!(reported(&list(&d, &d.shop, at, json!({ "cursor": all })).await), ["registered"]);
             assert_eq!(reported(&list(&d, &d.shop, at, json!({})).await), ["registered"], "what is kept");
         }
         d.world.anti_entropy().await;
-        assert!(d.world.regions[1].pump.drop_expired_events().await.unwrap() == 0, "nothing comes back");
+        assert!(d.world.regions[1].pump.drop_expired().await.unwrap() == 0, "nothing comes back");
     });
 }

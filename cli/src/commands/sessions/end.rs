@@ -1,0 +1,72 @@
+//! `umoja sessions end`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Asked, failed};
+use crate::CliError;
+use crate::commands::named::Named;
+use crate::commands::target::Target;
+use crate::output::{Output, counted};
+
+/// End one session of a person, or all of them.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "End one session of a person, or all of them. The tokens of the session are refused at once in the region \
+that is asked, and in each other region once the end has arrived there; a client that checks access tokens without asking \
+Umoja accepts one for at most its lifetime, 5 minutes unless the client has another. Clients with a back-channel logout URI \
+are notified. With --all, the access of clients that outlives its session (scope offline_access) ends too. A session that has \
+not arrived in the region is ended all the same.
+
+In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
+Query on PREFIX-users and PREFIX-linked_accounts, Query and PutItem on PREFIX-access; kms:Decrypt with the keys of data and \
+proofs. A user that is named by an identifier also needs dynamodb:BatchGetItem on PREFIX-identifiers."
+)]
+#[command(after_help = "Examples:
+  umoja sessions end amina@example.com --session hV2fXyC1sJ0Qm8w3TnZkLQ --dir DIR
+  umoja sessions end amina@example.com --all --dir DIR")]
+pub(super) struct End {
+    /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
+    user: Named,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The id of the session, as `umoja sessions list` shows it.
+    #[arg(long, value_name = "ID", value_parser = session)]
+    session: Option<String>,
+    /// Every session, and the access of clients that outlives them.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Reads the id of a session.
+fn session(text: &str) -> Result<String, String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let fits = text.len() == 22 && text.bytes().all(fits);
+    if fits { Ok(text.to_owned()) } else { Err("an id is 22 letters, digits, hyphens and underscores".into()) }
+}
+
+impl End {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+        let Asked { region, user, people, standing } = Asked::of(&self.user, &self.target).await?;
+        let known: Vec<String> = standing.sessions().map(|session| session.id.clone()).collect();
+        let ended = if let Some(id) = self.which.session {
+            people.end_session(user, &id).await.map(|_| vec![id])
+        } else {
+            people.end_all_sessions(user).await.map(|ended| ended.into_iter().map(|(id, _)| id).collect())
+        };
+        let ended = ended.map_err(|error| failed(&region, &error))?;
+        let live = ended.iter().filter(|id| known.contains(id)).count();
+        output.answer(&json!({ "user": user, "region": region, "ended": ended, "live": live }), || {
+            let sessions = counted(u64::try_from(live).unwrap_or(u64::MAX), "live session");
+            format!("Ended {sessions} of {user} in {region}; the other regions follow.")
+        });
+        Ok(())
+    }
+}
