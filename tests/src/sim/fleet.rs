@@ -141,11 +141,12 @@ impl Fleet {
         let streams = world.regions.iter().map(|_| Stream::default()).collect();
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
         deployment.put_target(super::names::TARGET, &deployment.shop).await;
+        let signing = Signing::new(plan, &deployment, without).await;
         Self {
             instances: Instances::new(&deployment),
             feeds: Feeds::new(plan, &deployment, without).await,
             deliveries: Deliveries::new(plan, &deployment, without).await,
-            signing: Signing::new(plan, &deployment.world, without).await,
+            signing,
             deployment,
             software,
             replicators,

@@ -8,8 +8,11 @@ mod provider;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use axum::Router;
 use umoja_accounts::People;
+use umoja_provisioner::Logouts;
 use umoja_schema::access::{Sector, Subject};
 use umoja_schema::names::table;
 use umoja_schema::replicated::ACCESS;
@@ -18,11 +21,13 @@ use umoja_store::Change;
 use umoja_store::ports::Clock as _;
 
 use self::keys::Signers;
+use self::provider::{Clients, ISSUER};
 use super::coverage::Signed;
 use super::fleet::Fleet;
-use super::plan::{Job, Plan, Step};
+use super::plan::{CLIENTS, Job, Plan, Step};
 use super::rules::Rule;
-use crate::world::World;
+use crate::deployment::Deployment;
+use crate::world::WorldRegion;
 
 /// The difference of two clocks that a run has at most, and the rounding of times, in milliseconds.
 const SKEW_MS: u64 = 11_000;
@@ -33,6 +38,11 @@ pub(super) struct Signing {
     pub(super) is_on: bool,
     /// The people of each region, as the provider there sees them.
     people: Vec<People>,
+    /// The routes of the provider in each region.
+    routes: Vec<Router>,
+    /// What each region tells clients of logouts by.
+    logouts: Vec<Logouts>,
+    clients: Arc<Clients>,
     sessions: RefCell<Vec<SessionOf>>,
     families: RefCell<Vec<FamilyOf>>,
     /// The users and clients of which a consent was withdrawn.
@@ -44,6 +54,10 @@ pub(super) struct Signing {
     /// What each user is called in each sector, in any region.
     subs: RefCell<BTreeMap<(UserId, String), String>>,
     signers: Signers,
+    /// How many processes are telling clients of logouts, or were killed meanwhile.
+    is_telling: Cell<usize>,
+    /// True once a notice may have been sent twice.
+    is_disturbed: Cell<bool>,
     counted: Cell<Signed>,
 }
 
@@ -54,9 +68,9 @@ pub(super) struct SessionOf {
     user: UserId,
     id: String,
     client: u8,
-    code: [u8; 32],
-    /// The region in which it began, and which counts the uses of the code.
-    at: usize,
+    code: String,
+    /// The family that the code begins.
+    family: String,
     /// By the clock of that region.
     issued_at: Millis,
     expires_at: Millis,
@@ -67,8 +81,10 @@ pub(super) struct SessionOf {
     is_replayed: bool,
     /// The regions that have acknowledged its end.
     out: BTreeSet<usize>,
-    /// True once somebody has tried to end it.
-    may_be_out: bool,
+    /// The regions in which somebody has tried to end it.
+    ends: BTreeSet<usize>,
+    /// True once an end was acknowledged in a region that knew the client.
+    is_to_be_told: bool,
 }
 
 /// A family of refresh tokens.
@@ -77,17 +93,27 @@ pub(super) struct FamilyOf {
     session: usize,
     id: String,
     user: UserId,
-    /// The generation of the token that its holder has.
-    held: u64,
+    /// The refresh tokens, of which the holder has the last one.
+    texts: Vec<String>,
+    /// The last access token and when it ends, and what the client calls the person.
+    access: (String, Millis),
+    sub: String,
     /// When the holder first presented the token of each generation, and when it got the next one for it.
-    tried: BTreeMap<u64, Millis>,
-    used: BTreeMap<u64, Millis>,
+    tried: BTreeMap<usize, Millis>,
+    used: BTreeMap<usize, Millis>,
     /// The credentials of its person in every region when it began.
     credentials: BTreeSet<(UserId, Version)>,
     /// True once something was done that may end it.
     may_be_over: bool,
     /// True once something that ends it was acknowledged.
     is_over: bool,
+}
+
+impl FamilyOf {
+    /// The generation of the token that its holder has.
+    const fn held(&self) -> usize {
+        self.texts.len() - 1
+    }
 }
 
 /// An answer to a client.
@@ -106,15 +132,28 @@ struct Told {
 }
 
 impl Signing {
-    pub(super) async fn new(plan: &Plan, world: &World, without: Option<Rule>) -> Self {
+    pub(super) async fn new(plan: &Plan, deployment: &Deployment, without: Option<Rule>) -> Self {
         let signs = |step: &Step| match step {
             Step::Run(tasks) => tasks.iter().any(|task| matches!(task.job, Job::Sign { .. })),
             _ => false,
         };
-        let is_on = plan.steps.iter().any(signs);
+        let (is_on, world) = (plan.steps.iter().any(signs), &deployment.world);
+        let clients = Arc::new(Clients::default());
+        let people: Vec<People> =
+            world.regions.iter().map(|region| lacking::without(without, &region.people())).collect();
+        let routes = |people: &People| provider::routes(people, &deployment.hasher, &clients);
+        let logouts = |region: &WorldRegion| {
+            Logouts::new(region.people(), Arc::<Clients>::clone(&clients) as _, ISSUER.to_owned())
+        };
+        if is_on {
+            provider::put_clients(deployment).await;
+        }
         Self {
             is_on,
-            people: world.regions.iter().map(|region| lacking::without(without, &region.people())).collect(),
+            routes: people.iter().filter(|_| is_on).map(routes).collect(),
+            logouts: world.regions.iter().filter(|_| is_on).map(logouts).collect(),
+            clients,
+            people,
             sessions: RefCell::default(),
             families: RefCell::default(),
             withdrawn: RefCell::default(),
@@ -122,6 +161,8 @@ impl Signing {
             rows: RefCell::default(),
             subs: RefCell::default(),
             signers: Signers::new(world, is_on).await,
+            is_telling: Cell::default(),
+            is_disturbed: Cell::default(),
             counted: Cell::default(),
         }
     }
@@ -158,14 +199,9 @@ impl Signing {
     }
 }
 
-/// The id of a client.
-fn client(number: u8) -> &'static str {
-    ["web", "app", "till"][usize::from(number) % 3]
-}
-
 /// Who shares the subjects of a client: the first two have public ones.
 fn sector(number: u8) -> Sector {
-    if number % 3 == 2 { Sector::Pairwise("till.example".into()) } else { Sector::Public }
+    if number % CLIENTS == 2 { Sector::Pairwise(provider::SECTOR.into()) } else { Sector::Public }
 }
 
 impl Fleet {

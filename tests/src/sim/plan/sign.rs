@@ -36,4 +36,8 @@ pub enum Sign {
     Keys,
     /// The operator lets the next key sign.
     Rotate,
+    /// A region tells clients of logouts.
+    Tell,
+    /// The next answers of clients to notices are lost.
+    Deaf { answers: u8 },
 }

@@ -81,11 +81,13 @@ pub enum Rule {
     ActivePerson,
     /// A key is published before it signs.
     PublishedBefore,
+    /// What clients are told of the end of a session is written before the end.
+    AnnouncedFirst,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -124,6 +126,7 @@ impl Rule {
         Self::EarliestSubject,
         Self::ActivePerson,
         Self::PublishedBefore,
+        Self::AnnouncedFirst,
     ];
 
     /// The run of a seed, of the mode in which the rule matters.
@@ -150,6 +153,7 @@ impl Rule {
                 | Self::EarliestSubject
                 | Self::ActivePerson
                 | Self::PublishedBefore
+                | Self::AnnouncedFirst
         )
     }
 
@@ -194,6 +198,7 @@ impl Rule {
             Self::EarliestSubject => "earliest-subject",
             Self::ActivePerson => "active-person",
             Self::PublishedBefore => "published-before",
+            Self::AnnouncedFirst => "announced-first",
         }
     }
 }

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use umoja_accounts::access::{NewSession, Standing};
-use umoja_schema::access::{Family, KEPT_USES, Session, Subject};
+use umoja_crypto::jws::parse_jwt;
+use umoja_oidc::code::Code;
+use umoja_oidc::tokens::SignedIn;
+use umoja_schema::access::{ClientSeen, Family, KEPT_USES, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
 
-use super::provider::{self, Answer};
-use super::{FamilyOf, SessionOf, Told, client, sector};
+use super::provider::{self, Answer, client};
+use super::{FamilyOf, SessionOf, Told, sector};
 use crate::sim::fleet::Fleet;
 use crate::sim::names::company;
 use crate::sim::plan::Sign;
@@ -39,6 +42,11 @@ impl Fleet {
             Sign::Token => self.sign_token(at).await,
             Sign::Keys => self.read_keys(at).await,
             Sign::Rotate => self.rotate_oidc_key().await,
+            Sign::Tell => self.tell(at).await,
+            Sign::Deaf { answers } => {
+                self.signing.clients.lose(answers);
+                self.signing.is_disturbed.set(true);
+            }
         }
     }
 
@@ -49,15 +57,32 @@ impl Fleet {
             return;
         }
         let (user, issued_at) = (standing.users()[0], people.home.clock.now());
+        let Some(min_version) = standing.version(user).map(|version| version.to_string()) else { return };
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
-        let new = NewSession { auth_time: issued_at, amr, acr: None, label: None, life_ms };
+        let new = NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, life_ms };
         let Ok(session) = people.begin_session(user, new).await else { return };
+        let code = Code {
+            jti: session.id.clone(),
+            region: self.region(at).name.clone(),
+            client: provider::client(client).parse().expect("an id"),
+            redirect_hash: Code::redirect_hash(&provider::redirect_uri(client)),
+            challenge: provider::challenge(),
+            nonce: None,
+            user,
+            min_version,
+            session: session.id.clone(),
+            session_expires_at: session.expires_at,
+            scopes: BTreeSet::from([provider::SCOPE.to_owned()]),
+            signed_in: SignedIn { auth_time: issued_at.secs(), acr: None, amr },
+            jkt: None,
+            expires_at: session.created_at.plus(Code::LIFETIME_MS),
+        };
         let session = SessionOf {
             number,
             user,
             client,
-            code: people.home.entropy.array(),
-            at,
+            code: code.seal(&people.secrets, &*people.home.entropy),
+            family: code.family(),
             issued_at: session.created_at,
             expires_at: session.expires_at,
             id: session.id,
@@ -65,7 +90,8 @@ impl Fleet {
             redeemed: 0,
             is_replayed: false,
             out: BTreeSet::new(),
-            may_be_out: false,
+            ends: BTreeSet::new(),
+            is_to_be_told: false,
         };
         self.signing.sessions.borrow_mut().push(session);
     }
@@ -78,17 +104,19 @@ impl Fleet {
         let now = self.region(at).clock.now();
         let mut told = self.told(at, &session, None).await;
         told.is_honest = is_first && now.plus(super::SKEW_MS) < session.issued_at.plus(60_000);
-        let (credentials, issuer) = (self.all_credentials(session.user), self.region(session.at).name.clone());
-        match provider::redeem(&self.signing.people[at], &issuer, &session).await {
-            Answer::Tokens(family) => {
+        let credentials = self.all_credentials(session.user);
+        match provider::redeem(&self.signing.routes[at], session.client, &session.code).await {
+            Answer::Done(tokens) => {
                 let redeemed = &mut self.signing.sessions.borrow_mut()[place].redeemed;
                 *redeemed += 1;
                 assert!(*redeemed == 1, "sign-on: a code was answered with tokens {redeemed} times");
                 let family = FamilyOf {
                     session: place,
-                    id: family.id,
-                    user: family.user,
-                    held: 0,
+                    id: session.family.clone(),
+                    user: session.user,
+                    sub: sub_of(&tokens.access),
+                    texts: vec![tokens.refresh],
+                    access: (tokens.access.clone(), self.access_ends()),
                     tried: BTreeMap::new(),
                     used: BTreeMap::new(),
                     credentials,
@@ -96,6 +124,7 @@ impl Fleet {
                     is_over: false,
                 };
                 self.signing.families.borrow_mut().push(family);
+                self.signing.signers.keep(tokens.access, self.access_ends());
                 self.signing.count(|counted| counted.families += 1);
                 self.signing.told.borrow_mut().push(Told { has_tokens: true, ..told });
             }
@@ -114,7 +143,7 @@ impl Fleet {
     async fn refresh(&self, at: usize, number: usize, family: u8, before: bool) {
         let Some(place) = self.signing.family_of(number, family) else { return };
         let (family, now) = (self.signing.families.borrow()[place].clone(), self.world().clock.now());
-        let generation = if before { family.held.saturating_sub(1) } else { family.held };
+        let generation = if before { family.held().saturating_sub(1) } else { family.held() };
         let first = family.tried.get(&generation).copied();
         if first.is_some_and(|first| now.since(first) > GRACE_MS) {
             return;
@@ -129,14 +158,14 @@ impl Fleet {
     async fn steal(&self, at: usize, number: usize, family: u8, back: u8) {
         let Some(place) = self.signing.family_of(number, family) else { return };
         let (family, now) = (self.signing.families.borrow()[place].clone(), self.world().clock.now());
-        let Some(generation) = family.held.checked_sub(1 + u64::from(back)) else { return };
+        let Some(generation) = family.held().checked_sub(1 + usize::from(back)) else { return };
         let is_retry = family.tried.get(&generation).is_some_and(|first| now.since(*first) <= GRACE_MS);
         if !is_retry {
             self.signing.families.borrow_mut()[place].may_be_over = true;
         }
         let used = family.used.get(&generation).copied();
         let is_late = used.is_some_and(|used| now.since(used) > SURELY_LATE_MS);
-        let is_kept = family.held - generation < KEPT_USES as u64;
+        let is_kept = family.held() - generation < KEPT_USES;
         let answered = self.present(at, place, generation, is_retry).await.is_some();
         if answered && is_late && is_kept {
             self.signing.families.borrow_mut()[place].is_over = true;
@@ -145,20 +174,22 @@ impl Fleet {
     }
 
     /// Presents a token. Whether it was answered with tokens; `None` without an answer.
-    async fn present(&self, at: usize, place: usize, generation: u64, is_honest: bool) -> Option<bool> {
+    async fn present(&self, at: usize, place: usize, generation: usize, is_honest: bool) -> Option<bool> {
         let family = self.signing.families.borrow()[place].clone();
         let session = self.signing.sessions.borrow()[family.session].clone();
         let told = Told { is_honest, ..self.told(at, &session, Some(place)).await };
-        let answer = provider::refresh(&self.signing.people[at], &session, &family.id, generation).await;
-        let has_tokens = matches!(answer, Answer::Tokens(_));
+        let answer = provider::refresh(&self.signing.routes[at], session.client, &family.texts[generation]).await;
+        let has_tokens = matches!(answer, Answer::Done(_));
         match answer {
-            Answer::Tokens(next) => {
-                let mut families = self.signing.families.borrow_mut();
-                let family = &mut families[place];
-                assert_eq!(next, generation + 1, "sign-on: another token follows");
-                if is_honest {
-                    family.held = family.held.max(next);
+            Answer::Done(tokens) => {
+                self.signing.signers.keep(tokens.access.clone(), self.access_ends());
+                assert_eq!(sub_of(&tokens.access), family.sub, "sign-on: a client calls {} something else", family.user);
+                let family = &mut self.signing.families.borrow_mut()[place];
+                match family.texts.get(generation + 1) {
+                    Some(next) => assert_eq!(tokens.refresh, *next, "sign-on: another token follows"),
+                    None => family.texts.push(tokens.refresh),
                 }
+                family.access = (tokens.access, self.access_ends());
                 family.used.entry(generation).or_insert(self.world().clock.now());
             }
             Answer::Rejected => {}
@@ -168,25 +199,40 @@ impl Fleet {
         Some(has_tokens)
     }
 
+    /// By when a client has to refresh, by any clock.
+    fn access_ends(&self) -> Millis {
+        self.world().clock.now().plus(300_000 - super::SKEW_MS)
+    }
+
     async fn use_family(&self, at: usize, number: usize, family: u8) {
         let Some(place) = self.signing.family_of(number, family) else { return };
         let family = self.signing.families.borrow()[place].clone();
         let session = self.signing.sessions.borrow()[family.session].clone();
         let told = self.told(at, &session, Some(place)).await;
-        let answer = provider::is_valid(&self.signing.people[at], &session, &family.id).await;
-        if matches!(answer, Answer::Unavailable) {
+        if self.world().clock.now() >= family.access.1 {
             return;
         }
-        let has_tokens = matches!(answer, Answer::Tokens(()));
+        let has_tokens = match provider::userinfo(&self.signing.routes[at], &family.access.0).await {
+            Answer::Done(sub) => {
+                assert_eq!(sub, family.sub, "sign-on: a client calls {} something else", family.user);
+                true
+            }
+            Answer::Rejected => false,
+            Answer::Unavailable => return,
+        };
         self.signing.told.borrow_mut().push(Told { has_tokens, ..told });
     }
 
     async fn sign_out(&self, at: usize, number: usize, session: u8) {
         let Some(session) = self.signing.session_of(number, session) else { return };
         let place = self.signing.place_of(&session);
-        self.signing.sessions.borrow_mut()[place].may_be_out = true;
+        self.signing.sessions.borrow_mut()[place].ends.insert(at);
+        let seen = ClientSeen::key(&session.id, client(session.client));
+        let is_seen = self.rows_of(at, session.user).await.contains_key(&seen);
         if self.signing.people[at].end_session(session.user, &session.id).await.is_ok() {
-            self.signing.sessions.borrow_mut()[place].out.insert(at);
+            let session = &mut self.signing.sessions.borrow_mut()[place];
+            session.out.insert(at);
+            session.is_to_be_told |= is_seen;
         }
     }
 
@@ -194,7 +240,9 @@ impl Fleet {
         let id = self.id_of(number);
         self.trouble_families(id, |_| true);
         for session in self.signing.sessions.borrow_mut().iter_mut() {
-            session.may_be_out |= self.history.borrow().were_ever_one(id, session.user);
+            if self.history.borrow().were_ever_one(id, session.user) {
+                session.ends.insert(at);
+            }
         }
         let Ok(ended) = self.signing.people[at].end_all_sessions(id).await else { return };
         for session in self.signing.sessions.borrow_mut().iter_mut() {
@@ -223,7 +271,7 @@ impl Fleet {
         }
         let sessions = self.signing.sessions.borrow();
         for family in self.signing.families.borrow_mut().iter_mut() {
-            let is_of = sessions[family.session].client % 3 == from % 3;
+            let is_of = sessions[family.session].client == from;
             family.is_over |= is_of && known.contains_key(&Family::key(&family.id));
         }
         drop(sessions);
@@ -276,14 +324,24 @@ impl Fleet {
             || id.is_some_and(|id| is_ended(Family::key(&id)))
             || session.out.contains(&at);
         let (has_tokens, user) = (false, session.user);
-        let was_barred = self.is_barred(at, user);
+        let was_barred = self.is_barred(at, user, session.client);
         Told { at, session: place, family, user, has_tokens, was_over, was_barred, is_honest: true }
     }
 
-    /// True if a person may not use what it has, by what a region stores.
-    pub(super) fn is_barred(&self, at: usize, user: UserId) -> bool {
-        let history = self.history.borrow();
-        !history.primary(at, user).is_some_and(|primary| history.is_active(at, primary))
+    /// True if a person may not sign in to a client, by what a region stores.
+    pub(super) fn is_barred(&self, at: usize, user: UserId, client: u8) -> bool {
+        !self.history.borrow().may_log_in(at, user, &company(usize::from(client)))
+    }
+
+    /// A region tells clients of logouts.
+    async fn tell(&self, at: usize) {
+        let told = &self.signing.is_telling;
+        told.set(told.get() + 1);
+        let is_done = self.signing.logouts[at].step().await.is_ok();
+        told.set(told.get() - 1);
+        if !is_done {
+            self.signing.is_disturbed.set(true);
+        }
     }
 
     /// The credentials of all users that were ever one person, in every region.
@@ -306,4 +364,9 @@ impl Fleet {
             family.may_be_over |= history.were_ever_one(id, family.user) && which(family);
         }
     }
+}
+
+/// What a token calls its person.
+fn sub_of(access: &str) -> String {
+    parse_jwt(access).ok().and_then(|jwt| jwt.claimed("sub").map(str::to_owned)).expect("a subject")
 }

@@ -1,13 +1,21 @@
 //! What clients are told, and what is valid in the end.
 
+use std::collections::BTreeSet;
+
 use umoja_accounts::access::{Reuse, Standing};
 use umoja_schema::access::{Family, Sector, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::UserId;
 use umoja_store::ports::Clock as _;
 
+use super::provider::client;
 use super::{FamilyOf, SKEW_MS};
 use crate::sim::fleet::Fleet;
+
+/// More than the longest time after which a notice is sent again.
+const LONG_MS: u64 = 16 * 60 * 1000;
+/// After this number of rounds every notice was sent.
+const ROUNDS: usize = 8;
 
 impl Fleet {
     /// Checks the answers of a step.
@@ -19,18 +27,20 @@ impl Fleet {
         self.note_changes();
         for told in told {
             let name = &self.region(told.at).name;
-            let is_barred = told.was_barred && self.is_barred(told.at, told.user);
+            let client = self.signing.sessions.borrow()[told.session].client;
+            let is_barred = self.is_barred(told.at, told.user, client);
             if told.has_tokens {
                 assert!(!told.was_over, "sign-on: {name} answered with tokens after the end of a session");
-                assert!(!is_barred, "sign-on: {name} answered with tokens of {} who may not sign in", told.user);
+                let was_barred = told.was_barred && is_barred;
+                assert!(!was_barred, "sign-on: {name} answered with tokens of {} who may not sign in", told.user);
                 continue;
             }
-            let is_barred = told.was_barred || self.is_barred(told.at, told.user);
             let session = self.signing.sessions.borrow()[told.session].clone();
             let now = self.region(told.at).clock.now();
             let is_excused = told.was_over
+                || told.was_barred
                 || is_barred
-                || session.may_be_out
+                || !session.ends.is_empty()
                 || session.presented > 1
                 || now.plus(SKEW_MS) >= session.expires_at
                 || told.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
@@ -43,10 +53,10 @@ impl Fleet {
         let history = self.history.borrow();
         let session = &self.signing.sessions.borrow()[family.session];
         let is_withdrawn = |(user, client): &(UserId, u8)| {
-            *client % 3 == session.client % 3 && history.were_ever_one(*user, family.user)
+            *client == session.client && history.were_ever_one(*user, family.user)
         };
         family.may_be_over
-            || session.may_be_out
+            || !session.ends.is_empty()
             || session.presented > 1
             || self.signing.withdrawn.borrow().iter().any(is_withdrawn)
             || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
@@ -64,6 +74,7 @@ impl Fleet {
         self.check_codes().await;
         self.check_subjects().await;
         self.verify_tokens().await;
+        self.check_notices().await;
     }
 
     async fn check_family(&self, family: &FamilyOf) {
@@ -76,8 +87,9 @@ impl Fleet {
             let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
             let why = (family.is_over, session.is_replayed, &session.out);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
-            let is_barred = self.is_barred(at, family.user);
-            assert!(!is_valid || !is_barred, "sign-on: {} of a barred person is valid in {name}", family.id);
+            let is_barred = self.is_barred(at, family.user, session.client);
+            let is_inactive = !self.history.borrow().primary(at, family.user).is_some_and(|primary| self.history.borrow().is_active(at, primary));
+            assert!(!is_valid || !is_inactive, "sign-on: {} of a barred person is valid in {name}", family.id);
             let has_expired = self.region(at).clock.now() >= session.expires_at;
             assert!(!is_valid || !has_expired, "sign-on: {} is valid in {name} although it has expired", family.id);
             is_honest &= !is_barred && !has_expired;
@@ -102,6 +114,36 @@ impl Fleet {
                 let is_live = row.is_some_and(|row| !row.version.erased && !row.is_expired(region.clock.now()));
                 assert!(!is_live || session.out.is_empty(), "sign-on: a session came back in {}", region.name);
                 assert!(!is_live || !has_expired, "sign-on: a session did not expire in {}", region.name);
+            }
+        }
+    }
+
+    /// Every client is told of the end of a session that its region knew to be of it: once, unless something was lost.
+    async fn check_notices(&self) {
+        let signing = &self.signing;
+        signing.clients.lose(0);
+        for _ in 0..ROUNDS {
+            self.world().clock.advance(LONG_MS);
+            for logouts in &signing.logouts {
+                while logouts.step().await.expect("all services work").rows > 0 {}
+            }
+        }
+        let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_telling.get() == 0);
+        for session in signing.sessions.borrow().iter() {
+            let of_it: Vec<_> = got.iter().filter(|got| got.session == session.id).collect();
+            let ids: BTreeSet<_> = of_it.iter().map(|got| &got.jti).collect();
+            let is_erased = (0..signing.people.len()).any(|at| self.is_erased(at, session.user));
+            let is_told = !of_it.is_empty() || is_erased;
+            assert!(!session.is_to_be_told || is_told, "sign-on: {} never heard that a session ended", session.client);
+            // A changed password ends sessions too.
+            if session.ends.is_empty() {
+                continue;
+            }
+            let is_own = of_it.iter().all(|got| got.client == client(session.client));
+            assert!(is_own, "sign-on: a client was told of another one's session: {of_it:?}");
+            assert!(ids.len() <= signing.people.len(), "sign-on: {} notices of one session", ids.len());
+            if is_calm {
+                assert_eq!(of_it.len(), ids.len(), "sign-on: a notice was sent twice although nothing was lost");
             }
         }
     }

@@ -56,6 +56,13 @@ impl Signers {
     }
 }
 
+impl Signers {
+    /// A token that a region has signed, and when it ends.
+    pub(super) fn keep(&self, token: String, ends: Millis) {
+        self.tokens.borrow_mut().push((token, ends));
+    }
+}
+
 async fn put(world: &World, keys: &OidcKeySet) {
     let document = serde_json::to_value(keys).expect("keys are JSON");
     for region in &world.regions {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use umoja_accounts::People;
 use umoja_schema::access::{FamilyUses, Session};
 use umoja_schema::{Millis, Replicated, UserId, VersionedItem};
-use umoja_store::ports::{ItemPage, Items, StoreError};
+use umoja_store::ports::{Clock, Due, DuePage, DueRow, Etag, ItemPage, Items, StoreError};
 use umoja_store::{Home, Peer, RegionPorts};
 
 use crate::sim::rules::{Rule, Software, Written};
@@ -35,9 +36,49 @@ pub(super) fn without(rule: Option<Rule>, people: &People) -> People {
             let items = Seen { items: Arc::clone(&home.own.items), rule };
             Home { own: RegionPorts { items: Arc::new(items), ..home.own.clone() }, ..home.clone() }
         }
+        Some(Rule::AnnouncedFirst) => {
+            let due = Unannounced { due: Arc::clone(&home.due), clock: Arc::clone(&home.clock) };
+            Home { due: Arc::new(due), ..home.clone() }
+        }
         _ => home.clone(),
     };
     People { home, ..people.clone() }
+}
+
+/// Writes no notice before its time.
+struct Unannounced {
+    due: Arc<dyn Due>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Due for Unannounced {
+    async fn due_row(&self, target: &str, user: UserId) -> Result<Option<DueRow>, StoreError> {
+        self.due.due_row(target, user).await
+    }
+
+    async fn replace_due(
+        &self,
+        target: &str,
+        user: UserId,
+        stored: Option<&Etag>,
+        row: Option<(Millis, &Map<String, Value>)>,
+    ) -> Result<bool, StoreError> {
+        if row.is_some_and(|(at, _)| at > self.clock.now()) {
+            return Ok(true);
+        }
+        self.due.replace_due(target, user, stored, row).await
+    }
+
+    async fn due_page(
+        &self,
+        target: &str,
+        until: Millis,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<DuePage, StoreError> {
+        self.due.due_page(target, until, after, limit).await
+    }
 }
 
 /// Rows as a provider sees them that lacks a rule.
@@ -82,6 +123,10 @@ impl Items for Seen {
 
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
         self.items.drop_items(table, user).await
+    }
+
+    async fn drop_item(&self, item: &VersionedItem) -> Result<bool, StoreError> {
+        self.items.drop_item(item).await
     }
 
     async fn scan_items(

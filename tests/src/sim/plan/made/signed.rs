@@ -14,7 +14,7 @@ fn alone(at: u8, user: u8, sign: Sign) -> Step {
 
 fn sign(draws: &mut Draws) -> Sign {
     let (client, last) = (draws.below(CLIENTS), draws.below(3));
-    match draws.below(32) {
+    match draws.below(36) {
         0..=4 => Sign::In { client },
         5..=9 => Sign::Redeem { code: last },
         10..=17 => Sign::Refresh { family: last, before: draws.below(4) == 0 },
@@ -27,7 +27,9 @@ fn sign(draws: &mut Draws) -> Sign {
         27 | 28 => Sign::Subject { client },
         29 => Sign::Token,
         30 => Sign::Keys,
-        _ => Sign::Rotate,
+        31 => Sign::Rotate,
+        35 if draws.below(4) == 0 => Sign::Deaf { answers: 1 + draws.below(3) },
+        _ => Sign::Tell,
     }
 }
 
