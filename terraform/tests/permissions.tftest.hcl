@@ -169,7 +169,7 @@ run "roles" {
   assert {
     condition = distinct(flatten([for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement : [
       for action in statement.Action : action if anytrue([for resource in statement.Resource : endswith(resource, "-replays")])
-    ]])) == ["dynamodb:PutItem"]
+    ]])) == tolist(["dynamodb:PutItem"])
     error_message = "What works once is written and never read or deleted."
   }
   assert {
