@@ -1,17 +1,18 @@
 //! The metadata of the provider (OpenID Connect Discovery 1.0 section 3, RFC 8414), the same at both well-known paths.
 
 use serde_json::{Value, json};
-use umoja_schema::{ClientAuthMethod, GrantType, OidcAlgorithm, SubjectType};
+use umoja_schema::{ClientAuthMethod, OidcAlgorithm, SubjectType};
 
 use crate::back_channel::{GRANTS, INTROSPECT, JWKS, REVOKE, TOKEN, USERINFO};
 use crate::claims;
+use crate::device::AUTHORIZATION;
 use crate::request::ResponseMode;
 
 /// Where the metadata is.
 pub const WELL_KNOWN: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// The endpoints: the names of their metadata, and their paths.
-const ENDPOINTS: [(&str, &str); 8] = [
+const ENDPOINTS: [(&str, &str); 9] = [
     ("authorization_endpoint", "/oauth2/authorize"),
     ("pushed_authorization_request_endpoint", "/oauth2/par"),
     ("token_endpoint", TOKEN),
@@ -19,14 +20,12 @@ const ENDPOINTS: [(&str, &str); 8] = [
     ("jwks_uri", JWKS),
     ("revocation_endpoint", REVOKE),
     ("introspection_endpoint", INTROSPECT),
+    ("device_authorization_endpoint", AUTHORIZATION),
     ("end_session_endpoint", "/oauth2/logout"),
 ];
 
 /// The claims of every id token.
 const CLAIMS: [&str; 8] = ["iss", "sub", "aud", "iat", "exp", "auth_time", "sid", "amr"];
-
-/// The endpoint of devices, where their grant is one of the provider.
-const DEVICE: (&str, &str) = ("device_authorization_endpoint", "/oauth2/device");
 
 /// The metadata of an issuer, which has no trailing slash.
 pub fn metadata(issuer: &str) -> Value {
@@ -63,8 +62,7 @@ pub fn metadata(issuer: &str) -> Value {
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
     });
-    let device = GRANTS.contains(&GrantType::DeviceCode).then_some(DEVICE);
-    for (name, path) in ENDPOINTS.into_iter().chain(device) {
+    for (name, path) in ENDPOINTS {
         metadata[name] = format!("{issuer}{path}").into();
     }
     metadata

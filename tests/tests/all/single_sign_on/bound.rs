@@ -73,7 +73,9 @@ fn a_token_is_accepted_with_a_proof_of_its_key_for_this_request_once() {
         ] {
             let answer = userinfo(&sso, 0, "DPoP", token, &[&wrong]).await;
             assert_eq!(answer.error(), (401, "invalid_dpop_proof"));
-            assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("DPoP error=\"invalid_dpop_proof\""));
+            assert!(
+                answer.headers["www-authenticate"].to_str().unwrap().starts_with("DPoP error=\"invalid_dpop_proof\"")
+            );
         }
         assert_eq!(userinfo(&sso, 0, "DPoP", token, &[]).await.error(), (401, "invalid_dpop_proof"));
         // The downgrade of RFC 9449 section 7.2, and a token without a key that claims to have one.
@@ -81,7 +83,10 @@ fn a_token_is_accepted_with_a_proof_of_its_key_for_this_request_once() {
         assert_eq!(userinfo(&sso, 0, "Bearer", token, &[&three]).await.error(), (401, "invalid_token"));
         let plain = sso.redeem(0, "web", &sso.code(0, "web", &ada, "openid")).await;
         let four = proof(&sso, 7, "four", &fitting("four"));
-        assert_eq!(userinfo(&sso, 0, "DPoP", plain.text("access_token"), &[&four]).await.error(), (401, "invalid_token"));
+        assert_eq!(
+            userinfo(&sso, 0, "DPoP", plain.text("access_token"), &[&four]).await.error(),
+            (401, "invalid_token")
+        );
     });
 }
 

@@ -175,7 +175,11 @@ fn a_code_is_redeemed_before_its_session_arrives_and_not_before_its_person() {
         assert!(sso.accepts(0, "web", &got).await);
         sso.d.world.clock.advance(60_000);
         let old = sso.code(0, "web", &ada, "openid");
-        assert_eq!(sso.redeem(1, "web", &old).await.error(), REJECTED, "a session without a row is over after a minute");
+        assert_eq!(
+            sso.redeem(1, "web", &old).await.error(),
+            REJECTED,
+            "a session without a row is over after a minute"
+        );
     });
 }
 

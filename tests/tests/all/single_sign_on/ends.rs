@@ -16,7 +16,9 @@ async fn revoke(sso: &Sso, at: usize, id: &str, token: &str) -> Got {
 // RFC 7009 section 2
 #[test]
 fn a_token_that_is_revoked_in_one_region_is_rejected_there_and_then_in_the_other() {
-    for (seed, id, kind) in [(1781, "web", "refresh_token"), (1782, "web", "access_token"), (1783, "app", "refresh_token")] {
+    for (seed, id, kind) in
+        [(1781, "web", "refresh_token"), (1782, "web", "access_token"), (1783, "app", "refresh_token")]
+    {
         story(seed, async |mut sso| {
             sso.with_clients().await;
             let ada = sso.person(0, "ada@example.com").await;
@@ -142,7 +144,8 @@ fn no_code_or_token_but_the_claims_that_were_asked_for_names_a_person() {
             }
         }
         // Two tokens of a person have nothing in common but the name that the client knows.
-        let claim = |token: &str| umoja_crypto::jws::parse_jwt(token).unwrap().claimed("umoja_on_behalf").unwrap().to_owned();
+        let claim =
+            |token: &str| umoja_crypto::jws::parse_jwt(token).unwrap().claimed("umoja_on_behalf").unwrap().to_owned();
         let (one, two) = (claim(got.text("access_token")), claim(again.text("access_token")));
         assert!(one[2..24] != two[2..24] && one[40..60] != two[40..60]);
     });

@@ -38,9 +38,11 @@ fn a_confidential_client_keeps_its_refresh_token_and_its_name_of_the_person() {
             assert!(parse_jwt(refreshed.text("id_token")).unwrap().claimed("nonce").is_none());
             assert_eq!(sso.userinfo(at, refreshed.text("access_token")).await.status, 200);
         }
-        let fewer = sso.ask(1, "web", &[], &format!("grant_type=refresh_token&refresh_token={token}&scope=email")).await;
+        let fewer =
+            sso.ask(1, "web", &[], &format!("grant_type=refresh_token&refresh_token={token}&scope=email")).await;
         assert_eq!((fewer.text("scope"), fewer.body.get("id_token")), ("email", None));
-        let more = sso.ask(1, "web", &[], &format!("grant_type=refresh_token&refresh_token={token}&scope=orders")).await;
+        let more =
+            sso.ask(1, "web", &[], &format!("grant_type=refresh_token&refresh_token={token}&scope=orders")).await;
         assert_eq!(more.error(), (400, "invalid_scope"));
         for id in ["other", "app"] {
             assert_eq!(sso.refresh(0, id, token).await.error(), REJECTED);
@@ -55,7 +57,9 @@ fn a_public_client_gets_the_same_next_token_in_every_region_within_the_grace() {
         let (_, got) = begun(&mut sso, "app", "openid").await;
         let zero = got.text("refresh_token");
         // The family has not arrived in the second region. The answers of the first two were lost.
-        let one: Vec<_> = [sso.refresh(0, "app", zero).await, sso.refresh(1, "app", zero).await, sso.refresh(0, "app", zero).await].into();
+        let one: Vec<_> =
+            [sso.refresh(0, "app", zero).await, sso.refresh(1, "app", zero).await, sso.refresh(0, "app", zero).await]
+                .into();
         let next = one[0].text("refresh_token");
         assert!(next != zero && one.iter().all(|got| got.text("refresh_token") == next));
         sso.d.world.deliver().await;
