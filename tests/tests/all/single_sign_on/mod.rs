@@ -12,6 +12,7 @@ mod ends;
 mod flow;
 mod leaving;
 mod notices;
+mod over_regions;
 mod people;
 mod proofs;
 mod pushed;
