@@ -65,8 +65,6 @@ enum What {
     SignOn,
     /// Importing users with legacy hashes.
     Import,
-    /// Requests of single sign-on, in this process.
-    SignOn,
 }
 
 /// Measures Umoja, and reports which limits are met.
@@ -169,9 +167,6 @@ impl Bench {
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });
             import::measure(report, &dir, users)?;
-        }
-        if is_wanted(What::SignOn) {
-            sign_on::measure(report, self.quick)?;
         }
         if self.what == What::Peers {
             peers::measure(report, &dir, &self.peers, self.quick)?;
