@@ -40,7 +40,10 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The cost of each kind of request.
 pub(crate) fn measure(report: &mut Report, quick: bool) -> Result<(), BenchError> {
-    report.group("sign-on", "server CPU of one request, one thread, one region in memory; a flow is authorize with a session, and token");
+    report.group(
+        "sign-on",
+        "server CPU of one request, one thread, one region in memory; a flow is authorize with a session, and token",
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|source| BenchError::Io { what: "a runtime", source })?;
     runtime.block_on(measured(report, if quick { 2 } else { 300 }))
@@ -110,7 +113,8 @@ impl Server {
         home.registry.put_setting(SETTING, &document).await?;
         let secrets = Arc::new(Secrets::load(&*home.registry, &ring).await?);
         for algorithm in OidcAlgorithm::ALL {
-            let key = || new_oidc_key(algorithm, &secrets, &*home.entropy, now).map_err(|_| BenchError::Broken("a key"));
+            let key =
+                || new_oidc_key(algorithm, &secrets, &*home.entropy, now).map_err(|_| BenchError::Broken("a key"));
             let keys = serde_json::to_value(OidcKeySet::new(algorithm, key()?, key()?));
             let keys = keys.map_err(|_| BenchError::Broken("the keys"))?;
             home.registry.put_setting(&OidcKeySet::setting(&algorithm), &keys).await?;
@@ -196,7 +200,11 @@ impl Server {
         Ok(self.sent(request, form.to_owned()).await?.1)
     }
 
-    async fn sent(&self, request: axum::http::request::Builder, body: String) -> Result<(HeaderMap, Value), BenchError> {
+    async fn sent(
+        &self,
+        request: axum::http::request::Builder,
+        body: String,
+    ) -> Result<(HeaderMap, Value), BenchError> {
         let request = request.body(Body::from(body)).map_err(|_| BenchError::Broken("a request"))?;
         let what = request.uri().path().to_owned();
         let Ok(response) = self.router.clone().oneshot(request).await;

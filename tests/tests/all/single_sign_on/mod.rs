@@ -9,7 +9,6 @@ mod codes;
 mod consent;
 mod devices;
 mod ends;
-mod flow;
 mod leaving;
 mod notices;
 mod over_regions;
