@@ -113,7 +113,7 @@ impl DeviceStep {
         Self { user_code: user_code.to_owned(), jti, client, scopes, expires_at, shown_to: None, browser }
     }
 
-    /// The same step, shown to the person of a session, or to nobody who has signed in.
+    /// The same step, shown to the person of a session, or to no one who has signed in.
     #[must_use]
     pub fn shown_to(self, session: Option<&str>) -> Self {
         Self { shown_to: session.map(str::to_owned), ..self }

@@ -1,4 +1,4 @@
-//! What clients have still to be told about sessions that have ended, and who may be told later.
+//! The notices that clients still have to get about sessions that have ended.
 //!
 //! A row of the table `due` is written before a session ends. It is due only after a while, in case the process is killed meanwhile, and at
 //! once when the session has ended. The region that ends a session is the only one with a row, and so the only one that sends.
@@ -23,7 +23,7 @@ pub const LOGOUT: &str = "logout";
 /// After which time a notice is sent whose session was about to end when its process was killed, in milliseconds.
 const HELD_MS: u64 = 30_000;
 /// How long after the end of a session it is looked for clients that got tokens at the same time in another region, in milliseconds. For as
-/// long it is remembered who was told, so that two who end one session at the same time tell each client once.
+/// long it is remembered who was informed, so that two who end one session at the same time inform each client once.
 const LATE_MS: u64 = 60_000;
 
 /// The ended sessions of a user, of which something is left to do.
@@ -39,7 +39,7 @@ pub struct EndedSession {
     /// When to look for clients whose tokens were not known yet; `None` once that is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_at: Option<Millis>,
-    /// What its clients are told, by client.
+    /// What its clients get, by client.
     #[serde(default)]
     pub notices: BTreeMap<String, LogoutNotice>,
 }
@@ -47,7 +47,7 @@ pub struct EndedSession {
 /// A notice for a client about the end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogoutNotice {
-    /// What it says, sealed: who writes the table can have no client told of what a region did not announce.
+    /// What it says, sealed: who writes the table can have no client informed of what no region announced.
     pub sealed: String,
     /// When it is to be sent; `None` once nothing is to be sent any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ pub struct LogoutNotice {
     pub failures: u32,
 }
 
-/// What a client is told of the end of a session. It names no person but by the client's own name for one.
+/// What a client learns of the end of a session. It names no person but by the client's own name for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogoutContent {
@@ -166,7 +166,7 @@ pub async fn change_ended(
 }
 
 impl People {
-    /// What the clients are told that got tokens in a session and have a place for it.
+    /// The notices for the clients that got tokens in a session and have a URL for it.
     ///
     /// # Errors
     /// If the clients cannot be read.
@@ -190,7 +190,7 @@ impl People {
         Ok(notices)
     }
 
-    /// Notes what is to be told about a session of a user that is about to end.
+    /// Notes the notices about a session of a user that is about to end.
     pub(super) async fn announce(&self, user: UserId, standing: &Standing, session: &str) -> Result<(), Error> {
         let notices = self.notices(standing, session).await?;
         if notices.is_empty() && self.home.peers.is_empty() {

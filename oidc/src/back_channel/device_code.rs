@@ -8,7 +8,7 @@ use crate::device::{DeviceAnswer, DeviceCode};
 use crate::problem::Problem;
 use crate::tokens::Issued;
 
-/// How often a device may ask: nearly as often as it was told, so that a fast clock does no harm.
+/// How often a device may ask: nearly as often as it was asked to, so that a fast clock does no harm.
 const POLLS: Limit = Limit { at_once: 1, shortest_ms: 4_000, longest_ms: 4_000, window_ms: 60_000, slides: true };
 
 /// The tokens of the person who has let the device in.

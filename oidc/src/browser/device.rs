@@ -11,7 +11,7 @@ use umoja_schema::{ClientId, Millis};
 use umoja_store::ports::{Counted, Limit, Tally};
 
 use super::asked::Asked;
-use super::proceed::{in_words, refused_as};
+use super::proceed::{in_words, rejected_as};
 use super::send::Cookies;
 use super::sign_in::{self, Entered};
 use super::stop::Stop;
@@ -33,7 +33,7 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 /// address.
 const GUESSES: Limit =
     Limit { at_once: 20, shortest_ms: 2_000, longest_ms: HOUR_MS / 4, window_ms: HOUR_MS, slides: false };
-/// The wrong codes that a region takes in an hour, whoever types them: of 2^34 codes so few that no guess is likely to be right.
+/// The wrong codes that a region takes in an hour, by any person: of 2^34 codes so few that no guess is likely to be right.
 const ALL_WRONG: u64 = 10_000;
 
 pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
@@ -122,11 +122,11 @@ impl OnDevice<'_> {
         let entered = Entered { identifier, password, browser, address: asked.address };
         let cookie = match sign_in::attempt(provider, registered, entered).await {
             Ok(cookie) => cookie,
-            Err(refused) => {
+            Err(rejected) => {
                 let (look, client) = (Look::of(&registered.company), &registered.client.name);
                 let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-                let mut response = device_sign_in(&look, client, &step, Some(refused.again));
-                refused_as(&mut response, Some(refused));
+                let mut response = device_sign_in(&look, client, &step, Some(rejected.again));
+                rejected_as(&mut response, Some(rejected));
                 return Ok(response);
             }
         };

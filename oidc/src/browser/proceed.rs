@@ -48,7 +48,7 @@ pub(super) struct Going<'a> {
 }
 
 /// The status of a page on which a person signs in, after an attempt that was refused.
-pub(super) fn refused_as(response: &mut Response, refused: Option<Refused>) {
+pub(super) fn rejected_as(response: &mut Response, refused: Option<Refused>) {
     *response.status_mut() = match refused.map(|refused| refused.again) {
         None | Some(Again::Wrong) => StatusCode::OK,
         Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
@@ -143,7 +143,7 @@ impl<'a> Going<'a> {
         let hint = self.request.login_hint.as_deref().unwrap_or_default();
         let again = refused.map(|refused| refused.again);
         let mut response = pages::sign_in(&look, client, &self.request.return_to.redirect_uri, &step, hint, again);
-        refused_as(&mut response, refused);
+        rejected_as(&mut response, refused);
         response
     }
 

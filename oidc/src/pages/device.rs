@@ -48,7 +48,7 @@ pub fn device_confirm(look: &Look, client: &str, code: &str, step: &str, scopes:
     let main = format!(
         "<p>A device with the code <strong>{code}</strong> wants to sign in to <bdi>{client}</bdi> as you, and to have:</p>\
          <ul>{scopes}</ul>\
-         <p>Allow it only if this code is on the screen of a device that you have in front of you. Reject it if somebody sent you the code.</p>\
+         <p>Allow it only if this code is on the screen of a device that you have in front of you. Reject it if another person sent you the code.</p>\
          <form method=\"post\" action=\"{PAGE}\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
          <button name=\"answer\" value=\"allow\">Allow</button> \
          <button class=\"other\" name=\"answer\" value=\"reject\">Reject</button></form>"

@@ -1,11 +1,11 @@
-//! Tells clients that sessions have ended (OpenID Connect Back-Channel Logout 1.0).
+//! Informs clients that sessions have ended (OpenID Connect Back-Channel Logout 1.0).
 //!
 //! # Guarantees
 //!
-//! - **Only the region in which a session was ended tells its clients**, from its own table `due` ([`EndedSessions`]).
+//! - **Only the region in which a session was ended informs its clients**, from its own table `due` ([`EndedSessions`]).
 //! - **Once** for each client and session, while the region and the client answer; **at least once** after a crash or a lost answer, with the
 //!   same `jti`.
-//! - **Clients that got tokens in another region at the same moment** are told too, when the session is looked at again a minute later.
+//! - **Clients that got tokens in another region at the same moment** are informed too, when the session is looked at again a minute later.
 //! - **A notice names no person**, but by the client's own name for one and by the session.
 //! - **Clients hardly wait for each other**: they are called side by side, and each has a breaker.
 
@@ -36,7 +36,7 @@ const CONCURRENT: usize = 16;
 /// When a client that is not called now is looked at again, in milliseconds.
 const HOLD_MS: u64 = 30_000;
 
-/// Tells clients about the sessions that a region has ended.
+/// Informs clients about the sessions that a region has ended.
 pub struct Logouts {
     people: People,
     outbound: Arc<dyn Outbound>,
@@ -46,7 +46,7 @@ pub struct Logouts {
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct Informed {
     /// Notices that clients accepted.
     pub accepted: usize,
     /// Notices that they did not accept, and that are sent again.
@@ -57,7 +57,7 @@ pub struct Told {
     pub rows: usize,
 }
 
-impl AddAssign for Told {
+impl AddAssign for Informed {
     fn add_assign(&mut self, other: Self) {
         self.accepted += other.accepted;
         self.rejected += other.rejected;
@@ -66,7 +66,7 @@ impl AddAssign for Told {
     }
 }
 
-impl Told {
+impl Informed {
     const fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Accepted => self.accepted += 1,
@@ -161,11 +161,11 @@ impl Logouts {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn step(&self) -> Result<Told, StoreError> {
+    pub async fn step(&self) -> Result<Informed, StoreError> {
         let home = self.home();
         let page = home.due.due_page(LOGOUT, home.clock.now(), None, USERS).await?;
         if page.rows.is_empty() {
-            return Ok(Told::default());
+            return Ok(Informed::default());
         }
         let keys = match OidcKeys::load(&*home.registry, &self.people.secrets, home.clock.now()).await {
             Ok(keys) => keys,
@@ -173,10 +173,11 @@ impl Logouts {
             Err(error) => return Err(StoreError::Rejected(error.to_string())),
         };
         let rows: Vec<_> = page.rows.into_iter().map(|(user, stored)| self.row(&keys, user, stored)).collect();
-        let (mut all, mut failed, mut rows) = (Told::default(), None, stream::iter(rows).buffer_unordered(CONCURRENT));
+        let (mut all, mut failed, mut rows) =
+            (Informed::default(), None, stream::iter(rows).buffer_unordered(CONCURRENT));
         while let Some(done) = rows.next().await {
             match done {
-                Ok(told) => all += told,
+                Ok(informed) => all += informed,
                 Err(error) => failed = Some(error),
             }
         }
@@ -190,7 +191,7 @@ impl Logouts {
         }
     }
 
-    async fn row(&self, keys: &OidcKeys, user: UserId, stored: DueRow) -> Result<Told, StoreError> {
+    async fn row(&self, keys: &OidcKeys, user: UserId, stored: DueRow) -> Result<Informed, StoreError> {
         let (home, now) = (self.home(), self.home().clock.now());
         let mut row = EndedSessions::read(stored.members.as_ref());
         let work = Work::take(&mut row, now);
@@ -198,14 +199,14 @@ impl Logouts {
         let next = row.stored();
         let next = next.as_ref().map(|(at, members)| (*at, members));
         if !home.due.replace_due(LOGOUT, user, Some(&stored.etag), next).await? {
-            return Ok(Told::default());
+            return Ok(Informed::default());
         }
         let calls = work.notices.iter().map(async |send: &Send| (send, self.call(keys, send).await));
-        let (mut told, mut failed, mut done) = (Told { rows: 1, ..Told::default() }, None, Vec::new());
+        let (mut informed, mut failed, mut done) = (Informed { rows: 1, ..Informed::default() }, None, Vec::new());
         for (send, outcome) in join_all(calls).await {
             match outcome {
                 Ok(outcome) => {
-                    told.count(&outcome);
+                    informed.count(&outcome);
                     done.push((send, outcome));
                 }
                 Err(error) => failed = Some(error),
@@ -232,7 +233,7 @@ impl Logouts {
             row.prune();
         })
         .await?;
-        failed.map_or(Ok(told), Err)
+        failed.map_or(Ok(informed), Err)
     }
 
     /// The notices of clients whose tokens were not known when the session ended. None if it did not end, or the person is erased.
@@ -299,7 +300,7 @@ impl Logouts {
         })
     }
 
-    /// A client that is not removed. One that is disabled is told all the same: its sessions are still open.
+    /// A client that is not removed. One that is disabled is informed all the same: its sessions are still open.
     async fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
         let Ok(client_id) = id.parse::<ClientId>() else { return Ok(None) };
         let Some(document) = self.home().registry.setting(&Client::setting(&client_id)).await? else { return Ok(None) };
@@ -311,7 +312,7 @@ impl Logouts {
     }
 }
 
-/// Wakes who tells clients, if something is due. True if it is.
+/// Wakes who informs clients, if something is due. True if it is.
 ///
 /// # Errors
 /// If the store fails.

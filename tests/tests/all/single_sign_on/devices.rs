@@ -192,7 +192,7 @@ fn a_device_code_is_its_clients_and_only_of_a_client_with_the_grant() {
         }
         let header = [("authorization", &*super::basic("till", super::SECRET))];
         assert_eq!(sso.post(0, "/oauth2/device", &header, "").await.error(), (400, "unauthorized_client"));
-        assert_eq!(sso.post(0, "/oauth2/device", &[], "client_id=nobody").await.error(), (401, "invalid_client"));
+        assert_eq!(sso.post(0, "/oauth2/device", &[], "client_id=none").await.error(), (401, "invalid_client"));
         assert_eq!(sso.post(0, "/oauth2/device", &[], "client_id=tv&scope=x").await.error(), (400, "invalid_scope"));
     });
 }
@@ -218,7 +218,7 @@ fn only_the_browser_and_the_person_who_saw_the_page_let_a_device_in() {
         // No answer, and the form of the first page: nothing is allowed.
         assert_eq!(browser.answers(&sso, 0, &page, "").await.status, 400);
         let first = browser.types(&sso, 0, &device.user_code).await;
-        assert!(first.html.contains("Reject it if somebody sent you the code"));
+        assert!(first.html.contains("Reject it if another person sent you the code"));
         assert_eq!(sso.poll(0, &device).await.error(), (400, "authorization_pending"));
         // Whose session has ended is asked to sign in.
         browser.set_cookie("__Host-umoja_sso", "x");

@@ -1,4 +1,4 @@
-//! Clients are told that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+//! Clients are informed that a session has ended (OpenID Connect Back-Channel Logout 1.0).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use umoja_accounts::access::{LOGOUT, NewSession};
 use umoja_crypto::jws::verify_jwt;
 use umoja_host::HttpsOutbound;
 use umoja_provisioner::Logouts;
-use umoja_provisioner::logouts::Told;
+use umoja_provisioner::logouts::Informed;
 use umoja_provisioner::retry::{NEVER, TRIED_FOR_MS};
 use umoja_schema::access::{Sector, Session};
 use umoja_schema::{Millis, UserId};
@@ -24,8 +24,8 @@ use super::{ISSUER, Sso, client, story};
 const EMAIL: &str = "ada@example.com";
 const DAY: u64 = 86_400_000;
 
-/// A client that wants to be told.
-fn told(id: &str, uri: &str) -> Value {
+/// A client that wants to be informed.
+fn informed(id: &str, uri: &str) -> Value {
     let mut client = client(id);
     client["backchannel_logout_uri"] = uri.into();
     client["backchannel_logout_session_required"] = true.into();
@@ -122,15 +122,15 @@ fn a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_t
 #[test]
 fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_ended_it() {
     story(7_400, async |sso| {
-        sso.put(told("web", "https://web.example/logout")).await;
-        sso.put(told("app", "https://app.example/logout")).await;
+        sso.put(informed("web", "https://web.example/logout")).await;
+        sso.put(informed("app", "https://app.example/logout")).await;
         let (id, session) = sso.seen(&["web", "app", "till"]).await;
         let people = sso.d.world.regions[0].people();
         let sub = people.subject(id, &Sector::Public).await.unwrap();
         sso.d.world.settle().await;
         sso.end(1, id, &session).await;
         sso.d.world.settle().await;
-        assert_eq!(sso.logouts(0).step().await.unwrap(), Told::default());
+        assert_eq!(sso.logouts(0).step().await.unwrap(), Informed::default());
         assert_eq!(sso.logouts(1).step().await.unwrap().accepted, 2);
         let posted = sso.hook.take();
         let mut urls: Vec<_> = posted.iter().map(|posted| posted.url.as_str()).collect();
@@ -150,7 +150,7 @@ fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_end
             assert_eq!((&claims["events"], claims.get("nonce")), (&event, None));
             assert!(!claims.to_string().contains(&id.to_string()));
         }
-        // Nothing is left a minute later, and nobody is told again.
+        // Nothing is left a minute later, and no one is informed again.
         sso.end(1, id, &session).await;
         sso.end(0, id, &session).await;
         sso.d.world.clock.advance(61_000);
@@ -162,7 +162,7 @@ fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_end
 #[test]
 fn a_client_gets_its_own_algorithm() {
     story(7_401, async |sso| {
-        let mut web = told("web", "https://web.example/logout");
+        let mut web = informed("web", "https://web.example/logout");
         web["id_token_signed_response_alg"] = "RS256".into();
         sso.put(web).await;
         let (id, session) = sso.seen(&["web"]).await;
@@ -180,8 +180,8 @@ fn a_client_gets_its_own_algorithm() {
 #[test]
 fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_not() {
     story(7_402, async |sso| {
-        sso.put(told("web", "https://web.example/logout")).await;
-        sso.put(told("app", "https://app.example/logout")).await;
+        sso.put(informed("web", "https://web.example/logout")).await;
+        sso.put(informed("app", "https://app.example/logout")).await;
         let (id, session) = sso.seen(&["web", "app"]).await;
         sso.end(0, id, &session).await;
         sso.hook.answer(|posted| Ok(status(if posted.url.contains("app") { 400 } else { 500 })));
@@ -189,7 +189,7 @@ fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_no
         let done = logouts.step().await.unwrap();
         assert_eq!((done.accepted, done.rejected, done.given_up), (0, 1, 1));
         let first = sso.hook.take();
-        assert_eq!((first.len(), logouts.step().await.unwrap()), (2, Told::default()));
+        assert_eq!((first.len(), logouts.step().await.unwrap()), (2, Informed::default()));
         // A client that never answers is given up in the end.
         let web = first.iter().find(|posted| posted.url.contains("web")).unwrap();
         let jti = sso.claims(web).await["jti"].clone();
@@ -213,14 +213,14 @@ fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_no
 #[test]
 fn a_client_whose_tokens_arrive_after_the_end_is_told_a_minute_later() {
     story(7_403, async |sso| {
-        sso.put(told("web", "https://web.example/logout")).await;
+        sso.put(informed("web", "https://web.example/logout")).await;
         let (id, session) = sso.seen(&[]).await;
         // At the same moment, in the other region.
         sso.note(1, id, &session, "web").await;
         sso.end(0, id, &session).await;
         sso.d.world.settle().await;
         let logouts = sso.logouts(0);
-        assert_eq!(logouts.step().await.unwrap(), Told::default());
+        assert_eq!(logouts.step().await.unwrap(), Informed::default());
         sso.d.world.clock.advance(60_000);
         logouts.step().await.unwrap();
         assert_eq!(logouts.step().await.unwrap().accepted, 1);
@@ -232,10 +232,9 @@ fn a_client_whose_tokens_arrive_after_the_end_is_told_a_minute_later() {
 fn two_who_end_a_session_at_once_tell_each_client_once() {
     for polls in 0..60 {
         story(7_404, async |sso| {
-            sso.put(told("web", "https://web.example/logout")).await;
+            sso.put(informed("web", "https://web.example/logout")).await;
             let (id, session) = sso.seen(&["web"]).await;
-            let other = std::pin::pin!(sso.end(0, id, &session));
-            let mut other = other;
+            let mut other = std::pin::pin!(sso.end(0, id, &session));
             let ended = polled(polls, other.as_mut()).await;
             sso.end(0, id, &session).await;
             sso.logouts(0).step().await.unwrap();
@@ -255,13 +254,13 @@ fn two_who_end_a_session_at_once_tell_each_client_once() {
 fn a_session_that_has_ended_is_told_of_wherever_its_process_was_killed() {
     for polls in (0..80).step_by(3) {
         story(7_405, async |sso| {
-            sso.put(told("web", "https://web.example/logout")).await;
+            sso.put(informed("web", "https://web.example/logout")).await;
             let (id, session) = sso.seen(&["web"]).await;
             killed_after(polls, sso.end(0, id, &session)).await;
             let people = sso.d.world.regions[0].people();
             let standing = umoja_accounts::access::Standing::read(&people, id).await.unwrap().unwrap();
             let has_ended = standing.has_ended(&session.id);
-            // Whoever tells the client is killed too.
+            // Who informs the client is killed too.
             for _ in 0..8 {
                 killed_after(polls, sso.logouts(0).step()).await;
                 sso.d.world.clock.advance(31_000);
@@ -285,7 +284,7 @@ fn a_session_that_has_ended_is_told_of_wherever_its_process_was_killed() {
 #[test]
 fn every_session_of_a_person_is_told_of_and_neither_rows_nor_messages_name_the_person() {
     story(7_406, async |sso| {
-        sso.put(told("web", "https://web.example/logout")).await;
+        sso.put(informed("web", "https://web.example/logout")).await;
         let (id, first) = sso.seen(&["web"]).await;
         let second = sso.session(id).await;
         sso.note(0, id, &second, "web").await;
@@ -310,8 +309,8 @@ fn every_session_of_a_person_is_told_of_and_neither_rows_nor_messages_name_the_p
 #[test]
 fn a_client_that_is_out_is_left_alone_and_others_are_told() {
     story(7_407, async |sso| {
-        sso.put(told("web", "https://web.example/logout")).await;
-        sso.put(told("app", "https://app.example/logout")).await;
+        sso.put(informed("web", "https://web.example/logout")).await;
+        sso.put(informed("app", "https://app.example/logout")).await;
         let (id, session) = sso.seen(&["web", "app"]).await;
         let mut sessions = vec![session];
         for _ in 0..15 {
@@ -339,7 +338,7 @@ fn a_client_that_is_out_is_left_alone_and_others_are_told() {
     });
 }
 
-/// The URL belongs to an operator, and its name to whoever owns it.
+/// The URL belongs to an operator, and its name to who owns it.
 #[test]
 fn no_notice_goes_to_a_private_address_or_without_tls() {
     for uri in [
@@ -353,7 +352,7 @@ fn no_notice_goes_to_a_private_address_or_without_tls() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let sso = Sso::new(7_408).await;
-            sso.put(told("web", uri)).await;
+            sso.put(informed("web", uri)).await;
             let (id, session) = sso.seen(&["web"]).await;
             sso.end(0, id, &session).await;
             let done = sso.logouts_by(0, Arc::new(HttpsOutbound::new())).step().await.unwrap();
@@ -367,8 +366,8 @@ fn a_client_without_a_place_for_it_costs_no_notice() {
     story(7_409, async |sso| {
         let (id, session) = sso.seen(&["till"]).await;
         sso.end(0, id, &session).await;
-        assert_eq!(sso.logouts(0).step().await.unwrap(), Told::default());
-        sso.d.world.clock.advance(Millis(61_000).0);
+        assert_eq!(sso.logouts(0).step().await.unwrap(), Informed::default());
+        sso.d.world.clock.advance(61_000);
         sso.logouts(0).step().await.unwrap();
         assert_eq!((sso.hook.take().len(), sso.rows(0).await), (0, 0));
     });
@@ -377,8 +376,8 @@ fn a_client_without_a_place_for_it_costs_no_notice() {
 #[test]
 fn who_writes_the_table_of_what_is_due_has_no_client_told_of_what_did_not_happen() {
     story(7_410, async |sso| {
-        sso.put(told("web", "https://web.example/logout")).await;
-        sso.put(told("app", "https://app.example/logout")).await;
+        sso.put(informed("web", "https://web.example/logout")).await;
+        sso.put(informed("app", "https://app.example/logout")).await;
         let (id, ended) = sso.seen(&["web"]).await;
         let live = sso.session(id).await;
         sso.note(0, id, &live, "web").await;
