@@ -5,6 +5,7 @@ mod attacks;
 mod authorize;
 mod browser;
 mod consent;
+mod fuzzed;
 mod leaving;
 mod proofs;
 mod pushed;
