@@ -236,9 +236,11 @@ impl DirectoryServer {
             let accounts = self.accounts(&people, Some(Arc::clone(&self.settings.old_systems)));
             Arc::new(Provider::new(accounts, &issuer.url, Arc::clone(&self.settings.outbound)))
         });
-        let logouts = self.settings.issuer.as_ref().map(|issuer| {
-            Logouts::new(people.clone(), Arc::clone(&self.settings.outbound), issuer.url.clone())
-        });
+        let logouts = self
+            .settings
+            .issuer
+            .as_ref()
+            .map(|issuer| Logouts::new(people.clone(), Arc::clone(&self.settings.outbound), issuer.url.clone()));
         let mut serving = vec![
             Arc::downgrade(&app) as Serving,
             Arc::downgrade(&sources) as _,

@@ -63,9 +63,8 @@ impl Items for RegionStore {
     async fn drop_item(&self, item: &VersionedItem) -> Result<bool, StoreError> {
         let (table, user, key, version) = (item.table.name, item.user, item.key.clone(), item.version.to_string());
         let drop = move |tx: &Tx<'_>| {
-            let mut delete = tx.prepare_cached(
-                "DELETE FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3 AND version = ?4",
-            )?;
+            let mut delete =
+                tx.prepare_cached("DELETE FROM items WHERE table_name = ?1 AND id = ?2 AND key = ?3 AND version = ?4")?;
             Ok(delete.execute(params![table, user.as_bytes(), key, version])? > 0)
         };
         self.0.main.write(table, drop).await

@@ -85,12 +85,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, now: Millis) -> G
 }
 
 /// What the client calls the person.
-async fn subject(
-    provider: &Provider,
-    client: &Client,
-    standing: &Standing,
-    code: &Code,
-) -> Result<String, Problem> {
+async fn subject(provider: &Provider, client: &Client, standing: &Standing, code: &Code) -> Result<String, Problem> {
     let sector = Sector::from(client);
     match standing.subject(&sector) {
         Some(sub) => Ok(sub.to_owned()),

@@ -16,10 +16,7 @@ use crate::tokens::{Access, State as TokenState, scope};
 use crate::{Provider, access_token};
 
 /// Says of a token whether it is live.
-pub(super) async fn introspect(
-    State(provider): State<Arc<Provider>>,
-    request: Request,
-) -> Result<TokenState, Problem> {
+pub(super) async fn introspect(State(provider): State<Arc<Provider>>, request: Request) -> Result<TokenState, Problem> {
     let (headers, form) = read(request).await?;
     let client = authenticate(&provider, INTROSPECT, &headers, &form).await?;
     if client.kind != ClientKind::Confidential {

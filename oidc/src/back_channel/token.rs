@@ -14,8 +14,7 @@ use crate::problem::Problem;
 use crate::tokens::Issued;
 
 /// The grants of the token endpoint, for the metadata of the provider.
-pub const GRANTS: &[GrantType] =
-    &[GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+pub const GRANTS: &[GrantType] = &[GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
 
 /// Answers a request for tokens.
 pub(super) async fn token(State(provider): State<Arc<Provider>>, request: Request) -> Result<Issued, Problem> {

@@ -4,6 +4,7 @@ mod assertions;
 mod attacks;
 mod authorize;
 mod browser;
+mod conformance;
 mod consent;
 mod fuzzed;
 mod leaving;
