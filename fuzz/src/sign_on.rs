@@ -66,7 +66,8 @@ pub fn signed(text: &str) {
         let _ = (assertion.client_id().map(str::len), assertion.kid().map(str::len));
         assert!(assertion.verify(&KEY.verifying_key(), "shop", &[ISSUER], NOW_SECS).is_err());
     }
-    let expected = Expected { method: "POST", url: "https://id.example/oauth2/token", access_token: None, bound_to: None };
+    let expected =
+        Expected { method: "POST", url: "https://id.example/oauth2/token", access_token: None, bound_to: None };
     if let Ok(proven) = prove(text, &expected, NOW_SECS) {
         assert_eq!(proven.thumbprint.len(), 43);
     }
