@@ -1,5 +1,7 @@
 //! Properties for any bytes, besides the absence of panics.
 
+pub mod sign_on;
+
 use std::sync::LazyLock;
 
 use serde_json::Value;

@@ -22,6 +22,7 @@ const umoja = await start(process.env.UMOJA, {
   post: [...ANY_PORT, '--first-party', 'true', '--auth-method', 'client_secret_post', '--id-token-alg', 'RS256'],
   app: [...ANY_PORT, '--public'],
   bank: [...ANY_PORT, '--auth-method', 'private_key_jwt', '--jwks', jwks, '--require-par', 'true', '--dpop', 'true'],
+  tv: ['--public', '--grant', 'device_code', '--grant', 'refresh_token', '--name', 'A television'],
   robot: ['--grant', 'client_credentials', '--scopes', 'orders.read,orders.write', '--audience', 'https://orders.example'],
 });
 
@@ -153,7 +154,7 @@ async function publicApp() {
   const renewed = await oidc.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: dpop });
   assert.equal(renewed.token_type, 'dpop');
   const stranger = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair());
-  await rejects(oidc.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: stranger }), 'invalid_grant');
+  await rejects(oidc.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: stranger }), 'invalid_dpop_proof');
 }
 
 async function bank() {
@@ -178,6 +179,16 @@ async function robot() {
   }
 }
 
+async function television() {
+  const config = await discovered('tv', oidc.None());
+  const device = await oidc.initiateDeviceAuthorization(config, { scope: 'openid profile' });
+  const done = await new Browser(PERSON).open(device.verification_uri_complete, umoja.issuer);
+  assert.equal(done.status, 200, done.html);
+  const tokens = await oidc.pollDeviceAuthorizationGrant(config, { ...device, interval: 1 });
+  const person = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+  assert.equal(person.given_name, PERSON.given_name);
+}
+
 async function operator() {
   const config = await discovered('web', oidc.ClientSecretBasic(umoja.secrets.web));
   const browser = new Browser(PERSON);
@@ -199,7 +210,7 @@ async function operator() {
 }
 
 try {
-  const steps = { confidential, codes, publicApp, bank, robot, operator };
+  const steps = { confidential, codes, publicApp, bank, television, robot, operator };
   const only = process.argv.slice(2);
   for (const [name, step] of Object.entries(steps)) {
     if (only.length && !only.includes(name)) { continue; }

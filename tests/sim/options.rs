@@ -24,6 +24,7 @@ Examples:
   sim --fed --runs 6000                more than 100,000 events of identity providers
   sim --listed --runs 3000             feeds that are killed at any await, and consumers of their events in any region
   sim --delivered --runs 4000          targets and webhooks with faults, homes that move, processes that are killed
+  sim --signed-in --runs 4000          single sign-on: codes, refreshes, thieves, logouts, merges, keys that change
   sim --mutations                      leaves out each rule of the design; every one has to be noticed
   sim --exhaustive                     visits every state of three writes
   sim --partition-hours 48 --writes 10000
@@ -53,6 +54,9 @@ pub(crate) struct Options {
     /// Regions provision users into targets and post events to webhooks, which are out, slow, or lose answers.
     #[arg(long, conflicts_with_all = ["fed", "listed"])]
     pub(crate) delivered: bool,
+    /// Persons sign in to clients, and codes, refreshes and logouts meet any region.
+    #[arg(long, conflicts_with_all = ["fed", "listed", "delivered"])]
+    pub(crate) signed_in: bool,
     /// The number of threads, each of which does whole runs. By default the number of processors.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -126,10 +130,11 @@ const SHARE: u64 = 50;
 impl Options {
     /// The run of a seed.
     pub(crate) fn plan(&self, seed: u64) -> Plan {
-        match (self.fed, self.listed, self.delivered) {
+        match (self.fed, self.listed, self.delivered, self.signed_in) {
             (true, ..) => Plan::fed(seed),
-            (_, true, _) => Plan::listed(seed),
-            (.., true) => Plan::delivered(seed),
+            (_, true, ..) => Plan::listed(seed),
+            (_, _, true, _) => Plan::delivered(seed),
+            (.., true) => Plan::signed_in(seed),
             _ => Plan::of(seed),
         }
     }

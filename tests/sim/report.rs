@@ -44,6 +44,7 @@ pub(crate) fn total(options: &Options, total: &Total) {
                 "runs": total.runs,
                 "steps": total.steps,
                 "events": total.coverage.events,
+                "sign_on": sign_on(total),
                 "seconds": total.took.as_secs_f64(),
                 "runs_per_second": rate,
                 "held": total.failed.is_none(),
@@ -58,6 +59,14 @@ pub(crate) fn total(options: &Options, total: &Total) {
     println!("{runs} runs ({}), {steps} steps, {seconds:.1} s, {rate:.0} runs a second", stores.join(", "));
     let (events, killed) = (total.coverage.events, total.coverage.count("ingest", "killed"));
     println!("{events} events of providers were acknowledged, {killed} runs of their workers were killed");
+    if options.signed_in {
+        let signed = total.coverage.signed;
+        println!(
+            "{} families began, {} refreshes were answered, {} stolen families ended everywhere, {} honest ones were valid \
+             everywhere at the end, 0 honest ones were ended",
+            signed.families, signed.refreshes, signed.stolen, signed.honest
+        );
+    }
     if options.coverage {
         print!("{}", table(&total.coverage));
     }
@@ -74,6 +83,13 @@ pub(crate) fn total(options: &Options, total: &Total) {
             println!("  {operation} never met: {}", faults.join(", "));
         }
     }
+}
+
+fn sign_on(total: &Total) -> serde_json::Value {
+    let signed = total.coverage.signed;
+    json!({
+        "families": signed.families, "refreshes": signed.refreshes, "stolen": signed.stolen, "honest": signed.honest,
+    })
 }
 
 /// The number of steps in which each operation met each fault.

@@ -39,11 +39,12 @@ mod run;
 mod sending;
 mod short;
 pub mod shrink;
+mod signing;
 mod stream;
 mod tamper;
 mod verified;
 
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Signed};
 pub use plan::Plan;
 pub use rules::Rule;
 pub use run::{Failure, Runner};

@@ -4,7 +4,6 @@ use umoja_schema::UserId;
 use umoja_schema::access::{Sector, Subject};
 
 use super::Standing;
-use super::write::random_id;
 use crate::accounts::until_written;
 use crate::{Error, People};
 
@@ -25,7 +24,8 @@ impl Standing {
 
 impl People {
     /// The subject of a person in a sector, which is made if there is none. It stays the same when the person is merged with
-    /// another who has none or a later one, and when consents are withdrawn. After an unmerge each user has its own.
+    /// another who has none or a later one, and when consents are withdrawn. After an unmerge each user has its own. Two
+    /// regions that make it at the same time make the same one.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
@@ -36,7 +36,7 @@ impl People {
                 return Ok(Some(sub.to_owned()));
             }
             let primary = standing.users().first().copied().ok_or(Error::NotFound)?;
-            let sub = random_id(&self.home);
+            let sub = self.secrets.subject(primary, &Subject::key(sector));
             let new = self.add(|version| Subject::new(primary, sector, sub.clone(), version.hlc).to_item(version));
             Ok(new.await?.then_some(sub))
         })

@@ -37,6 +37,7 @@ pub struct Secrets {
     targets: WrappingKey,
     sent: MacKey,
     oidc: OidcSeals,
+    subjects: MacKey,
     passwords: Arc<PasswordKeys>,
 }
 
@@ -91,6 +92,7 @@ impl Secrets {
             targets: wrapping_key(&derivation, "umoja/1/targets"),
             sent: MacKey::derive(derivation.expose(), "umoja/1/sent-accounts"),
             oidc: OidcSeals::derive(&derivation),
+            subjects: MacKey::derive(derivation.expose(), "umoja/1/subjects"),
             passwords,
         })
     }
@@ -240,6 +242,13 @@ impl Secrets {
     /// else.
     pub fn open_oidc(&self, purpose: SealedFor, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
         self.oidc.open(purpose, sealed)
+    }
+
+    /// What a user is called at the clients that share a row of subjects: the same in every region, so that two regions that
+    /// make the row at the same time make the same one. It reveals neither of the two.
+    pub fn subject(&self, user: UserId, row: &str) -> String {
+        let tag = self.subjects.tag(&[user.to_string().as_bytes(), row.as_bytes()]);
+        URL_SAFE_NO_PAD.encode(&tag[..16])
     }
 
     /// The key that makes and checks rows of the audit trail.

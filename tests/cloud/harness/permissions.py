@@ -34,6 +34,7 @@ NOT_IN_A_RUN |= {("oidc", sid, action): FIRST for sid, action in (
     ("WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut", "kms:Encrypt"),
     ("WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut", "kms:GenerateDataKey"))}
 NOT_IN_A_RUN |= {("oidc", "KeepWhatPersonsMayDo", "dynamodb:DeleteItem"): RACE,
+                 ("api", "KeepWhatPersonsMayDo", "dynamodb:DeleteItem"): RACE,
                  ("deliver", "ReadSessions", "dynamodb:Query"): LATER}
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
 # The queue mapping uses these with the role of the function whose messages it receives.

@@ -26,7 +26,7 @@ class Probe(Swept):
         self.systems = Systems(feeds, self.garbage)
         self.steps = self.systems.steps() | {
             "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
-                    "its KMS down": self.own_key_out},
+                    "its KMS down": self.own_key_out, "a new password": self.systems.new_password},
             "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer down": self.peer_out,
                            "the peer's KMS down": self.peer_key_out, "a key that only the peer lacks": self.key_at_peer,
                            "poison": self.poison},

@@ -109,6 +109,14 @@ class Systems:
         code, kept = sso.sign_in(Browser(sso.issuer), person, self.there, self.there)
         sso.tokens(sso.app.redeem(self.here.name, code, kept), "the peer's code")
 
+    def new_password(self) -> None:
+        """The api ends a session."""
+        person, _, tokens = self.session()
+        change = {"id": person.id, "current_password": person.password, "new_password": self.story.people.secret("a")}
+        self.d.call(self.here, SOKO, "password/change", change, 200)
+        if self.sso.app.refresh(self.here.name, tokens["refresh_token"]).status != 400:
+            raise Failed("a session outlives its password")
+
     # The deliveries.
 
     def delivered(self) -> None:

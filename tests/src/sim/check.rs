@@ -230,6 +230,7 @@ impl Fleet {
         self.deliver_all().await;
         self.world().note_owned(self.history.borrow().owned.iter().copied());
         self.world().check_invariants().await;
+        self.check_signing().await;
         self.check_keys().await;
         let users = self.history.borrow().users();
         self.check_people().await;

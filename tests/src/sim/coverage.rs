@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_store::faulty::Met;
 
-use super::plan::{Call, Job, Service, Work};
+use super::plan::{Call, Job, Service, Sign, Work};
 
 /// All operations of a region.
 pub const OPERATIONS: [&str; 32] = [
@@ -48,6 +48,21 @@ pub struct Coverage {
     counts: BTreeMap<(&'static str, &'static str), u64>,
     /// The events that providers posted and a region acknowledged.
     pub events: u64,
+    /// What happened at single sign-on.
+    pub signed: Signed,
+}
+
+/// What happened at single sign-on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// Families of refresh tokens that began.
+    pub families: u64,
+    /// Refreshes by their holders that were answered with tokens.
+    pub refreshes: u64,
+    /// Families that nothing had ended but the end of the run, and that were valid in every region then.
+    pub honest: u64,
+    /// Families that were seen to have two holders.
+    pub stolen: u64,
 }
 
 /// The names of the faults that the calls of a service can meet.
@@ -126,6 +141,21 @@ pub const fn operation(job: &Job) -> &'static str {
         Job::Deliver { .. } => "deliver",
         Job::Hook { .. } => "hook",
         Job::Provision { .. } => "provision",
+        Job::Sign { sign, .. } => match sign {
+            Sign::In { .. } => "sign in",
+            Sign::Redeem { .. } => "redeem",
+            Sign::Refresh { .. } => "refresh",
+            Sign::Steal { .. } => "steal",
+            Sign::Use { .. } => "use",
+            Sign::Out { .. } => "sign out",
+            Sign::OutEverywhere => "sign out everywhere",
+            Sign::Consent { .. } => "consent",
+            Sign::Withdraw { .. } => "withdraw",
+            Sign::Subject { .. } => "subject",
+            Sign::Token | Sign::Keys => "token",
+            Sign::Rotate => "oidc key",
+            Sign::Tell | Sign::Deaf { .. } => "tell",
+        },
     }
 }
 
@@ -192,6 +222,10 @@ impl Coverage {
             *self.counts.entry(*pair).or_default() += count;
         }
         self.events += other.events;
+        self.signed.families += other.signed.families;
+        self.signed.refreshes += other.signed.refreshes;
+        self.signed.honest += other.signed.honest;
+        self.signed.stolen += other.signed.stolen;
     }
 
     /// The number of times that an operation met a fault.

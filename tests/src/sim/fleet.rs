@@ -22,6 +22,7 @@ use super::instance::Instances;
 use super::listing::Listing;
 use super::plan::{Call, Forgery, Plan, Service, Step, Trouble, USERS};
 use super::rules::{Rule, Software, Written};
+use super::signing::Signing;
 use super::stream::Stream;
 use crate::caller::Caller;
 use crate::deployment::{CountingHasher, Deployment};
@@ -80,6 +81,8 @@ pub(super) struct Fleet {
     pub(super) listing: Listing,
     /// The targets and webhooks, and the processes that call them.
     pub(super) deliveries: Deliveries,
+    /// Single sign-on.
+    pub(super) signing: Signing,
     pub(super) without: Option<Rule>,
 }
 
@@ -118,7 +121,9 @@ impl Fleet {
     /// The deployment of a plan, before its first step.
     pub(super) async fn new(plan: &Plan, tables: TablesOn, without: Option<Rule>, shared: &Shared) -> Self {
         let count = usize::from(plan.regions);
-        let software: Vec<Arc<Software>> = (0..count).map(|_| Software::new(without)).collect();
+        // Only the provider of single sign-on lacks this rule.
+        let lacked = without.filter(|rule| *rule != Rule::ActivePerson);
+        let software: Vec<Arc<Software>> = (0..count).map(|_| Software::new(lacked)).collect();
         let (next, given) = (Cell::new(0), software.clone());
         let around = move |ports: RegionPorts, raw: Arc<dyn Users>| {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
@@ -136,10 +141,12 @@ impl Fleet {
         let streams = world.regions.iter().map(|_| Stream::default()).collect();
         let deployment = Deployment::hashing_with(world, Arc::clone(&shared.hasher)).await;
         deployment.put_target(super::names::TARGET, &deployment.shop).await;
+        let signing = Signing::new(plan, &deployment, without).await;
         Self {
             instances: Instances::new(&deployment),
             feeds: Feeds::new(plan, &deployment, without).await,
             deliveries: Deliveries::new(plan, &deployment, without).await,
+            signing,
             deployment,
             software,
             replicators,
@@ -176,6 +183,7 @@ impl Fleet {
     pub(super) fn coverage(&self) -> Coverage {
         let mut coverage = self.coverage.borrow().clone();
         coverage.events = self.feeds.posted.borrow().values().filter(|event| event.is_acknowledged).count() as u64;
+        coverage.signed = self.signing.counted();
         coverage
     }
 

@@ -4,11 +4,13 @@
 mod event;
 mod made;
 mod remote;
+mod sign;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::event::{Event, SOURCES, Says};
 pub use self::remote::{Mishap, REMOTES, TARGETS};
+pub use self::sign::{CLIENTS, Sign};
 
 /// The number of users of a run.
 pub const USERS: u8 = 4;
@@ -155,6 +157,8 @@ pub enum Job {
     Post { at: u8, source: u8, user: u8, event: Event },
     /// A region applies the events in its queue.
     Ingest { at: u8 },
+    /// A person, a client or an operator uses single sign-on in a region.
+    Sign { at: u8, user: u8, sign: Sign },
 }
 
 impl Job {
@@ -176,6 +180,7 @@ impl Job {
         | Self::Deliver { at, .. }
         | Self::Hook { at, .. }
         | Self::Provision { at, .. }
+        | Self::Sign { at, .. }
         | Self::Ingest { at }) = self;
         *at
     }
@@ -199,6 +204,7 @@ impl Job {
         | Self::Deliver { at, .. }
         | Self::Hook { at, .. }
         | Self::Provision { at, .. }
+        | Self::Sign { at, .. }
         | Self::Ingest { at }) = &mut self;
         *at = region;
         self

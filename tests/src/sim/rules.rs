@@ -4,6 +4,11 @@
 //! wrappers around short-lived rows are in `short`.) The operator of the run disables the rules of a rotation. The
 //! product's code has no switch for this, so a disabled rule cannot be shipped.
 
+mod digests;
+mod rule;
+mod sign_on;
+mod two_people;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -18,144 +23,10 @@ use umoja_store::ports::{
 };
 use umoja_store::seal::Sealer;
 
-use super::plan::Plan;
+pub use rule::Rule;
 
 /// The attribute that a newer version writes.
 pub const NEWER: &str = "from_a_newer_version";
-
-/// A rule that the design calls necessary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// Of two writes with the same HLC timestamp, the one of the greater region wins.
-    Tiebreak,
-    /// An erasure wins over every live write, even a later one.
-    ErasedFirst,
-    /// Ownerships are computed again from all owners.
-    Ownerships,
-    /// Only the origin of a version replicates it.
-    Loop,
-    /// Profile and credentials have separate versions.
-    TwoParts,
-    /// A replicated version that is older than the stored one is not written.
-    NewestWins,
-    /// A local write is conditional on the version that was read.
-    Conditions,
-    /// The unhandled records of a batch are delivered again.
-    Redelivery,
-    /// Missing wrapped keys are added later.
-    KeyRepair,
-    /// A request with `min_version` is not answered with an older version.
-    MinVersion,
-    /// Users that are verified to be one person are merged.
-    Verified,
-    /// Users who have different e-mail addresses or external ids are not merged by themselves.
-    TwoPeople,
-    /// A rotation takes no step before every instance has read the one before.
-    Wait,
-    /// An index key is dropped only when every region has every profile in a version that does not use it.
-    Arrived,
-    /// Every comparison of a password is counted as an attempt.
-    Counted,
-    /// The idempotency key of a request that was rejected is unused again.
-    Withdrawn,
-    /// An item without a proof is not used.
-    Proved,
-    /// What is remembered of a request is not used without a proof.
-    Outcomes,
-    /// Of two events, the one with the provider's newer time counts.
-    EventOrder,
-    /// The home of a source applies all its events.
-    SourceHome,
-    /// Events that wait without a message are rung again.
-    RungAgain,
-    /// A feed that has lost events begins another epoch.
-    Epoch,
-    /// One process at a time delivers an account.
-    Lease,
-    /// What a target has already is not sent again.
-    Digest,
-    /// A target that was moved gets every account once more.
-    TargetEpoch,
-    /// Only the user's id in `externalId` makes an account the user's.
-    Adoption,
-    /// Removals of accounts are held when they are many.
-    Brake,
-}
-
-impl Rule {
-    /// All rules.
-    pub const ALL: [Self; 27] = [
-        Self::Tiebreak,
-        Self::ErasedFirst,
-        Self::Ownerships,
-        Self::Loop,
-        Self::TwoParts,
-        Self::NewestWins,
-        Self::Conditions,
-        Self::Redelivery,
-        Self::KeyRepair,
-        Self::MinVersion,
-        Self::Verified,
-        Self::TwoPeople,
-        Self::Wait,
-        Self::Arrived,
-        Self::Counted,
-        Self::Withdrawn,
-        Self::Proved,
-        Self::Outcomes,
-        Self::EventOrder,
-        Self::SourceHome,
-        Self::RungAgain,
-        Self::Epoch,
-        Self::Lease,
-        Self::Digest,
-        Self::TargetEpoch,
-        Self::Adoption,
-        Self::Brake,
-    ];
-
-    /// The run of a seed, of the mode in which the rule matters.
-    pub fn plan(self, seed: u64) -> Plan {
-        match self {
-            Self::Epoch => Plan::listed(seed),
-            Self::Lease | Self::Digest | Self::TargetEpoch | Self::Adoption | Self::Brake => Plan::delivered(seed),
-            _ => Plan::of(seed),
-        }
-    }
-
-    /// The name of the rule.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tiebreak => "tiebreak",
-            Self::ErasedFirst => "erased-first",
-            Self::Ownerships => "ownership-recomputation",
-            Self::Loop => "loop",
-            Self::TwoParts => "two-parts",
-            Self::NewestWins => "newest-wins",
-            Self::Conditions => "conditional-writes",
-            Self::Redelivery => "redelivery",
-            Self::KeyRepair => "key-repair",
-            Self::MinVersion => "min-version",
-            Self::Verified => "verified-merge",
-            Self::TwoPeople => "two-people",
-            Self::Wait => "rotation-wait",
-            Self::Arrived => "rotation-proof",
-            Self::Counted => "counted-attempts",
-            Self::Withdrawn => "withdrawn-keys",
-            Self::Proved => "proved-items",
-            Self::Outcomes => "proved-outcomes",
-            Self::EventOrder => "event-order",
-            Self::SourceHome => "source-home",
-            Self::RungAgain => "rung-again",
-            Self::Epoch => "event-epoch",
-            Self::Lease => "delivery-lease",
-            Self::Digest => "delivery-digest",
-            Self::TargetEpoch => "target-epoch",
-            Self::Adoption => "adoption-by-id",
-            Self::Brake => "removal-brake",
-        }
-    }
-}
 
 /// The software of a region: its version, and the rule that it lacks.
 pub struct Software {
@@ -196,14 +67,19 @@ pub struct Written {
     software: Arc<Software>,
 }
 
-mod digests;
-mod two_people;
 
 impl Written {
     /// A wrapper around the table of a region, whose items are stored as in `raw`.
     pub fn new(inner: Arc<dyn Users>, raw: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Self {
         let read = if software.without == Some(Rule::Proved) { raw } else { Arc::clone(&inner) };
         Self { inner, read, region, software }
+    }
+
+    /// What is read, as software without the rule takes it.
+    fn change(&self, record: &mut PartRecord) {
+        if self.software.without == Some(Rule::ActivePerson) {
+            sign_on::activate(record);
+        }
     }
 
     fn is_own(&self, record: &PartRecord) -> bool {
@@ -250,6 +126,7 @@ impl Written {
             }
             Some(Rule::TwoParts) => self.as_one_record(&mut writes).await?,
             Some(Rule::Digest) => digests::forget_digests(&mut writes),
+            Some(rule) if rule.is_of_sign_on() => sign_on::bend(rule, &self.region, &mut writes),
             _ => {}
         }
         Ok(Some(writes))
@@ -306,11 +183,15 @@ fn winner_only(write: IdentifierWrite) -> Option<IdentifierWrite> {
 #[async_trait]
 impl Users for Written {
     async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
-        self.read.part(id, part).await
+        let mut stored = self.read.part(id, part).await?;
+        stored.iter_mut().for_each(|record| self.change(record));
+        Ok(stored)
     }
 
     async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
-        self.read.parts(id).await
+        let mut parts = self.read.parts(id).await?;
+        parts.credentials.iter_mut().for_each(|record| self.change(record));
+        Ok(parts)
     }
 
     async fn ownerships(&self, indexes: &[BlindIndex]) -> Result<Vec<IdentifierItem>, StoreError> {

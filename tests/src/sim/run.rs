@@ -92,6 +92,7 @@ impl Fleet {
         let changes: Vec<Vec<Change>> = self.world().regions.iter().map(|region| region.tables.new_changes()).collect();
         let newer: Vec<bool> = self.software.iter().map(|software| software.is_newer()).collect();
         self.history.borrow_mut().advance(&changes, &self.attempts.take(), &newer);
+        self.note_rows(&changes);
         self.listing.extend(&changes);
         self.deliveries.extend(&changes);
         for (stream, changes) in self.streams.iter().zip(changes) {
@@ -118,6 +119,7 @@ impl Fleet {
         let after = self.met();
         self.note_coverage(tasks, &ended, &before, &after);
         self.check_answers(!pausing, before == after, !harmed);
+        self.check_signed();
     }
 
     fn met(&self) -> [Met; Service::ALL.len()] {
@@ -190,6 +192,10 @@ impl Fleet {
             Job::Provision { at, target, user } => {
                 let user = usize::from(*user) % self.people.borrow().len();
                 self.provision(self.at(*at), usize::from(*target), self.id_of(user)).await;
+            }
+            Job::Sign { at, user, sign } => {
+                let user = usize::from(*user) % self.people.borrow().len();
+                self.sign(self.at(*at), user, *sign, alone).await;
             }
             Job::List { at, company } => drop(self.list(self.at(*at), usize::from(*company) % COMPANIES).await),
         }

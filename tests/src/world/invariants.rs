@@ -11,15 +11,16 @@ use umoja_store::Home;
 use umoja_store::audit::Check;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::Parts;
+use umoja_store::ports::{Clock as _, Parts};
 use umoja_store::seal::Sealer;
 
 use super::{World, WorldRegion};
 
 impl World {
-    /// The digest of each region.
+    /// The digest of each region. An item that has expired counts as absent: each region deletes it by itself.
     pub async fn digests(&self) -> Vec<Digest> {
-        self.digests_of(|_| true).await
+        let now = self.clock.now();
+        self.digests_of(|item| !item.is_expired(now)).await
     }
 
     /// The digest of each region's parts. Unlike the parts, the conflicts in the journal depend on the order of

@@ -150,6 +150,26 @@ fn a_subject_stays_over_a_merge_and_an_unmerge() {
 }
 
 #[test]
+fn two_regions_that_call_a_person_something_at_once_say_the_same() {
+    run(async {
+        let (world, id) = populated(9).await;
+        let sector = Sector::Pairwise("shop.example".into());
+        let at_once = [0, 1].map(|at| people(&world, at));
+        let mut subs = Vec::new();
+        for people in &at_once {
+            subs.push(people.subject(id, &sector).await.unwrap());
+        }
+        world.settle().await;
+        for people in &at_once {
+            subs.push(people.subject(id, &sector).await.unwrap());
+        }
+        subs.dedup();
+        assert_eq!(subs.len(), 1);
+        assert_ne!(at_once[0].subject(id, &Sector::Public).await.unwrap(), subs[0]);
+    });
+}
+
+#[test]
 fn a_disabled_person_has_nothing_valid_and_an_erased_one_has_no_row() {
     run(async {
         let (world, id) = populated(6).await;

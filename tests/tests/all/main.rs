@@ -13,6 +13,7 @@ mod import;
 mod incoming;
 mod pump;
 mod scim;
+mod simulated_sign_on;
 mod simulation;
 mod single_sign_on;
 mod stories;

@@ -72,7 +72,7 @@ fn a_missing_rule_is_detected() {
     assert!((0..RUNS).any(|seed| runner.run(&Plan::of(seed)).is_err()));
 }
 
-fn alone(job: Job) -> Step {
+pub(crate) fn alone(job: Job) -> Step {
     Step::Run(vec![Task { job, late: 0, killed: None }])
 }
 
@@ -108,7 +108,7 @@ fn skipping_a_rotation_proof_loses_a_user() {
     assert!(failure.reason.contains("did not find an existing user"), "{failure:?}");
 }
 
-fn called(call: Call) -> Step {
+pub(crate) fn called(call: Call) -> Step {
     alone(Job::Call { at: 0, company: 0, user: 0, call })
 }
 
@@ -119,7 +119,7 @@ fn about_a_user(calls: impl IntoIterator<Item = Call>) -> Plan {
     Plan { seed: 1, regions: 2, steps: [register].into_iter().chain(calls).map(called).collect() }
 }
 
-fn fails_only_without(rule: Rule, plan: &Plan) -> String {
+pub(crate) fn fails_only_without(rule: Rule, plan: &Plan) -> String {
     let held = Runner::new(TablesOn::Local, None).run(plan);
     assert!(held.is_ok(), "{held:?}");
     Runner::new(TablesOn::Local, Some(rule)).run(plan).unwrap_err().reason
@@ -187,7 +187,7 @@ fn posted(at: u8, time: u8) -> Step {
     alone(Job::Post { at, source: 0, user: 0, event: Event { time, says } })
 }
 
-fn fed(steps: impl Into<Vec<Step>>) -> Plan {
+pub(crate) fn fed(steps: impl Into<Vec<Step>>) -> Plan {
     Plan { seed: 1, regions: 2, steps: steps.into() }
 }
 

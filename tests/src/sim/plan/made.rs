@@ -6,6 +6,7 @@ mod fed;
 mod listed;
 mod operated;
 mod parts;
+mod signed;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -284,5 +285,11 @@ impl Plan {
     /// The run of a seed with targets and webhooks of two companies: the steps of [`Plan::of`], and others between them.
     pub fn delivered(seed: u64) -> Self {
         delivered::between(Self::of(seed))
+    }
+
+    /// The run of a seed in which persons sign in to clients: the steps of [`Plan::of`], and others between them. Clocks are
+    /// wrong by some seconds.
+    pub fn signed_in(seed: u64) -> Self {
+        signed::between(Self::of(seed))
     }
 }

@@ -1,0 +1,46 @@
+//! The writes and reads of single sign-on without a rule.
+
+use umoja_schema::access::{Grant, Subject};
+use umoja_schema::replicated::ACCESS;
+use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Part, PartRecord, Region};
+use umoja_store::ports::{Condition, Writes};
+
+use super::Rule;
+
+/// The writes of a region to the table `access`.
+pub(super) fn bend(rule: Rule, own: &Region, writes: &mut Writes) {
+    if rule == Rule::EarlyEnds {
+        writes.items.retain(|write| {
+            let is_own_end = write.item.version.erased && write.item.version.origin == *own;
+            !(*write.item.table == ACCESS && is_own_end && write.condition == Condition::Absent)
+        });
+    }
+    for write in writes.items.iter_mut().filter(|write| *write.item.table == ACCESS && write.item.version.origin == *own) {
+        let item = &mut write.item;
+        let kind = item.key.split('#').next().unwrap_or_default();
+        match rule {
+            Rule::EndsFirst => item.version.erased = false,
+            Rule::GivenAgain if kind == Grant::KIND && item.fields.get("given") == Some(&Attribute::Bool(false)) => {
+                item.version.erased = true;
+                item.fields.clear();
+            }
+            Rule::OneSubject if kind == Subject::KIND => {
+                item.fields.insert("sub".into(), format!("{own}-{}", item.version.hlc).into());
+            }
+            Rule::EarliestSubject if kind == Subject::KIND => {
+                let turned = Hlc::at(umoja_schema::Millis(4_000_000_000_000 - item.version.hlc.millis().0));
+                item.fields.insert("created".into(), turned.to_string().into());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A person as one who may sign in, whatever its status.
+pub(super) fn activate(record: &mut PartRecord) {
+    if record.part == Part::Credentials
+        && let Body::Live(live) = &mut record.body
+    {
+        live.facts = Facts::Credentials { status: AccountStatus::Active };
+    }
+}

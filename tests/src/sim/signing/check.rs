@@ -1,0 +1,169 @@
+//! What clients are told, and what is valid in the end.
+
+use std::collections::BTreeSet;
+
+use umoja_accounts::access::{Reuse, Standing};
+use umoja_schema::access::{Family, Sector, Session, Subject};
+use umoja_schema::replicated::ACCESS;
+use umoja_schema::UserId;
+use umoja_store::ports::Clock as _;
+
+use super::provider::client;
+use super::{FamilyOf, SKEW_MS};
+use crate::sim::fleet::Fleet;
+
+/// More than the longest time after which a notice is sent again.
+const LONG_MS: u64 = 16 * 60 * 1000;
+/// After this number of rounds every notice was sent.
+const ROUNDS: usize = 8;
+
+impl Fleet {
+    /// Checks the answers of a step.
+    pub(in crate::sim) fn check_signed(&self) {
+        let told = self.signing.told.take();
+        if told.is_empty() {
+            return;
+        }
+        self.note_changes();
+        for told in told {
+            let name = &self.region(told.at).name;
+            let client = self.signing.sessions.borrow()[told.session].client;
+            let is_barred = self.is_barred(told.at, told.user, client);
+            if told.has_tokens {
+                assert!(!told.was_over, "sign-on: {name} answered with tokens after the end of a session");
+                let was_barred = told.was_barred && is_barred;
+                assert!(!was_barred, "sign-on: {name} answered with tokens of {} who may not sign in", told.user);
+                continue;
+            }
+            let session = self.signing.sessions.borrow()[told.session].clone();
+            let now = self.region(told.at).clock.now();
+            let is_excused = told.was_over
+                || told.was_barred
+                || is_barred
+                || !session.ends.is_empty()
+                || session.presented > 1
+                || now.plus(SKEW_MS) >= session.expires_at
+                || told.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
+            assert!(!told.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", told.user);
+        }
+    }
+
+    /// True if something was done that may have ended a family.
+    fn may_be_over(&self, family: &FamilyOf) -> bool {
+        let history = self.history.borrow();
+        let session = &self.signing.sessions.borrow()[family.session];
+        let is_withdrawn = |(user, client): &(UserId, u8)| {
+            *client == session.client && history.were_ever_one(*user, family.user)
+        };
+        family.may_be_over
+            || !session.ends.is_empty()
+            || session.presented > 1
+            || self.signing.withdrawn.borrow().iter().any(is_withdrawn)
+            || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
+    }
+
+    /// After all messages have arrived: what has ended is over everywhere, and what nobody has ended is valid everywhere.
+    pub(in crate::sim) async fn check_signing(&self) {
+        if !self.signing.is_on {
+            return;
+        }
+        let families = self.signing.families.borrow().clone();
+        for family in &families {
+            self.check_family(family).await;
+        }
+        self.check_codes().await;
+        self.check_subjects().await;
+        self.verify_tokens().await;
+        self.check_notices().await;
+    }
+
+    async fn check_family(&self, family: &FamilyOf) {
+        let session = self.signing.sessions.borrow()[family.session].clone();
+        let is_over = family.is_over || session.is_replayed || !session.out.is_empty();
+        let mut is_honest = !is_over && !self.may_be_over(family);
+        for (at, people) in self.signing.people.iter().enumerate() {
+            let name = &self.region(at).name;
+            let standing = Standing::read(people, family.user).await.expect("all services work");
+            let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
+            let why = (family.is_over, session.is_replayed, &session.out);
+            assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
+            let is_barred = self.is_barred(at, family.user, session.client);
+            let is_inactive = !self.history.borrow().primary(at, family.user).is_some_and(|primary| self.history.borrow().is_active(at, primary));
+            assert!(!is_valid || !is_inactive, "sign-on: {} of a barred person is valid in {name}", family.id);
+            let has_expired = self.region(at).clock.now() >= session.expires_at;
+            assert!(!is_valid || !has_expired, "sign-on: {} is valid in {name} although it has expired", family.id);
+            is_honest &= !is_barred && !has_expired;
+            assert!(is_valid || !is_honest, "sign-on: {name} ended an honest family of {}: {}", family.user, family.id);
+        }
+        if is_honest {
+            self.signing.count(|counted| counted.honest += 1);
+        }
+    }
+
+    /// A code begins one family, also if it was presented to several regions, or its answer was lost.
+    async fn check_codes(&self) {
+        for session in self.signing.sessions.borrow().clone() {
+            for region in &self.world().regions {
+                let items = region.tables.items.items(&ACCESS, session.user).await.expect("rows can be read");
+                let begun = items.iter().filter_map(|item| Family::from_item(item).ok());
+                let begun = begun.filter(|family| family.session.as_ref() == Some(&session.id)).count();
+                assert!(begun <= 1, "sign-on: a code began {begun} families in {}", region.name);
+                let key = Session::key(&session.id);
+                let row = items.into_iter().find(|item| item.key == key);
+                let has_expired = region.clock.now() >= session.expires_at;
+                let is_live = row.is_some_and(|row| !row.version.erased && !row.is_expired(region.clock.now()));
+                assert!(!is_live || session.out.is_empty(), "sign-on: a session came back in {}", region.name);
+                assert!(!is_live || !has_expired, "sign-on: a session did not expire in {}", region.name);
+            }
+        }
+    }
+
+    /// Every client is told of the end of a session that its region knew to be of it: once, unless something was lost.
+    async fn check_notices(&self) {
+        let signing = &self.signing;
+        signing.clients.lose(0);
+        for _ in 0..ROUNDS {
+            self.world().clock.advance(LONG_MS);
+            for logouts in &signing.logouts {
+                while logouts.step().await.expect("all services work").rows > 0 {}
+            }
+        }
+        let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_telling.get() == 0);
+        for session in signing.sessions.borrow().iter() {
+            let of_it: Vec<_> = got.iter().filter(|got| got.session == session.id).collect();
+            let ids: BTreeSet<_> = of_it.iter().map(|got| &got.jti).collect();
+            let is_erased = (0..signing.people.len()).any(|at| self.is_erased(at, session.user));
+            let is_told = !of_it.is_empty() || is_erased;
+            assert!(!session.is_to_be_told || is_told, "sign-on: {} never heard that a session ended", session.client);
+            // A changed password ends sessions too.
+            if session.ends.is_empty() {
+                continue;
+            }
+            let is_own = of_it.iter().all(|got| got.client == client(session.client));
+            assert!(is_own, "sign-on: a client was told of another one's session: {of_it:?}");
+            assert!(ids.len() <= signing.people.len(), "sign-on: {} notices of one session", ids.len());
+            if is_calm {
+                assert_eq!(of_it.len(), ids.len(), "sign-on: a notice was sent twice although nothing was lost");
+            }
+        }
+    }
+
+    /// Every region calls a user the same, by the earliest row of its person.
+    async fn check_subjects(&self) {
+        for sector in [Sector::Public, super::sector(2)] {
+            for user in self.history.borrow().users() {
+                let mut all = Vec::new();
+                for (at, people) in self.signing.people.iter().enumerate() {
+                    let standing = Standing::read(people, user).await.expect("all services work");
+                    let Some(standing) = standing else { continue };
+                    let expected = self.earliest_sub(at, user, &Subject::key(&sector)).await;
+                    let sub = standing.subject(&sector).map(str::to_owned);
+                    assert_eq!(sub, expected, "sign-on: {user} is called by another row");
+                    all.push(sub);
+                }
+                all.dedup();
+                assert!(all.len() <= 1, "sign-on: {user} is called {all:?}");
+            }
+        }
+    }
+}
