@@ -67,7 +67,6 @@ pub struct Written {
     software: Arc<Software>,
 }
 
-
 impl Written {
     /// A wrapper around the table of a region, whose items are stored as in `raw`.
     pub fn new(inner: Arc<dyn Users>, raw: Arc<dyn Users>, region: Region, software: Arc<Software>) -> Self {

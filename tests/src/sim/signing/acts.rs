@@ -183,7 +183,12 @@ impl Fleet {
         match answer {
             Answer::Done(tokens) => {
                 self.signing.signers.keep(tokens.access.clone(), self.access_ends());
-                assert_eq!(sub_of(&tokens.access), family.sub, "sign-on: a client calls {} something else", family.user);
+                assert_eq!(
+                    sub_of(&tokens.access),
+                    family.sub,
+                    "sign-on: a client calls {} something else",
+                    family.user
+                );
                 let family = &mut self.signing.families.borrow_mut()[place];
                 match family.texts.get(generation + 1) {
                     Some(next) => assert_eq!(tokens.refresh, *next, "sign-on: another token follows"),

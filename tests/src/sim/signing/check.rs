@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use umoja_accounts::access::{Reuse, Standing};
+use umoja_schema::UserId;
 use umoja_schema::access::{Family, Sector, Session, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::UserId;
 use umoja_store::ports::Clock as _;
 
 use super::provider::client;
@@ -52,9 +52,8 @@ impl Fleet {
     fn may_be_over(&self, family: &FamilyOf) -> bool {
         let history = self.history.borrow();
         let session = &self.signing.sessions.borrow()[family.session];
-        let is_withdrawn = |(user, client): &(UserId, u8)| {
-            *client == session.client && history.were_ever_one(*user, family.user)
-        };
+        let is_withdrawn =
+            |(user, client): &(UserId, u8)| *client == session.client && history.were_ever_one(*user, family.user);
         family.may_be_over
             || !session.ends.is_empty()
             || session.presented > 1
@@ -88,7 +87,11 @@ impl Fleet {
             let why = (family.is_over, session.is_replayed, &session.out);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
             let is_barred = self.is_barred(at, family.user, session.client);
-            let is_inactive = !self.history.borrow().primary(at, family.user).is_some_and(|primary| self.history.borrow().is_active(at, primary));
+            let is_inactive = !self
+                .history
+                .borrow()
+                .primary(at, family.user)
+                .is_some_and(|primary| self.history.borrow().is_active(at, primary));
             assert!(!is_valid || !is_inactive, "sign-on: {} of a barred person is valid in {name}", family.id);
             let has_expired = self.region(at).clock.now() >= session.expires_at;
             assert!(!is_valid || !has_expired, "sign-on: {} is valid in {name} although it has expired", family.id);

@@ -135,12 +135,14 @@ impl Fleet {
             return;
         }
         for (at, region) in self.world().regions.iter().enumerate() {
-            let stored = OidcKeys::load(&*region.tables.registry, region.secrets(), now).await.expect("keys are stored");
+            let stored =
+                OidcKeys::load(&*region.tables.registry, region.secrets(), now).await.expect("keys are stored");
             let known = self.signing.signers.read[at].borrow().clone();
             let known = known.filter(|(read, _)| now.since(*read) < KEPT_MS).map(|(_, keys)| keys);
             for keys in [Some(Rc::new(stored)), known].into_iter().flatten() {
                 for (token, _) in &tokens {
-                    let kid = umoja_crypto::jws::parse_jwt(token).ok().and_then(|jwt| jwt.header("kid").map(str::to_owned));
+                    let kid =
+                        umoja_crypto::jws::parse_jwt(token).ok().and_then(|jwt| jwt.header("kid").map(str::to_owned));
                     let key = kid.as_deref().and_then(|kid| keys.verify(kid));
                     let is_good = key.is_some_and(|key| verify_jwt(token, TYP, key).is_ok());
                     assert!(is_good, "sign-on: a token does not verify by the keys of {}", region.name);
