@@ -218,7 +218,7 @@ fn a_client_whose_tokens_arrive_after_the_end_is_told_a_minute_later() {
         // At the same moment, in the other region.
         sso.note(1, id, &session, "web").await;
         sso.end(0, id, &session).await;
-        sso.d.world.settle().await;
+        sso.d.world.deliver().await;
         let logouts = sso.logouts(0);
         assert_eq!(logouts.step().await.unwrap(), Informed::default());
         sso.d.world.clock.advance(60_000);
