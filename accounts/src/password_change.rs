@@ -45,7 +45,7 @@ impl Rule for PasswordChange {
         let deciding = accounts.deciding(&person).await?;
         if deciding.is_set_by(context) {
             prove_set(accounts, context, &self.new, (&person, &deciding)).await?;
-            return changed(&person);
+            return changed(accounts, &person).await;
         }
         if context.is_done() {
             return Err(Error::KeyReused);
@@ -55,11 +55,16 @@ impl Rule for PasswordChange {
         let done = change(accounts, context, &self, &mut entry, (person, deciding)).await;
         // After an error, the attempt does not count: the current password was right, or it was not checked.
         entry.end(&done).await;
-        done?.map_or(Ok(Changed::Rejected), |person| changed(&person))
+        match done? {
+            Some(person) => changed(accounts, &person).await,
+            None => Ok(Changed::Rejected),
+        }
     }
 }
 
-fn changed(person: &PersonParts) -> Result<Changed, Error> {
+/// The answer, once every session of the person has ended: another holder of the former password may have begun one.
+async fn changed(accounts: &Accounts, person: &PersonParts) -> Result<Changed, Error> {
+    accounts.end_all_sessions(person.start).await?;
     Ok(Changed::Changed(person.version().ok_or(Error::Broken("a person has a version"))?))
 }
 

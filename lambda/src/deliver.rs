@@ -112,7 +112,7 @@ impl Delivering {
             tracing::error!("the deliveries of a batch were not ended in time");
         }
         let all = doorbell.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for Done { run, step, told: _ } in &all {
+        for Done { run, step, informed: _ } in &all {
             record::targets(run.delivered, run.failed, run.held, run.conflicts);
             record::webhook(step.accepted, step.rejected, step.failed);
         }

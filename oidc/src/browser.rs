@@ -6,6 +6,7 @@
 //! | [`authorize`] | `/oauth2/authorize`: a client wants a person to sign in |
 //! | [`login`] | `/login`: the form with the password |
 //! | [`consent`] | `/consent`: the form by which a person lets a client have something |
+//! | [`device`] | `/device`: the form by which a person lets a device in |
 //! | [`logout`] | `/oauth2/logout`: a client, or the person, ends the session |
 //! | [`par`] | `/oauth2/par`: a client pushes its request |
 //! | [`discovery`] | the metadata of the provider |
@@ -18,6 +19,7 @@
 mod asked;
 mod authorize;
 mod consent;
+mod device;
 mod discovery;
 mod hint;
 mod login;
@@ -36,15 +38,20 @@ use axum::routing::{get, post};
 
 pub use self::asked::ClientAddress;
 use crate::Provider;
+use crate::back_channel::cors;
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
+    let called_by_programs = Router::new()
+        .route(par::PATH, post(par::par))
+        .with_state(Arc::clone(&provider))
+        .merge(discovery::router(&provider.issuer));
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
+        .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
-        .route(par::PATH, post(par::par))
         .with_state(Arc::clone(&provider))
-        .merge(discovery::router(&provider.issuer))
+        .merge(cors(called_by_programs))
 }

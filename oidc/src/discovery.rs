@@ -1,39 +1,50 @@
 //! The metadata of the provider (OpenID Connect Discovery 1.0 section 3, RFC 8414), the same at both well-known paths.
 
 use serde_json::{Value, json};
-use umoja_schema::{ClientAuthMethod, GrantType, OidcAlgorithm, SubjectType};
+use umoja_schema::{ClientAuthMethod, OidcAlgorithm, SubjectType};
 
+use crate::back_channel::{GRANTS, INTROSPECT, JWKS, REVOKE, TOKEN, USERINFO};
+use crate::claims;
+use crate::device::AUTHORIZATION;
 use crate::request::ResponseMode;
 
 /// Where the metadata is.
 pub const WELL_KNOWN: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// The endpoints: the names of their metadata, and their paths.
-pub const ENDPOINTS: [(&str, &str); 9] = [
+const ENDPOINTS: [(&str, &str); 9] = [
     ("authorization_endpoint", "/oauth2/authorize"),
     ("pushed_authorization_request_endpoint", "/oauth2/par"),
-    ("token_endpoint", "/oauth2/token"),
-    ("userinfo_endpoint", "/oauth2/userinfo"),
-    ("jwks_uri", "/oauth2/jwks"),
-    ("revocation_endpoint", "/oauth2/revoke"),
-    ("introspection_endpoint", "/oauth2/introspect"),
-    ("device_authorization_endpoint", "/oauth2/device"),
+    ("token_endpoint", TOKEN),
+    ("userinfo_endpoint", USERINFO),
+    ("jwks_uri", JWKS),
+    ("revocation_endpoint", REVOKE),
+    ("introspection_endpoint", INTROSPECT),
+    ("device_authorization_endpoint", AUTHORIZATION),
     ("end_session_endpoint", "/oauth2/logout"),
 ];
+
+/// The claims of every id token.
+const CLAIMS: [&str; 8] = ["iss", "sub", "aud", "iat", "exp", "auth_time", "sid", "amr"];
 
 /// The metadata of an issuer, which has no trailing slash.
 pub fn metadata(issuer: &str) -> Value {
     let methods: Vec<_> = ClientAuthMethod::ALL.iter().map(|method| method.as_str()).collect();
     let proving: Vec<_> = methods.iter().filter(|method| **method != ClientAuthMethod::None.as_str()).collect();
     let signed = ["ES256", "RS256", "EdDSA"];
+    let of_persons = claims::SCOPES.iter().map(|(scope, _)| *scope);
+    let scopes: Vec<_> = ["openid", "offline_access"].into_iter().chain(of_persons).collect();
+    let of_persons = claims::SCOPES.iter().flat_map(|(_, claims)| claims.iter().copied());
+    let claims: Vec<_> = CLAIMS.into_iter().chain(of_persons).collect();
     let mut metadata = json!({
         "issuer": issuer,
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::NAMES,
-        "grant_types_supported": GrantType::ALL.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
+        "grant_types_supported": GRANTS.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
         "subject_types_supported": SubjectType::ALL.iter().map(|subject| subject.as_str()).collect::<Vec<_>>(),
         "id_token_signing_alg_values_supported": OidcAlgorithm::ALL.iter().map(|alg| alg.as_str()).collect::<Vec<_>>(),
-        "scopes_supported": ["openid", "profile", "email", "phone", "address", "offline_access"],
+        "scopes_supported": scopes,
+        "claims_supported": claims,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": signed,

@@ -53,14 +53,19 @@ impl Form {
         Ok(Self(all))
     }
 
+    /// True if the headers of a request call its body a form.
+    pub fn is_body(headers: &HeaderMap) -> bool {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
+
     /// Reads the body of a request, which its headers have to call a form.
     ///
     /// # Errors
     /// [`FormError`].
     pub async fn of_body(headers: &HeaderMap, body: Body) -> Result<Self, FormError> {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !Self::is_body(headers) {
             return Err(FormError::Malformed);
         }
         let body = Limited::new(body, MAX_FORM).collect().await.map_err(|_| FormError::Malformed)?;

@@ -14,6 +14,7 @@
 //! | [`pkce`] | whether a verifier is that of a challenge (RFC 7636) |
 //! | [`claims`] | what a client learns of a person, by scope |
 //! | [`tokens`] | the claims of id tokens and access tokens, and the answer with them |
+//! | [`device`] | devices that a person lets in with another browser (RFC 8628) |
 //! | [`user_code`] | the code that a person types for a device (RFC 8628) |
 //! | [`conditional`] | the answer to who has a document already |
 //! | [`discovery`] | the metadata of the provider |
@@ -40,6 +41,7 @@ pub mod code;
 pub mod conditional;
 pub mod cookie;
 pub mod decision;
+pub mod device;
 pub mod discovery;
 pub mod dpop;
 pub mod form;

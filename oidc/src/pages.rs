@@ -2,6 +2,8 @@
 //! (CSP) allows the page's own style and no other's, and forms to the issuer and to the client that gets the answer: browsers apply
 //! `form-action` to the redirect after a form too.
 
+mod device;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -11,6 +13,8 @@ use umoja_schema::{Colour, Company};
 
 use crate::answer::Answer;
 use crate::request::NoReturn;
+
+pub use self::device::{CodeFault, device_code, device_confirm, device_done, device_sign_in};
 
 const STYLE: &str = include_str!("../assets/pages.css");
 /// Sends the form of a page.
@@ -69,6 +73,18 @@ pub fn sign_in(
     hint: &str,
     again: Option<Again>,
 ) -> Response {
+    sign_in_at(look, client, ("/login", &Policy::form(Some(redirect_uri))), step, hint, again)
+}
+
+/// The same, with a form that goes to a path.
+fn sign_in_at(
+    look: &Look,
+    client: &str,
+    (action, policy): (&str, &Policy<'_>),
+    step: &str,
+    hint: &str,
+    again: Option<Again>,
+) -> Response {
     let (client, step, hint) = (escaped(client), escaped(step), escaped(hint));
     let alert = again.map_or("", |again| match again {
         Again::Wrong => "<p role=\"alert\">The name or the password is wrong.</p>",
@@ -77,14 +93,14 @@ pub fn sign_in(
     });
     let main = format!(
         "<p>to continue to <bdi>{client}</bdi></p>{alert}\
-         <form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
+         <form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
          <label for=\"name\">E-mail address, phone number or user name</label>\
          <input id=\"name\" name=\"identifier\" value=\"{hint}\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" required>\
          <label for=\"password\">Password</label>\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required>\
          <button>Sign in</button></form>"
     );
-    page(look, StatusCode::OK, "Sign in", &main, &Policy::form(Some(redirect_uri)))
+    page(look, StatusCode::OK, "Sign in", &main, policy)
 }
 
 /// The page on which a person lets a client have what it asks for. `scopes` are in words.

@@ -14,6 +14,8 @@ use crate::problem::never_stored;
 pub const LIFETIME_SECS: u64 = 300;
 /// `typ` of an access token (RFC 9068 section 2.1), so that no id token is one.
 pub const TYP_ACCESS: &str = "at+jwt";
+/// `typ` of an id token, so that no other token of the same keys is taken as a hint.
+pub const TYP_ID: &str = "JWT";
 
 /// A scope as one text, in one order.
 pub fn scope(scopes: &BTreeSet<String>) -> String {

@@ -12,7 +12,7 @@ use umoja_schema::{Millis, Target, TargetId, Webhook, WebhookId};
 use umoja_store::Home;
 use umoja_store::ports::StoreError;
 
-use crate::logouts::{Logouts, Told};
+use crate::logouts::{Informed, Logouts};
 use crate::retry::NEVER;
 use crate::targets::{KnownTarget, Provisioner, Run};
 use crate::turns::{After, Turn};
@@ -44,7 +44,7 @@ pub struct Done {
     /// At a webhook.
     pub step: Step,
     /// At the clients of sessions that have ended.
-    pub told: Told,
+    pub informed: Informed,
 }
 
 /// How the work at a system ended.
@@ -135,7 +135,7 @@ impl Deliveries {
         if system == LOGOUT {
             let Some(logouts) = &self.logouts else { return Ok((Ended::Idle, kept.clone())) };
             logouts.resume(kept);
-            let ended = self.at_clients(logouts, until, &mut done.told).await?;
+            let ended = self.at_clients(logouts, until, &mut done.informed).await?;
             return Ok((ended, logouts.kept()));
         }
         tracing::error!("a message names no webhook and no target");
@@ -168,14 +168,14 @@ impl Deliveries {
         }
     }
 
-    async fn at_clients(&self, logouts: &Logouts, until: Millis, all: &mut Told) -> Result<Ended, StoreError> {
+    async fn at_clients(&self, logouts: &Logouts, until: Millis, all: &mut Informed) -> Result<Ended, StoreError> {
         loop {
             if self.is_over(until) {
                 return Ok(Ended::More);
             }
-            let told = logouts.step().await?;
-            *all += told;
-            if told.rows == 0 {
+            let informed = logouts.step().await?;
+            *all += informed;
+            if informed.rows == 0 {
                 return Ok(Ended::Idle);
             }
         }

@@ -1,4 +1,4 @@
-//! Feeds foreign systems: posts the events of companies to their webhooks, brings the accounts of targets up to date, and tells the clients
+//! Feeds foreign systems: posts the events of companies to their webhooks, brings the accounts of targets up to date, and informs the clients
 //! of single sign-on which sessions have ended.
 //!
 //! What waits is in the table `due` ([`umoja_store::ports::Due`]): one row for each target and user, which names what is to be

@@ -35,6 +35,14 @@ pub fn location(text: &str) -> Option<Location> {
     (!is_plain || location == Location::ThisMachine).then_some(location)
 }
 
+/// The same of a text whose URL may have a query, because a client reads it at a path of its own (OpenID Connect Back-Channel Logout 1.0
+/// section 2.2).
+pub fn location_with_query(text: &str) -> Option<Location> {
+    let (place, query) = text.split_once('?').unwrap_or((text, ""));
+    let is_clean = text.len() <= MAX_URL && query.chars().all(|c| c.is_ascii_graphic() && !"#\\\"<>".contains(c));
+    location(place).filter(|_| is_clean)
+}
+
 fn of_host(host: &str) -> Option<Location> {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -79,6 +87,22 @@ mod tests {
             ("https://0.0.0.0/", Location::Private),
         ] {
             assert_eq!(location(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_no_part_of_the_place() {
+        let at = |text| location_with_query(text);
+        assert_eq!(at("https://shop.example/callback?logout=backchannel"), Some(Location::Public));
+        assert_eq!(at("http://127.0.0.1:80/?a=b/c@d?e"), Some(Location::ThisMachine));
+        assert_eq!(at("https://10.0.0.1/?a=b"), Some(Location::Private));
+        for text in [
+            "https://shop.example/?a=#b",
+            "https://shop.example/?a b",
+            "https://a@shop.example/?b",
+            "http://shop.example/?a",
+        ] {
+            assert_eq!(at(text), None, "{text}");
         }
     }
 

@@ -169,7 +169,7 @@ run "roles" {
   assert {
     condition = distinct(flatten([for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement : [
       for action in statement.Action : action if anytrue([for resource in statement.Resource : endswith(resource, "-replays")])
-    ]])) == ["dynamodb:PutItem"]
+    ]])) == tolist(["dynamodb:PutItem"])
     error_message = "What works once is written and never read or deleted."
   }
   assert {
@@ -184,8 +184,8 @@ run "roles" {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
       for statement in jsondecode(policy.policy).Statement :
       contains(statement.Action, "dynamodb:PutItem") && contains(statement.Resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-access")
-    ])] == ["anti-entropy", "oidc", "reconcile-writes", "replicator"]
-    error_message = "Only single sign-on writes what persons may do, and what replicates it."
+    ])] == ["anti-entropy", "api", "oidc", "reconcile-writes", "replicator"]
+    error_message = "Only single sign-on writes what persons may do, the api, which ends it at a new password, and what replicates it."
   }
   assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { Browser, fetchAlone, freePort } from './browser.mjs';
 import { PERSON, start } from './deployment.mjs';
@@ -15,7 +16,9 @@ const umoja = await start(UMOJA, {
   'acme-web': ['--redirect-uri', callback, '--post-logout-redirect-uri', `${origin}/bye`, '--first-party', 'true',
     '--backchannel-logout-uri', `${callback}?logout=backchannel`, '--outbound-loopback'],
 });
-const home = umoja.file('apache');
+// Apache leaves root's rights behind, so its files are everyone's to read.
+const home = fs.mkdtempSync(path.join(os.tmpdir(), 'umoja-apache-'));
+fs.chmodSync(home, 0o755);
 fs.mkdirSync(path.join(home, 'pages/secure'), { recursive: true });
 fs.writeFileSync(path.join(home, 'pages/secure/index.html'), 'Only for who has signed in.\n');
 fs.writeFileSync(path.join(home, 'pages/bye'), 'Signed out.\n');
@@ -25,6 +28,7 @@ fs.writeFileSync(path.join(home, 'httpd.conf'), `
 ${load.join('\n')}
 ServerRoot ${home}
 ServerName 127.0.0.1
+${process.getuid() === 0 ? 'User www-data\nGroup www-data' : ''}
 Listen 127.0.0.1:${port}
 PidFile ${home}/pid
 ErrorLog ${home}/log
@@ -96,4 +100,5 @@ try {
   server.kill('SIGTERM');
   await stopped;
   await umoja.end();
+  fs.rmSync(home, { recursive: true });
 }

@@ -42,7 +42,7 @@ export class Browser {
     const kept = this.cookies.get(hostname) ?? new Map();
     this.cookies.set(hostname, kept);
     const cookie = [...kept].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetchAlone(url, { ...options, headers: { ...options.headers, ...(cookie ? { cookie } : {}) } });
+    const response = await fetchAlone(url, { ...options, headers: { accept: 'text/html', ...options.headers, ...(cookie ? { cookie } : {}) } });
     for (const line of response.headers.getSetCookie()) {
       const [pair] = line.split(';');
       const name = pair.slice(0, pair.indexOf('=')), value = pair.slice(pair.indexOf('=') + 1);

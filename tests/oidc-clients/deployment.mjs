@@ -8,8 +8,8 @@ import path from 'node:path';
 
 export const PERSON = { email: 'amina@example.com', password: 'tamarind-and-salt-42', given_name: 'Amina', family_name: 'Okafor' };
 
-// `clients` are the words of `umoja client add` for each id; `more` are more options of `umoja serve`.
-export async function start(umoja, clients, more = []) {
+// `clients` are the words of `umoja client add` for each id; `at` are the options of `umoja serve` for the issuer.
+export async function start(umoja, clients, at = ['--issuer-port', '0']) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'umoja-oidc-'));
   const file = (name) => path.join(home, name);
   const dir = file('d');
@@ -22,7 +22,7 @@ export async function start(umoja, clients, more = []) {
     secrets[id] = JSON.parse(added).client_secret;
   }
   const log = fs.openSync(file('log'), 'w');
-  const server = spawn(umoja, ['serve', '--dir', dir, '--port-base', '0', '--issuer-port', '0', '--outbound-loopback', '--json', ...more],
+  const server = spawn(umoja, ['serve', '--dir', dir, '--port-base', '0', '--outbound-loopback', '--json', ...at],
     { stdio: ['ignore', 'pipe', log] });
   const served = await new Promise((done, failed) => {
     let text = '';

@@ -13,11 +13,13 @@ const { chromium } = require('playwright-core');
 const library = fs.readFileSync(path.join(NODE_PATH, 'oidc-client-ts/dist/browser/oidc-client-ts.min.js'));
 const listens = (server, port) => new Promise((done) => { server.listen(port, '127.0.0.1', done); });
 
-// The application: a page that does what the test calls.
+// The application: a page that does what the test calls. In a frame it hands its URL on.
+const PAGE = `<!doctype html><title>App</title><script src="/library.js"></script><p>The application</p>
+<script>if (window.parent !== window) { new oidc.UserManager({ authority: '', client_id: '', redirect_uri: '' }).signinSilentCallback(); }</script>`;
 const app = http.createServer((request, response) => {
   const isLibrary = request.url === '/library.js';
   response.writeHead(200, { 'content-type': isLibrary ? 'text/javascript' : 'text/html' });
-  response.end(isLibrary ? library : '<!doctype html><title>App</title><script src="/library.js"></script><p>The application</p>');
+  response.end(isLibrary ? library : PAGE);
 });
 // What stands before the issuer's port: it ends each connection after one request, so that the regions take turns.
 const proxy = http.createServer((request, response) => {

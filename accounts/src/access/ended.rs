@@ -1,4 +1,4 @@
-//! What clients have still to be told about sessions that have ended, and who may be told later.
+//! The notices that clients still have to get about sessions that have ended.
 //!
 //! A row of the table `due` is written before a session ends. It is due only after a while, in case the process is killed meanwhile, and at
 //! once when the session has ended. The region that ends a session is the only one with a row, and so the only one that sends.
@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use umoja_schema::access::Sector;
 use umoja_schema::{Client, ClientId, Millis, UserId};
 use umoja_store::apply::MAX_ROUNDS;
-use umoja_store::ports::{Due, StoreError};
+use umoja_store::ports::{Due, Entropy, StoreError};
+use umoja_store::secrets::{SealedFor, Secrets};
 
 use super::Standing;
 use super::write::random_id;
@@ -22,7 +23,7 @@ pub const LOGOUT: &str = "logout";
 /// After which time a notice is sent whose session was about to end when its process was killed, in milliseconds.
 const HELD_MS: u64 = 30_000;
 /// How long after the end of a session it is looked for clients that got tokens at the same time in another region, in milliseconds. For as
-/// long it is remembered who was told, so that two who end one session at the same time tell each client once.
+/// long it is remembered who was informed, so that two who end one session at the same time inform each client once.
 const LATE_MS: u64 = 60_000;
 
 /// The ended sessions of a user, of which something is left to do.
@@ -38,25 +39,52 @@ pub struct EndedSession {
     /// When to look for clients whose tokens were not known yet; `None` once that is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_at: Option<Millis>,
-    /// What its clients are told, by client.
+    /// What its clients get, by client.
     #[serde(default)]
-    pub notices: BTreeMap<String, Notice>,
+    pub notices: BTreeMap<String, LogoutNotice>,
 }
 
-/// What a client is told of the end of a session. It names no person but by the client's own name for one.
+/// A notice for a client about the end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// The id of the notice: the same whenever it is sent.
-    pub jti: String,
-    /// What the client calls the person, if the region knows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sub: Option<String>,
+pub struct LogoutNotice {
+    /// What it says, sealed: who writes the table can have no client informed of what no region announced.
+    pub sealed: String,
     /// When it is to be sent; `None` once nothing is to be sent any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Millis>,
     /// How often it has failed.
     #[serde(default)]
     pub failures: u32,
+}
+
+/// What a client learns of the end of a session. It names no person but by the client's own name for one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogoutContent {
+    /// The client.
+    pub client: String,
+    /// The session.
+    pub session: String,
+    /// The id of the notice: the same whenever it is sent.
+    pub jti: String,
+    /// What the client calls the person, if the region knows it.
+    pub sub: Option<String>,
+}
+
+impl LogoutContent {
+    fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> LogoutNotice {
+        // A struct of texts has a JSON form.
+        let content = serde_json::to_vec(self).unwrap_or_default();
+        LogoutNotice { sealed: secrets.seal_oidc(SealedFor::Logout, entropy, &content), at: None, failures: 0 }
+    }
+}
+
+impl LogoutNotice {
+    /// What it says. `None` if no region announced this to this client about this session.
+    pub fn open(&self, secrets: &Secrets, session: &str, client: &str) -> Option<LogoutContent> {
+        let said: LogoutContent = serde_json::from_slice(&secrets.open_oidc(SealedFor::Logout, &self.sealed)?).ok()?;
+        (said.session == session && said.client == client).then_some(said)
+    }
 }
 
 impl EndedSessions {
@@ -79,14 +107,14 @@ impl EndedSessions {
     }
 
     /// Adds notices that are not there yet, to be sent at a time.
-    pub fn add(&mut self, session: &str, now: Millis, at: Millis, notices: &BTreeMap<String, Notice>) {
+    pub fn add(&mut self, session: &str, now: Millis, at: Millis, notices: &BTreeMap<String, LogoutNotice>) {
         let ended = self.0.entry(session.to_owned()).or_insert_with(|| EndedSession {
             since: now,
             look_at: Some(now.plus(LATE_MS)),
             notices: BTreeMap::new(),
         });
         for (client, notice) in notices {
-            let new = || Notice { at: Some(at), ..notice.clone() };
+            let new = || LogoutNotice { at: Some(at), ..notice.clone() };
             ended.notices.entry(client.clone()).or_insert_with(new);
         }
     }
@@ -138,11 +166,15 @@ pub async fn change_ended(
 }
 
 impl People {
-    /// What the clients are told that got tokens in a session and have a place for it.
+    /// The notices for the clients that got tokens in a session and have a URL for it.
     ///
     /// # Errors
     /// If the clients cannot be read.
-    pub async fn notices(&self, standing: &Standing, session: &str) -> Result<BTreeMap<String, Notice>, StoreError> {
+    pub async fn notices(
+        &self,
+        standing: &Standing,
+        session: &str,
+    ) -> Result<BTreeMap<String, LogoutNotice>, StoreError> {
         let mut notices = BTreeMap::new();
         for id in standing.clients_of(session) {
             let Ok(client_id) = id.parse::<ClientId>() else { continue };
@@ -150,13 +182,15 @@ impl People {
             let Ok(client) = Client::read(&id, document) else { continue };
             if client.backchannel_logout_uri.is_some() && !client.removed {
                 let sub = standing.subject(&Sector::from(&client)).map(str::to_owned);
-                notices.insert(id, Notice { jti: random_id(&self.home), sub, at: None, failures: 0 });
+                let said =
+                    LogoutContent { client: id.clone(), session: session.to_owned(), jti: random_id(&self.home), sub };
+                notices.insert(id, said.seal(&self.secrets, &*self.home.entropy));
             }
         }
         Ok(notices)
     }
 
-    /// Notes what is to be told about a session of a user that is about to end.
+    /// Notes the notices about a session of a user that is about to end.
     pub(super) async fn announce(&self, user: UserId, standing: &Standing, session: &str) -> Result<(), Error> {
         let notices = self.notices(standing, session).await?;
         if notices.is_empty() && self.home.peers.is_empty() {
@@ -182,8 +216,8 @@ impl People {
 mod tests {
     use super::*;
 
-    fn notices() -> BTreeMap<String, Notice> {
-        let notice = Notice { jti: "j".to_owned(), sub: None, at: None, failures: 0 };
+    fn notices() -> BTreeMap<String, LogoutNotice> {
+        let notice = LogoutNotice { sealed: "x".to_owned(), at: None, failures: 0 };
         BTreeMap::from([("shop".to_owned(), notice)])
     }
 

@@ -20,7 +20,7 @@ mod write;
 
 pub use described::Described;
 pub use devices::NewDevice;
-pub use ended::{EndedSession, EndedSessions, LOGOUT, Notice, change_ended};
+pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice, change_ended};
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;

@@ -58,7 +58,7 @@ impl People {
 
     /// Ends a session of a person, and the families that end with it. Returns the clients that got tokens in it. One that is
     /// ended already, or that has not arrived, is ended all the same. It is not valid in this region once this is done, and
-    /// elsewhere once it has arrived there. The clients that want it are told by this region ([`EndedSessions`](super::EndedSessions)):
+    /// elsewhere once it has arrived there. The clients that want it are informed by this region ([`EndedSessions`](super::EndedSessions)):
     /// once if the process lives, and at least once if it is killed at any await and the session has ended.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl People {
     }
 
     /// Ends every session and every family of a person, those that outlive their session too. Returns the clients that got
-    /// tokens in each session. They are told as by [`People::end_session`].
+    /// tokens in each session. They are informed as by [`People::end_session`].
     ///
     /// # Errors
     /// As [`People::end_session`].

@@ -1,7 +1,7 @@
 //! The URLs of foreign systems that operators give: a URL that is not called is rejected when it is given.
 
 use clap::Args;
-use umoja_schema::foreign_url::{Location, location};
+use umoja_schema::foreign_url::{Location, location, location_with_query};
 
 use crate::CliError;
 
@@ -28,9 +28,17 @@ pub(super) fn url(text: &str) -> Result<String, String> {
     Err("give it as https://HOST/PATH, without user, query and fragment (http for a loopback address only)".into())
 }
 
+/// Reads the URL of a foreign system that may have a query.
+pub(super) fn url_with_query(text: &str) -> Result<String, String> {
+    if location_with_query(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    Err("give it as https://HOST/PATH, without user and fragment (http for a loopback address only)".into())
+}
+
 /// Rejects the URL of the option `what` if it is not called. `permits` is the option that permits this machine.
 pub(super) fn check(what: &str, url: &str, is_permitted: bool, permits: &str) -> Result<(), CliError> {
-    match location(url) {
+    match location_with_query(url) {
         Some(Location::Public) => Ok(()),
         Some(Location::ThisMachine) if is_permitted => Ok(()),
         Some(Location::ThisMachine) => Err(CliError::Usage(format!(

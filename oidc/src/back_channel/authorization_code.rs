@@ -13,11 +13,11 @@ use super::granted::Granted;
 use super::holder::holder;
 use super::issue::issue;
 use super::request::TokenRequest;
-use crate::Provider;
 use crate::code::Code;
 use crate::pkce;
 use crate::problem::Problem;
 use crate::tokens::Issued;
+use crate::{Once, Provider};
 
 /// How long a request waits for the person to arrive in this region.
 const WAIT: Duration = Duration::from_secs(2);
@@ -25,17 +25,30 @@ const WAIT: Duration = Duration::from_secs(2);
 /// The tokens for a code.
 pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem> {
     let TokenRequest { provider, client, form, .. } = request;
-    let people = &provider.accounts.people;
+    let secrets = &provider.accounts.secrets;
     let text = form.get("code").ok_or(Problem::Request("code is missing"))?;
     let redirect_uri = form.get("redirect_uri").ok_or(Problem::Request("redirect_uri is missing"))?;
     let verifier = form.get("code_verifier").ok_or(Problem::Request("code_verifier is missing"))?;
-    let code = Code::open(&people.secrets, text, &client.id, redirect_uri, provider.now()).ok_or(Problem::Grant)?;
+    let code = Code::open(secrets, text, &client.id, redirect_uri, provider.now()).ok_or(Problem::Grant)?;
     if !pkce::verifies(verifier, &code.challenge) {
         return Err(Problem::Grant);
     }
+    let (once, begun_at) = (code.once(), code.issued_at());
+    redeem(request, code, once, begun_at).await
+}
+
+/// The tokens for what a person has let the client have. `once` is its use, and `begun_at` the time from which on it counts as begun.
+pub(super) async fn redeem(
+    request: &TokenRequest<'_>,
+    code: Code,
+    once: Option<Once>,
+    begun_at: Millis,
+) -> Result<Issued, Problem> {
+    let TokenRequest { provider, client, .. } = request;
+    let people = &provider.accounts.people;
     let key = request.key(code.jkt.as_deref()).await?;
     arrived(provider, client, &code.min_version.parse().map_err(|_| Problem::Grant)?).await?;
-    let mut granted = granted(client, &code, key.as_ref(), provider.now());
+    let mut granted = granted(client, &code, key.as_ref(), (provider.now(), begun_at));
     let standing = holder(provider, client, &granted.described()).await?.ok_or(Problem::Grant)?;
     let signed_in_at = Millis(code.signed_in.auth_time.saturating_mul(1000));
     if standing.session(&code.session, signed_in_at, provider.now()) == SessionState::Ended {
@@ -43,7 +56,7 @@ pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem>
     }
     granted.sub = subject(provider, client, &standing, &code).await?;
     let keys = provider.keys().await?;
-    spend(provider, client, &code, &granted).await?;
+    spend(provider, client, &code, (once, &granted)).await?;
     begin(provider, client, &standing, &code, &granted).await?;
     let mut issued = issue(provider, &keys, client, &granted, &code.scopes, (key, code.nonce));
     if client.may_use(GrantType::RefreshToken) {
@@ -62,7 +75,7 @@ async fn arrived(provider: &Provider, client: &Client, wanted: &PersonVersion) -
 }
 
 /// What the code is for, still without the name of the person.
-fn granted(client: &Client, code: &Code, key: Option<&String>, now: Millis) -> Granted {
+fn granted(client: &Client, code: &Code, key: Option<&String>, (now, begun_at): (Millis, Millis)) -> Granted {
     let may_refresh = client.may_use(GrantType::RefreshToken);
     let is_offline = may_refresh && code.scopes.contains("offline_access");
     let life_secs = if may_refresh { client.refresh_token_secs } else { client.access_token_secs };
@@ -79,7 +92,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, now: Millis) -> G
         signed_in: code.signed_in.clone(),
         // A confidential client proves itself at each use (RFC 9449 section 5).
         jkt: key.filter(|_| client.kind == ClientKind::Public).cloned(),
-        begun_at: code.issued_at(),
+        begun_at,
         expires_at: if is_offline { ends_at } else { ends_at.min(code.session_expires_at) },
     }
 }
@@ -94,12 +107,17 @@ async fn subject(provider: &Provider, client: &Client, standing: &Standing, code
 }
 
 /// Uses the code in the region that issued it. A second use ends what the first one began (RFC 6749 section 4.1.2).
-async fn spend(provider: &Provider, client: &Client, code: &Code, granted: &Granted) -> Result<(), Problem> {
+async fn spend(
+    provider: &Provider,
+    client: &Client,
+    code: &Code,
+    (once, granted): (Option<Once>, &Granted),
+) -> Result<(), Problem> {
     let home = &provider.accounts.home;
     let peers = home.peers.iter().map(|peer| &peer.ports);
     // No region remembers the codes of one that was removed.
     let issuer = std::iter::once(&home.own).chain(peers).find(|ports| ports.name == code.region);
-    let (issuer, once) = issuer.zip(code.once()).ok_or(Problem::Grant)?;
+    let (issuer, once) = issuer.zip(once).ok_or(Problem::Grant)?;
     if issuer.requests.first_use(once.hash(), provider.now(), once.until()).await? {
         return Ok(());
     }

@@ -9,11 +9,8 @@ use umoja_schema::Client;
 
 use super::granted::Granted;
 use crate::provider::Keys;
-use crate::tokens::{Access, Confirmation, Id, Issued, LIFETIME_SECS};
+use crate::tokens::{Access, Confirmation, Id, Issued, LIFETIME_SECS, TYP_ID};
 use crate::{Provider, access_token, tokens};
-
-/// `typ` of an id token.
-const TYP_ID: &str = "JWT";
 
 /// Who accepts the access tokens of a client.
 fn audience<'a>(provider: &'a Provider, client: &'a Client) -> &'a str {

@@ -3,6 +3,8 @@
 mod authorization_code;
 mod client_credentials;
 mod cors;
+mod device_authorization;
+mod device_code;
 mod granted;
 mod holder;
 mod introspect;
@@ -23,6 +25,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::Provider;
+use crate::device::AUTHORIZATION;
 use crate::problem::Problem;
 
 pub use cors::cors;
@@ -36,6 +39,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(TOKEN, post(token::token))
         .route(USERINFO, get(userinfo::userinfo).post(userinfo::userinfo))
         .route(REVOKE, post(revoke::revoke))
+        .route(AUTHORIZATION, post(device_authorization::authorization))
         .route(JWKS, get(jwks));
     cors(open).route(INTROSPECT, post(introspect::introspect)).with_state(provider)
 }

@@ -1,14 +1,13 @@
 //! Requests of clients.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
-use http_body_util::{BodyExt as _, Limited};
+use axum::http::HeaderMap;
 use umoja_schema::Client;
 
 use super::paths::TOKEN;
 use crate::Provider;
 use crate::dpop::Expected;
-use crate::form::{Form, MAX_FORM};
+use crate::form::Form;
 use crate::possession::proven;
 use crate::problem::Problem;
 
@@ -32,20 +31,9 @@ impl TokenRequest<'_> {
     }
 }
 
-/// True if a request has a form as its body.
-pub(super) fn has_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
 /// The headers and the form of a request.
 pub(super) async fn read(request: Request) -> Result<(HeaderMap, Form), Problem> {
-    const KIND: Problem = Problem::Request("the body has to be application/x-www-form-urlencoded, of 64 KiB at most");
     let (parts, body) = request.into_parts();
-    if !has_form(&parts.headers) {
-        return Err(KIND);
-    }
-    let body = Limited::new(body, MAX_FORM).collect().await.map_err(|_| KIND)?;
-    Ok((parts.headers, Form::parse(&body.to_bytes())?))
+    let form = Form::of_body(&parts.headers, body).await?;
+    Ok((parts.headers, form))
 }

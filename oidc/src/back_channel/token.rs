@@ -7,14 +7,15 @@ use umoja_schema::GrantType;
 
 use super::paths::TOKEN;
 use super::request::{TokenRequest, read};
-use super::{authorization_code, client_credentials, refresh_token};
+use super::{authorization_code, client_credentials, device_code, refresh_token};
 use crate::Provider;
 use crate::client_auth::authenticate;
 use crate::problem::Problem;
 use crate::tokens::Issued;
 
 /// The grants of the token endpoint, for the metadata of the provider.
-pub const GRANTS: &[GrantType] = &[GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+pub const GRANTS: &[GrantType] =
+    &[GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials, GrantType::DeviceCode];
 
 /// Answers a request for tokens.
 pub(super) async fn token(State(provider): State<Arc<Provider>>, request: Request) -> Result<Issued, Problem> {
@@ -30,6 +31,6 @@ pub(super) async fn token(State(provider): State<Arc<Provider>>, request: Reques
         GrantType::AuthorizationCode => authorization_code::grant(&request).await,
         GrantType::RefreshToken => refresh_token::grant(&request).await,
         GrantType::ClientCredentials => client_credentials::grant(&request).await,
-        GrantType::DeviceCode => Err(Problem::GrantType),
+        GrantType::DeviceCode => device_code::grant(&request).await,
     }
 }

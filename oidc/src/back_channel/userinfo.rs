@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 use super::granted::OnBehalf;
 use super::holder::holder;
 use super::paths::USERINFO;
-use super::request::{has_form, read};
+use super::request::read;
 use crate::dpop::Expected;
+use crate::form::Form;
 use crate::possession::proven;
 use crate::problem::{Problem, never_stored};
 use crate::tokens::Access;
@@ -29,7 +30,7 @@ struct Sent {
 /// Answers with the claims of the scopes of a token.
 pub(super) async fn userinfo(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Problem> {
     let method = request.method().clone();
-    let (headers, in_body) = if has_form(request.headers()) {
+    let (headers, in_body) = if Form::is_body(request.headers()) {
         let (headers, form) = read(request).await?;
         let token = form.get("access_token").map(|token| Zeroizing::new(token.to_owned()));
         (headers, token)

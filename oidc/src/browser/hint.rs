@@ -4,9 +4,7 @@ use umoja_crypto::jws::parse_jwt;
 use umoja_store::oidc_keys::OidcKeys;
 
 use crate::logout::Hinted;
-
-/// `typ` of an id token. Other tokens of the same keys have another.
-const TYP_ID: &str = "JWT";
+use crate::tokens::TYP_ID;
 
 /// What an id token says.
 #[derive(Debug, Clone, PartialEq, Eq)]

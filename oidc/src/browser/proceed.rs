@@ -31,7 +31,7 @@ const WORDS: [(&str, &str); 6] = [
 ];
 
 /// A scope as the consent page says it. One that only its client knows stands as it is.
-fn in_words(scope: &str) -> &str {
+pub(super) fn in_words(scope: &str) -> &str {
     WORDS.iter().find(|(name, _)| *name == scope).map_or(scope, |(_, words)| words)
 }
 
@@ -45,6 +45,18 @@ pub(super) struct Going<'a> {
     pub(super) asked: &'a Asked,
     /// The request.
     pub(super) request: AuthorizationRequest,
+}
+
+/// The status of a page on which a person signs in, after an attempt that was refused.
+pub(super) fn rejected_as(response: &mut Response, refused: Option<Refused>) {
+    *response.status_mut() = match refused.map(|refused| refused.again) {
+        None | Some(Again::Wrong) => StatusCode::OK,
+        Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
+        Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    if let Some(secs) = refused.and_then(|refused| refused.retry_after_secs) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    }
 }
 
 /// What has happened for this very request.
@@ -131,14 +143,7 @@ impl<'a> Going<'a> {
         let hint = self.request.login_hint.as_deref().unwrap_or_default();
         let again = refused.map(|refused| refused.again);
         let mut response = pages::sign_in(&look, client, &self.request.return_to.redirect_uri, &step, hint, again);
-        *response.status_mut() = match again {
-            None | Some(Again::Wrong) => StatusCode::OK,
-            Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
-            Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        if let Some(secs) = refused.and_then(|refused| refused.retry_after_secs) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
-        }
+        rejected_as(&mut response, refused);
         response
     }
 

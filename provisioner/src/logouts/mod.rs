@@ -1,11 +1,11 @@
-//! Tells clients that sessions have ended (OpenID Connect Back-Channel Logout 1.0).
+//! Informs clients that sessions have ended (OpenID Connect Back-Channel Logout 1.0).
 //!
 //! # Guarantees
 //!
-//! - **Only the region in which a session was ended tells its clients**, from its own table `due` ([`EndedSessions`]).
+//! - **Only the region in which a session was ended informs its clients**, from its own table `due` ([`EndedSessions`]).
 //! - **Once** for each client and session, while the region and the client answer; **at least once** after a crash or a lost answer, with the
 //!   same `jti`.
-//! - **Clients that got tokens in another region at the same moment** are told too, when the session is looked at again a minute later.
+//! - **Clients that got tokens in another region at the same moment** are informed too, when the session is looked at again a minute later.
 //! - **A notice names no person**, but by the client's own name for one and by the session.
 //! - **Clients hardly wait for each other**: they are called side by side, and each has a breaker.
 
@@ -20,7 +20,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 use umoja_accounts::People;
-use umoja_accounts::access::{EndedSession, EndedSessions, LOGOUT, Notice, Standing, change_ended};
+use umoja_accounts::access::{EndedSessions, LOGOUT, LogoutNotice, Standing, change_ended};
 use umoja_schema::{Client, ClientId, Millis, UserId};
 use umoja_store::Home;
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
@@ -36,7 +36,7 @@ const CONCURRENT: usize = 16;
 /// When a client that is not called now is looked at again, in milliseconds.
 const HOLD_MS: u64 = 30_000;
 
-/// Tells clients about the sessions that a region has ended.
+/// Informs clients about the sessions that a region has ended.
 pub struct Logouts {
     people: People,
     outbound: Arc<dyn Outbound>,
@@ -46,7 +46,7 @@ pub struct Logouts {
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct Informed {
     /// Notices that clients accepted.
     pub accepted: usize,
     /// Notices that they did not accept, and that are sent again.
@@ -57,12 +57,60 @@ pub struct Told {
     pub rows: usize,
 }
 
-impl AddAssign for Told {
+impl AddAssign for Informed {
     fn add_assign(&mut self, other: Self) {
         self.accepted += other.accepted;
         self.rejected += other.rejected;
         self.given_up += other.given_up;
         self.rows += other.rows;
+    }
+}
+
+impl Informed {
+    const fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Accepted => self.accepted += 1,
+            Outcome::GivenUp => self.given_up += 1,
+            Outcome::Again(_, true) => self.rejected += 1,
+            Outcome::Again(_, false) => {}
+        }
+    }
+}
+
+/// A notice to send.
+struct Send {
+    session: String,
+    client: String,
+    notice: LogoutNotice,
+    /// When the session ended.
+    since: Millis,
+}
+
+/// What is due in a row.
+#[derive(Default)]
+struct Work {
+    notices: Vec<Send>,
+    /// The sessions to look at again.
+    looks: Vec<String>,
+}
+
+impl Work {
+    /// Takes what is due, which is due again later.
+    fn take(row: &mut EndedSessions, now: Millis) -> Self {
+        let (mut work, again) = (Self::default(), now.plus(LEASE_MS));
+        let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
+        for (session, ended) in &mut row.0 {
+            if is_due(ended.look_at) {
+                ended.look_at = Some(again);
+                work.looks.push(session.clone());
+            }
+            for (client, notice) in ended.notices.iter_mut().filter(|(_, notice)| is_due(notice.at)) {
+                notice.at = Some(again);
+                let (session, client, notice) = (session.clone(), client.clone(), notice.clone());
+                work.notices.push(Send { session, client, notice, since: ended.since });
+            }
+        }
+        work
     }
 }
 
@@ -72,6 +120,18 @@ enum Outcome {
     GivenUp,
     /// Sent again then, and whether it counts as a failure of the notice.
     Again(Millis, bool),
+}
+
+impl Outcome {
+    fn note(&self, notice: &mut LogoutNotice) {
+        match self {
+            Self::Accepted | Self::GivenUp => notice.at = None,
+            Self::Again(at, counts) => {
+                notice.at = Some(*at);
+                notice.failures = notice.failures.saturating_add(u32::from(*counts));
+            }
+        }
+    }
 }
 
 impl Logouts {
@@ -101,22 +161,23 @@ impl Logouts {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn step(&self) -> Result<Told, StoreError> {
+    pub async fn step(&self) -> Result<Informed, StoreError> {
         let home = self.home();
         let page = home.due.due_page(LOGOUT, home.clock.now(), None, USERS).await?;
         if page.rows.is_empty() {
-            return Ok(Told::default());
+            return Ok(Informed::default());
         }
         let keys = match OidcKeys::load(&*home.registry, &self.people.secrets, home.clock.now()).await {
             Ok(keys) => keys,
             Err(OidcKeysError::Store(error)) => return Err(error),
-            Err(error) => return Err(StoreError::Unavailable(error.to_string())),
+            Err(error) => return Err(StoreError::Rejected(error.to_string())),
         };
         let rows: Vec<_> = page.rows.into_iter().map(|(user, stored)| self.row(&keys, user, stored)).collect();
-        let (mut all, mut failed, mut rows) = (Told::default(), None, stream::iter(rows).buffer_unordered(CONCURRENT));
+        let (mut all, mut failed, mut rows) =
+            (Informed::default(), None, stream::iter(rows).buffer_unordered(CONCURRENT));
         while let Some(done) = rows.next().await {
             match done {
-                Ok(told) => all += told,
+                Ok(informed) => all += informed,
                 Err(error) => failed = Some(error),
             }
         }
@@ -130,63 +191,37 @@ impl Logouts {
         }
     }
 
-    async fn row(&self, keys: &OidcKeys, user: UserId, stored: DueRow) -> Result<Told, StoreError> {
+    async fn row(&self, keys: &OidcKeys, user: UserId, stored: DueRow) -> Result<Informed, StoreError> {
         let (home, now) = (self.home(), self.home().clock.now());
         let mut row = EndedSessions::read(stored.members.as_ref());
-        let (mut notices, mut looks) = (Vec::new(), Vec::new());
-        let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
-        for (session, ended) in &mut row.0 {
-            if is_due(ended.look_at) {
-                ended.look_at = Some(now.plus(LEASE_MS));
-                looks.push(session.clone());
-            }
-            let since = ended.since;
-            for (client, notice) in ended.notices.iter_mut().filter(|(_, notice)| is_due(notice.at)) {
-                notice.at = Some(now.plus(LEASE_MS));
-                notices.push((session.clone(), client.clone(), notice.clone(), since));
-            }
-        }
+        let work = Work::take(&mut row, now);
         // What is due belongs to this process from here on.
         let next = row.stored();
         let next = next.as_ref().map(|(at, members)| (*at, members));
         if !home.due.replace_due(LOGOUT, user, Some(&stored.etag), next).await? {
-            return Ok(Told::default());
+            return Ok(Informed::default());
         }
-        let calls = notices.iter().map(|one| async move {
-            let (session, client, notice, since) = one;
-            (session, client, self.call(keys, session, client, notice, *since).await)
-        });
-        let (outcomes, mut found) = (join_all(calls).await, BTreeMap::new());
-        for session in &looks {
-            found.insert(session, self.late(user, session).await?);
-        }
-        let mut told = Told { rows: 1, ..Told::default() };
-        let mut failed = None;
-        let mut done = Vec::new();
-        for (session, client, outcome) in outcomes {
+        let calls = work.notices.iter().map(async |send: &Send| (send, self.call(keys, send).await));
+        let (mut informed, mut failed, mut done) = (Informed { rows: 1, ..Informed::default() }, None, Vec::new());
+        for (send, outcome) in join_all(calls).await {
             match outcome {
                 Ok(outcome) => {
-                    match outcome {
-                        Outcome::Accepted => told.accepted += 1,
-                        Outcome::GivenUp => told.given_up += 1,
-                        Outcome::Again(_, counts) => told.rejected += usize::from(counts),
-                    }
-                    done.push((session, client, outcome));
+                    informed.count(&outcome);
+                    done.push((send, outcome));
                 }
                 Err(error) => failed = Some(error),
             }
         }
+        let mut found = BTreeMap::new();
+        for session in &work.looks {
+            found.insert(session, self.late(user, session).await?);
+        }
         let now = home.clock.now();
         change_ended(&*home.due, user, |row| {
-            for (session, client, outcome) in &done {
-                let ended: Option<&mut EndedSession> = row.0.get_mut(*session);
-                let Some(notice) = ended.and_then(|ended| ended.notices.get_mut(*client)) else { continue };
-                match outcome {
-                    Outcome::Accepted | Outcome::GivenUp => notice.at = None,
-                    Outcome::Again(at, counts) => {
-                        notice.at = Some(*at);
-                        notice.failures = notice.failures.saturating_add(u32::from(*counts));
-                    }
+            for (send, outcome) in &done {
+                let ended = row.0.get_mut(&send.session);
+                if let Some(notice) = ended.and_then(|ended| ended.notices.get_mut(&send.client)) {
+                    outcome.note(notice);
                 }
             }
             for (session, notices) in &found {
@@ -198,14 +233,14 @@ impl Logouts {
             row.prune();
         })
         .await?;
-        failed.map_or(Ok(told), Err)
+        failed.map_or(Ok(informed), Err)
     }
 
-    /// The notices of clients whose tokens were not known when the session ended. None if the person is erased.
-    async fn late(&self, user: UserId, session: &str) -> Result<BTreeMap<String, Notice>, StoreError> {
+    /// The notices of clients whose tokens were not known when the session ended. None if it did not end, or the person is erased.
+    async fn late(&self, user: UserId, session: &str) -> Result<BTreeMap<String, LogoutNotice>, StoreError> {
         match Standing::read(&self.people, user).await {
-            Ok(Some(standing)) => self.people.notices(&standing, session).await,
-            Ok(None) => Ok(BTreeMap::new()),
+            Ok(Some(standing)) if standing.has_ended(session) => self.people.notices(&standing, session).await,
+            Ok(_) => Ok(BTreeMap::new()),
             Err(umoja_accounts::Error::Store(error)) => Err(error),
             Err(error) => {
                 tracing::warn!(%error, "an ended session cannot be looked at again");
@@ -215,21 +250,19 @@ impl Logouts {
     }
 
     /// Sends a notice, if its client may be called.
-    async fn call(
-        &self,
-        keys: &OidcKeys,
-        session: &str,
-        id: &str,
-        notice: &Notice,
-        since: Millis,
-    ) -> Result<Outcome, StoreError> {
+    async fn call(&self, keys: &OidcKeys, send: &Send) -> Result<Outcome, StoreError> {
+        let Send { session, client: id, notice, since } = send;
         let home = self.home();
         let Some(client) = self.client(id).await? else { return Ok(Outcome::GivenUp) };
         let Some(url) = &client.backchannel_logout_uri else { return Ok(Outcome::GivenUp) };
-        let Some(pass) = self.breakers().entry(id.to_owned()).or_default().begin(home.clock.now()) else {
+        let Some(said) = notice.open(&self.people.secrets, session, id) else {
+            tracing::error!(client = %id, "a notice of a logout that no region announced is dropped");
+            return Ok(Outcome::GivenUp);
+        };
+        let Some(pass) = self.breakers().entry(id.clone()).or_default().begin(home.clock.now()) else {
             return Ok(Outcome::Again(home.clock.now().plus(HOLD_MS), false));
         };
-        let token = token::signed(keys, &client, &self.issuer, session, notice, home.clock.now());
+        let token = token::signed(keys, &client, &self.issuer, &said, home.clock.now());
         let body = format!("logout_token={token}");
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("user-agent", "umoja-logout/1")];
         let answered =
@@ -242,9 +275,9 @@ impl Logouts {
         // 400 is an answer (section 2.8): the client does not take this token, and would not take it again.
         let is_answer = matches!(status, 200..=299 | 400);
         let mut breakers = self.breakers();
-        let breaker = breakers.entry(id.to_owned()).or_default();
+        let breaker = breakers.entry(id.clone()).or_default();
         if breaker.end(pass, is_answer, now) {
-            tracing::warn!(client = id, "a client takes no notices of logouts and counts as out");
+            tracing::warn!(client = %id, "a client takes no notices of logouts and counts as out");
         }
         if let (429 | 503, Some(secs)) = (status, wait) {
             breaker.hold(secs, now);
@@ -253,11 +286,11 @@ impl Logouts {
         Ok(match status {
             200..=299 => Outcome::Accepted,
             400 => {
-                tracing::warn!(client = id, "a client rejects a notice of a logout");
+                tracing::warn!(client = %id, "a client rejects a notice of a logout");
                 Outcome::GivenUp
             }
-            _ if now.since(since) >= TRIED_FOR_MS => {
-                tracing::error!(client = id, "a notice of a logout is given up after three days");
+            _ if now.since(*since) >= TRIED_FOR_MS => {
+                tracing::error!(client = %id, "a notice of a logout is given up after three days");
                 Outcome::GivenUp
             }
             _ => {
@@ -267,7 +300,7 @@ impl Logouts {
         })
     }
 
-    /// A client that is not removed. One that is disabled is told all the same: its sessions are still open.
+    /// A client that is not removed. One that is disabled is informed all the same: its sessions are still open.
     async fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
         let Ok(client_id) = id.parse::<ClientId>() else { return Ok(None) };
         let Some(document) = self.home().registry.setting(&Client::setting(&client_id)).await? else { return Ok(None) };
@@ -279,7 +312,7 @@ impl Logouts {
     }
 }
 
-/// Wakes who tells clients, if something is due. True if it is.
+/// Wakes who informs clients, if something is due. True if it is.
 ///
 /// # Errors
 /// If the store fails.

@@ -1,7 +1,7 @@
 //! Logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.4).
 
 use serde_json::json;
-use umoja_accounts::access::Notice;
+use umoja_accounts::access::LogoutContent;
 use umoja_crypto::jws::sign_jwt;
 use umoja_schema::{Client, Millis};
 use umoja_store::oidc_keys::OidcKeys;
@@ -15,21 +15,14 @@ const LIFETIME_SECS: u64 = 120;
 
 /// The token of a notice, signed by the algorithm that the client takes. It always names the session, which a client may demand. It has no
 /// `nonce`, so that no client takes it for an id token.
-pub(super) fn signed(
-    keys: &OidcKeys,
-    client: &Client,
-    issuer: &str,
-    session: &str,
-    notice: &Notice,
-    now: Millis,
-) -> String {
+pub(super) fn signed(keys: &OidcKeys, client: &Client, issuer: &str, notice: &LogoutContent, now: Millis) -> String {
     let mut claims = json!({
         "iss": issuer,
         "aud": client.id,
         "iat": now.secs(),
         "exp": now.secs() + LIFETIME_SECS,
         "jti": notice.jti,
-        "sid": session,
+        "sid": notice.session,
         "events": { EVENT: {} },
     });
     if let Some(sub) = &notice.sub {

@@ -1,4 +1,4 @@
-//! Tells clients about ended sessions.
+//! Informs clients about ended sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use umoja_provisioner::Logouts;
 /// How long rows that cannot be read or written are left alone.
 const BACK_OFF: Duration = Duration::from_secs(5);
 
-/// Tells clients until stopped, and looks again after the pause where nothing is due.
-pub(super) async fn tell(logouts: Arc<Logouts>, pause: Duration, mut stop: watch::Receiver<bool>) {
+/// Informs clients until stopped, and looks again after the pause where nothing is due.
+pub(super) async fn inform(logouts: Arc<Logouts>, pause: Duration, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let wait = match logouts.step().await {
-            Ok(told) if told.rows > 0 => continue,
+            Ok(informed) if informed.rows > 0 => continue,
             Ok(_) => pause,
             Err(error) => {
                 let region = &logouts.home().own.name;
-                tracing::warn!(%region, %error, "clients cannot be told of ended sessions");
+                tracing::warn!(%region, %error, "clients cannot be informed of ended sessions");
                 BACK_OFF
             }
         };

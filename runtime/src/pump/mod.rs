@@ -122,7 +122,7 @@ impl Pump {
             let (reported, stopped) = (Arc::clone(&region), stop.subscribe());
             tasks.spawn(async move { reported.report_until(settings.poll, stopped).await });
             if let Some(logouts) = region.logouts() {
-                tasks.spawn(logouts::tell(Arc::clone(logouts), settings.poll, stop.subscribe()));
+                tasks.spawn(logouts::inform(Arc::clone(logouts), settings.poll, stop.subscribe()));
             }
             if let Some(posting) = region.webhooks() {
                 let (measured, name) = (Arc::clone(posting), region.region().clone());

@@ -168,7 +168,7 @@ impl RegionPump {
         Self { logouts: Some(Arc::new(logouts)), ..self }
     }
 
-    /// What tells clients about ended sessions.
+    /// What informs clients about ended sessions.
     pub(super) const fn logouts(&self) -> Option<&Arc<Logouts>> {
         self.logouts.as_ref()
     }

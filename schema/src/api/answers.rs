@@ -296,13 +296,16 @@ pub struct AuditEntry {
     pub at: u64,
     /// The region that recorded it.
     pub region: Region,
-    /// The actor: `company`, `operator`, `source` (an identity provider that feeds the company's users) or `umoja` (a
-    /// rule).
+    /// The actor: `company`, `client` (a person, who signed in to an application of the company), `operator`, `source` (an
+    /// identity provider that feeds the company's users) or `umoja` (a rule).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// The company, if it or its source was the actor.
+    /// The company, if it or its source or client was the actor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
+    /// The client, if it was the actor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// The source, if it was the actor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -336,6 +339,7 @@ impl From<&LogRow> for AuditEntry {
             region: row.origin.clone(),
             by: text(field::BY),
             company: text(field::COMPANY),
+            client: text(field::CLIENT),
             source: text(field::SOURCE),
             linked: text(field::LINKED),
             identifiers: identifiers.collect(),

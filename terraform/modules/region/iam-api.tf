@@ -13,6 +13,7 @@ locals {
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]
     },
     local.count_attempts,
+    local.keep_access,
     {
       # What a request asks of a target, and what became of it.
       Sid      = "RequestAccountsAtTargets"

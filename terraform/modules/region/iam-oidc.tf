@@ -4,12 +4,7 @@
 locals {
   policy_oidc = concat(module.signing_in.statements, [
     local.know_companies,
-    {
-      # Sessions, consents, subjects and families. DeleteItem: those of a user who is erased at that moment.
-      Sid      = "KeepWhatPersonsMayDo"
-      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-      Resource = [local.own_table["access"]]
-    },
+    local.keep_access,
     {
       # Codes, assertions of clients and proofs of possession work once.
       Sid      = "SpendWhatWorksOnce"

@@ -58,6 +58,14 @@ locals {
     Resource = [local.own_table["companies"]]
   }
 
+  keep_access = {
+    # Sessions, consents, subjects and families: `oidc` begins and ends them, and the api ends them at a new password.
+    # DeleteItem: those of a user who is erased at that moment.
+    Sid      = "KeepWhatPersonsMayDo"
+    Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    Resource = [local.own_table["access"]]
+  }
+
   count_attempts = {
     # A count is replaced or increased; it is deleted after a successful login.
     Sid      = "CountAttempts"

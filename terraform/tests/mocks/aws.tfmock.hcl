@@ -84,6 +84,7 @@ mock_resource "aws_api_gateway_rest_api" {
 
 mock_resource "aws_api_gateway_stage" {
   defaults = {
+    arn        = "arn:aws:apigateway:eu-west-1::/restapis/mock/stages/mock"
     invoke_url = "https://rest.execute-api.eu-west-1.amazonaws.com/feeds"
   }
 }

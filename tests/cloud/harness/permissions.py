@@ -17,16 +17,29 @@ BY_SERVICES = {
 }
 # Used by what no short run can show: a comparison leaves a user alone who was fed within the last hour.
 DELETED = "a comparison that finds a person deleted in the pool"
+FIRST = "a first login that asks a company's old system, which registers or replaces an owner"
+RACE = "a session that begins while its user is erased"
+LATER = "a session that is looked at a minute after its end"
 NOT_IN_A_RUN = {("reconcile-sources", sid, action): DELETED for sid, action in (
     ("KeepSignUpsAndMarks", "dynamodb:PutItem"), ("MarkErasedUsers", "dynamodb:PutItem"),
     ("MarkErasedUsers", "dynamodb:UpdateItem"),
     ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
     ("UnlinkErasedUsers", "dynamodb:DeleteItem"))}
+NOT_IN_A_RUN |= {("oidc", sid, action): FIRST for sid, action in (
+    ("JournalConflicts", "dynamodb:Query"), ("JournalConflicts", "dynamodb:UpdateItem"), ("ReadReceipts", "dynamodb:Query"),
+    ("ReadAndChangeIdentifiers", "dynamodb:BatchGetItem"), ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"),
+    ("ReadAndChangeIdentifiers", "dynamodb:PutItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
+    ("ReadAndWriteUsers", "dynamodb:PutItem"), ("RecordEvents", "dynamodb:GetItem"), ("RecordEvents", "dynamodb:PutItem"),
+    ("RecordEvents", "dynamodb:Query"), ("MakeAndOpenDataKeys", "kms:GenerateDataKey"),
+    ("WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut", "kms:Encrypt"),
+    ("WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut", "kms:GenerateDataKey"))}
+NOT_IN_A_RUN |= {("oidc", "KeepWhatPersonsMayDo", "dynamodb:DeleteItem"): RACE,
+                 ("api", "KeepWhatPersonsMayDo", "dynamodb:DeleteItem"): RACE,
+                 ("deliver", "ReadSessions", "dynamodb:Query"): LATER}
 STATEMENTS_BY_SERVICES = {"NoteWhatWasGivenUp": "the stream mapping's failure destination"}
-# `--targets` plays these, with their roles enforced. No step here tries them without an action.
-NOT_PROBED = ("deliver", "reconcile-targets")
 # The queue mapping uses these with the role of the function whose messages it receives.
-QUEUE_MAPPING = {"ReceiveEvents": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")}
+QUEUE_MAPPING = {sid: ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+                 for sid in ("ReceiveEvents", "ReceiveRings")}
 
 
 @dataclass(frozen=True)
@@ -70,16 +83,16 @@ def measure(story: Story, feeds: Feeds, only: str | None) -> None:
     d, progress = story.deployment, story.progress
     probe = Probe(story, feeds)
     findings: list[str] = []
-    for function in [only] if only else d.names["functions"] + d.names["pool_functions"]:
-        if function in NOT_PROBED and not only:
-            progress.cannot_show(f"That {function} needs each action of its role: no step tries it without one.")
-            continue
-        if function not in probe.steps:
-            raise Failed(f"there is no function {function}; there are {', '.join(probe.steps)}")
-        progress.chapter(f"What {function} is allowed")
-        if function in d.names["pool_functions"]:
-            probe.pooled.prepare()
-        findings += of_function(probe, function, progress)
+    try:
+        for function in [only] if only else d.names["functions"] + d.names["pool_functions"]:
+            if function not in probe.steps:
+                raise Failed(f"there is no function {function}; there are {', '.join(probe.steps)}")
+            progress.chapter(f"What {function} is allowed")
+            if function in d.names["pool_functions"]:
+                probe.pooled.prepare()
+            findings += of_function(probe, function, progress)
+    finally:
+        probe.systems.end()
     progress.chapter("Permissions whose removal fails no step")
     for finding in findings:
         progress.fail(finding)

@@ -11,6 +11,7 @@ from .people import Person
 from .probe_anti_entropy import Swept
 from .probe_feeds import Fed
 from .probe_pools import Pooled
+from .probe_systems import Systems
 from .progress import Failed
 from .story import SAFARI, SOKO, Story
 
@@ -22,9 +23,10 @@ class Probe(Swept):
         super().__init__(story)
         fed, self.pooled = Fed(feeds, self.here, self.there), Pooled(feeds, self.here, self.there)
         pooled = self.pooled
-        self.steps = {
+        self.systems = Systems(feeds, self.garbage)
+        self.steps = self.systems.steps() | {
             "api": {"ready": self.ready, "a life": self.life, "a squatter": self.squatter,
-                    "its KMS down": self.own_key_out},
+                    "its KMS down": self.own_key_out, "a new password": self.systems.new_password},
             "replicator": {"a life": self.life_elsewhere, "a conflict": self.conflict, "the peer down": self.peer_out,
                            "the peer's KMS down": self.peer_key_out, "a key that only the peer lacks": self.key_at_peer,
                            "poison": self.poison},

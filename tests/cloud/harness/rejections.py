@@ -92,7 +92,7 @@ def attempts(d: Deployment, own: str, peer: str):
     yield "oidc", "read all sessions", "dynamodb", own, "scan", {"TableName": f"{prefix}-access"}
     yield "oidc", "note an erasure", "dynamodb", own, "update_item", {
         "TableName": f"{prefix}-receipts", "Key": {"id": {"S": "x"}, "key": {"S": "x"}}}
-    yield "api", "write a session", "dynamodb", own, "put_item", {
+    yield "api", "write a peer's session", "dynamodb", peer, "put_item", {
         "TableName": f"{prefix}-access", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
     yield "deliver", "end a session", "dynamodb", own, "put_item", {
         "TableName": f"{prefix}-access", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}

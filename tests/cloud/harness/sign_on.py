@@ -7,6 +7,7 @@ import time
 from urllib.parse import parse_qs
 
 from .browser import ISSUER, App, Browser, Issuer, step_of
+from .counts import counted, counts_of, settle
 from .deployment import Region
 from .people import Person
 from .progress import Failed
@@ -90,6 +91,7 @@ def signed_on(system: System, story: Story, here: Region, there: Region) -> None
         published(sso, here, there)
         person = story.register(here, SOKO, "Zawadi")
         sso.d.readable(there, SOKO, person.id, person.version)
+        calls_made(sso, person, here)
         browser, tokens = roaming(sso, person, here, there)
         once(sso, person, here, there)
         cut_off(sso, person, here, there)
@@ -140,6 +142,37 @@ def roaming(sso: SignOn, person: Person, here: Region, there: Region) -> tuple[B
     check(app.claims(there.name, tokens["id_token"])["sub"] == claims["sub"],
           f"the session of {here.name} signs her in again in {there.name}, without a page")
     return browser, tokens
+
+
+def calls_made(sso: SignOn, person: Person, here: Region) -> None:
+    """What a sign-in calls: by a process that has opened no data key yet, all of it in one region."""
+    check, app, d = sso.story.progress.check, sso.app, sso.d
+    for process in d.functions.running():
+        if process.function == f"{d.prefix}-oidc" and process.region == here.name:
+            process.kill()
+    # Its secrets are opened at the start.
+    sso.issuer.send(here.name, "GET", "/oauth2/jwks", {})
+    browser, kept = Browser(sso.issuer), {}
+
+    def count(what: str, act, most: int):
+        settle(d)
+        mark = d.wire.mark()
+        answer = act()
+        settle(d)
+        calls = d.wire.since(mark)
+        own, sent = counted(d, "oidc", here.name, calls), counted(d, "replicator", here.name, calls)
+        kms = sum(number for call, number in own.items() if call.startswith("kms:"))
+        check(kms <= most, f"{what}: {kms} calls to KMS (at most {most}); {counts_of(own)}"
+              + (f"; replicator: {counts_of(sent)}" if sent else ""))
+        return answer
+
+    code, kept = count("a sign-in with a password", lambda: sso.sign_in(browser, person, here, here), 2)
+    tokens = sso.tokens(count("its code", lambda: app.redeem(here.name, code, kept), 1), "the code")
+    count("a refresh", lambda: app.refresh(here.name, tokens["refresh_token"]), 1)
+    count("who she is", lambda: app.userinfo(here.name, tokens["access_token"]), 1)
+    said, kept = count("a sign-in by the session", lambda: app.begin(browser, here.name), 1)
+    code = app.code(said, kept)
+    sso.tokens(count("its code", lambda: app.redeem(here.name, code, kept), 1), "the code")
 
 
 def once(sso: SignOn, person: Person, here: Region, there: Region) -> None:

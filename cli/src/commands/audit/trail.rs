@@ -55,6 +55,7 @@ pub(super) fn cells(row: &LogRow) -> Vec<String> {
     let text = |name| row.field(name).unwrap_or_default().to_owned();
     let by = match entry.by.as_deref() {
         Some("company") => format!("{} ({})", text(field::COMPANY), text(field::KID)),
+        Some("client") => format!("client {} ({})", text(field::CLIENT), text(field::COMPANY)),
         Some("operator") => format!("operator {} ({})", text(field::OPERATOR), text(field::COMMAND)),
         other => other.unwrap_or("?").to_owned(),
     };

@@ -24,7 +24,7 @@ pub(super) struct Options {
     #[arg(long = "post-logout-redirect-uri", value_name = "URI", value_parser = redirect_uri)]
     post_logout_redirect_uris: Vec<String>,
     /// The URL to which the end of a session is posted.
-    #[arg(long, value_name = "URL", value_parser = foreign::url)]
+    #[arg(long, value_name = "URL", value_parser = foreign::url_with_query)]
     backchannel_logout_uri: Option<String>,
     /// By what it gets tokens: `authorization_code`, `refresh_token`, `client_credentials` or `device_code`.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]

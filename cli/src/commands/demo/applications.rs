@@ -63,14 +63,7 @@ impl Applications {
 
     /// What programs need to sign people in.
     pub(super) fn listed(&self) -> Vec<Listed<'_>> {
-        fn listed(one: &Application) -> Listed<'_> {
-            Listed {
-                client_id: &one.client.id,
-                client_secret: one.secret.as_ref().map(ClientSecret::expose),
-                redirect_uris: &one.client.redirect_uris,
-            }
-        }
-        [&self.shop, &self.program].map(listed).into()
+        [&self.shop, &self.program].map(Application::listed).into()
     }
 }
 
@@ -93,6 +86,14 @@ impl Application {
         let changed = changed.await?;
         changed.everywhere?;
         Ok(Self { client: changed.document, secret: (!is_public).then_some(secret) })
+    }
+
+    fn listed(&self) -> Listed<'_> {
+        Listed {
+            client_id: &self.client.id,
+            client_secret: self.secret.as_ref().map(ClientSecret::expose),
+            redirect_uris: &self.client.redirect_uris,
+        }
     }
 
     /// Its id.

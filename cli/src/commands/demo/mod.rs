@@ -2,6 +2,7 @@
 
 mod applications;
 mod browser;
+mod fed;
 mod narrator;
 mod on_time;
 mod pool;
@@ -161,7 +162,7 @@ impl Demo {
         write(&dir.join(FILE), &file)?;
         narrator.end(&dir.join(FILE));
         if !self.exit {
-            output.say(&commands_to_try(&dir, stage.urls(), &url));
+            output.say(&commands_to_try(&dir, stage.urls(), &url, &issuer));
             tokio::select! {
                 () = stopped.wait() => {}
                 () = stage.follow() => {}
@@ -259,7 +260,7 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), CliError> {
     files::replace_private(path, &text).map_err(|source| CliError::File { path: path.to_owned(), source })
 }
 
-fn commands_to_try(dir: &Path, urls: &[(Region, String)], page: &str) -> String {
+fn commands_to_try(dir: &Path, urls: &[(Region, String)], page: &str, issuer: &str) -> String {
     let umoja = std::env::current_exe().map_or_else(|_| "umoja".into(), |path| shell::word(&path.to_string_lossy()));
     let [soko, safari] = COMPANIES.map(|(id, _)| shell::word(&dir.join(format!("{id}.json")).to_string_lossy()));
     let place = Place::Directory(dir.to_owned());
@@ -291,6 +292,9 @@ Try, in another terminal:
 
   # a status page with a live ticket, for a browser
   echo '{page}'
+
+  # single sign-on: what the libraries of applications need to know
+  curl --silent {issuer}/.well-known/openid-configuration
 
   # the state and health of the regions
   {umoja} status {place}

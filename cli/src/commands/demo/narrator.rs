@@ -14,6 +14,15 @@ use crate::output::{Output, table};
 /// The result of a step, in a few words.
 pub(super) type Outcome = Result<String, CliError>;
 
+/// The result of a check that is told in these words.
+pub(super) fn expect(holds: bool, result: &str) -> Outcome {
+    if holds {
+        Ok(result.to_owned())
+    } else {
+        Err(CliError::Failed(format!("expected \"{result}\", but the answer was different")))
+    }
+}
+
 /// Prints each step with its result and duration.
 pub(super) struct Narrator {
     output: Output,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::applications::{Application, Applications, Wanted, userinfo};
 use super::browser::{Browser, Shown, parameter};
-use super::narrator::{Narrator, Outcome};
+use super::narrator::{Narrator, Outcome, expect};
 use super::stage::Stage;
 use crate::CliError;
 
@@ -128,10 +128,6 @@ fn came(shown: Shown) -> Result<Result<String, String>, CliError> {
         Shown::Page(page) => Ok(Err(page)),
         Shown::Sent(to) => parameter(&to, "code").map(|code| Ok(code.to_owned())).ok_or_else(|| failed("no code came")),
     }
-}
-
-fn expect(holds: bool, result: &str) -> Outcome {
-    if holds { Ok(result.to_owned()) } else { Err(failed(&format!("expected \"{result}\""))) }
 }
 
 fn failed(reason: &str) -> CliError {

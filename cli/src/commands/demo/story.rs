@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use umoja_schema::UserId;
 
 use super::applications::Applications;
-use super::narrator::{Narrator, Outcome};
+use super::narrator::{Narrator, Outcome, expect};
 use super::sources::Sources;
 use super::stage::{Stage, Who};
 use super::targets::Targets;
-use super::{Login, on_time, pool, sign_on};
+use super::{Login, fed, on_time, pool, sign_on};
 use crate::CliError;
 
 /// The region where people register, and another region that serves them too.
@@ -82,7 +82,7 @@ pub(super) async fn play(
     two_companies(stage, narrator, &baraka).await?;
     disabled(stage, narrator, &baraka).await?;
     sign_on::play(stage, applications, &baraka.person.sign_on(), narrator, (HERE, THERE)).await?;
-    fed(stage, sources, narrator).await?;
+    fed::play(stage, sources, narrator, (HERE, THERE)).await?;
     pool::fed(stage, sources.pool(), narrator, (HERE, THERE)).await?;
     on_time::watched(stage, targets, narrator, (HERE, THERE)).await?;
     erased(stage, narrator, &amina).await?;
@@ -120,14 +120,6 @@ async fn readable(stage: &Stage, region: usize, who: Who, id: UserId, version: &
 async fn authenticates(stage: &Stage, region: usize, who: Who, login: Value) -> Result<bool, CliError> {
     let answer = stage.call(region, who, "authenticate", login, 200).await?;
     Ok(answer.body["authenticated"] == json!(true))
-}
-
-fn expect(holds: bool, result: &str) -> Outcome {
-    if holds {
-        Ok(result.to_owned())
-    } else {
-        Err(CliError::Failed(format!("expected \"{result}\", but the answer was different")))
-    }
 }
 
 async fn everywhere(stage: &Stage, narrator: &Narrator) -> Result<User, CliError> {
@@ -301,72 +293,6 @@ async fn disabled(stage: &Stage, narrator: &Narrator, baraka: &User) -> Result<(
             .await?;
     }
     Ok(())
-}
-
-/// An event of an Auth0 tenant about Zuri, in the form of its Event Streams.
-fn event(tag: &str, kind: &str, at: &str, given_name: &str) -> Value {
-    json!({
-        "specversion": "1.0", "type": kind, "source": "urn:auth0:soko", "id": format!("{kind}-{tag}-{at}"), "time": at,
-        "data": { "object": {
-            "user_id": format!("auth0|{tag}"), "email": format!("zuri.{tag}@example.com"), "email_verified": true,
-            "given_name": given_name, "created_at": "2026-01-01T00:00:00Z", "updated_at": at,
-        } },
-    })
-}
-
-async fn fed(stage: &Stage, sources: &Sources, narrator: &Narrator) -> Result<(), CliError> {
-    let (here, there) = (stage.name(HERE), stage.name(THERE));
-    narrator.chapter("An identity provider feeds the store");
-    let random: [u8; 8] = stage.entropy.array();
-    let tag = hex::encode(random);
-    let by_subject = json!({ "external_id": format!("auth0|{tag}") });
-    let post = async |kind, at, name| {
-        let (_, url) = &stage.urls()[THERE];
-        let status = sources.post(url, &event(&tag, kind, at, name)).await?;
-        expect(status == 202, "202 accepted")
-    };
-    let seen_in = async |region, member: &str, value: Value| {
-        stage
-            .until("the change of the provider", async || {
-                let answer = stage.ask(region, Who::Soko, "lookup", by_subject.clone()).await?;
-                Ok((answer.status == 200 && answer.body["user"].pointer(member) == Some(&value)).then_some(()))
-            })
-            .await
-    };
-    stage.cut_off(HERE, true);
-    let accepted = narrator
-        .check(
-            &format!("{here} is cut off; Auth0 reports Zuri's sign-up to {there}"),
-            post("user.created", "2026-02-01T00:00:00Z", "Zuri"),
-        )
-        .await;
-    stage.cut_off(HERE, false);
-    accepted?;
-    narrator
-        .check(&format!("healed: {here} has applied it, and {there} knows her"), async {
-            seen_in(HERE, "/profile/given_name", json!("Zuri")).await?;
-            seen_in(THERE, "/profile/given_name", json!("Zuri")).await?;
-            Ok("200 in both".into())
-        })
-        .await?;
-    narrator
-        .check("a newer name and then an older one arrive: the newer stays", async {
-            post("user.updated", "2026-04-01T00:00:00Z", "Zuri A.").await?;
-            seen_in(THERE, "/profile/given_name", json!("Zuri A.")).await?;
-            post("user.updated", "2026-03-01T00:00:00Z", "Zuri B.").await?;
-            post("user.deleted", "2026-05-01T00:00:00Z", "Zuri A.").await?;
-            seen_in(THERE, "/accounts/soko/status", json!("suspended")).await?;
-            seen_in(THERE, "/profile/given_name", json!("Zuri A.")).await?;
-            Ok("by the provider's own time".into())
-        })
-        .await?;
-    narrator
-        .check("Auth0 has deleted her: suspended at soko, and nowhere else", async {
-            seen_in(HERE, "/status", json!("active")).await?;
-            seen_in(HERE, "/accounts/soko/status", json!("suspended")).await?;
-            Ok("a source speaks for its company".into())
-        })
-        .await
 }
 
 async fn erased(stage: &Stage, narrator: &Narrator, amina: &User) -> Result<(), CliError> {

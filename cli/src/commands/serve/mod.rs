@@ -28,7 +28,7 @@ const HEADING_PREFIX: &str = "With --prefix";
 #[derive(Debug, Args)]
 #[command(long_about = "Serve a deployment: every region of a directory, or one region's API of a deployment in AWS.
 
-With --dir: one port per region, with --issuer-port one more before all of them, and replication and repairs in the background. Addresses, ports and public URLs are \
+With --dir: one port per region, with --issuer-port one more before all of them, for single sign-on, and replication and repairs in the background. Addresses, ports and public URLs are \
 stored in DIR/deployment.json, because a region's URL is the `aud` that clients sign. Other commands work while the \
 deployment is served; their changes take effect within 5 seconds.
 
@@ -47,7 +47,7 @@ lines of a request have its request id, which is in the answer's header `Request
       --public-url eu-west-1=https://eu.id.example.com \\
       --public-url af-south-1=https://af.id.example.com
   umoja serve --prefix umoja --region eu-west-1 --listen 0.0.0.0 --behind-tls \\
-      --log-format json")]
+      --issuer https://login.example.com --log-format json")]
 pub(super) struct Serve {
     #[command(flatten)]
     target: Target,
@@ -68,7 +68,7 @@ pub(super) struct Serve {
     /// The port of the first region; the others follow it. 0 takes any free ports [default: as before].
     #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
     port_base: Option<u16>,
-    /// A port that stands for routing by latency: each connection is handed to a region that serves, by turns. 0 takes
+    /// A port for single sign-on, which stands for routing by latency: each connection is handed to a region that serves, by turns. 0 takes
     /// any free one [default: as before, at first none].
     #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
     issuer_port: Option<u16>,

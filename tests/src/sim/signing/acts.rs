@@ -233,7 +233,9 @@ impl Fleet {
         let place = self.signing.place_of(&session);
         self.signing.sessions.borrow_mut()[place].ends.insert(at);
         let seen = ClientSeen::key(&session.id, client(session.client));
-        let is_seen = self.rows_of(at, session.user).await.contains_key(&seen);
+        // An expired session has nothing that could end.
+        let is_known = self.region(at).clock.now() < session.expires_at;
+        let is_seen = is_known && self.rows_of(at, session.user).await.contains_key(&seen);
         if self.signing.people[at].end_session(session.user, &session.id).await.is_ok() {
             let session = &mut self.signing.sessions.borrow_mut()[place];
             session.out.insert(at);

@@ -142,7 +142,8 @@ fn a_lock_out_counts_for_the_api_and_for_strangers_but_not_for_the_browser_of_th
     sign_in_story(1766, json!({}), async |sso| {
         let mut own = Browser::default();
         own.whole(&sso, 0, &[]).await.code(&sso);
-        for _ in 0..5 {
+        // The sign-in itself is counted too.
+        for _ in 0..4 {
             assert_eq!(attempt(&sso, EMAIL, "wrong horse").await.0, 200);
         }
         let (status, page) = attempt(&sso, EMAIL, PASSWORD).await;
@@ -210,5 +211,23 @@ fn a_busy_region_checks_no_password() {
         assert_eq!((busy.status, busy.title()), (503, "Sign in"));
         sso.d.hasher.set_busy(None);
         browser.sign_in(&sso, 0, &busy, PASSWORD).await.code(&sso);
+    });
+}
+
+#[test]
+fn an_address_that_fails_with_many_names_is_locked_out_with_all() {
+    sign_in_story(1770, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        let step = browser.authorize(&sso, 0, &[]).await.step();
+        let mut attempt = async |name: &str, address: &str| {
+            browser.address = Some(address.parse().unwrap());
+            let fields = [("step", step.as_str()), ("identifier", name), ("password", PASSWORD)];
+            browser.post(&sso, 0, "/login", &fields).await.status
+        };
+        for n in 0..100 {
+            assert_eq!(attempt(&format!("unknown{n}@example.com"), "192.0.2.7").await, 200);
+        }
+        assert_eq!(attempt(EMAIL, "192.0.2.7").await, 429);
+        assert_eq!(attempt(EMAIL, "192.0.2.8").await, 303);
     });
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use umoja_oidc::browser::ClientAddress;
 use umoja_oidc::code::Code;
 use umoja_schema::Millis;
 
@@ -92,6 +93,8 @@ impl Page {
 #[derive(Default, Clone)]
 pub(super) struct Browser {
     cookies: BTreeMap<String, String>,
+    /// Where it is, if the server of the region knows that.
+    pub(super) address: Option<std::net::IpAddr>,
 }
 
 impl Browser {
@@ -111,7 +114,11 @@ impl Browser {
     async fn send(&mut self, sso: &Sso, at: usize, request: axum::http::request::Builder, body: String) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) };
-        let response = sso.routers[at].clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let mut request = request.body(Body::from(body)).unwrap();
+        if let Some(address) = self.address {
+            request.extensions_mut().insert(ClientAddress(address));
+        }
+        let response = sso.routers[at].clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         for set in parts.headers.get_all("set-cookie") {
             let set = set.to_str().unwrap();

@@ -70,6 +70,7 @@ fn only_who_saw_the_page_can_consent() {
         assert_eq!(browser.post(&sso, 0, "/login", &login).await.title(), "Allow access");
         let page = browser.post(&sso, 0, "/consent", &fields).await;
         assert_eq!(page.title(), "Allow access");
+        let of_bob = page.step();
         let bob = decide(&mut browser, &sso, 0, &page, "allow").await.code(&sso).user;
         let ada = sso.d.call(0, "lookup", json!({ "email": super::browser::EMAIL })).await.id().parse().unwrap();
         let people = sso.d.world.regions[0].people();
@@ -78,7 +79,7 @@ fn only_who_saw_the_page_can_consent() {
             assert_eq!(standing.granted("web").len(), count);
         }
         // Neither the page of the sign-in nor a word that is on no button is a consent.
-        for (step, answer) in [(other.as_str(), "allow"), (step.as_str(), "perhaps")] {
+        for (step, answer) in [(other.as_str(), "allow"), (of_bob.as_str(), "perhaps")] {
             let page = browser.post(&sso, 0, "/consent", &[("step", step), ("answer", answer)]).await;
             assert_ne!(page.status, 303);
         }

@@ -3,13 +3,22 @@
 mod assertions;
 mod attacks;
 mod authorize;
+mod bound;
 mod browser;
+mod codes;
 mod conformance;
 mod consent;
+mod devices;
+mod ends;
+mod flow;
 mod fuzzed;
 mod leaving;
+mod notices;
+mod over_regions;
+mod people;
 mod proofs;
 mod pushed;
+mod refreshes;
 mod sessions;
 mod tokens;
 
@@ -54,6 +63,11 @@ struct Got {
 impl Got {
     fn error(&self) -> (u16, &str) {
         (self.status, self.body["error"].as_str().unwrap_or_default())
+    }
+
+    /// A member of the answer.
+    fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
     }
 }
 
