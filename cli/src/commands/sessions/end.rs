@@ -19,8 +19,8 @@ are notified. With --all, the access of clients that outlives its session (scope
 not arrived in the region is ended all the same.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
-Query on PREFIX-users and PREFIX-linked_accounts, Query and PutItem on PREFIX-access; kms:Decrypt with the keys of data and \
-proofs. A user that is named by an identifier also needs dynamodb:BatchGetItem on PREFIX-identifiers."
+Query on PREFIX-users and PREFIX-linked_accounts, Query, GetItem and PutItem on PREFIX-access, GetItem, PutItem and \
+DeleteItem on PREFIX-due; sqs:SendMessage on PREFIX-deliver; kms:Decrypt with the keys of data and proofs. A user that is named by an identifier also needs dynamodb:BatchGetItem on PREFIX-identifiers."
 )]
 #[command(after_help = "Examples:
   umoja sessions end amina@example.com --session hV2fXyC1sJ0Qm8w3TnZkLQ --dir DIR

@@ -27,7 +27,7 @@ enum By {
 const HERE: &str = "tests/tests/all/single_sign_on/conformance.rs";
 const AUTHORIZE: &str = "tests/tests/all/single_sign_on/authorize.rs";
 const CODES: &str = "tests/tests/all/single_sign_on/codes.rs";
-const FLOW: &str = "tests/tests/all/single_sign_on/flow.rs";
+const FLOW: &str = "tests/tests/all/single_sign_on/over_regions.rs";
 const LEAVING: &str = "tests/tests/all/single_sign_on/leaving.rs";
 const NOTICES: &str = "tests/tests/all/single_sign_on/notices.rs";
 const PUSHED: &str = "tests/tests/all/single_sign_on/pushed.rs";
@@ -46,7 +46,7 @@ const PLANS: &[Plan] = &[
     (
         "oidcc-basic-certification-test-plan",
         &[
-            ("oidcc-server", By::Test(FLOW, "a_person_signs_in_at_one_region_and_the_client_redeems_and_refreshes_at_the_other")),
+            ("oidcc-server", By::Test(FLOW, "a_person_signs_in_at_one_region_and_the_client_serves_it_from_another")),
             ("oidcc-response-type-missing", By::Test(AUTHORIZE, "a_fault_is_a_page_until_the_address_is_known_and_then_an_answer")),
             ("oidcc-idtoken-signature", By::Test(CODES, "a_code_of_one_region_gives_the_tokens_of_the_person_in_another")),
             ("oidcc-idtoken-unsigned", By::Not("tokens are always signed, as the metadata says")),

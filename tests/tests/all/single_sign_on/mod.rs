@@ -10,7 +10,6 @@ mod conformance;
 mod consent;
 mod devices;
 mod ends;
-mod flow;
 mod fuzzed;
 mod leaving;
 mod notices;

@@ -234,8 +234,7 @@ fn two_who_end_a_session_at_once_tell_each_client_once() {
         story(7_404, async |sso| {
             sso.put(informed("web", "https://web.example/logout")).await;
             let (id, session) = sso.seen(&["web"]).await;
-            let other = std::pin::pin!(sso.end(0, id, &session));
-            let mut other = other;
+            let mut other = std::pin::pin!(sso.end(0, id, &session));
             let ended = polled(polls, other.as_mut()).await;
             sso.end(0, id, &session).await;
             sso.logouts(0).step().await.unwrap();
@@ -368,7 +367,7 @@ fn a_client_without_a_place_for_it_costs_no_notice() {
         let (id, session) = sso.seen(&["till"]).await;
         sso.end(0, id, &session).await;
         assert_eq!(sso.logouts(0).step().await.unwrap(), Informed::default());
-        sso.d.world.clock.advance(Millis(61_000).0);
+        sso.d.world.clock.advance(61_000);
         sso.logouts(0).step().await.unwrap();
         assert_eq!((sso.hook.take().len(), sso.rows(0).await), (0, 0));
     });
