@@ -60,7 +60,7 @@ pub fn form(bytes: &[u8]) {
 pub fn signed(text: &str) {
     if let Ok(jwt) = parse_jwt(text) {
         let _ = (jwt.header("kid").map(str::len), jwt.claimed("iss").map(str::len));
-        assert!(jwt.verify(&KEY.verifying_key()).is_err(), "a signature of a key that nobody has");
+        assert!(jwt.verify(&KEY.verifying_key()).is_err(), "a signature of a key that no client has");
     }
     if let Ok(assertion) = Assertion::read(text) {
         let _ = (assertion.client_id().map(str::len), assertion.kid().map(str::len));

@@ -11,10 +11,10 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 
+use super::SECRET;
 use super::authorize::sign_in_story;
 use super::browser::{Browser, CALLBACK, EMAIL};
 use super::people::{VERIFIER, redeeming};
-use super::SECRET;
 
 const REJECTED: (u16, &str) = (400, "invalid_grant");
 
@@ -27,7 +27,7 @@ enum By {
 const HERE: &str = "tests/tests/all/single_sign_on/conformance.rs";
 const AUTHORIZE: &str = "tests/tests/all/single_sign_on/authorize.rs";
 const CODES: &str = "tests/tests/all/single_sign_on/codes.rs";
-const FLOW: &str = "tests/tests/all/single_sign_on/flow.rs";
+const FLOW: &str = "tests/tests/all/single_sign_on/over_regions.rs";
 const LEAVING: &str = "tests/tests/all/single_sign_on/leaving.rs";
 const NOTICES: &str = "tests/tests/all/single_sign_on/notices.rs";
 const PUSHED: &str = "tests/tests/all/single_sign_on/pushed.rs";
@@ -46,9 +46,15 @@ const PLANS: &[Plan] = &[
     (
         "oidcc-basic-certification-test-plan",
         &[
-            ("oidcc-server", By::Test(FLOW, "a_person_signs_in_at_one_region_and_the_client_redeems_and_refreshes_at_the_other")),
-            ("oidcc-response-type-missing", By::Test(AUTHORIZE, "a_fault_is_a_page_until_the_address_is_known_and_then_an_answer")),
-            ("oidcc-idtoken-signature", By::Test(CODES, "a_code_of_one_region_gives_the_tokens_of_the_person_in_another")),
+            ("oidcc-server", By::Test(FLOW, "a_person_signs_in_at_one_region_and_the_client_serves_it_from_another")),
+            (
+                "oidcc-response-type-missing",
+                By::Test(AUTHORIZE, "a_fault_is_a_page_until_the_address_is_known_and_then_an_answer"),
+            ),
+            (
+                "oidcc-idtoken-signature",
+                By::Test(CODES, "a_code_of_one_region_gives_the_tokens_of_the_person_in_another"),
+            ),
             ("oidcc-idtoken-unsigned", By::Not("tokens are always signed, as the metadata says")),
             ("oidcc-userinfo-get", By::Test(CODES, "userinfo_has_the_claims_of_the_scopes_and_the_name_of_the_person")),
             ("oidcc-userinfo-post-header", By::Test(HERE, "who_a_token_is_for_is_asked_in_three_ways")),
@@ -63,8 +69,14 @@ const PLANS: &[Plan] = &[
             ("oidcc-display-page", By::Test(HERE, VOLUNTARY)),
             ("oidcc-display-popup", By::Test(HERE, VOLUNTARY)),
             ("oidcc-prompt-login", By::Test(AUTHORIZE, "a_person_signs_in_again_where_the_client_wants_it")),
-            ("oidcc-prompt-none-not-logged-in", By::Test(AUTHORIZE, "without_a_page_a_client_learns_whether_the_person_is_signed_in")),
-            ("oidcc-prompt-none-logged-in", By::Test(AUTHORIZE, "without_a_page_a_client_learns_whether_the_person_is_signed_in")),
+            (
+                "oidcc-prompt-none-not-logged-in",
+                By::Test(AUTHORIZE, "without_a_page_a_client_learns_whether_the_person_is_signed_in"),
+            ),
+            (
+                "oidcc-prompt-none-logged-in",
+                By::Test(AUTHORIZE, "without_a_page_a_client_learns_whether_the_person_is_signed_in"),
+            ),
             ("oidcc-max-age-1", By::Test(AUTHORIZE, "a_person_signs_in_again_where_the_client_wants_it")),
             ("oidcc-max-age-10000", By::Test(AUTHORIZE, "a_person_signs_in_again_where_the_client_wants_it")),
             ("oidcc-ensure-request-with-unknown-parameter-succeeds", By::Test(HERE, VOLUNTARY)),
@@ -74,10 +86,22 @@ const PLANS: &[Plan] = &[
             ("oidcc-claims-locales", By::Test(HERE, VOLUNTARY)),
             ("oidcc-ensure-request-with-acr-values-succeeds", By::Test(HERE, VOLUNTARY)),
             ("oidcc-codereuse", By::Test(CODES, "a_code_that_is_used_again_ends_what_it_gave_in_every_region")),
-            ("oidcc-codereuse-30seconds", By::Test(HERE, "a_code_that_is_used_again_after_half_a_minute_ends_what_it_gave")),
-            ("oidcc-ensure-registered-redirect-uri", By::Test(AUTHORIZE, "a_fault_is_a_page_until_the_address_is_known_and_then_an_answer")),
-            ("oidcc-redirect-uri-query-mismatch", By::Test(REQUEST, "no_browser_is_sent_to_a_uri_that_is_not_the_clients")),
-            ("oidcc-ensure-redirect-uri-in-authorization-request", By::Test(REQUEST, "no_browser_is_sent_to_a_uri_that_is_not_the_clients")),
+            (
+                "oidcc-codereuse-30seconds",
+                By::Test(HERE, "a_code_that_is_used_again_after_half_a_minute_ends_what_it_gave"),
+            ),
+            (
+                "oidcc-ensure-registered-redirect-uri",
+                By::Test(AUTHORIZE, "a_fault_is_a_page_until_the_address_is_known_and_then_an_answer"),
+            ),
+            (
+                "oidcc-redirect-uri-query-mismatch",
+                By::Test(REQUEST, "no_browser_is_sent_to_a_uri_that_is_not_the_clients"),
+            ),
+            (
+                "oidcc-ensure-redirect-uri-in-authorization-request",
+                By::Test(REQUEST, "no_browser_is_sent_to_a_uri_that_is_not_the_clients"),
+            ),
             ("oidcc-ensure-post-request-succeeds", By::Test(AUTHORIZE, "a_client_may_use_forms_in_both_directions")),
             ("oidcc-server-client-secret-post", By::Test(HERE, "a_client_may_send_its_secret_in_the_form")),
             (
@@ -89,9 +113,18 @@ const PLANS: &[Plan] = &[
                 By::Test(REQUEST, "a_fault_of_a_known_client_is_sent_back"),
             ),
             ("oidcc-claims-essential", By::Test(HERE, VOLUNTARY)),
-            ("oidcc-ensure-request-object-with-redirect-uri", By::Test(REQUEST, "a_fault_of_a_known_client_is_sent_back")),
-            ("oidcc-refresh-token", By::Test(REFRESHES, "a_confidential_client_keeps_its_refresh_token_and_its_name_of_the_person")),
-            ("oidcc-ensure-request-with-valid-pkce-succeeds", By::Test(CODES, "a_code_with_another_client_redirect_or_verifier_gives_no_token_and_is_not_used_up")),
+            (
+                "oidcc-ensure-request-object-with-redirect-uri",
+                By::Test(REQUEST, "a_fault_of_a_known_client_is_sent_back"),
+            ),
+            (
+                "oidcc-refresh-token",
+                By::Test(REFRESHES, "a_confidential_client_keeps_its_refresh_token_and_its_name_of_the_person"),
+            ),
+            (
+                "oidcc-ensure-request-with-valid-pkce-succeeds",
+                By::Test(CODES, "a_code_with_another_client_redirect_or_verifier_gives_no_token_and_is_not_used_up"),
+            ),
         ],
     ),
     (
@@ -101,24 +134,45 @@ const PLANS: &[Plan] = &[
     (
         "oidcc-rp-initiated-logout-certification-test-plan",
         &[
-            ("oidcc-rp-initiated-logout-discovery-endpoint-verification", By::Test(PUSHED, "the_metadata_names_what_there_is")),
-            ("oidcc-rp-initiated-logout", By::Test(LEAVING, "a_client_ends_the_session_of_its_id_token_and_gets_the_browser_back")),
+            (
+                "oidcc-rp-initiated-logout-discovery-endpoint-verification",
+                By::Test(PUSHED, "the_metadata_names_what_there_is"),
+            ),
+            (
+                "oidcc-rp-initiated-logout",
+                By::Test(LEAVING, "a_client_ends_the_session_of_its_id_token_and_gets_the_browser_back"),
+            ),
             ("oidcc-rp-initiated-logout-bad-post-logout-redirect-uri", By::Test(LEAVING, UNREGISTERED)),
             ("oidcc-rp-initiated-logout-modified-id-token-hint", By::Test(LEAVING, UNASKED)),
             ("oidcc-rp-initiated-logout-no-id-token-hint", By::Test(LEAVING, UNASKED)),
             ("oidcc-rp-initiated-logout-no-params", By::Test(LEAVING, UNASKED)),
             ("oidcc-rp-initiated-logout-no-post-logout-redirect-uri", By::Test(LEAVING, UNREGISTERED)),
-            ("oidcc-rp-initiated-logout-no-state", By::Test(LEAVING, "a_client_ends_the_session_of_its_id_token_and_gets_the_browser_back")),
+            (
+                "oidcc-rp-initiated-logout-no-state",
+                By::Test(LEAVING, "a_client_ends_the_session_of_its_id_token_and_gets_the_browser_back"),
+            ),
             ("oidcc-rp-initiated-logout-only-state", By::Test(LEAVING, UNASKED)),
             ("oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri", By::Test(LEAVING, UNREGISTERED)),
-            ("oidcc-rp-initiated-logout-bad-id-token-hint", By::Test(LOGOUT, "a_token_that_is_not_genuine_ends_nothing_unasked_and_leads_nowhere")),
+            (
+                "oidcc-rp-initiated-logout-bad-id-token-hint",
+                By::Test(LOGOUT, "a_token_that_is_not_genuine_ends_nothing_unasked_and_leads_nowhere"),
+            ),
         ],
     ),
     (
         "oidcc-backchannel-rp-initiated-logout-certification-test-plan",
         &[
-            ("oidcc-backchannel-logout-discovery-endpoint-verification", By::Test(NOTICES, "the_metadata_says_that_clients_are_told_and_where_devices_begin")),
-            ("oidcc-backchannel-rp-initiated-logout", By::Test(NOTICES, "a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_token")),
+            (
+                "oidcc-backchannel-logout-discovery-endpoint-verification",
+                By::Test(NOTICES, "the_metadata_says_that_clients_are_told_and_where_devices_begin"),
+            ),
+            (
+                "oidcc-backchannel-rp-initiated-logout",
+                By::Test(
+                    NOTICES,
+                    "a_client_that_sends_a_person_to_the_logout_is_informed_of_the_session_of_its_id_token",
+                ),
+            ),
         ],
     ),
 ];

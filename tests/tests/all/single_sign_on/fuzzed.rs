@@ -41,7 +41,7 @@ fn mutated_content_is_read_as_it_was_written_or_not_at_all() {
 }
 
 #[test]
-fn mutated_signatures_are_of_nobody() {
+fn mutated_signatures_do_not_verify() {
     for text in SIGNED.lines().flat_map(mutated).filter_map(|text| String::from_utf8(text).ok()) {
         properties::signed(&text);
     }
