@@ -60,10 +60,11 @@ enum What {
     Ingest,
     /// Accounts at targets, and what targets cost a login and each other.
     Deliveries,
+    /// Single sign-on: the protocol, logins, and what passes between the regions; beside peers, if
+    /// `benches/peers/run sign-on` installs them.
+    SignOn,
     /// Importing users with legacy hashes.
     Import,
-    /// Requests of single sign-on, in this process.
-    SignOn,
 }
 
 /// Measures Umoja, and reports which limits are met.
@@ -160,12 +161,12 @@ impl Bench {
         if is_wanted(What::Deliveries) {
             deliveries::measure(report, &dir, self.quick)?;
         }
+        if is_wanted(What::SignOn) {
+            sign_on::measure(report, &dir, &self.peers, self.quick)?;
+        }
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });
             import::measure(report, &dir, users)?;
-        }
-        if is_wanted(What::SignOn) {
-            sign_on::measure(report, self.quick)?;
         }
         if self.what == What::Peers {
             peers::measure(report, &dir, &self.peers, self.quick)?;
