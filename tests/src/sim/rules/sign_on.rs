@@ -15,7 +15,9 @@ pub(super) fn bend(rule: Rule, own: &Region, writes: &mut Writes) {
             !(*write.item.table == ACCESS && is_own_end && write.condition == Condition::Absent)
         });
     }
-    for write in writes.items.iter_mut().filter(|write| *write.item.table == ACCESS && write.item.version.origin == *own) {
+    for write in
+        writes.items.iter_mut().filter(|write| *write.item.table == ACCESS && write.item.version.origin == *own)
+    {
         let item = &mut write.item;
         let kind = item.key.split('#').next().unwrap_or_default();
         match rule {

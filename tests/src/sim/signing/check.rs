@@ -1,11 +1,11 @@
-//! What clients are told, and what is valid in the end.
+//! What clients are answered, and what is valid in the end.
 
 use std::collections::BTreeSet;
 
 use umoja_accounts::access::{Reuse, Standing};
+use umoja_schema::UserId;
 use umoja_schema::access::{Family, Sector, Session, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::UserId;
 use umoja_store::ports::Clock as _;
 
 use super::provider::client;
@@ -20,31 +20,31 @@ const ROUNDS: usize = 8;
 impl Fleet {
     /// Checks the answers of a step.
     pub(in crate::sim) fn check_signed(&self) {
-        let told = self.signing.told.take();
-        if told.is_empty() {
+        let noted = self.signing.noted.take();
+        if noted.is_empty() {
             return;
         }
         self.note_changes();
-        for told in told {
-            let name = &self.region(told.at).name;
-            let client = self.signing.sessions.borrow()[told.session].client;
-            let is_barred = self.is_barred(told.at, told.user, client);
-            if told.has_tokens {
-                assert!(!told.was_over, "sign-on: {name} answered with tokens after the end of a session");
-                let was_barred = told.was_barred && is_barred;
-                assert!(!was_barred, "sign-on: {name} answered with tokens of {} who may not sign in", told.user);
+        for noted in noted {
+            let name = &self.region(noted.at).name;
+            let client = self.signing.sessions.borrow()[noted.session].client;
+            let is_barred = self.is_barred(noted.at, noted.user, client);
+            if noted.has_tokens {
+                assert!(!noted.was_over, "sign-on: {name} answered with tokens after the end of a session");
+                let was_barred = noted.was_barred && is_barred;
+                assert!(!was_barred, "sign-on: {name} answered with tokens of {} who may not sign in", noted.user);
                 continue;
             }
-            let session = self.signing.sessions.borrow()[told.session].clone();
-            let now = self.region(told.at).clock.now();
-            let is_excused = told.was_over
-                || told.was_barred
+            let session = self.signing.sessions.borrow()[noted.session].clone();
+            let now = self.region(noted.at).clock.now();
+            let is_excused = noted.was_over
+                || noted.was_barred
                 || is_barred
                 || !session.ends.is_empty()
                 || session.presented > 1
                 || now.plus(SKEW_MS) >= session.expires_at
-                || told.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
-            assert!(!told.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", told.user);
+                || noted.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
+            assert!(!noted.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", noted.user);
         }
     }
 
@@ -52,9 +52,8 @@ impl Fleet {
     fn may_be_over(&self, family: &FamilyOf) -> bool {
         let history = self.history.borrow();
         let session = &self.signing.sessions.borrow()[family.session];
-        let is_withdrawn = |(user, client): &(UserId, u8)| {
-            *client == session.client && history.were_ever_one(*user, family.user)
-        };
+        let is_withdrawn =
+            |(user, client): &(UserId, u8)| *client == session.client && history.were_ever_one(*user, family.user);
         family.may_be_over
             || !session.ends.is_empty()
             || session.presented > 1
@@ -62,7 +61,7 @@ impl Fleet {
             || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
     }
 
-    /// After all messages have arrived: what has ended is over everywhere, and what nobody has ended is valid everywhere.
+    /// After all messages have arrived: what has ended is over everywhere, and what was not ended is valid everywhere.
     pub(in crate::sim) async fn check_signing(&self) {
         if !self.signing.is_on {
             return;
@@ -88,7 +87,11 @@ impl Fleet {
             let why = (family.is_over, session.is_replayed, &session.out);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
             let is_barred = self.is_barred(at, family.user, session.client);
-            let is_inactive = !self.history.borrow().primary(at, family.user).is_some_and(|primary| self.history.borrow().is_active(at, primary));
+            let is_inactive = !self
+                .history
+                .borrow()
+                .primary(at, family.user)
+                .is_some_and(|primary| self.history.borrow().is_active(at, primary));
             assert!(!is_valid || !is_inactive, "sign-on: {} of a barred person is valid in {name}", family.id);
             let has_expired = self.region(at).clock.now() >= session.expires_at;
             assert!(!is_valid || !has_expired, "sign-on: {} is valid in {name} although it has expired", family.id);
@@ -102,7 +105,8 @@ impl Fleet {
 
     /// A code begins one family, also if it was presented to several regions, or its answer was lost.
     async fn check_codes(&self) {
-        for session in self.signing.sessions.borrow().clone() {
+        let sessions = self.signing.sessions.borrow().clone();
+        for session in sessions {
             for region in &self.world().regions {
                 let items = region.tables.items.items(&ACCESS, session.user).await.expect("rows can be read");
                 let begun = items.iter().filter_map(|item| Family::from_item(item).ok());
@@ -118,7 +122,7 @@ impl Fleet {
         }
     }
 
-    /// Every client is told of the end of a session that its region knew to be of it: once, unless something was lost.
+    /// Every client is informed of the end of a session that its region knew to be of it: once, unless something was lost.
     async fn check_notices(&self) {
         let signing = &self.signing;
         signing.clients.lose(0);
@@ -128,19 +132,23 @@ impl Fleet {
                 while logouts.step().await.expect("all services work").rows > 0 {}
             }
         }
-        let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_telling.get() == 0);
+        let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_informing.get() == 0);
         for session in signing.sessions.borrow().iter() {
             let of_it: Vec<_> = got.iter().filter(|got| got.session == session.id).collect();
             let ids: BTreeSet<_> = of_it.iter().map(|got| &got.jti).collect();
             let is_erased = (0..signing.people.len()).any(|at| self.is_erased(at, session.user));
-            let is_told = !of_it.is_empty() || is_erased;
-            assert!(!session.is_to_be_told || is_told, "sign-on: {} never heard that a session ended", session.client);
+            let is_informed = !of_it.is_empty() || is_erased;
+            assert!(
+                !session.is_to_be_informed || is_informed,
+                "sign-on: {} never heard that a session ended",
+                session.client
+            );
             // A changed password ends sessions too.
             if session.ends.is_empty() {
                 continue;
             }
             let is_own = of_it.iter().all(|got| got.client == client(session.client));
-            assert!(is_own, "sign-on: a client was told of another one's session: {of_it:?}");
+            assert!(is_own, "sign-on: a client was informed of another one's session: {of_it:?}");
             assert!(ids.len() <= signing.people.len(), "sign-on: {} notices of one session", ids.len());
             if is_calm {
                 assert_eq!(of_it.len(), ids.len(), "sign-on: a notice was sent twice although nothing was lost");
@@ -151,7 +159,8 @@ impl Fleet {
     /// Every region calls a user the same, by the earliest row of its person.
     async fn check_subjects(&self) {
         for sector in [Sector::Public, super::sector(2)] {
-            for user in self.history.borrow().users() {
+            let users = self.history.borrow().users();
+            for user in users {
                 let mut all = Vec::new();
                 for (at, people) in self.signing.people.iter().enumerate() {
                     let standing = Standing::read(people, user).await.expect("all services work");

@@ -29,9 +29,12 @@ static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
     (0..8).map(|_| make(Algorithm::Es256)).chain((0..2).map(|_| make(Algorithm::Rs256))).collect()
 });
 
+/// The keys of a region, and when they were read.
+type Read = (Millis, Rc<OidcKeys>);
+
 /// What each region has read, and what it has signed.
 pub(super) struct Signers {
-    read: Vec<RefCell<Option<(Millis, Rc<OidcKeys>)>>>,
+    read: Vec<RefCell<Option<Read>>>,
     tokens: RefCell<Vec<(String, Millis)>>,
 }
 
@@ -87,7 +90,7 @@ impl Fleet {
     pub(super) async fn sign_token(&self, at: usize) {
         let Some(keys) = self.keys_of(at).await else { return };
         let ends = self.world().clock.now().plus(TOKEN_MS);
-        let claims = json!({ "sub": "somebody", "exp": ends.secs() });
+        let claims = json!({ "sub": "a-person", "exp": ends.secs() });
         let token = sign_jwt(keys.signer(OidcAlgorithm::Es256), TYP, &claims);
         self.signing.signers.tokens.borrow_mut().push((token, ends));
         self.verify_tokens().await;
@@ -135,12 +138,14 @@ impl Fleet {
             return;
         }
         for (at, region) in self.world().regions.iter().enumerate() {
-            let stored = OidcKeys::load(&*region.tables.registry, region.secrets(), now).await.expect("keys are stored");
+            let stored =
+                OidcKeys::load(&*region.tables.registry, region.secrets(), now).await.expect("keys are stored");
             let known = self.signing.signers.read[at].borrow().clone();
             let known = known.filter(|(read, _)| now.since(*read) < KEPT_MS).map(|(_, keys)| keys);
             for keys in [Some(Rc::new(stored)), known].into_iter().flatten() {
                 for (token, _) in &tokens {
-                    let kid = umoja_crypto::jws::parse_jwt(token).ok().and_then(|jwt| jwt.header("kid").map(str::to_owned));
+                    let kid =
+                        umoja_crypto::jws::parse_jwt(token).ok().and_then(|jwt| jwt.header("kid").map(str::to_owned));
                     let key = kid.as_deref().and_then(|kid| keys.verify(kid));
                     let is_good = key.is_some_and(|key| verify_jwt(token, TYP, key).is_ok());
                     assert!(is_good, "sign-on: a token does not verify by the keys of {}", region.name);

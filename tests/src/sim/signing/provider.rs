@@ -94,7 +94,8 @@ pub(super) fn routes(people: &People, hasher: &Arc<CountingHasher>, clients: &Ar
 /// A client presents a code.
 pub(super) async fn redeem(routes: &Router, number: u8, code: &str) -> Answer<Tokens> {
     let redirect_uri = redirect_uri(number).replace(':', "%3A").replace('/', "%2F");
-    let form = format!("grant_type=authorization_code&code={code}&redirect_uri={redirect_uri}&code_verifier={VERIFIER}");
+    let form =
+        format!("grant_type=authorization_code&code={code}&redirect_uri={redirect_uri}&code_verifier={VERIFIER}");
     token(routes, number, &form).await
 }
 
@@ -145,7 +146,7 @@ pub(super) struct Got {
     pub(super) jti: String,
 }
 
-/// The clients, as the regions tell them of logouts.
+/// The clients, as the regions inform them of logouts.
 #[derive(Default)]
 pub(super) struct Clients {
     got: Mutex<Vec<Got>>,
