@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use umoja_accounts::People;
 use umoja_provisioner::Logouts;
-use umoja_schema::access::{Sector, Subject};
+use umoja_schema::access::{KEPT_USES, Sector, Subject};
 use umoja_schema::names::table;
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attribute, Millis, UserId, Version, VersionedItem};
@@ -107,12 +107,19 @@ pub(super) struct FamilyOf {
     may_be_over: bool,
     /// True once something that ends it was acknowledged.
     is_over: bool,
+    /// The generation that a second holder has surely used too late.
+    stolen: Option<usize>,
 }
 
 impl FamilyOf {
     /// The generation of the token that its holder has.
     const fn held(&self) -> usize {
         self.texts.len() - 1
+    }
+
+    /// True if regions still remember when the generation that was stolen was used first.
+    fn is_stolen(&self) -> bool {
+        self.stolen.is_some_and(|generation| self.held() - generation < KEPT_USES)
     }
 }
 

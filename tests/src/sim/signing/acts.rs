@@ -6,7 +6,7 @@ use umoja_accounts::access::{NewSession, Standing};
 use umoja_crypto::jws::parse_jwt;
 use umoja_oidc::code::Code;
 use umoja_oidc::tokens::SignedIn;
-use umoja_schema::access::{ClientSeen, Family, KEPT_USES, Session, Subject};
+use umoja_schema::access::{ClientSeen, Family, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
@@ -122,6 +122,7 @@ impl Fleet {
                     credentials,
                     may_be_over: false,
                     is_over: false,
+                    stolen: None,
                 };
                 self.signing.families.borrow_mut().push(family);
                 self.signing.signers.keep(tokens.access, self.access_ends());
@@ -165,11 +166,9 @@ impl Fleet {
         }
         let used = family.used.get(&generation).copied();
         let is_late = used.is_some_and(|used| now.since(used) > SURELY_LATE_MS);
-        let is_kept = family.held() - generation < KEPT_USES;
         let answered = self.present(at, place, generation, is_retry).await.is_some();
-        if answered && is_late && is_kept {
-            self.signing.families.borrow_mut()[place].is_over = true;
-            self.signing.count(|counted| counted.stolen += 1);
+        if answered && is_late {
+            self.signing.families.borrow_mut()[place].stolen = Some(generation);
         }
     }
 
@@ -276,7 +275,9 @@ impl Fleet {
         if people.withdraw(id, client(from)).await.is_err() {
             return;
         }
-        self.end_withdrawn(from, &known);
+        if alone {
+            self.end_withdrawn(from, &known);
+        }
         if alone && let Ok(Some(standing)) = Standing::read(people, id).await {
             let granted = standing.granted(client(from));
             assert!(granted.is_empty(), "sign-on: {id} has withdrawn, and {granted:?} is given");

@@ -78,13 +78,13 @@ impl Fleet {
 
     async fn check_family(&self, family: &FamilyOf) {
         let session = self.signing.sessions.borrow()[family.session].clone();
-        let is_over = family.is_over || session.is_replayed || !session.out.is_empty();
+        let is_over = family.is_over || family.is_stolen() || session.is_replayed || !session.out.is_empty();
         let mut is_honest = !is_over && !self.may_be_over(family);
         for (at, people) in self.signing.people.iter().enumerate() {
             let name = &self.region(at).name;
             let standing = Standing::read(people, family.user).await.expect("all services work");
             let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
-            let why = (family.is_over, session.is_replayed, &session.out);
+            let why = (family.is_over, family.stolen, session.is_replayed, &session.out);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
             let is_barred = self.is_barred(at, family.user, session.client);
             let is_inactive = !self
@@ -98,9 +98,10 @@ impl Fleet {
             is_honest &= !is_barred && !has_expired;
             assert!(is_valid || !is_honest, "sign-on: {name} ended an honest family of {}: {}", family.user, family.id);
         }
-        if is_honest {
-            self.signing.count(|counted| counted.honest += 1);
-        }
+        self.signing.count(|counted| {
+            counted.honest += u64::from(is_honest);
+            counted.stolen += u64::from(family.is_stolen());
+        });
     }
 
     /// A code begins one family, also if it was presented to several regions, or its answer was lost.
