@@ -31,7 +31,7 @@ resource "aws_api_gateway_resource" "oidc" {
 }
 
 resource "aws_api_gateway_method" "oidc" {
-  #checkov:skip=CKV_AWS_59:Whoever signs in has nothing yet to authenticate by. The function authenticates clients, persons and tokens.
+  #checkov:skip=CKV_AWS_59:A person who signs in has nothing yet to authenticate by. The function authenticates clients, persons and tokens.
   #checkov:skip=CKV2_AWS_53:The standards say what a request may have, and the function reads it by their rules. A schema here would be a second, weaker rule.
 
   rest_api_id   = aws_api_gateway_rest_api.oidc.id
