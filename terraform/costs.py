@@ -43,6 +43,7 @@ def sample_items(regions):
         "audit": {"id": user, "key": f"{region}#{'0' * 16}", "at": "0" * 16, "origin": region, "kind": "identifiers_changed", "fields": {"by": "company", "company": "example-company", "kid": "example-company-1", "identifiers": "phone_number", "previous": bytes(32), "previous_at": "0" * 16, "nonce": bytes(8), "mac": bytes(32)}, "proof": bytes(36)},
         "event": {"id": user, "key": f"{region}#{'0' * 20}", "at": "0" * 16, "origin": region, "kind": "event", "fields": {"user": user, "changed": user, "part": "credentials", "version": version, "min_version": "m" * 120, "previous": "0" * 20, "notices": {"": "profile_changed given_name family_name"}}, "expires_at": 1_763_700_000, "proof": bytes(36)},
         "made": {"id": user, "key": f"{region}#credentials#{'0' * 16}#example-company", "at": "0" * 16, "origin": region, "kind": "made", "fields": {}, "expires_at": 1_763_700_000, "proof": bytes(36)},
+        "access": {"id": user, "key": "session#" + "s" * 22, "version": version, "origin": region, "fields": {"auth_time": millis, "amr": ["pwd"], "created_at": millis, "client": "example-web"}, "expires_at": 1_763_700_000, "proof": bytes(36)},
         "checkpoint": {"id": "feed/epoch", "state": bytes(60)},
         "replay": {"id": "h" * 64, "expires_at": 1_763_700_000},
         "attempt": {"id": "h" * 64, "count": 1, "locked_until": 0, "expires_at": 1_763_700_000},
@@ -262,6 +263,30 @@ def delivery_section():
     return table(["a million of each", "changes that reach a peer's feed", "turns", "changes of an account", "events at a webhook"], rows)
 
 
+def sign_on_section():
+    rows = []
+    for regions in DATA["deployments"].values():
+        own, peers = prices_of(regions[0]), [prices_of(name) for name in regions[1:]]
+        sizes = {name: item_size(item) for name, item in sample_items(regions).items()}
+        for name, flow in DATA["sign_on"].items():
+            calls = {place: [Call(call, sizes, len(peers)) for call in flow[place]] for place in ("own", "peer")}
+            units = lambda place, unit: sum(call.times * getattr(call, unit) for call in calls[place])
+            money = lambda place, prices: units(place, "writes") * prices["dynamodb_write"] + units(place, "reads") * prices["dynamodb_read"]
+            millis = flow["requests"] * ASSUMED["overhead_millis"] + flow["steps"]["own"] * ASSUMED["own_call_millis"] + flow["steps"]["hashes"] * ASSUMED["hash_millis"]
+            sent = flow["batches"] * (ASSUMED["overhead_millis"] + ASSUMED["peer_call_millis"][str(len(regions))])
+            gb_seconds = (millis * ASSUMED["api_memory_mb"] + sent * ASSUMED["stream_memory_mb"]) / 1024 / 1000
+            log_bytes = flow["requests"] * ASSUMED["api_log_bytes"] + flow["batches"] * ASSUMED["stream_log_bytes"]
+            lines = [
+                flow["requests"] * own["rest_api"],
+                money("own", own) + sum(money("peer", prices) for prices in peers),
+                units("own", "kms") * own["kms"],
+                (flow["requests"] + flow["batches"]) * own["lambda_request"] + gb_seconds * 1e6 * own["lambda_gb_second"],
+                log_bytes * 1e6 / 1e9 * own["log_gb"],
+            ]
+            rows.append([str(len(regions)), f"**{name}**: {flow['what']}"] + [dollars(line) for line in lines] + [f"**{dollars(sum(lines))}**"])
+    return table(["regions", "a million of each", "REST API", "DynamoDB", "KMS", "Lambda", "logs", "**sum**"], rows)
+
+
 def listing_section():
     rows = []
     for name in ("eu-west-1", "us-east-1"):
@@ -373,6 +398,14 @@ A change of a user starts the feed of its own region, which the tables above hav
 webhook has its home. A turn is the work at one system until nothing is due there; under load it has many deliveries, and alone it has one. A call
 of {MONTH['delivery_millis']} ms is assumed, at {MONTH['delivery_memory_mb']} MB. A target that is out costs a probe and a turn now and then. What the calls send to
 the internet is not included.
+
+## Single sign-on
+
+{sign_on_section()}
+
+The first sign-in of a person at a client is the dearest: a session, a subject, a client of the session and a family of tokens are written and replicated. Nothing of
+clients and keys is in the function's cache. An answer of `userinfo` opens the profile, whose key the sign-in has opened already where one instance answers both. A web ACL costs what AWS
+WAF asks for it. The rows are small, and DynamoDB deletes them when they have expired.
 
 ## Items
 

@@ -69,7 +69,7 @@ impl People {
     /// # Errors
     /// If the store fails.
     pub async fn caught_up(&self, wanted: &PersonVersion, wait: Duration) -> Result<bool, Error> {
-        let waited = tokio::time::timeout(wait, async {
+        let arrival = tokio::time::timeout(wait, async {
             loop {
                 match self.not_behind(wanted).await {
                     Err(Error::Behind) => tokio::time::sleep(POLL).await,
@@ -77,7 +77,7 @@ impl People {
                 }
             }
         });
-        match waited.await {
+        match arrival.await {
             Ok(arrived) => arrived.map(|()| true),
             Err(_) => Ok(false),
         }

@@ -145,8 +145,17 @@ async fn drain(
     }
 }
 
-/// Sends a request. Returns the time of its answer, in milliseconds.
+/// Sends a request that has to succeed. Returns the time of its answer, in milliseconds.
 pub(crate) async fn send(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(f64, Raw), BenchError> {
+    let (took_ms, raw) = ask(sender, request).await?;
+    if (200..300).contains(&raw.status) { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
+}
+
+/// Sends a request. Returns the time of its answer, whatever it is, in milliseconds.
+pub(crate) async fn ask(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
 ) -> Result<(f64, Raw), BenchError> {
@@ -155,8 +164,7 @@ pub(crate) async fn send(
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = body.collect().await?.to_bytes();
     let took_ms = watch.secs() * 1000.0;
-    let raw = Raw { status: head.status.as_u16(), headers: head.headers, body };
-    if (200..300).contains(&raw.status) { Ok((took_ms, raw)) } else { Err(unexpected(&raw)) }
+    Ok((took_ms, Raw { status: head.status.as_u16(), headers: head.headers, body }))
 }
 
 /// The error of an answer that is no success.

@@ -21,6 +21,7 @@ mod proofs;
 mod replication;
 mod scale;
 mod server;
+mod sign_on;
 mod sink;
 mod stage;
 mod storm;
@@ -59,6 +60,9 @@ enum What {
     Ingest,
     /// Accounts at targets, and what targets cost a login and each other.
     Deliveries,
+    /// Single sign-on: the protocol, logins, and what passes between the regions; beside peers, if
+    /// `benches/peers/run sign-on` installs them.
+    SignOn,
     /// Importing users with legacy hashes.
     Import,
 }
@@ -156,6 +160,9 @@ impl Bench {
         }
         if is_wanted(What::Deliveries) {
             deliveries::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::SignOn) {
+            sign_on::measure(report, &dir, &self.peers, self.quick)?;
         }
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });

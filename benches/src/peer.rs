@@ -1,8 +1,8 @@
 //! Another system's program that is measured beside Umoja, in its own processes.
 //!
-//! It is started with `PORT`, `DIR` (its own directory), `USERS`, `PASSWORD` and `CORES` in its environment,
-//! registers the users `user.0@example.com` and so on with that password, listens on the port of 127.0.0.1, and then
-//! prints one line: a JSON object with the `path` of its login, a `stored` hash and its `versions`. It ends at SIGTERM.
+//! It is started with `PORT`, `DIR` (its own directory), `USERS`, `PASSWORD` and `CORES` in its environment, prepares
+//! what is measured, listens on the port of 127.0.0.1, and then prints a line with a JSON object: its `versions`, and
+//! what the measurement has to know. It ends at SIGTERM.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use crate::clock::{cpu_of, pause};
@@ -29,9 +30,6 @@ const PATIENCE_SECS: u64 = 300;
 
 /// How often the end of the process is checked, every 50 ms, before it is killed.
 const END_LOOKS: u32 = 200;
-
-/// The beginning of a PHC string with the parameters of `umoja serve`.
-const PARAMS: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 /// A peer's name and the program that starts it: `NAME=PROGRAM`.
 #[derive(Debug, Clone)]
@@ -53,11 +51,9 @@ impl FromStr for Spec {
     }
 }
 
-/// The line that a peer prints when it is ready.
+/// The versions in the line that a peer prints when it is ready.
 #[derive(Debug, Deserialize)]
 struct Ready {
-    path: String,
-    stored: String,
     versions: BTreeMap<String, String>,
 }
 
@@ -65,14 +61,14 @@ struct Ready {
 pub(crate) struct Peer {
     child: Child,
     url: String,
-    path: String,
+    ready: String,
     versions: String,
     /// Removed when dropped.
     _dir: TempDir,
 }
 
 impl Peer {
-    /// Starts it, and waits until its users are registered and it listens. Its files and logs are in a directory below
+    /// Starts it, and waits until it listens. Its files and logs are in a directory below
     /// `dir`.
     pub(crate) fn start(spec: &Spec, dir: &Path, users: usize, cores: usize) -> Result<Self, BenchError> {
         let dir = tempfile::Builder::new().prefix("umoja-bench-").tempdir_in(dir).map_err(io("a directory"))?;
@@ -86,20 +82,21 @@ impl Peer {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();
         let url = format!("http://127.0.0.1:{port}");
         let child = child.map_err(io("a peer's start"))?;
-        let mut peer = Self { child, url, path: String::new(), versions: String::new(), _dir: dir };
-        let line = peer.first_line().ok_or_else(|| {
+        let mut peer = Self { child, url, ready: String::new(), versions: String::new(), _dir: dir };
+        peer.ready = peer.first_line().ok_or_else(|| {
             // Waits for its end, because its directory is removed.
             let log = std::fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             BenchError::Peer(lines[lines.len().saturating_sub(3)..].join("; "))
         })?;
-        let ready: Ready = serde_json::from_str(&line).map_err(|_| BenchError::Peer(line))?;
-        if !ready.stored.starts_with(PARAMS) {
-            return Err(BenchError::Peer("its hashes have other parameters".into()));
-        }
-        peer.path = ready.path;
-        peer.versions = ready.versions.iter().map(|(name, v)| format!("{name} {v}")).collect::<Vec<_>>().join(", ");
+        let Ready { versions } = peer.ready()?;
+        peer.versions = versions.iter().map(|(name, v)| format!("{name} {v}")).collect::<Vec<_>>().join(", ");
         Ok(peer)
+    }
+
+    /// What it printed when it was ready.
+    pub(crate) fn ready<T: DeserializeOwned>(&self) -> Result<T, BenchError> {
+        serde_json::from_str(&self.ready).map_err(|_| BenchError::Peer(self.ready.clone()))
     }
 
     /// Waits for the line that reports that it is ready; `None` if it ends or takes too long.
@@ -107,11 +104,11 @@ impl Peer {
         let stdout = self.child.stdout.take()?;
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut lines = BufReader::new(stdout).lines();
-            // Fails if the receiver has timed out.
-            let _ = sender.send(lines.next().and_then(Result::ok));
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            // What is printed before is a log. Sending fails if the receiver has timed out.
+            let _ = sender.send(lines.find(|line| line.starts_with('{')));
             // A peer that cannot print would block or end.
-            lines.map_while(Result::ok).for_each(drop);
+            lines.for_each(drop);
         });
         receiver.recv_timeout(Duration::from_secs(PATIENCE_SECS)).ok().flatten()
     }
@@ -119,11 +116,6 @@ impl Peer {
     /// Its base URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The path of its login.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
     }
 
     /// Its components, with versions.
@@ -200,10 +192,11 @@ mod tests {
     #[test]
     fn child_processes_are_counted() {
         let mut shell = Command::new("sh");
-        let shell = shell.args(["-c", "sleep 60 & echo $!; wait"]).stdout(Stdio::piped()).spawn().unwrap();
-        let (url, path, versions) = Default::default();
-        let mut peer = Peer { child: shell, url, path, versions, _dir: tempfile::tempdir().unwrap() };
-        let sleep: u32 = peer.first_line().unwrap().parse().unwrap();
+        let shell =
+            shell.args(["-c", "sleep 60 & echo starting; echo {$!; wait"]).stdout(Stdio::piped()).spawn().unwrap();
+        let (url, ready, versions) = Default::default();
+        let mut peer = Peer { child: shell, url, ready, versions, _dir: tempfile::tempdir().unwrap() };
+        let sleep: u32 = peer.first_line().unwrap()[1..].parse().unwrap();
         let shell = peer.id();
         assert_eq!(family(shell).unwrap(), [shell, sleep]);
         assert!(memory_of_all(shell).unwrap() > memory_of_all(sleep).unwrap());

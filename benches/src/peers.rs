@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::Full;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use umoja_cli::Client;
 use umoja_cli::client::Raw;
@@ -19,6 +20,9 @@ use crate::peer::{Peer, Spec, cpu_of_all, memory_of_all};
 use crate::server::Server;
 use crate::stage::Stage;
 
+/// The beginning of a PHC string with the parameters of `umoja serve`.
+const PARAMS: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
 /// Connections, each with one login in progress.
 const CLIENTS: usize = 8;
 
@@ -27,6 +31,27 @@ struct Plan {
     users: usize,
     rounds: usize,
     slice_secs: f64,
+}
+
+/// What a peer says of its logins.
+#[derive(Deserialize)]
+struct Logins {
+    /// The path to which they are posted.
+    path: String,
+    /// The hash of a user.
+    stored: String,
+}
+
+impl Logins {
+    /// Those of a peer that hashes as `umoja serve` does.
+    fn of(peer: &Peer) -> Result<Self, BenchError> {
+        let logins: Self = peer.ready()?;
+        if logins.stored.starts_with(PARAMS) {
+            Ok(logins)
+        } else {
+            Err(BenchError::Peer("its hashes have other parameters".into()))
+        }
+    }
 }
 
 /// A measured system.
@@ -72,10 +97,11 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, peers: &[Spec], quick: bo
     let mut missing = Vec::new();
     let mut running = Vec::new();
     for spec in peers {
-        match Peer::start(spec, dir, users, cores) {
-            Ok(peer) => {
+        let started = Peer::start(spec, dir, users, cores).and_then(|peer| Ok((Logins::of(&peer)?, peer)));
+        match started {
+            Ok((logins, peer)) => {
                 report.note(spec.name.clone(), peer.versions());
-                targets.push(Target::new(&spec.name, peer.id(), peer.url(), Login::Plain(peer.path().into())));
+                targets.push(Target::new(&spec.name, peer.id(), peer.url(), Login::Plain(logins.path)));
                 running.push(peer);
             }
             Err(error) => {

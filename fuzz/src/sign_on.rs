@@ -60,13 +60,14 @@ pub fn form(bytes: &[u8]) {
 pub fn signed(text: &str) {
     if let Ok(jwt) = parse_jwt(text) {
         let _ = (jwt.header("kid").map(str::len), jwt.claimed("iss").map(str::len));
-        assert!(jwt.verify(&KEY.verifying_key()).is_err(), "a signature of a key that nobody has");
+        assert!(jwt.verify(&KEY.verifying_key()).is_err(), "a signature of a key that no client has");
     }
     if let Ok(assertion) = Assertion::read(text) {
         let _ = (assertion.client_id().map(str::len), assertion.kid().map(str::len));
         assert!(assertion.verify(&KEY.verifying_key(), "shop", &[ISSUER], NOW_SECS).is_err());
     }
-    let expected = Expected { method: "POST", url: "https://id.example/oauth2/token", access_token: None, bound_to: None };
+    let expected =
+        Expected { method: "POST", url: "https://id.example/oauth2/token", access_token: None, bound_to: None };
     if let Ok(proven) = prove(text, &expected, NOW_SECS) {
         assert_eq!(proven.thumbprint.len(), 43);
     }

@@ -130,7 +130,6 @@ impl Leaving {
     }
 
     /// Where the browser goes after the page, if the page was made for the browser with this value of the cookie.
-    #[expect(clippy::option_option, reason = "the page was not this browser's, or the browser stays here")]
     pub fn open_page(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Option<String>> {
         match Self::open(secrets, text, now)? {
             Left::Page { to, browser: bound } => {

@@ -70,7 +70,7 @@ pub(crate) fn total(options: &Options, total: &Total) {
     if options.coverage {
         print!("{}", table(&total.coverage));
     }
-    if options.fed {
+    if options.fed || options.signed_in {
         return;
     }
     let possible =

@@ -141,3 +141,50 @@ impl OnBehalf {
         Described { family, begun_at: self.begun_at }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::secrets;
+
+    fn granted() -> Granted {
+        Granted {
+            user: UserId::v8([1; 16]),
+            family: "f".to_owned(),
+            generation: 0,
+            client: "shop".parse().unwrap(),
+            session: "s".to_owned(),
+            is_offline: false,
+            sub: "n".to_owned(),
+            scopes: ["openid".to_owned()].into(),
+            signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
+            jkt: None,
+            begun_at: Millis(1_000),
+            expires_at: Millis(2_000),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_is_one_text_for_each_generation_and_no_other_sealed_value() {
+        let (secrets, entropy) = secrets().await;
+        let text = granted().seal(&secrets);
+        assert_eq!((granted().seal(&secrets), Granted::open(&secrets, &text)), (text.clone(), Some(granted())));
+        assert_ne!(Granted { generation: 1, ..granted() }.seal(&secrets), text);
+        let content = serde_json::to_vec(&granted()).unwrap();
+        for purpose in [SealedFor::Code, SealedFor::Access, SealedFor::Session, SealedFor::Login, SealedFor::Device] {
+            let other = secrets.seal_oidc(purpose, &*entropy, &content);
+            assert_eq!(Granted::open(&secrets, &other), None, "{purpose:?}");
+        }
+        assert_eq!(Granted::open(&secrets, &"A".repeat(MAX_SEALED + 1)), None);
+    }
+
+    #[tokio::test]
+    async fn what_an_access_token_has_sealed_is_another_text_each_time() {
+        let (secrets, entropy) = secrets().await;
+        let one = granted().on_behalf().seal(&secrets, &*entropy);
+        assert_ne!(one, granted().on_behalf().seal(&secrets, &*entropy));
+        assert!(granted().described().family.session.is_some());
+        let offline = Granted { is_offline: true, ..granted() };
+        assert_eq!(offline.described().family.session, None, "it outlives its session");
+    }
+}

@@ -37,7 +37,7 @@ pub(super) async fn logout(State(provider): State<Arc<Provider>>, request: Reque
     if let Some(step) = asked.form.get("step").filter(|_| asked.is_post) {
         let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
         let step = Leaving::open_page(secrets, step, &browser, now).ok_or(NoReturn::Page)?;
-        return Ok(left(&provider, session.as_ref(), step.as_deref()).await?);
+        return left(&provider, session.as_ref(), step.as_deref()).await;
     }
     if asked.is_post
         && let Some(url) = as_get(&provider, &asked.form)

@@ -73,7 +73,7 @@ class Systems:
         sso, browser = self.sso, Browser(self.sso.issuer)
         person = self.story.register(self.here, SOKO, "Zawadi")
         self.forget("oidc")
-        code, kept = sso.sign_in(browser, person, self.here, self.here)
+        code, kept = sso.sign_in(browser, person, self.here, self.here, "openid email")
         return person, browser, sso.tokens(sso.app.redeem(self.here.name, code, kept), "the code")
 
     def signed_in(self) -> None:

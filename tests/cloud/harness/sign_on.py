@@ -6,7 +6,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
-from .browser import ISSUER, App, Browser, Issuer, step_of
+from .browser import ALL, ISSUER, App, Browser, Issuer, step_of
 from .counts import counted, counts_of, settle
 from .deployment import Region
 from .people import Person
@@ -70,9 +70,9 @@ class SignOn:
         self.app = App(self.issuer, json.loads(file.read_text()))
         return self.app
 
-    def sign_in(self, browser: Browser, person: Person, first: Region, then: Region) -> tuple[str, dict]:
+    def sign_in(self, browser: Browser, person: Person, first: Region, then: Region, scope: str = ALL) -> tuple[str, dict]:
         """Begins at a region, and posts the password to another. Returns the code, and what the client keeps."""
-        page, kept = self.app.begin(browser, first.name)
+        page, kept = self.app.begin(browser, first.name, scope)
         form = {"step": step_of(page), "identifier": person.email, "password": person.password}
         return self.app.code(browser.request(then.name, "POST", "/login", form), kept), kept
 
@@ -137,7 +137,8 @@ def roaming(sso: SignOn, person: Person, here: Region, there: Region) -> tuple[B
     again = sso.tokens(app.refresh(there.name, refreshed.get("refresh_token", tokens["refresh_token"])), "the refresh token again")
     check(app.claims(there.name, again["id_token"])["sub"] == claims["sub"] if "id_token" in again else True,
           f"her tokens are refreshed in {here.name}, then in {there.name}")
-    said, kept = app.begin(browser, there.name)
+    # Without `offline_access`, the tokens end with the session.
+    said, kept = app.begin(browser, there.name, scope="openid email")
     tokens = sso.tokens(app.redeem(here.name, app.code(said, kept), kept), "the code of the session")
     check(app.claims(there.name, tokens["id_token"])["sub"] == claims["sub"],
           f"the session of {here.name} signs her in again in {there.name}, without a page")

@@ -154,7 +154,7 @@ pub const fn operation(job: &Job) -> &'static str {
             Sign::Subject { .. } => "subject",
             Sign::Token | Sign::Keys => "token",
             Sign::Rotate => "oidc key",
-            Sign::Tell | Sign::Deaf { .. } => "tell",
+            Sign::Inform | Sign::Deaf { .. } => "inform",
         },
     }
 }

@@ -183,13 +183,17 @@ fn winner_only(write: IdentifierWrite) -> Option<IdentifierWrite> {
 impl Users for Written {
     async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
         let mut stored = self.read.part(id, part).await?;
-        stored.iter_mut().for_each(|record| self.change(record));
+        if let Some(record) = &mut stored {
+            self.change(record);
+        }
         Ok(stored)
     }
 
     async fn parts(&self, id: UserId) -> Result<Parts, StoreError> {
         let mut parts = self.read.parts(id).await?;
-        parts.credentials.iter_mut().for_each(|record| self.change(record));
+        if let Some(record) = &mut parts.credentials {
+            self.change(record);
+        }
         Ok(parts)
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use umoja_accounts::People;
 use umoja_provisioner::Logouts;
-use umoja_schema::access::{Sector, Subject};
+use umoja_schema::access::{KEPT_USES, Sector, Subject};
 use umoja_schema::names::table;
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attribute, Millis, UserId, Version, VersionedItem};
@@ -40,7 +40,7 @@ pub(super) struct Signing {
     people: Vec<People>,
     /// The routes of the provider in each region.
     routes: Vec<Router>,
-    /// What each region tells clients of logouts by.
+    /// What informs clients of logouts in each region.
     logouts: Vec<Logouts>,
     clients: Arc<Clients>,
     sessions: RefCell<Vec<SessionOf>>,
@@ -48,14 +48,14 @@ pub(super) struct Signing {
     /// The users and clients of which a consent was withdrawn.
     withdrawn: RefCell<BTreeSet<(UserId, u8)>>,
     /// The answers of the step.
-    told: RefCell<Vec<Told>>,
+    noted: RefCell<Vec<Noted>>,
     /// The newest version of each row in each region.
     rows: RefCell<BTreeMap<(usize, UserId, String), Version>>,
     /// What each user is called in each sector, in any region.
     subs: RefCell<BTreeMap<(UserId, String), String>>,
     signers: Signers,
-    /// How many processes are telling clients of logouts, or were killed meanwhile.
-    is_telling: Cell<usize>,
+    /// How many processes inform clients of logouts, or were killed meanwhile.
+    is_informing: Cell<usize>,
     /// True once a notice may have been sent twice.
     is_disturbed: Cell<bool>,
     counted: Cell<Signed>,
@@ -81,10 +81,10 @@ pub(super) struct SessionOf {
     is_replayed: bool,
     /// The regions that have acknowledged its end.
     out: BTreeSet<usize>,
-    /// The regions in which somebody has tried to end it.
+    /// The regions in which a person has tried to end it.
     ends: BTreeSet<usize>,
     /// True once an end was acknowledged in a region that knew the client.
-    is_to_be_told: bool,
+    is_to_be_informed: bool,
 }
 
 /// A family of refresh tokens.
@@ -107,6 +107,8 @@ pub(super) struct FamilyOf {
     may_be_over: bool,
     /// True once something that ends it was acknowledged.
     is_over: bool,
+    /// The generation that a second holder has surely used too late.
+    stolen: Option<usize>,
 }
 
 impl FamilyOf {
@@ -114,10 +116,16 @@ impl FamilyOf {
     const fn held(&self) -> usize {
         self.texts.len() - 1
     }
+
+    /// True if regions still remember when the generation that was stolen was used first.
+    fn is_stolen(&self) -> bool {
+        self.stolen.is_some_and(|generation| self.held() - generation < KEPT_USES)
+    }
 }
 
 /// An answer to a client.
-struct Told {
+#[allow(clippy::struct_excessive_bools, reason = "each is compared by itself")]
+struct Noted {
     at: usize,
     session: usize,
     family: Option<usize>,
@@ -157,11 +165,11 @@ impl Signing {
             sessions: RefCell::default(),
             families: RefCell::default(),
             withdrawn: RefCell::default(),
-            told: RefCell::default(),
+            noted: RefCell::default(),
             rows: RefCell::default(),
             subs: RefCell::default(),
             signers: Signers::new(world, is_on).await,
-            is_telling: Cell::default(),
+            is_informing: Cell::default(),
             is_disturbed: Cell::default(),
             counted: Cell::default(),
         }

@@ -146,7 +146,7 @@ fn a_client_hears_of_a_logout_that_was_killed_at_any_await() {
     use umoja_tests::sim::plan::Task;
     for killed in (0..60).step_by(3) {
         let out = Step::Run(vec![Task { job: Job::Sign { at: 0, user: 0, sign: OUT }, late: 0, killed: Some(killed) }]);
-        let plan = with_a_user([sign_in(0), sign(0, REDEEM), out, sign(0, Sign::Tell), sign(1, USE)]);
+        let plan = with_a_user([sign_in(0), sign(0, REDEEM), out, sign(0, Sign::Inform), sign(1, USE)]);
         let run = Runner::new(TablesOn::Local, None).run(&plan);
         assert!(run.is_ok(), "{killed}: {run:?}");
     }

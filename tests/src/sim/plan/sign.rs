@@ -36,8 +36,8 @@ pub enum Sign {
     Keys,
     /// The operator lets the next key sign.
     Rotate,
-    /// A region tells clients of logouts.
-    Tell,
+    /// A region informs clients of logouts.
+    Inform,
     /// The next answers of clients to notices are lost.
     Deaf { answers: u8 },
 }

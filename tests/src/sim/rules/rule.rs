@@ -81,7 +81,7 @@ pub enum Rule {
     ActivePerson,
     /// A key is published before it signs.
     PublishedBefore,
-    /// What clients are told of the end of a session is written before the end.
+    /// What clients hear of the end of a session is written before the end.
     AnnouncedFirst,
 }
 

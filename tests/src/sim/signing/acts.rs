@@ -6,13 +6,13 @@ use umoja_accounts::access::{NewSession, Standing};
 use umoja_crypto::jws::parse_jwt;
 use umoja_oidc::code::Code;
 use umoja_oidc::tokens::SignedIn;
-use umoja_schema::access::{ClientSeen, Family, KEPT_USES, Session, Subject};
+use umoja_schema::access::{ClientSeen, Family, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
 
 use super::provider::{self, Answer, client};
-use super::{FamilyOf, SessionOf, Told, sector};
+use super::{FamilyOf, Noted, SessionOf, sector};
 use crate::sim::fleet::Fleet;
 use crate::sim::names::company;
 use crate::sim::plan::Sign;
@@ -26,7 +26,7 @@ const LIVES_MS: [u64; 3] = [30 * Millis::DAY_MS, Millis::DAY_MS, 1_200_000];
 const SCOPES: [&str; 2] = ["openid", "email"];
 
 impl Fleet {
-    /// What somebody does at the provider of a region. `alone` if nothing else runs at the same time.
+    /// What a person, a client or an operator does at the provider of a region. `alone` if nothing else runs at the same time.
     pub(in crate::sim) async fn sign(&self, at: usize, user: usize, sign: Sign, alone: bool) {
         match sign {
             Sign::In { client } => self.sign_in(at, user, client).await,
@@ -42,7 +42,7 @@ impl Fleet {
             Sign::Token => self.sign_token(at).await,
             Sign::Keys => self.read_keys(at).await,
             Sign::Rotate => self.rotate_oidc_key().await,
-            Sign::Tell => self.tell(at).await,
+            Sign::Inform => self.inform(at).await,
             Sign::Deaf { answers } => {
                 self.signing.clients.lose(answers);
                 self.signing.is_disturbed.set(true);
@@ -91,7 +91,7 @@ impl Fleet {
             is_replayed: false,
             out: BTreeSet::new(),
             ends: BTreeSet::new(),
-            is_to_be_told: false,
+            is_to_be_informed: false,
         };
         self.signing.sessions.borrow_mut().push(session);
     }
@@ -102,8 +102,8 @@ impl Fleet {
         self.signing.sessions.borrow_mut()[place].presented += 1;
         let is_first = session.presented == 0;
         let now = self.region(at).clock.now();
-        let mut told = self.told(at, &session, None).await;
-        told.is_honest = is_first && now.plus(super::SKEW_MS) < session.issued_at.plus(60_000);
+        let mut noted = self.noted(at, &session, None).await;
+        noted.is_honest = is_first && now.plus(super::SKEW_MS) < session.issued_at.plus(60_000);
         let credentials = self.all_credentials(session.user);
         match provider::redeem(&self.signing.routes[at], session.client, &session.code).await {
             Answer::Done(tokens) => {
@@ -122,18 +122,19 @@ impl Fleet {
                     credentials,
                     may_be_over: false,
                     is_over: false,
+                    stolen: None,
                 };
                 self.signing.families.borrow_mut().push(family);
                 self.signing.signers.keep(tokens.access, self.access_ends());
                 self.signing.count(|counted| counted.families += 1);
-                self.signing.told.borrow_mut().push(Told { has_tokens: true, ..told });
+                self.signing.noted.borrow_mut().push(Noted { has_tokens: true, ..noted });
             }
             Answer::Rejected => {
                 let is_second = self.signing.sessions.borrow()[place].redeemed > 0 && !is_first;
                 if is_second && now < session.issued_at.plus(60_000) {
                     self.signing.sessions.borrow_mut()[place].is_replayed = true;
                 }
-                self.signing.told.borrow_mut().push(told);
+                self.signing.noted.borrow_mut().push(noted);
             }
             Answer::Unavailable => {}
         }
@@ -165,11 +166,9 @@ impl Fleet {
         }
         let used = family.used.get(&generation).copied();
         let is_late = used.is_some_and(|used| now.since(used) > SURELY_LATE_MS);
-        let is_kept = family.held() - generation < KEPT_USES;
         let answered = self.present(at, place, generation, is_retry).await.is_some();
-        if answered && is_late && is_kept {
-            self.signing.families.borrow_mut()[place].is_over = true;
-            self.signing.count(|counted| counted.stolen += 1);
+        if answered && is_late {
+            self.signing.families.borrow_mut()[place].stolen = Some(generation);
         }
     }
 
@@ -177,7 +176,7 @@ impl Fleet {
     async fn present(&self, at: usize, place: usize, generation: usize, is_honest: bool) -> Option<bool> {
         let family = self.signing.families.borrow()[place].clone();
         let session = self.signing.sessions.borrow()[family.session].clone();
-        let told = Told { is_honest, ..self.told(at, &session, Some(place)).await };
+        let noted = Noted { is_honest, ..self.noted(at, &session, Some(place)).await };
         let answer = provider::refresh(&self.signing.routes[at], session.client, &family.texts[generation]).await;
         let has_tokens = matches!(answer, Answer::Done(_));
         match answer {
@@ -200,7 +199,7 @@ impl Fleet {
             Answer::Rejected => {}
             Answer::Unavailable => return None,
         }
-        self.signing.told.borrow_mut().push(Told { has_tokens, ..told });
+        self.signing.noted.borrow_mut().push(Noted { has_tokens, ..noted });
         Some(has_tokens)
     }
 
@@ -213,7 +212,7 @@ impl Fleet {
         let Some(place) = self.signing.family_of(number, family) else { return };
         let family = self.signing.families.borrow()[place].clone();
         let session = self.signing.sessions.borrow()[family.session].clone();
-        let told = self.told(at, &session, Some(place)).await;
+        let noted = self.noted(at, &session, Some(place)).await;
         if self.world().clock.now() >= family.access.1 {
             return;
         }
@@ -225,7 +224,7 @@ impl Fleet {
             Answer::Rejected => false,
             Answer::Unavailable => return,
         };
-        self.signing.told.borrow_mut().push(Told { has_tokens, ..told });
+        self.signing.noted.borrow_mut().push(Noted { has_tokens, ..noted });
     }
 
     async fn sign_out(&self, at: usize, number: usize, session: u8) {
@@ -233,11 +232,13 @@ impl Fleet {
         let place = self.signing.place_of(&session);
         self.signing.sessions.borrow_mut()[place].ends.insert(at);
         let seen = ClientSeen::key(&session.id, client(session.client));
-        let is_seen = self.rows_of(at, session.user).await.contains_key(&seen);
+        // An expired session has nothing that could end.
+        let is_known = self.region(at).clock.now() < session.expires_at;
+        let is_seen = is_known && self.rows_of(at, session.user).await.contains_key(&seen);
         if self.signing.people[at].end_session(session.user, &session.id).await.is_ok() {
             let session = &mut self.signing.sessions.borrow_mut()[place];
             session.out.insert(at);
-            session.is_to_be_told |= is_seen;
+            session.is_to_be_informed |= is_seen;
         }
     }
 
@@ -274,15 +275,21 @@ impl Fleet {
         if people.withdraw(id, client(from)).await.is_err() {
             return;
         }
+        if alone {
+            self.end_withdrawn(from, &known);
+        }
+        if alone && let Ok(Some(standing)) = Standing::read(people, id).await {
+            let granted = standing.granted(client(from));
+            assert!(granted.is_empty(), "sign-on: {id} has withdrawn, and {granted:?} is given");
+        }
+    }
+
+    /// The families of a client whose rows a region had when the client's consents were withdrawn there.
+    fn end_withdrawn(&self, from: u8, known: &BTreeMap<String, Version>) {
         let sessions = self.signing.sessions.borrow();
         for family in self.signing.families.borrow_mut().iter_mut() {
             let is_of = sessions[family.session].client == from;
             family.is_over |= is_of && known.contains_key(&Family::key(&family.id));
-        }
-        drop(sessions);
-        if alone && let Ok(Some(standing)) = Standing::read(people, id).await {
-            let granted = standing.granted(client(from));
-            assert!(granted.is_empty(), "sign-on: {id} has withdrawn, and {granted:?} is given");
         }
     }
 
@@ -300,7 +307,8 @@ impl Fleet {
     /// What the earliest of the rows of a person's users says.
     pub(super) async fn earliest_sub(&self, at: usize, id: UserId, key: &str) -> Option<String> {
         let mut rows = Vec::new();
-        for user in self.history.borrow().person(at, id) {
+        let person = self.history.borrow().person(at, id);
+        for user in person {
             let row = self.region(at).tables.items.item(&ACCESS, user, key).await.expect("rows can be read");
             rows.extend(row.map(|row| (row.version.hlc, user)));
         }
@@ -320,7 +328,7 @@ impl Fleet {
     }
 
     /// What is known before a client asks.
-    async fn told(&self, at: usize, session: &SessionOf, family: Option<usize>) -> Told {
+    async fn noted(&self, at: usize, session: &SessionOf, family: Option<usize>) -> Noted {
         let rows = self.rows_of(at, session.user).await;
         let is_ended = |key: String| rows.get(&key).is_some_and(|version| version.erased);
         let place = self.signing.place_of(session);
@@ -330,7 +338,7 @@ impl Fleet {
             || session.out.contains(&at);
         let (has_tokens, user) = (false, session.user);
         let was_barred = self.is_barred(at, user, session.client);
-        Told { at, session: place, family, user, has_tokens, was_over, was_barred, is_honest: true }
+        Noted { at, session: place, family, user, has_tokens, was_over, was_barred, is_honest: true }
     }
 
     /// True if a person may not sign in to a client, by what a region stores.
@@ -338,12 +346,12 @@ impl Fleet {
         !self.history.borrow().may_log_in(at, user, &company(usize::from(client)))
     }
 
-    /// A region tells clients of logouts.
-    async fn tell(&self, at: usize) {
-        let told = &self.signing.is_telling;
-        told.set(told.get() + 1);
+    /// A region informs clients of logouts.
+    async fn inform(&self, at: usize) {
+        let noted = &self.signing.is_informing;
+        noted.set(noted.get() + 1);
         let is_done = self.signing.logouts[at].step().await.is_ok();
-        told.set(told.get() - 1);
+        noted.set(noted.get() - 1);
         if !is_done {
             self.signing.is_disturbed.set(true);
         }
@@ -354,10 +362,8 @@ impl Fleet {
         let history = self.history.borrow();
         let users = history.users().into_iter().filter(|other| history.were_ever_one(user, *other));
         let of = |other: UserId| {
-            let all = (0..self.world().regions.len()).filter_map(move |at| Some((at, other)));
-            all.filter_map(|(at, other)| history.stored(at, other, Part::Credentials))
-                .map(move |record| (other, record.version.clone()))
-                .collect::<Vec<_>>()
+            let stored = (0..self.world().regions.len()).filter_map(|at| history.stored(at, other, Part::Credentials));
+            stored.map(|record| (other, record.version.clone())).collect::<Vec<_>>()
         };
         users.flat_map(of).collect()
     }

@@ -1,4 +1,4 @@
-//! What clients are told, and what is valid in the end.
+//! What clients are answered, and what is valid in the end.
 
 use std::collections::BTreeSet;
 
@@ -20,31 +20,31 @@ const ROUNDS: usize = 8;
 impl Fleet {
     /// Checks the answers of a step.
     pub(in crate::sim) fn check_signed(&self) {
-        let told = self.signing.told.take();
-        if told.is_empty() {
+        let noted = self.signing.noted.take();
+        if noted.is_empty() {
             return;
         }
         self.note_changes();
-        for told in told {
-            let name = &self.region(told.at).name;
-            let client = self.signing.sessions.borrow()[told.session].client;
-            let is_barred = self.is_barred(told.at, told.user, client);
-            if told.has_tokens {
-                assert!(!told.was_over, "sign-on: {name} answered with tokens after the end of a session");
-                let was_barred = told.was_barred && is_barred;
-                assert!(!was_barred, "sign-on: {name} answered with tokens of {} who may not sign in", told.user);
+        for noted in noted {
+            let name = &self.region(noted.at).name;
+            let client = self.signing.sessions.borrow()[noted.session].client;
+            let is_barred = self.is_barred(noted.at, noted.user, client);
+            if noted.has_tokens {
+                assert!(!noted.was_over, "sign-on: {name} answered with tokens after the end of a session");
+                let was_barred = noted.was_barred && is_barred;
+                assert!(!was_barred, "sign-on: {name} answered with tokens of {} who may not sign in", noted.user);
                 continue;
             }
-            let session = self.signing.sessions.borrow()[told.session].clone();
-            let now = self.region(told.at).clock.now();
-            let is_excused = told.was_over
-                || told.was_barred
+            let session = self.signing.sessions.borrow()[noted.session].clone();
+            let now = self.region(noted.at).clock.now();
+            let is_excused = noted.was_over
+                || noted.was_barred
                 || is_barred
                 || !session.ends.is_empty()
                 || session.presented > 1
                 || now.plus(SKEW_MS) >= session.expires_at
-                || told.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
-            assert!(!told.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", told.user);
+                || noted.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
+            assert!(!noted.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", noted.user);
         }
     }
 
@@ -61,7 +61,7 @@ impl Fleet {
             || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
     }
 
-    /// After all messages have arrived: what has ended is over everywhere, and what nobody has ended is valid everywhere.
+    /// After all messages have arrived: what has ended is over everywhere, and what was not ended is valid everywhere.
     pub(in crate::sim) async fn check_signing(&self) {
         if !self.signing.is_on {
             return;
@@ -78,13 +78,13 @@ impl Fleet {
 
     async fn check_family(&self, family: &FamilyOf) {
         let session = self.signing.sessions.borrow()[family.session].clone();
-        let is_over = family.is_over || session.is_replayed || !session.out.is_empty();
+        let is_over = family.is_over || family.is_stolen() || session.is_replayed || !session.out.is_empty();
         let mut is_honest = !is_over && !self.may_be_over(family);
         for (at, people) in self.signing.people.iter().enumerate() {
             let name = &self.region(at).name;
             let standing = Standing::read(people, family.user).await.expect("all services work");
             let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
-            let why = (family.is_over, session.is_replayed, &session.out);
+            let why = (family.is_over, family.stolen, session.is_replayed, &session.out);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
             let is_barred = self.is_barred(at, family.user, session.client);
             let is_inactive = !self
@@ -98,14 +98,16 @@ impl Fleet {
             is_honest &= !is_barred && !has_expired;
             assert!(is_valid || !is_honest, "sign-on: {name} ended an honest family of {}: {}", family.user, family.id);
         }
-        if is_honest {
-            self.signing.count(|counted| counted.honest += 1);
-        }
+        self.signing.count(|counted| {
+            counted.honest += u64::from(is_honest);
+            counted.stolen += u64::from(family.is_stolen());
+        });
     }
 
     /// A code begins one family, also if it was presented to several regions, or its answer was lost.
     async fn check_codes(&self) {
-        for session in self.signing.sessions.borrow().clone() {
+        let sessions = self.signing.sessions.borrow().clone();
+        for session in sessions {
             for region in &self.world().regions {
                 let items = region.tables.items.items(&ACCESS, session.user).await.expect("rows can be read");
                 let begun = items.iter().filter_map(|item| Family::from_item(item).ok());
@@ -121,7 +123,7 @@ impl Fleet {
         }
     }
 
-    /// Every client is told of the end of a session that its region knew to be of it: once, unless something was lost.
+    /// Every client is informed of the end of a session that its region knew to be of it: once, unless something was lost.
     async fn check_notices(&self) {
         let signing = &self.signing;
         signing.clients.lose(0);
@@ -131,19 +133,23 @@ impl Fleet {
                 while logouts.step().await.expect("all services work").rows > 0 {}
             }
         }
-        let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_telling.get() == 0);
+        let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_informing.get() == 0);
         for session in signing.sessions.borrow().iter() {
             let of_it: Vec<_> = got.iter().filter(|got| got.session == session.id).collect();
             let ids: BTreeSet<_> = of_it.iter().map(|got| &got.jti).collect();
             let is_erased = (0..signing.people.len()).any(|at| self.is_erased(at, session.user));
-            let is_told = !of_it.is_empty() || is_erased;
-            assert!(!session.is_to_be_told || is_told, "sign-on: {} never heard that a session ended", session.client);
+            let is_informed = !of_it.is_empty() || is_erased;
+            assert!(
+                !session.is_to_be_informed || is_informed,
+                "sign-on: {} never heard that a session ended",
+                session.client
+            );
             // A changed password ends sessions too.
             if session.ends.is_empty() {
                 continue;
             }
             let is_own = of_it.iter().all(|got| got.client == client(session.client));
-            assert!(is_own, "sign-on: a client was told of another one's session: {of_it:?}");
+            assert!(is_own, "sign-on: a client was informed of another one's session: {of_it:?}");
             assert!(ids.len() <= signing.people.len(), "sign-on: {} notices of one session", ids.len());
             if is_calm {
                 assert_eq!(of_it.len(), ids.len(), "sign-on: a notice was sent twice although nothing was lost");
@@ -154,7 +160,8 @@ impl Fleet {
     /// Every region calls a user the same, by the earliest row of its person.
     async fn check_subjects(&self) {
         for sector in [Sector::Public, super::sector(2)] {
-            for user in self.history.borrow().users() {
+            let users = self.history.borrow().users();
+            for user in users {
                 let mut all = Vec::new();
                 for (at, people) in self.signing.people.iter().enumerate() {
                     let standing = Standing::read(people, user).await.expect("all services work");

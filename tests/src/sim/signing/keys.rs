@@ -29,9 +29,12 @@ static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
     (0..8).map(|_| make(Algorithm::Es256)).chain((0..2).map(|_| make(Algorithm::Rs256))).collect()
 });
 
+/// The keys of a region, and when they were read.
+type Read = (Millis, Rc<OidcKeys>);
+
 /// What each region has read, and what it has signed.
 pub(super) struct Signers {
-    read: Vec<RefCell<Option<(Millis, Rc<OidcKeys>)>>>,
+    read: Vec<RefCell<Option<Read>>>,
     tokens: RefCell<Vec<(String, Millis)>>,
 }
 
@@ -87,7 +90,7 @@ impl Fleet {
     pub(super) async fn sign_token(&self, at: usize) {
         let Some(keys) = self.keys_of(at).await else { return };
         let ends = self.world().clock.now().plus(TOKEN_MS);
-        let claims = json!({ "sub": "somebody", "exp": ends.secs() });
+        let claims = json!({ "sub": "a-person", "exp": ends.secs() });
         let token = sign_jwt(keys.signer(OidcAlgorithm::Es256), TYP, &claims);
         self.signing.signers.tokens.borrow_mut().push((token, ends));
         self.verify_tokens().await;

@@ -146,7 +146,7 @@ pub(super) struct Got {
     pub(super) jti: String,
 }
 
-/// The clients, as the regions tell them of logouts.
+/// The clients, as the regions inform them of logouts.
 #[derive(Default)]
 pub(super) struct Clients {
     got: Mutex<Vec<Got>>,

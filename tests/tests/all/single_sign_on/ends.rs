@@ -1,4 +1,4 @@
-//! The ends of tokens: revoked by their client; and what no token, URL or log names.
+//! The ends of tokens: revoked by their client, or with the password of the person; and whom no token, URL or cookie names.
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::people::SignedUp;
+use super::authorize::sign_in_story;
+use super::browser::{self, Browser, EMAIL, form};
+use super::people::{SignedUp, VERIFIER, redeeming};
 use super::{Got, Sso, story};
 
 async fn revoke(sso: &Sso, at: usize, id: &str, token: &str) -> Got {
@@ -148,5 +150,51 @@ fn no_code_or_token_but_the_claims_that_were_asked_for_names_a_person() {
             |token: &str| umoja_crypto::jws::parse_jwt(token).unwrap().claimed("umoja_on_behalf").unwrap().to_owned();
         let (one, two) = (claim(got.text("access_token")), claim(again.text("access_token")));
         assert!(one[2..24] != two[2..24] && one[40..60] != two[40..60]);
+    });
+}
+
+#[test]
+fn what_a_browser_carries_names_no_person() {
+    sign_in_story(1802, json!({}), async |sso| {
+        let mut visitor = Browser::default();
+        let page = visitor.whole(&sso, 0, &[]).await;
+        let code = page.answer("code").unwrap();
+        let got = sso.ask(1, "web", &[], &redeeming(&code, browser::CALLBACK, VERIFIER)).await;
+        let leave = format!("/oauth2/logout?{}", form(&[("id_token_hint", got.text("id_token"))]));
+        let user = page.code(&sso).user.to_string();
+        for text in [page.location(), &leave, visitor.session().unwrap()] {
+            assert!(!text.contains(&user) && !text.contains("ada%40") && !text.contains(EMAIL), "{text}");
+        }
+    });
+}
+
+// ASVS 5.0 requirement 7.4.3
+#[test]
+fn a_password_that_was_changed_or_reset_ends_the_sessions_and_the_tokens_of_before() {
+    story(1803, async |mut sso| {
+        sso.with_clients().await;
+        let ada = sso.person(0, "ada@example.com").await;
+        sso.d.world.settle().await;
+        for is_reset in [false, true] {
+            let (session, version) = (sso.sign_in(0, ada.id).await, sso.version(0, ada.id).await);
+            let now = SignedUp { id: ada.id, email: ada.email.clone(), session, version };
+            let got = sso.redeem(0, "web", &sso.code(0, "web", &now, "openid offline_access")).await;
+            let unused = sso.code(0, "web", &now, "openid");
+            sso.d.world.deliver().await;
+            assert!(sso.accepts(0, "web", &got).await);
+            if is_reset {
+                let started = sso.d.call(0, "password/reset/start", json!({ "email": ada.email })).await;
+                let body = json!({ "token": started.ok(200).body["token"], "new_password": "a third long password" });
+                sso.d.call(0, "password/reset/finish", body).await.ok(200);
+            } else {
+                let passwords = ("correct horse battery staple", "a second long password");
+                let body = json!({ "id": ada.id, "current_password": passwords.0, "new_password": passwords.1 });
+                assert_eq!(sso.d.call(0, "password/change", body).await.ok(200).body["changed"], true);
+            }
+            assert!(!sso.accepts(0, "web", &got).await);
+            assert_eq!(sso.redeem(0, "web", &unused).await.error(), (400, "invalid_grant"));
+            sso.d.world.deliver().await;
+            assert!(!sso.accepts(1, "web", &got).await);
+        }
     });
 }

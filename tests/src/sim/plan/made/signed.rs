@@ -29,7 +29,7 @@ fn sign(draws: &mut Draws) -> Sign {
         30 => Sign::Keys,
         31 => Sign::Rotate,
         35 if draws.below(4) == 0 => Sign::Deaf { answers: 1 + draws.below(3) },
-        _ => Sign::Tell,
+        _ => Sign::Inform,
     }
 }
 
