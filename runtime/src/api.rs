@@ -105,9 +105,8 @@ impl SignOn {
     /// The routes of this issuer, which has no trailing slash.
     pub fn at(issuer: String) -> Self {
         let outbound: Arc<dyn Outbound> = Arc::new(HttpsOutbound::new());
-        let routes = move |accounts| {
-            umoja_oidc::router(Arc::new(Provider::new(accounts, &issuer, Arc::clone(&outbound))))
-        };
+        let routes =
+            move |accounts| umoja_oidc::router(Arc::new(Provider::new(accounts, &issuer, Arc::clone(&outbound))));
         Self(Box::new(routes))
     }
 }
