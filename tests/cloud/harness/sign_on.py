@@ -18,7 +18,7 @@ CLIENT = "soko-web"
 
 
 class Notices:
-    """Where a client is told that a session has ended."""
+    """Where a client learns that a session has ended."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
@@ -210,9 +210,9 @@ def cut_off(sso: SignOn, person: Person, here: Region, there: Region) -> None:
 
 
 def logged_out(sso: SignOn, browser: Browser, tokens: dict, here: Region, there: Region) -> None:
-    """Signed out at one region: over in the other, and the client is told."""
+    """Signed out at one region: over in the other, and the client is informed."""
     check, app, progress = sso.story.progress.check, sso.app, sso.story.progress
-    told = len(sso.notices.tokens)
+    before = len(sso.notices.tokens)
     session = app.claims(here.name, tokens["id_token"])["sid"]
     hint = f"/oauth2/logout?id_token_hint={tokens['id_token']}&post_logout_redirect_uri={app.BYE}&state=s1"
     cookies = dict(browser.cookies)
@@ -224,11 +224,11 @@ def logged_out(sso: SignOn, browser: Browser, tokens: dict, here: Region, there:
     progress.until(f"{there.name} knows", lambda: app.begin(stolen, there.name)[0].status == 200, pause=0.05)
     check(app.refresh(there.name, tokens["refresh_token"]).status == 400,
           f"{time.monotonic() - begin:.2f} s later its cookie and its refresh token are rejected in {there.name}")
-    progress.until("the client is told", lambda: len(sso.notices.tokens) > told, pause=0.1)
+    progress.until("the client is informed", lambda: len(sso.notices.tokens) > before, pause=0.1)
     claims = app.claims(there.name, sso.notices.tokens[-1])
     check(claims["sid"] == session and claims["aud"] in (app.id, [app.id]) and "nonce" not in claims
           and "http://schemas.openid.net/event/backchannel-logout" in claims["events"],
-          f"the client is told by a token that names the session ({time.monotonic() - begin:.2f} s)")
+          f"the client is informed by a token that names the session ({time.monotonic() - begin:.2f} s)")
 
 
 def disabled(sso: SignOn, person: Person, here: Region, there: Region) -> None:
