@@ -86,7 +86,7 @@ impl Sso {
 
 // oidcc-backchannel-discovery-endpoint-verification
 #[test]
-fn the_metadata_says_that_clients_are_told_and_where_devices_begin() {
+fn the_metadata_says_that_clients_are_informed_and_where_devices_begin() {
     story(7_411, async |sso| {
         let request = axum::http::Request::get("/.well-known/openid-configuration").body(axum::body::Body::empty());
         let metadata = sso.send(1, request.unwrap()).await.body;
@@ -100,7 +100,7 @@ fn the_metadata_says_that_clients_are_told_and_where_devices_begin() {
 
 // oidcc-backchannel-rp-initiated-logout
 #[test]
-fn a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_token() {
+fn a_client_that_sends_a_person_to_the_logout_is_informed_of_the_session_of_its_id_token() {
     let changes = json!({ "backchannel_logout_uri": "https://web.example/logout" });
     sign_in_story(7_412, changes, async |sso| {
         let mut browser = Browser::default();
@@ -120,7 +120,7 @@ fn a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_t
 }
 
 #[test]
-fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_ended_it() {
+fn every_client_of_the_session_that_wants_it_is_informed_once_by_the_region_that_ended_it() {
     story(7_400, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
@@ -178,7 +178,7 @@ fn a_client_gets_its_own_algorithm() {
 }
 
 #[test]
-fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_not() {
+fn a_client_that_fails_is_informed_again_with_the_same_id_and_one_that_rejects_is_not() {
     story(7_402, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
@@ -211,7 +211,7 @@ fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_no
 }
 
 #[test]
-fn a_client_whose_tokens_arrive_after_the_end_is_told_a_minute_later() {
+fn a_client_whose_tokens_arrive_after_the_end_is_informed_a_minute_later() {
     story(7_403, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         let (id, session) = sso.seen(&[]).await;
@@ -286,7 +286,7 @@ fn a_session_that_has_ended_is_made_known_wherever_its_process_was_killed() {
 }
 
 #[test]
-fn every_session_of_a_person_is_told_of_and_neither_rows_nor_messages_name_the_person() {
+fn every_session_of_a_person_is_informed_of_and_neither_rows_nor_messages_name_the_person() {
     story(7_406, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         let (id, first) = sso.seen(&["web"]).await;
@@ -311,7 +311,7 @@ fn every_session_of_a_person_is_told_of_and_neither_rows_nor_messages_name_the_p
 }
 
 #[test]
-fn a_client_that_is_out_is_left_alone_and_others_are_told() {
+fn a_client_that_is_out_is_left_alone_and_others_are_informed() {
     story(7_407, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
@@ -380,7 +380,7 @@ fn a_client_without_a_place_for_it_costs_no_notice() {
 }
 
 #[test]
-fn who_writes_the_table_of_what_is_due_has_no_client_told_of_what_did_not_happen() {
+fn who_writes_the_table_of_what_is_due_has_no_client_informed_of_what_did_not_happen() {
     story(7_410, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
