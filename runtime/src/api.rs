@@ -58,15 +58,15 @@ pub struct ApiSettings {
     pub events: Events,
     /// The base URL that clients of this host use, if it differs from the one in the deployment's settings.
     pub public_url: Option<String>,
-    /// The issuer of single sign-on, without a trailing slash. Without it, no route of single sign-on is served.
-    pub issuer: Option<String>,
+    /// Single sign-on. Without it, no route of it is served.
+    pub sign_on: Option<SignOn>,
 }
 
 /// Builds the router.
 pub struct BuildApi {
     hasher: Arc<dyn Hasher>,
     public_url: Option<String>,
-    issuer: Option<SignOn>,
+    sign_on: Option<SignOn>,
     events: Events,
     /// Lives as long as the process, because it remembers which of them are out.
     old_systems: Arc<OldSystems>,
@@ -81,8 +81,8 @@ impl BuildApi {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
         let old_systems = settings.old_systems.unwrap_or_else(|| old_systems(OldEndpoint::new()));
-        let issuer = settings.issuer.map(SignOn::new);
-        Ok(Self { hasher, public_url: settings.public_url, issuer, events: settings.events, old_systems })
+        let ApiSettings { public_url, sign_on, events, .. } = settings;
+        Ok(Self { hasher, public_url, sign_on, events, old_systems })
     }
 }
 
@@ -97,19 +97,17 @@ pub fn hasher(passwords: Passwords, pool: PoolSettings, breached: Option<Breache
     Arc::new(pool)
 }
 
-/// What single sign-on needs beside the people.
-struct SignOn {
-    issuer: String,
-    outbound: Arc<dyn Outbound>,
-}
+/// The routes of single sign-on, made from the people of a region. A host that makes none does not contain them: the function
+/// `api` has no room for what the function `oidc` serves.
+pub struct SignOn(Box<dyn Fn(Accounts) -> Router + Send + Sync>);
 
 impl SignOn {
-    fn new(issuer: String) -> Self {
-        Self { issuer, outbound: Arc::new(HttpsOutbound::new()) }
-    }
-
-    fn router(&self, accounts: Accounts) -> Router {
-        umoja_oidc::router(Arc::new(Provider::new(accounts, &self.issuer, Arc::clone(&self.outbound))))
+    /// The routes of this issuer, which has no trailing slash.
+    pub fn at(issuer: String) -> Self {
+        let outbound: Arc<dyn Outbound> = Arc::new(HttpsOutbound::new());
+        let routes =
+            move |accounts| umoja_oidc::router(Arc::new(Provider::new(accounts, &issuer, Arc::clone(&outbound))));
+        Self(Box::new(routes))
     }
 }
 
@@ -142,11 +140,11 @@ impl Build for BuildApi {
         let page = Arc::new(Page::of_region(people.clone(), &base_url, self.events));
         let entropy = Arc::clone(&people.home.entropy);
         let deliveries = Arc::new(OnTime::new(people.clone()));
-        let sign_on = self.issuer.as_ref().map(|sign_on| {
+        let sign_on = self.sign_on.as_ref().map(|SignOn(routes)| {
             let passwords =
                 PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
             let (hasher, old_systems) = (Arc::clone(&self.hasher), Some(Arc::clone(&self.old_systems)));
-            sign_on.router(Accounts { people: people.clone(), hasher, passwords, old_systems })
+            routes(Accounts { people: people.clone(), hasher, passwords, old_systems })
         });
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
@@ -228,7 +226,7 @@ mod tests {
         let build = BuildApi {
             hasher: Arc::new(InlineHasher::new(passwords)),
             public_url: None,
-            issuer: None,
+            sign_on: None,
             events: Events::Buffered,
             old_systems: old_systems(OldEndpoint::new()),
         };

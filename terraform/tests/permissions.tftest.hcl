@@ -178,7 +178,7 @@ run "roles" {
       [for resource in statement.Resource : trimprefix(resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-") if strcontains(resource, "dynamodb:eu-west-1")]
       if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
     ])) == toset(["access", "attempts", "audit", "due", "identifiers", "journal", "replays", "users"])
-    error_message = "Single sign-on merges and erases nobody, and writes no receipt."
+    error_message = "Single sign-on merges and erases no user, and writes no receipt."
   }
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([

@@ -5,7 +5,8 @@
 //!   of replication ([`Reuse`]).
 //! - All writes are rows of the table `access` of the own region. An end beats every live row in every region.
 //!
-//! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again.
+//! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again, and for what has
+//! not arrived: whether it is young, and whether a consent was withdrawn before it began.
 
 mod consents;
 mod described;

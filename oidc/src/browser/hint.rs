@@ -15,7 +15,7 @@ pub(super) struct Hint {
     pub(super) of: Hinted,
 }
 
-/// What an id token of this issuer says. `None` for any other text. A hint says who somebody was, so it is not asked whether the token has
+/// What an id token of this issuer says. `None` for any other text. A hint says who a person was, so it is not asked whether the token has
 /// ended (OpenID Connect RP-Initiated Logout 1.0 section 2).
 pub(super) fn read(keys: &OidcKeys, issuer: &str, token: &str) -> Option<Hint> {
     let parsed = parse_jwt(token).ok()?;

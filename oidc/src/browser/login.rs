@@ -30,7 +30,7 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let entered = Entered { identifier, password, browser: &browser, address: asked.address };
     let cookie = match sign_in::attempt(&provider, going.registered, entered).await {
         Ok(cookie) => cookie,
-        Err(refused) => return Ok(going.again(refused)),
+        Err(rejected) => return Ok(going.again(rejected)),
     };
     // A browser that has signed in is known again for as long as it keeps the cookie.
     let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };

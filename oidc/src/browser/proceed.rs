@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::asked::Asked;
 use super::hint;
 use super::send::{Cookies, answered};
-use super::sign_in::Refused;
+use super::sign_in::Rejection;
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
@@ -47,14 +47,14 @@ pub(super) struct Going<'a> {
     pub(super) request: AuthorizationRequest,
 }
 
-/// The status of a page on which a person signs in, after an attempt that was refused.
-pub(super) fn rejected_as(response: &mut Response, refused: Option<Refused>) {
-    *response.status_mut() = match refused.map(|refused| refused.again) {
+/// The status of a page on which a person signs in, after an attempt that was rejected.
+pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) {
+    *response.status_mut() = match rejected.map(|rejected| rejected.again) {
         None | Some(Again::Wrong) => StatusCode::OK,
         Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
         Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
     };
-    if let Some(secs) = refused.and_then(|refused| refused.retry_after_secs) {
+    if let Some(secs) = rejected.and_then(|rejected| rejected.retry_after_secs) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
     }
 }
@@ -86,7 +86,7 @@ impl<'a> Going<'a> {
         Ok(Self { provider, registered, asked, request })
     }
 
-    /// Goes on: shows the page that is next, or takes the code to the client.
+    /// Continues: shows the page that is next, or takes the code to the client.
     ///
     /// # Errors
     /// [`Stop`] if the region cannot do that now.
@@ -124,10 +124,10 @@ impl<'a> Going<'a> {
         Ok(response)
     }
 
-    /// The page on which the person signs in, after an attempt that was refused.
-    pub(super) fn again(&self, refused: Refused) -> Response {
+    /// The page on which the person signs in, after an attempt that was rejected.
+    pub(super) fn again(&self, rejected: Rejection) -> Response {
         let mut cookies = Cookies::default();
-        let mut response = self.sign_in_page(Some(refused), &mut cookies);
+        let mut response = self.sign_in_page(Some(rejected), &mut cookies);
         cookies.set(&self.provider.issuer, response.headers_mut());
         response
     }
@@ -137,13 +137,13 @@ impl<'a> Going<'a> {
         answered(&Answer::fault(&self.request.return_to, &self.provider.issuer, fault))
     }
 
-    fn sign_in_page(&self, refused: Option<Refused>, cookies: &mut Cookies) -> Response {
+    fn sign_in_page(&self, rejected: Option<Rejection>, cookies: &mut Cookies) -> Response {
         let step = self.step(None, cookies);
         let (look, client) = (Look::of(&self.registered.company), &self.registered.client.name);
         let hint = self.request.login_hint.as_deref().unwrap_or_default();
-        let again = refused.map(|refused| refused.again);
+        let again = rejected.map(|rejected| rejected.again);
         let mut response = pages::sign_in(&look, client, &self.request.return_to.redirect_uri, &step, hint, again);
-        rejected_as(&mut response, refused);
+        rejected_as(&mut response, rejected);
         response
     }
 

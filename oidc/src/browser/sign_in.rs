@@ -34,14 +34,14 @@ pub struct Entered<'a> {
 
 /// Why a person has to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
+pub struct Rejection {
     /// The reason on the page.
     pub again: Again,
     /// The seconds after which the next attempt is allowed, if that is known.
     pub retry_after_secs: Option<u32>,
 }
 
-impl Refused {
+impl Rejection {
     const WRONG: Self = Self { again: Again::Wrong, retry_after_secs: None };
     const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
 }
@@ -49,21 +49,21 @@ impl Refused {
 /// Signs a person in at a client: checks the password, and begins a session under a new id in this region.
 ///
 /// # Errors
-/// [`Refused`]. It does not say whether there is a user of the name.
+/// [`Rejection`]. It does not say whether there is a user of the name.
 pub async fn attempt(
     provider: &Provider,
     registered: &Registered,
     entered: Entered<'_>,
-) -> Result<SessionCookie, Refused> {
+) -> Result<SessionCookie, Rejection> {
     let Registered { client, company } = registered;
     let accounts = &provider.accounts;
     let unavailable = |error: Error| match error {
         Error::Locked { retry_after_secs } => {
-            Refused { again: Again::Locked, retry_after_secs: Some(retry_after_secs) }
+            Rejection { again: Again::Locked, retry_after_secs: Some(retry_after_secs) }
         }
         error => {
             tracing::warn!(client = %client.id, %error, "a person cannot sign in now");
-            Refused::UNAVAILABLE
+            Rejection::UNAVAILABLE
         }
     };
     if let Some(busy) = accounts.hasher.rejects(&company.id) {
@@ -72,10 +72,10 @@ pub async fn attempt(
     let now = provider.now();
     let actor = Actor::Client { id: client.id.clone(), company: company.id.clone() };
     let context = Context { actor, company: Arc::clone(company), now, request: None };
-    let selector = selector(&context, entered.identifier).ok_or(Refused::WRONG)?;
+    let selector = selector(&context, entered.identifier).ok_or(Rejection::WRONG)?;
     let origin = Origin { ip: entered.address, device: Some(entered.browser.to_owned()) };
     let rule = Authenticate { selector, password: Password::attempt(entered.password), origin };
-    let person = rule.run(accounts, &context).await.map_err(unavailable)?.ok_or(Refused::WRONG)?;
+    let person = rule.run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
     let (user, amr) = (person.primary.id(), vec![PASSWORD.to_owned()]);
     let life_ms = SessionCookie::LIFETIME_MS;
     let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, life_ms };

@@ -17,11 +17,11 @@ locals {
       Resource = local.peer_table["replays"]
     },
     local.count_attempts,
-    # The clients of a session that ends, which `deliver` tells.
+    # The clients of a session that ends, which `deliver` informs.
   ], local.ring_for_systems)
 }
 
-# It registers whom a company's old system vouches for, and neither merges nor erases anybody.
+# It registers whom a company's old system vouches for, and neither merges nor erases users.
 module "signing_in" {
   source = "../people"
 

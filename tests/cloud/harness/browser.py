@@ -20,6 +20,7 @@ from .progress import HANG, Failed
 
 ISSUER = "https://login.example"
 STAGE = "oidc"
+ALL = "openid profile email offline_access"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -104,7 +105,7 @@ class App:
     def __init__(self, issuer: Issuer, issued: dict) -> None:
         self.issuer, self.id, self.secret = issuer, issued["client_id"], issued["client_secret"]
 
-    def begin(self, browser: Browser, region: str, scope: str = "openid profile email offline_access", **more) -> tuple[Said, dict]:
+    def begin(self, browser: Browser, region: str, scope: str = ALL, **more) -> tuple[Said, dict]:
         """Sends a browser to the authorization endpoint of a region. Returns the answer, and what the client keeps."""
         kept = {"state": secrets.token_urlsafe(12), "nonce": secrets.token_urlsafe(12), "verifier": secrets.token_urlsafe(48)}
         challenge = b64url(hashlib.sha256(kept["verifier"].encode()).digest())

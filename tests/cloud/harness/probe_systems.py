@@ -27,7 +27,7 @@ class Systems:
         return {
             "oidc": {"a life": self.signed_in, "its KMS down": self.signed_in_without_own_key,
                      "a code of a peer": self.redeemed_for_peer},
-            "deliver": {"a life": self.delivered, "its KMS down": self.delivered_without_own_key, "a logout": self.told,
+            "deliver": {"a life": self.delivered, "its KMS down": self.delivered_without_own_key, "a logout": self.informed,
                         "a webhook that rejects": self.again, "garbage": self.garbage},
             "reconcile-targets": {"what is due": self.rung},
         }
@@ -73,7 +73,7 @@ class Systems:
         sso, browser = self.sso, Browser(self.sso.issuer)
         person = self.story.register(self.here, SOKO, "Zawadi")
         self.forget("oidc")
-        code, kept = sso.sign_in(browser, person, self.here, self.here)
+        code, kept = sso.sign_in(browser, person, self.here, self.here, "openid email")
         return person, browser, sso.tokens(sso.app.redeem(self.here.name, code, kept), "the code")
 
     def signed_in(self) -> None:
@@ -145,13 +145,13 @@ class Systems:
         finally:
             self.d.key_service(self.here.name, True)
 
-    def told(self) -> None:
-        """A client is told of a logout."""
+    def informed(self) -> None:
+        """A client is informed of a logout."""
         sso, (_, browser, tokens) = self.sso, self.session()
-        told = len(sso.notices.tokens)
+        before = len(sso.notices.tokens)
         self.forget("deliver")
         browser.request(self.here.name, "GET", f"/oauth2/logout?id_token_hint={tokens['id_token']}")
-        self.until("the notice", lambda: len(sso.notices.tokens) > told)
+        self.until("the notice", lambda: len(sso.notices.tokens) > before)
 
     def rejected(self) -> Person:
         """A person whose event the webhook has rejected."""

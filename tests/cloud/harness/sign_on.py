@@ -6,7 +6,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
-from .browser import ISSUER, App, Browser, Issuer, step_of
+from .browser import ALL, ISSUER, App, Browser, Issuer, step_of
 from .counts import counted, counts_of, settle
 from .deployment import Region
 from .people import Person
@@ -18,7 +18,7 @@ CLIENT = "soko-web"
 
 
 class Notices:
-    """Where a client is told that a session has ended."""
+    """Where a client learns that a session has ended."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
@@ -70,9 +70,9 @@ class SignOn:
         self.app = App(self.issuer, json.loads(file.read_text()))
         return self.app
 
-    def sign_in(self, browser: Browser, person: Person, first: Region, then: Region) -> tuple[str, dict]:
+    def sign_in(self, browser: Browser, person: Person, first: Region, then: Region, scope: str = ALL) -> tuple[str, dict]:
         """Begins at a region, and posts the password to another. Returns the code, and what the client keeps."""
-        page, kept = self.app.begin(browser, first.name)
+        page, kept = self.app.begin(browser, first.name, scope)
         form = {"step": step_of(page), "identifier": person.email, "password": person.password}
         return self.app.code(browser.request(then.name, "POST", "/login", form), kept), kept
 
@@ -137,7 +137,8 @@ def roaming(sso: SignOn, person: Person, here: Region, there: Region) -> tuple[B
     again = sso.tokens(app.refresh(there.name, refreshed.get("refresh_token", tokens["refresh_token"])), "the refresh token again")
     check(app.claims(there.name, again["id_token"])["sub"] == claims["sub"] if "id_token" in again else True,
           f"her tokens are refreshed in {here.name}, then in {there.name}")
-    said, kept = app.begin(browser, there.name)
+    # Without `offline_access`, the tokens end with the session.
+    said, kept = app.begin(browser, there.name, scope="openid email")
     tokens = sso.tokens(app.redeem(here.name, app.code(said, kept), kept), "the code of the session")
     check(app.claims(there.name, tokens["id_token"])["sub"] == claims["sub"],
           f"the session of {here.name} signs her in again in {there.name}, without a page")
@@ -209,9 +210,9 @@ def cut_off(sso: SignOn, person: Person, here: Region, there: Region) -> None:
 
 
 def logged_out(sso: SignOn, browser: Browser, tokens: dict, here: Region, there: Region) -> None:
-    """Signed out at one region: over in the other, and the client is told."""
+    """Signed out at one region: over in the other, and the client is informed."""
     check, app, progress = sso.story.progress.check, sso.app, sso.story.progress
-    told = len(sso.notices.tokens)
+    before = len(sso.notices.tokens)
     session = app.claims(here.name, tokens["id_token"])["sid"]
     hint = f"/oauth2/logout?id_token_hint={tokens['id_token']}&post_logout_redirect_uri={app.BYE}&state=s1"
     cookies = dict(browser.cookies)
@@ -223,11 +224,11 @@ def logged_out(sso: SignOn, browser: Browser, tokens: dict, here: Region, there:
     progress.until(f"{there.name} knows", lambda: app.begin(stolen, there.name)[0].status == 200, pause=0.05)
     check(app.refresh(there.name, tokens["refresh_token"]).status == 400,
           f"{time.monotonic() - begin:.2f} s later its cookie and its refresh token are rejected in {there.name}")
-    progress.until("the client is told", lambda: len(sso.notices.tokens) > told, pause=0.1)
+    progress.until("the client is informed", lambda: len(sso.notices.tokens) > before, pause=0.1)
     claims = app.claims(there.name, sso.notices.tokens[-1])
     check(claims["sid"] == session and claims["aud"] in (app.id, [app.id]) and "nonce" not in claims
           and "http://schemas.openid.net/event/backchannel-logout" in claims["events"],
-          f"the client is told by a token that names the session ({time.monotonic() - begin:.2f} s)")
+          f"the client is informed by a token that names the session ({time.monotonic() - begin:.2f} s)")
 
 
 def disabled(sso: SignOn, person: Person, here: Region, there: Region) -> None:

@@ -32,6 +32,13 @@ pub(super) struct Listed<'a> {
     redirect_uris: &'a [String],
 }
 
+/// A person who can sign in, in `demo.json`.
+#[derive(Serialize)]
+pub(super) struct Login {
+    pub(super) email: String,
+    pub(super) password: String,
+}
+
 /// The applications: the shop of one company, which has a back end, and a program of the other one, which has none.
 pub(super) struct Applications {
     pub(super) shop: Application,

@@ -97,14 +97,7 @@ struct DemoFile<'a> {
 struct Oidc<'a> {
     issuer: &'a str,
     clients: Vec<applications::Listed<'a>>,
-    people: &'a [Login],
-}
-
-/// A person who can sign in, in `demo.json`.
-#[derive(Serialize)]
-struct Login {
-    email: String,
-    password: String,
+    people: &'a [applications::Login],
 }
 
 /// A status page with a live ticket, in `demo.json`.

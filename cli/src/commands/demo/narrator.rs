@@ -14,7 +14,7 @@ use crate::output::{Output, table};
 /// The result of a step, in a few words.
 pub(super) type Outcome = Result<String, CliError>;
 
-/// The result of a check that is told in these words.
+/// The result of a check, in these words.
 pub(super) fn expect(holds: bool, result: &str) -> Outcome {
     if holds {
         Ok(result.to_owned())

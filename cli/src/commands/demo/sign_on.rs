@@ -47,11 +47,11 @@ pub(super) async fn play(
     let step = format!("{name} signs in to {shop} in {here}; {there} redeems the code");
     let tokens = narrator.step(&step, scene.signs_in()).await?;
     stage.cut_off(regions.0, true);
-    let goes_on = scene.goes_on(narrator, &tokens).await;
+    let continued = scene.continues(narrator, &tokens).await;
     stage.cut_off(regions.0, false);
-    goes_on?;
+    continued?;
     narrator
-        .check(&format!("healed; {name} signs out in {there}: {here} refuses the tokens"), scene.signs_out(&tokens))
+        .check(&format!("healed; {name} signs out in {there}: {here} rejects the tokens"), scene.signs_out(&tokens))
         .await
 }
 
@@ -75,7 +75,7 @@ impl Scene<'_> {
     }
 
     /// The region in which the person signed in is cut off.
-    async fn goes_on(&self, narrator: &Narrator, tokens: &Tokens) -> Result<(), CliError> {
+    async fn continues(&self, narrator: &Narrator, tokens: &Tokens) -> Result<(), CliError> {
         let (at, other) = self.regions;
         let (here, there, name) = (self.stage.name(at), self.stage.name(other), self.person.given_name);
         let [_, url] = self.urls();

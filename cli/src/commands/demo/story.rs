@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use umoja_schema::UserId;
 
-use super::applications::Applications;
+use super::applications::{Applications, Login};
 use super::narrator::{Narrator, Outcome, expect};
 use super::sources::Sources;
 use super::stage::{Stage, Who};
 use super::targets::Targets;
-use super::{Login, fed, on_time, pool, sign_on};
+use super::{fed, on_time, pool, sign_on};
 use crate::CliError;
 
 /// The region where people register, and another region that serves them too.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde_json::json;
 use tokio::net::TcpListener;
-use umoja_runtime::api::{ApiSettings, recorded};
+use umoja_runtime::api::{ApiSettings, SignOn, recorded};
 use umoja_runtime::cloud::RegionServer;
 use umoja_schema::Region;
 
@@ -25,7 +25,7 @@ impl Serve {
         let settings = ApiSettings {
             breached: self.breached()?.map(|(_, list)| list),
             public_url: self.public_url_of(&region)?,
-            issuer: self.issuer.clone().flatten(),
+            sign_on: self.issuer.clone().flatten().map(SignOn::at),
             ..ApiSettings::default()
         };
         logging::start_serving(self.log_format);

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Asked, failed};
+use super::asked::{Asked, failed};
 use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::target::Target;
@@ -12,7 +12,7 @@ use crate::output::{Output, counted};
 /// End one session of a person, or all of them.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "End one session of a person, or all of them. The tokens of the session are refused at once in the region \
+    long_about = "End one session of a person, or all of them. The tokens of the session are rejected at once in the region \
 that is asked, and in each other region once the end has arrived there; a client that checks access tokens without asking \
 Umoja accepts one for at most its lifetime, 5 minutes unless the client has another. Clients with a back-channel logout URI \
 are notified. With --all, the access of clients that outlives its session (scope offline_access) ends too. A session that has \

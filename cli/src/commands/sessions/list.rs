@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use umoja_accounts::access::{Reuse, Standing};
 use umoja_schema::access::{Family, Session};
 
-use super::Asked;
+use super::asked::Asked;
 use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::target::Target;

@@ -22,7 +22,7 @@ async fn attempt(sso: &Sso, email: &str, password: &str) -> (u16, String) {
 }
 
 #[test]
-fn a_form_of_another_browser_signs_nobody_in() {
+fn a_form_of_another_browser_signs_no_user_in() {
     sign_in_story(1761, json!({}), async |sso| {
         // The attacker's form, sent by the browser of the victim.
         let mut attacker = Browser::default();
@@ -157,7 +157,7 @@ fn a_lock_out_counts_for_the_api_and_for_strangers_but_not_for_the_browser_of_th
 }
 
 #[test]
-fn a_region_that_fails_shows_a_page_and_signs_nobody_in() {
+fn a_region_that_fails_shows_a_page_and_signs_no_user_in() {
     sign_in_story(1767, json!({ "first_party": false }), async |mut sso| {
         let mut browser = Browser::default();
         let page = browser.authorize(&sso, 0, &[]).await;
@@ -180,8 +180,8 @@ fn a_region_that_fails_shows_a_page_and_signs_nobody_in() {
         }
         assert!(browser.session().is_some(), "a session that could not be ended can be ended later");
         sso.restart();
-        let nobody = browser.authorize(&sso, 0, &[]).await;
-        assert_eq!((nobody.status, nobody.title()), (503, "Try again"));
+        let stranger = browser.authorize(&sso, 0, &[]).await;
+        assert_eq!((stranger.status, stranger.title()), (503, "Try again"));
         sso.d.world.set_down(0, false);
         browser.post(&sso, 0, "/consent", &allow).await.code(&sso);
     });

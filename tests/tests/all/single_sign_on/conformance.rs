@@ -164,7 +164,7 @@ const PLANS: &[Plan] = &[
         &[
             (
                 "oidcc-backchannel-logout-discovery-endpoint-verification",
-                By::Test(NOTICES, "the_metadata_says_that_clients_are_told_and_where_devices_begin"),
+                By::Test(NOTICES, "the_metadata_says_that_clients_are_informed_and_where_devices_begin"),
             ),
             (
                 "oidcc-backchannel-rp-initiated-logout",

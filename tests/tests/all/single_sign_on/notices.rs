@@ -86,7 +86,7 @@ impl Sso {
 
 // oidcc-backchannel-discovery-endpoint-verification
 #[test]
-fn the_metadata_says_that_clients_are_told_and_where_devices_begin() {
+fn the_metadata_says_that_clients_are_informed_and_where_devices_begin() {
     story(7_411, async |sso| {
         let request = axum::http::Request::get("/.well-known/openid-configuration").body(axum::body::Body::empty());
         let metadata = sso.send(1, request.unwrap()).await.body;
@@ -100,7 +100,7 @@ fn the_metadata_says_that_clients_are_told_and_where_devices_begin() {
 
 // oidcc-backchannel-rp-initiated-logout
 #[test]
-fn a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_token() {
+fn a_client_that_sends_a_person_to_the_logout_is_informed_of_the_session_of_its_id_token() {
     let changes = json!({ "backchannel_logout_uri": "https://web.example/logout" });
     sign_in_story(7_412, changes, async |sso| {
         let mut browser = Browser::default();
@@ -120,7 +120,7 @@ fn a_client_that_sends_a_person_to_the_logout_is_told_of_the_session_of_its_id_t
 }
 
 #[test]
-fn every_client_of_the_session_that_wants_it_is_told_once_by_the_region_that_ended_it() {
+fn every_client_of_the_session_that_wants_it_is_informed_once_by_the_region_that_ended_it() {
     story(7_400, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
@@ -178,7 +178,7 @@ fn a_client_gets_its_own_algorithm() {
 }
 
 #[test]
-fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_not() {
+fn a_client_that_fails_is_informed_again_with_the_same_id_and_one_that_rejects_is_not() {
     story(7_402, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
@@ -211,14 +211,14 @@ fn a_client_that_fails_is_told_again_with_the_same_id_and_one_that_rejects_is_no
 }
 
 #[test]
-fn a_client_whose_tokens_arrive_after_the_end_is_told_a_minute_later() {
+fn a_client_whose_tokens_arrive_after_the_end_is_informed_a_minute_later() {
     story(7_403, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         let (id, session) = sso.seen(&[]).await;
         // At the same moment, in the other region.
         sso.note(1, id, &session, "web").await;
         sso.end(0, id, &session).await;
-        sso.d.world.settle().await;
+        sso.d.world.deliver().await;
         let logouts = sso.logouts(0);
         assert_eq!(logouts.step().await.unwrap(), Informed::default());
         sso.d.world.clock.advance(60_000);
@@ -229,11 +229,13 @@ fn a_client_whose_tokens_arrive_after_the_end_is_told_a_minute_later() {
 }
 
 #[test]
-fn two_who_end_a_session_at_once_tell_each_client_once() {
-    for polls in 0..60 {
-        story(7_404, async |sso| {
-            sso.put(informed("web", "https://web.example/logout")).await;
-            let (id, session) = sso.seen(&["web"]).await;
+fn two_who_end_a_session_at_once_inform_each_client_once() {
+    story(7_404, async |sso| {
+        sso.put(informed("web", "https://web.example/logout")).await;
+        let (id, _) = sso.seen(&[]).await;
+        for polls in 0..60 {
+            let session = sso.session(id).await;
+            sso.note(0, id, &session, "web").await;
             let mut other = std::pin::pin!(sso.end(0, id, &session));
             let ended = polled(polls, other.as_mut()).await;
             sso.end(0, id, &session).await;
@@ -246,16 +248,18 @@ fn two_who_end_a_session_at_once_tell_each_client_once() {
                 sso.d.world.clock.advance(61_000);
             }
             assert_eq!((sso.hook.take().len(), sso.rows(0).await), (1, 0), "{polls}");
-        });
-    }
+        }
+    });
 }
 
 #[test]
-fn a_session_that_has_ended_is_told_of_wherever_its_process_was_killed() {
-    for polls in (0..80).step_by(3) {
-        story(7_405, async |sso| {
-            sso.put(informed("web", "https://web.example/logout")).await;
-            let (id, session) = sso.seen(&["web"]).await;
+fn a_session_that_has_ended_is_made_known_wherever_its_process_was_killed() {
+    story(7_405, async |sso| {
+        sso.put(informed("web", "https://web.example/logout")).await;
+        let (id, _) = sso.seen(&[]).await;
+        for polls in 0..80 {
+            let session = sso.session(id).await;
+            sso.note(0, id, &session, "web").await;
             killed_after(polls, sso.end(0, id, &session)).await;
             let people = sso.d.world.regions[0].people();
             let standing = umoja_accounts::access::Standing::read(&people, id).await.unwrap().unwrap();
@@ -277,12 +281,12 @@ fn a_session_that_has_ended_is_told_of_wherever_its_process_was_killed() {
             }
             ids.dedup();
             assert!(ids.len() <= 1 && sso.rows(0).await == 0, "{polls}");
-        });
-    }
+        }
+    });
 }
 
 #[test]
-fn every_session_of_a_person_is_told_of_and_neither_rows_nor_messages_name_the_person() {
+fn every_session_of_a_person_is_informed_of_and_neither_rows_nor_messages_name_the_person() {
     story(7_406, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         let (id, first) = sso.seen(&["web"]).await;
@@ -307,7 +311,7 @@ fn every_session_of_a_person_is_told_of_and_neither_rows_nor_messages_name_the_p
 }
 
 #[test]
-fn a_client_that_is_out_is_left_alone_and_others_are_told() {
+fn a_client_that_is_out_is_left_alone_and_others_are_informed() {
     story(7_407, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;
@@ -341,24 +345,26 @@ fn a_client_that_is_out_is_left_alone_and_others_are_told() {
 /// The URL belongs to an operator, and its name to who owns it.
 #[test]
 fn no_notice_goes_to_a_private_address_or_without_tls() {
-    for uri in [
-        "http://web.example/logout",
-        "https://127.0.0.1/logout",
-        "https://10.0.0.1/logout",
-        "https://169.254.169.254/latest/meta-data/",
-        "https://[::1]/logout",
-        "https://[fd00::1]/logout",
-    ] {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let sso = Sso::new(7_408).await;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let sso = Sso::new(7_408).await;
+        let (id, _) = sso.seen(&[]).await;
+        for uri in [
+            "http://web.example/logout",
+            "https://127.0.0.1/logout",
+            "https://10.0.0.1/logout",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://[::1]/logout",
+            "https://[fd00::1]/logout",
+        ] {
             sso.put(informed("web", uri)).await;
-            let (id, session) = sso.seen(&["web"]).await;
+            let session = sso.session(id).await;
+            sso.note(0, id, &session, "web").await;
             sso.end(0, id, &session).await;
             let done = sso.logouts_by(0, Arc::new(HttpsOutbound::new())).step().await.unwrap();
             assert_eq!((done.accepted, done.rejected), (0, 1), "{uri}");
-        });
-    }
+        }
+    });
 }
 
 #[test]
@@ -374,7 +380,7 @@ fn a_client_without_a_place_for_it_costs_no_notice() {
 }
 
 #[test]
-fn who_writes_the_table_of_what_is_due_has_no_client_told_of_what_did_not_happen() {
+fn who_writes_the_table_of_what_is_due_has_no_client_informed_of_what_did_not_happen() {
     story(7_410, async |sso| {
         sso.put(informed("web", "https://web.example/logout")).await;
         sso.put(informed("app", "https://app.example/logout")).await;

@@ -54,7 +54,7 @@ fn a_person_signs_in_at_one_region_and_the_client_serves_it_from_another() {
         assert_eq!((info.status, &info.body["sub"], &info.body["email"]), (200, &claims["sub"], &json!(EMAIL)));
         let again = refresh(&sso, 0, &text(&got, "refresh_token")).await;
         assert_eq!(again.status, 200, "{}", again.body);
-        // The client knows whom it expects, by what it was told.
+        // The client says whom it expects, by the id token that it has.
         sso.d.world.settle().await;
         for at in [0, 1] {
             let hint = [("prompt", "none"), ("id_token_hint", id_token.as_str())];

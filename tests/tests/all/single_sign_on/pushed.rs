@@ -34,7 +34,7 @@ fn a_request_that_is_pushed_in_one_region_is_answered_in_another() {
         let page = browser.get(&sso, 1, &url("web")).await;
         assert!(page.html.contains("value=\"ada@example.com\""), "{}", page.html);
         browser.sign_in(&sso, 1, &page, PASSWORD).await.code(&sso);
-        // People reload pages. Another client has no part in it, and after a minute nobody has.
+        // People reload pages. Another client has no part in it, and after a minute no client has.
         assert_eq!(browser.get(&sso, 0, &url("web")).await.status, 303);
         assert_eq!(browser.get(&sso, 0, &url("till")).await.status, 400);
         sso.d.world.clock.advance(60_000);

@@ -1,0 +1,40 @@
+//! The person that the commands are about, and the region that is asked.
+
+use umoja_accounts::People;
+use umoja_accounts::access::Standing;
+use umoja_schema::{Region, UserId};
+
+use crate::CliError;
+use crate::commands::named::Named;
+use crate::commands::target::Target;
+
+/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
+const WRAP_BUDGET_MS: u64 = 5_000;
+
+/// A person as one region knows it.
+pub(super) struct Asked {
+    pub(super) region: Region,
+    pub(super) user: UserId,
+    pub(super) people: People,
+    pub(super) standing: Standing,
+}
+
+impl Asked {
+    /// Asks the first region that serves.
+    pub(super) async fn of(user: &Named, target: &Target) -> Result<Self, CliError> {
+        let regions = target.regions().await?;
+        let user = user.id(&regions).await?;
+        let region = regions.serving()?;
+        let people = region.people(WRAP_BUDGET_MS).await?;
+        let region = region.name().clone();
+        let standing = Standing::read(&people, user).await.map_err(|error| failed(&region, &error))?;
+        let no_such_user = || CliError::Failed(format!("no such user: {region} holds no user with this id"));
+        let standing = standing.ok_or_else(no_such_user)?;
+        Ok(Self { region, user, people, standing })
+    }
+}
+
+/// An error of the region.
+pub(super) fn failed(region: &Region, error: &umoja_accounts::Error) -> CliError {
+    CliError::Failed(format!("{region}: {error}"))
+}
