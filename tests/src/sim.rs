@@ -39,6 +39,7 @@ mod run;
 mod sending;
 mod short;
 pub mod shrink;
+mod signed;
 mod signing;
 mod stream;
 mod tamper;

@@ -24,12 +24,12 @@ use crate::hook::status;
 use crate::sim::names::company;
 use crate::sim::plan::CLIENTS;
 
-pub(super) const ISSUER: &str = "https://login.example";
-pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-pub(super) const SCOPE: &str = "openid";
+pub(in crate::sim) const ISSUER: &str = "https://login.example";
+pub(in crate::sim) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(in crate::sim) const SCOPE: &str = "openid";
 
 /// An answer.
-pub(super) enum Answer<T> {
+pub(in crate::sim) enum Answer<T> {
     /// With what was asked for.
     Done(T),
     /// The code or the token is not valid, and never will be.
@@ -39,28 +39,28 @@ pub(super) enum Answer<T> {
 }
 
 /// Tokens.
-pub(super) struct Tokens {
-    pub(super) access: String,
-    pub(super) refresh: String,
+pub(in crate::sim) struct Tokens {
+    pub(in crate::sim) access: String,
+    pub(in crate::sim) refresh: String,
 }
 
 /// The id of a client.
-pub(super) fn client(number: u8) -> &'static str {
+pub(in crate::sim) fn client(number: u8) -> &'static str {
     ["web", "app", "till"][usize::from(number % CLIENTS)]
 }
 
 /// Where a client gets its codes.
-pub(super) fn redirect_uri(number: u8) -> String {
+pub(in crate::sim) fn redirect_uri(number: u8) -> String {
     format!("https://{}.example/callback", client(number))
 }
 
 /// What stands for the verifier in a code.
-pub(super) fn challenge() -> String {
+pub(in crate::sim) fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
 }
 
 /// Stores the clients in every region: public ones, so that their refresh tokens change. Two have public subjects.
-pub(super) async fn put_clients(deployment: &Deployment) {
+pub(in crate::sim) async fn put_clients(deployment: &Deployment) {
     for number in 0..CLIENTS {
         let id = client(number);
         let mut document = json!({
@@ -81,10 +81,10 @@ pub(super) async fn put_clients(deployment: &Deployment) {
 }
 
 /// The sector of the last client.
-pub(super) const SECTOR: &str = "till.example";
+pub(in crate::sim) const SECTOR: &str = "till.example";
 
 /// The routes of a region.
-pub(super) fn routes(people: &People, hasher: &Arc<CountingHasher>, clients: &Arc<Clients>) -> Router {
+pub(in crate::sim) fn routes(people: &People, hasher: &Arc<CountingHasher>, clients: &Arc<Clients>) -> Router {
     let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(hasher);
     let passwords = PasswordRules { min_chars: 8, min_score: 3 };
     let accounts = Accounts { people: people.clone(), hasher, passwords, old_systems: None };
@@ -92,7 +92,7 @@ pub(super) fn routes(people: &People, hasher: &Arc<CountingHasher>, clients: &Ar
 }
 
 /// A client presents a code.
-pub(super) async fn redeem(routes: &Router, number: u8, code: &str) -> Answer<Tokens> {
+pub(in crate::sim) async fn redeem(routes: &Router, number: u8, code: &str) -> Answer<Tokens> {
     let redirect_uri = redirect_uri(number).replace(':', "%3A").replace('/', "%2F");
     let form =
         format!("grant_type=authorization_code&code={code}&redirect_uri={redirect_uri}&code_verifier={VERIFIER}");
@@ -100,7 +100,7 @@ pub(super) async fn redeem(routes: &Router, number: u8, code: &str) -> Answer<To
 }
 
 /// A client presents a refresh token.
-pub(super) async fn refresh(routes: &Router, number: u8, text: &str) -> Answer<Tokens> {
+pub(in crate::sim) async fn refresh(routes: &Router, number: u8, text: &str) -> Answer<Tokens> {
     token(routes, number, &format!("grant_type=refresh_token&refresh_token={text}")).await
 }
 
@@ -120,7 +120,7 @@ async fn token(routes: &Router, number: u8, form: &str) -> Answer<Tokens> {
 }
 
 /// A client asks who an access token is for. The answer is what it calls the person.
-pub(super) async fn userinfo(routes: &Router, token: &str) -> Answer<String> {
+pub(in crate::sim) async fn userinfo(routes: &Router, token: &str) -> Answer<String> {
     let request = Request::get(USERINFO).header("authorization", format!("Bearer {token}"));
     let (status, body) = send(routes, request.body(Body::empty()).expect("a request")).await;
     match status {
@@ -140,26 +140,26 @@ async fn send(routes: &Router, request: Request<Body>) -> (u16, Value) {
 
 /// A notice of a logout, as a client got it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Got {
-    pub(super) client: String,
-    pub(super) session: String,
-    pub(super) jti: String,
+pub(in crate::sim) struct Got {
+    pub(in crate::sim) client: String,
+    pub(in crate::sim) session: String,
+    pub(in crate::sim) jti: String,
 }
 
 /// The clients, as the regions inform them of logouts.
 #[derive(Default)]
-pub(super) struct Clients {
+pub(in crate::sim) struct Clients {
     got: Mutex<Vec<Got>>,
     /// How many of the next answers are lost.
     lost: Mutex<u8>,
 }
 
 impl Clients {
-    pub(super) fn got(&self) -> Vec<Got> {
+    pub(in crate::sim) fn got(&self) -> Vec<Got> {
         self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn lose(&self, answers: u8) {
+    pub(in crate::sim) fn lose(&self, answers: u8) {
         *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = answers;
     }
 }

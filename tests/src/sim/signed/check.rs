@@ -8,9 +8,9 @@ use umoja_schema::access::{Family, Sector, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_store::ports::Clock as _;
 
-use super::provider::client;
-use super::{FamilyOf, SKEW_MS};
 use crate::sim::fleet::Fleet;
+use crate::sim::signing::provider::client;
+use crate::sim::signing::{FamilyOf, SKEW_MS, sector};
 
 /// More than the longest time after which a notice is sent again.
 const LONG_MS: u64 = 16 * 60 * 1000;
@@ -159,7 +159,7 @@ impl Fleet {
 
     /// Every region calls a user the same, by the earliest row of its person.
     async fn check_subjects(&self) {
-        for sector in [Sector::Public, super::sector(2)] {
+        for sector in [Sector::Public, sector(2)] {
             let users = self.history.borrow().users();
             for user in users {
                 let mut all = Vec::new();

@@ -11,11 +11,11 @@ use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
 
-use super::provider::{self, Answer, client};
-use super::{FamilyOf, Noted, SessionOf, sector};
 use crate::sim::fleet::Fleet;
 use crate::sim::names::company;
 use crate::sim::plan::Sign;
+use crate::sim::signing::provider::{self, Answer, client};
+use crate::sim::signing::{FamilyOf, Noted, SKEW_MS, SessionOf, sector};
 
 /// For how long a token may be used again.
 const GRACE_MS: u64 = 30_000;
@@ -103,7 +103,7 @@ impl Fleet {
         let is_first = session.presented == 0;
         let now = self.region(at).clock.now();
         let mut noted = self.noted(at, &session, None).await;
-        noted.is_honest = is_first && now.plus(super::SKEW_MS) < session.issued_at.plus(60_000);
+        noted.is_honest = is_first && now.plus(SKEW_MS) < session.issued_at.plus(60_000);
         let credentials = self.all_credentials(session.user);
         match provider::redeem(&self.signing.routes[at], session.client, &session.code).await {
             Answer::Done(tokens) => {
@@ -205,7 +205,7 @@ impl Fleet {
 
     /// By when a client has to refresh, by any clock.
     fn access_ends(&self) -> Millis {
-        self.world().clock.now().plus(300_000 - super::SKEW_MS)
+        self.world().clock.now().plus(300_000 - SKEW_MS)
     }
 
     async fn use_family(&self, at: usize, number: usize, family: u8) {
