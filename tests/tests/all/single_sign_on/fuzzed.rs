@@ -2,6 +2,7 @@
 //! changed is read or rejected.
 
 #[path = "../../../../fuzz/src/sign_on.rs"]
+#[allow(unreachable_pub, reason = "the fuzz targets call it from outside its crate")]
 mod properties;
 
 use umoja_oidc::code::Code;
