@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ends_a_session_again_tells_no_client_twice() {
+    fn who_ends_a_session_again_informs_no_client_twice() {
         let mut row = EndedSessions::default();
         row.add("s", Millis(1_000), Millis(1_000), &notices());
         row.0.get_mut("s").unwrap().notices.get_mut("shop").unwrap().at = None;

@@ -28,7 +28,7 @@ pub(super) enum Operation {
     Refresh,
     /// A token for the client itself.
     Client,
-    /// The keys, by somebody who has them.
+    /// The keys, for a caller that has them.
     Keys,
 }
 

@@ -37,9 +37,9 @@ pub(super) async fn measure(report: &mut Report, deployed: &Deployed, many: usiz
     }
     report.judge("umoja: codes of a region that another one did not redeem", count(lost), "", LOST);
     report.add("umoja: codes redeemed in another region", count(many - lost), "");
-    report.add("umoja: from a revocation until another region refuses: p50", percentile(&took_ms, 0.50), "ms");
+    report.add("umoja: from a revocation until another region rejects: p50", percentile(&took_ms, 0.50), "ms");
     report.judge(
-        "umoja: from a revocation until another region refuses: p99",
+        "umoja: from a revocation until another region rejects: p99",
         percentile(&took_ms, 0.99),
         "ms",
         REVOKED,
