@@ -110,7 +110,7 @@ fn a_withdrawn_consent_that_cannot_be_given_again_is_detected() {
 #[test]
 fn a_user_that_two_regions_call_something_else_is_detected() {
     let subject = Sign::Subject { client: APP };
-    fails(Rule::OneSubject, [sign(0, subject), sign(1, subject), Step::Round], "is called two things");
+    fails(Rule::OneSubject, [sign(0, subject), sign(1, subject), Step::Round], "is called by another row");
 }
 
 #[test]
