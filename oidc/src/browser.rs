@@ -3,16 +3,16 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`authorize`] | `/oauth2/authorize`: a client wants a person to sign in |
-//! | [`login`] | `/login`: the form with the password |
-//! | [`consent`] | `/consent`: the form by which a person lets a client have something |
-//! | [`device`] | `/device`: the form by which a person lets a device in |
-//! | [`logout`] | `/oauth2/logout`: a client, or the person, ends the session |
-//! | [`par`] | `/oauth2/par`: a client pushes its request |
-//! | [`discovery`] | the metadata of the provider |
+//! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
+//! | `login` | `/login`: the form with the password |
+//! | `consent` | `/consent`: the form by which a person lets a client have something |
+//! | `device` | `/device`: the form by which a person lets a device in |
+//! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
+//! | `par` | `/oauth2/par`: a client pushes its request |
+//! | `discovery` | the metadata of the provider |
 //! | [`sign_in`] | whether a password is right, and the session that begins then |
 //! | [`visit`] | who the person is whose browser it is |
-//! | [`proceed`] | the next page for a request, or its answer |
+//! | `proceed` | the next page for a request, or its answer |
 //!
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
 

@@ -23,7 +23,8 @@ Query on PREFIX-users and PREFIX-linked_accounts, Query, GetItem and PutItem on 
 DeleteItem on PREFIX-due; sqs:SendMessage on PREFIX-deliver; kms:Decrypt with the keys of data and proofs. A user that is named by an identifier also needs dynamodb:BatchGetItem on PREFIX-identifiers."
 )]
 #[command(after_help = "Examples:
-  umoja sessions end amina@example.com --session hV2fXyC1sJ0Qm8w3TnZkLQ --dir DIR
+  umoja sessions end amina@example.com --dir DIR \\
+      --session hV2fXyC1sJ0Qm8w3TnZkLQ
   umoja sessions end amina@example.com --all --dir DIR")]
 pub(super) struct End {
     /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
