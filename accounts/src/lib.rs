@@ -65,7 +65,7 @@ pub use erase::Erase;
 pub use error::{Error, Field};
 pub use events::ListEvents;
 pub use export::{Export, Position, PositionError};
-pub use lockout::Origin;
+pub use lockout::{Origin, network};
 pub use lookup::Lookup;
 pub use merge::Merge;
 pub use old_systems::OldSystems;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use umoja_schema::access::{ClientSeen, MAX_LIFE_MS, Session};
 use umoja_schema::{Attributes, Millis, UserId};
+use umoja_store::apply::MAX_ROUNDS;
 
 use super::Standing;
 use super::write::random_id;
@@ -87,16 +88,23 @@ impl People {
     /// # Errors
     /// As [`People::end_session`].
     pub async fn end_all_sessions(&self, user: UserId) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
         let mut all = Vec::new();
-        for session in standing.sessions() {
-            self.announce(session.user, &standing, &session.id).await?;
-            self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
-            self.ended(session.user, &session.id).await?;
-            all.push((session.id.clone(), standing.clients_of(&session.id)));
-        }
-        for family in standing.families() {
-            self.end_known_family(family).await?;
+        // What began meanwhile ends too: who begins a family looks at its session afterwards, so one of the two finds the other.
+        for _ in 0..MAX_ROUNDS {
+            let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+            let (mut sessions, mut families) = (standing.sessions().peekable(), standing.families().peekable());
+            if sessions.peek().is_none() && families.peek().is_none() {
+                break;
+            }
+            for session in sessions {
+                self.announce(session.user, &standing, &session.id).await?;
+                self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
+                self.ended(session.user, &session.id).await?;
+                all.push((session.id.clone(), standing.clients_of(&session.id)));
+            }
+            for family in families {
+                self.end_known_family(family).await?;
+            }
         }
         Ok(all)
     }

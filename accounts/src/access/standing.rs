@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use umoja_schema::access::{AccessRow, Family, FamilyUses, Grant, Session, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{AccountStatus, CompanyId, Millis, Part, PartRecord, RecordVersion, Region, UserId, Version};
+use umoja_schema::{
+    AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
+};
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Parts;
 
@@ -90,6 +92,11 @@ impl Standing {
     /// The version of a user of the person. `None` if it is none of them.
     pub fn version(&self, user: UserId) -> Option<RecordVersion> {
         self.person.get(user).and_then(Parts::version)
+    }
+
+    /// The version of the person over all its users. `None` if a user of it is not whole.
+    pub fn person_version(&self) -> Option<PersonVersion> {
+        self.person.version()
     }
 
     /// The person, opened as it was read. `None` if a part is not live any more.

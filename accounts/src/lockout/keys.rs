@@ -28,7 +28,7 @@ impl Address {
 }
 
 /// The address range of one client: an IPv4 address, or the first 64 bits of an IPv6 address (RFC 6177 section 2).
-fn network(ip: IpAddr) -> IpAddr {
+pub fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();

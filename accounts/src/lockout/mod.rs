@@ -28,6 +28,8 @@ mod keys;
 mod limits;
 mod resets;
 
+pub use keys::network;
+
 pub(crate) use entry::Entry;
 pub use entry::Origin;
 pub(crate) use keys::Target;

@@ -58,11 +58,25 @@ pub(super) async fn redeem(
     let keys = provider.keys().await?;
     spend(provider, client, &code, (once, &granted)).await?;
     begin(provider, client, &standing, &code, &granted).await?;
+    if granted.is_offline {
+        outlives_no_end(provider, &code, (&granted, signed_in_at)).await?;
+    }
     let mut issued = issue(provider, &keys, client, &granted, &code.scopes, (key, code.nonce));
     if client.may_use(GrantType::RefreshToken) {
         issued.refresh_token = Some(granted.seal(&people.secrets));
     }
     Ok(issued)
+}
+
+/// Ends a family that outlives its session if the session ended while the family began: who ended everything may not have found it.
+async fn outlives_no_end(provider: &Provider, code: &Code, of: (&Granted, Millis)) -> Result<(), Problem> {
+    let (people, (granted, signed_in_at)) = (&provider.accounts.people, of);
+    let standing = Standing::read(people, code.user).await?.ok_or(Problem::Grant)?;
+    if standing.session(&code.session, signed_in_at, provider.now()) != SessionState::Ended {
+        return Ok(());
+    }
+    people.end_family(code.user, &granted.family).await?;
+    Err(Problem::Grant)
 }
 
 /// Waits until the person is here as the region that issued the code saw it.

@@ -53,6 +53,8 @@ pub(super) fn issue(
     (key, nonce): (Option<String>, Option<String>),
 ) -> Issued {
     let home = &provider.accounts.home;
+    // The operator may have taken a scope from the client since it was granted.
+    let scopes = &scopes.iter().filter(|scope| client.scopes.contains(scope)).cloned().collect::<BTreeSet<_>>();
     let mut access = access(provider, client, &granted.sub, scopes, key);
     access.exp = access.exp.min(granted.expires_at.secs());
     access.signed_in = Some(granted.signed_in.clone());

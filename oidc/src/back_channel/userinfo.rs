@@ -51,7 +51,7 @@ pub(super) async fn userinfo(State(provider): State<Arc<Provider>>, request: Req
     let on_behalf = OnBehalf::open(&people.secrets, &access).ok_or(rejected)?;
     let standing = holder(&provider, &client, &on_behalf.described(&client, &access)).await?.ok_or(rejected)?;
     let person = standing.person(people).await?.ok_or(rejected)?;
-    let granted = access.scope.split(' ').map(str::to_owned).collect();
+    let granted = access.scope.split(' ').map(str::to_owned).filter(|scope| client.scopes.contains(scope)).collect();
     let mut claims = claims::of(&person.view(), &granted);
     claims.insert("sub".to_owned(), access.sub.into());
     let mut response = Json(Value::Object(claims)).into_response();

@@ -199,7 +199,8 @@ impl Guess {
     /// Counts a code. `None` if too many were wrong. A table that does not answer does not count, as for passwords.
     async fn count(provider: &Provider, asked: &Asked, browser: &str) -> Result<Option<Self>, Stop> {
         let (people, now) = (&provider.accounts.people, provider.now());
-        let from = asked.address.map_or_else(|| browser.to_owned(), |address| address.to_string());
+        let from =
+            asked.address.map_or_else(|| browser.to_owned(), |address| umoja_accounts::network(address).to_string());
         let key = people.secrets.request_hash(&["device guess", &from]);
         let (all, until) = Self::all(provider, now);
         let attempts = &people.home.attempts;

@@ -39,10 +39,9 @@ pub(super) async fn logout(State(provider): State<Arc<Provider>>, request: Reque
         let step = Leaving::open_page(secrets, step, &browser, now).ok_or(NoReturn::Page)?;
         return left(&provider, session.as_ref(), step.as_deref()).await;
     }
-    if asked.is_post
-        && let Some(url) = as_get(&provider, &asked.form)
-    {
-        return Ok(to(&url));
+    if asked.is_post {
+        // Without its cookies, the session of the browser cannot be ended, so a form that is too long for a URL does nothing.
+        return Ok(to(&as_get(&provider, &asked.form).ok_or(NoReturn::Unreadable)?));
     }
     match asked.form.get(FORM) {
         Some(sealed) => {
@@ -98,7 +97,9 @@ async fn left(provider: &Provider, session: Option<&SessionCookie>, to: Option<&
         Some(to) => super::send::to(to),
         None => pages::signed_out(&Look::plain()).into_response(),
     };
-    if let Some(removed) = Cookie::Session.remove(&provider.issuer) {
+    if session.is_some()
+        && let Some(removed) = Cookie::Session.remove(&provider.issuer)
+    {
         response.headers_mut().append(header::SET_COOKIE, removed);
     }
     Ok(response)

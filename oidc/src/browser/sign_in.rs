@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use umoja_accounts::access::NewSession;
+use umoja_accounts::access::{NewSession, Standing};
 use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
@@ -74,12 +74,25 @@ pub async fn attempt(
     let context = Context { actor, company: Arc::clone(company), now, request: None };
     let selector = selector(&context, entered.identifier).ok_or(Rejection::WRONG)?;
     let origin = Origin { ip: entered.address, device: Some(entered.browser.to_owned()) };
-    let rule = Authenticate { selector, password: Password::attempt(entered.password), origin };
-    let person = rule.run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
+    let rule = || Authenticate {
+        selector: selector.clone(),
+        password: Password::attempt(entered.password),
+        origin: origin.clone(),
+    };
+    let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
     let (user, amr) = (person.primary.id(), vec![PASSWORD.to_owned()]);
     let life_ms = SessionCookie::LIFETIME_MS;
     let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, life_ms };
     let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
+    // A new password ends the sessions that it finds. One that began meanwhile, by the former password, it may not have found.
+    let standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
+    if standing.and_then(|standing| standing.person_version()) != Some(person.version()) {
+        let again = rule().run(accounts, &context).await;
+        if !matches!(again, Ok(Some(_))) {
+            provider.end_session(user, &session.id).await.map_err(unavailable)?;
+            return Err(again.map_or_else(unavailable, |_| Rejection::WRONG));
+        }
+    }
     Ok(SessionCookie {
         user,
         session: session.id,

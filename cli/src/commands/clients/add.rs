@@ -68,7 +68,12 @@ impl Add {
                     self.id
                 )))
             }
-            _ => Ok(client.clone()),
+            // Tokens and consents name the client by its id alone, and may be live still.
+            Some(_) => Err(CliError::Failed(format!(
+                "the client {0} was removed, and its id is not given again; choose another id",
+                self.id
+            ))),
+            None => Ok(client.clone()),
         });
         let stored = match adding.await {
             Ok(changed) => changed.everywhere,

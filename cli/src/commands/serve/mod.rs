@@ -75,7 +75,7 @@ pub(super) struct Serve {
     /// The issuer of single sign-on: the URL that leads browsers and clients to the regions. In a directory it is that of a proxy before
     /// --issuer-port; it is stored, and `default` removes it [default: as before, at first http://localhost:PORT]. With --prefix, single
     /// sign-on is served only if it is given.
-    #[arg(long, value_name = "URL", value_parser = base_url)]
+    #[arg(long, value_name = "URL", value_parser = issuer)]
     issuer: Option<BaseUrl>,
     /// The region's port. 0 takes any free one [default: 7300].
     #[arg(long, value_name = "PORT", help_heading = HEADING_PREFIX, conflicts_with = "dir")]
@@ -118,6 +118,18 @@ fn base_url(url: &str) -> Result<BaseUrl, String> {
         (Some("http"), Some(_)) => Err("requests hold personal data, so other machines need https://".into()),
         _ => Err("give the URL with its scheme and without a trailing slash: https://eu.id.example.com".into()),
     }
+}
+
+/// Reads the URL of an issuer, whose routes and well-known documents are at the root of a host.
+fn issuer(url: &str) -> Result<BaseUrl, String> {
+    let issuer = base_url(url)?;
+    let parsed: Option<http::Uri> = issuer.as_ref().and_then(|url| url.parse().ok());
+    if parsed.is_some_and(|url| url.path() != "/")
+        || issuer.as_ref().is_some_and(|url| *url != url.to_ascii_lowercase())
+    {
+        return Err("an issuer has no path and no capital letters: https://login.example.com".into());
+    }
+    Ok(issuer)
 }
 
 fn is_loopback(host: &str) -> bool {
