@@ -60,7 +60,9 @@ fn a_client_is_changed_disabled_and_removed() {
     assert_eq!(shown(&dir, "soko-app")["enabled"], false);
     done(&["client", "remove", "soko-app", "--dir", &dir]);
     fails(&["client", "show", "soko-app", "--dir", &dir], "there is no client soko-app");
-    add(&dir, "soko-app", &[]);
+    // What named the removed client would count for another one.
+    let again = ["client", "add", "soko-app", "--dir", &dir, "--company", "soko", "--redirect-uri", URI];
+    fails(&again, "its id is not given again");
 }
 
 #[test]
