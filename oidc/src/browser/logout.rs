@@ -97,9 +97,7 @@ async fn left(provider: &Provider, session: Option<&SessionCookie>, to: Option<&
         Some(to) => super::send::to(to),
         None => pages::signed_out(&Look::plain()).into_response(),
     };
-    if session.is_some()
-        && let Some(removed) = Cookie::Session.remove(&provider.issuer)
-    {
+    if let Some(removed) = Cookie::Session.remove(&provider.issuer) {
         response.headers_mut().append(header::SET_COOKIE, removed);
     }
     Ok(response)

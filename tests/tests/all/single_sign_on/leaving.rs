@@ -73,6 +73,20 @@ fn a_client_may_end_a_session_by_a_form() {
     });
 }
 
+// A form of another site comes without the session, so it must not take the cookie away and leave the session alive.
+#[test]
+fn a_form_that_is_too_long_signs_no_browser_out() {
+    sign_in_story(1786, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        browser.whole(&sso, 0, &[]).await;
+        let state = "x".repeat(7_000);
+        let page = Browser::default().post(&sso, 0, "/oauth2/logout", &[("state", &state)]).await;
+        assert_eq!(page.status, 400);
+        assert!(page.headers.get("set-cookie").is_none());
+        assert!(is_signed_in(&sso, &browser).await);
+    });
+}
+
 // oidcc-rp-initiated-logout-no-params, -no-id-token-hint, -modified-id-token-hint, -bad-id-token-hint, -only-state
 #[test]
 fn without_a_genuine_token_of_the_session_the_person_is_asked() {
