@@ -321,7 +321,8 @@ impl Fleet {
         let mut rows = BTreeMap::new();
         let person = self.history.borrow().person(at, id);
         for user in person.into_iter().chain([id]) {
-            let items = self.region(at).tables.items.items(&ACCESS, user).await.expect("rows can be read");
+            // While the region cannot verify rows, what they say is not known.
+            let Ok(items) = self.region(at).tables.items.items(&ACCESS, user).await else { continue };
             rows.extend(items.into_iter().map(|item| (item.key, item.version)));
         }
         rows
