@@ -17,6 +17,9 @@ const LONG_MS: u64 = 16 * 60 * 1000;
 /// After this number of rounds every notice was sent.
 const ROUNDS: usize = 8;
 
+/// Rows expire at whole seconds, and no sooner than what they are of.
+const SECOND_MS: u64 = 1_000;
+
 impl Fleet {
     /// Checks the answers of a step.
     pub(in crate::sim) fn check_signed(&self) {
@@ -94,7 +97,8 @@ impl Fleet {
                 .is_some_and(|primary| self.history.borrow().is_active(at, primary));
             assert!(!is_valid || !is_inactive, "sign-on: {} of a barred person is valid in {name}", family.id);
             let has_expired = self.region(at).clock.now() >= session.expires_at;
-            assert!(!is_valid || !has_expired, "sign-on: {} is valid in {name} although it has expired", family.id);
+            let is_long_over = self.region(at).clock.now() >= session.expires_at.plus(SECOND_MS);
+            assert!(!is_valid || !is_long_over, "sign-on: {} is valid in {name} although it has expired", family.id);
             is_honest &= !is_barred && !has_expired;
             assert!(is_valid || !is_honest, "sign-on: {name} ended an honest family of {}: {}", family.user, family.id);
         }
@@ -115,7 +119,7 @@ impl Fleet {
                 assert!(begun <= 1, "sign-on: a code began {begun} families in {}", region.name);
                 let key = Session::key(&session.id);
                 let row = items.into_iter().find(|item| item.key == key);
-                let has_expired = region.clock.now() >= session.expires_at;
+                let has_expired = region.clock.now() >= session.expires_at.plus(SECOND_MS);
                 let is_live = row.is_some_and(|row| !row.version.erased && !row.is_expired(region.clock.now()));
                 assert!(!is_live || session.out.is_empty(), "sign-on: a session came back in {}", region.name);
                 assert!(!is_live || !has_expired, "sign-on: a session did not expire in {}", region.name);
