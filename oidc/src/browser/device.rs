@@ -120,8 +120,8 @@ impl OnDevice<'_> {
         let given = |name| asked.form.get(name).unwrap_or_default();
         let (identifier, password) = (given("identifier"), given("password"));
         let entered = Entered { identifier, password, browser, address: asked.address };
-        let cookie = match sign_in::attempt(provider, registered, entered).await {
-            Ok(cookie) => cookie,
+        let (cookie, standing) = match sign_in::attempt(provider, registered, entered).await {
+            Ok(signed_in) => signed_in,
             Err(rejected) => {
                 let (look, client) = (Look::of(&registered.company), &registered.client.name);
                 let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
@@ -131,7 +131,7 @@ impl OnDevice<'_> {
             }
         };
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
-        let visit = Visit::read(provider, cookie).await?;
+        let visit = Visit::with(provider, cookie, standing);
         Ok(self.page(step, visit, Cookies { session, ..Cookies::default() }))
     }
 

@@ -28,12 +28,12 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
     let (identifier, password) = (given("identifier"), given("password"));
     let entered = Entered { identifier, password, browser: &browser, address: asked.address };
-    let cookie = match sign_in::attempt(&provider, going.registered, entered).await {
-        Ok(cookie) => cookie,
+    let (cookie, standing) = match sign_in::attempt(&provider, going.registered, entered).await {
+        Ok(signed_in) => signed_in,
         Err(rejected) => return Ok(going.again(rejected)),
     };
     // A browser that has signed in is known again for as long as it keeps the cookie.
     let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };
-    let visit = Visit::read(&provider, cookie).await?;
+    let visit = Visit::with(&provider, cookie, standing);
     going.on(visit, Done { signed_in: true, consented: false }, cookies).await
 }

@@ -46,7 +46,8 @@ impl Rejection {
     const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
 }
 
-/// Signs a person in at a client: checks the password, and begins a session under a new id in this region.
+/// Signs a person in at a client: checks the password, and begins a session under a new id in this region. Returns what the region knows of the
+/// person then, too: `None` if the user is gone.
 ///
 /// # Errors
 /// [`Rejection`]. It does not say whether there is a user of the name.
@@ -54,7 +55,7 @@ pub async fn attempt(
     provider: &Provider,
     registered: &Registered,
     entered: Entered<'_>,
-) -> Result<SessionCookie, Rejection> {
+) -> Result<(SessionCookie, Option<Standing>), Rejection> {
     let Registered { client, company } = registered;
     let accounts = &provider.accounts;
     let unavailable = |error: Error| match error {
@@ -85,15 +86,16 @@ pub async fn attempt(
     let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, life_ms };
     let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
     // A new password ends the sessions that it finds. One that began meanwhile, by the former password, it may not have found.
-    let standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
-    if standing.and_then(|standing| standing.person_version()) != Some(person.version()) {
+    let mut standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
+    if standing.as_ref().and_then(Standing::person_version) != Some(person.version()) {
         let again = rule().run(accounts, &context).await;
         if !matches!(again, Ok(Some(_))) {
             provider.end_session(user, &session.id).await.map_err(unavailable)?;
             return Err(again.map_or_else(unavailable, |_| Rejection::WRONG));
         }
+        standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
     }
-    Ok(SessionCookie {
+    let cookie = SessionCookie {
         user,
         session: session.id,
         signed_in: SignedIn { auth_time: now.secs(), acr: None, amr },
@@ -101,7 +103,8 @@ pub async fn attempt(
         used_at: now,
         ends_at: session.expires_at,
         region: accounts.home.own.name.clone(),
-    })
+    };
+    Ok((cookie, standing))
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.

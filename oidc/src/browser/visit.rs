@@ -27,23 +27,19 @@ impl Visit {
     pub async fn of(provider: &Provider, headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let Some(cookie) = Cookie::Session.value(&provider.issuer, headers) else { return Ok(None) };
         match SessionCookie::open(&provider.accounts.secrets, &cookie) {
-            Some(cookie) => Self::read(provider, cookie).await,
-            None => Ok(None),
+            Some(cookie) if cookie.is_in_use(provider.now()) => {
+                let standing = Standing::read(&provider.accounts, cookie.user).await?;
+                Ok(Self::with(provider, cookie, standing))
+            }
+            _ => Ok(None),
         }
     }
 
-    /// The person of a cookie, as before.
-    ///
-    /// # Errors
-    /// As [`Visit::of`].
-    pub async fn read(provider: &Provider, cookie: SessionCookie) -> Result<Option<Self>, Error> {
-        let now = provider.now();
-        if !cookie.is_in_use(now) {
-            return Ok(None);
-        }
-        let Some(standing) = Standing::read(&provider.accounts, cookie.user).await? else { return Ok(None) };
-        let has_ended = standing.session(&cookie.session, cookie.issued_at, now) == SessionState::Ended;
-        Ok((!has_ended).then_some(Self { cookie, standing }))
+    /// The person of a cookie that is in use, by what was read of the person. `None` as before.
+    pub fn with(provider: &Provider, cookie: SessionCookie, standing: Option<Standing>) -> Option<Self> {
+        let standing = standing?;
+        let has_ended = standing.session(&cookie.session, cookie.issued_at, provider.now()) == SessionState::Ended;
+        (!has_ended).then_some(Self { cookie, standing })
     }
 
     /// The same person, if it may sign in to clients of a company.
