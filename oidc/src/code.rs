@@ -12,6 +12,7 @@ use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
 use crate::once::{AHEAD_SECS, Once};
+use crate::sealed;
 use crate::tokens::SignedIn;
 
 /// The most characters of a code.
@@ -75,17 +76,13 @@ impl Code {
 
     /// The text of the code.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        // A struct of texts and numbers has a JSON form.
-        secrets.seal_oidc(SealedFor::Code, entropy, &serde_json::to_vec(self).unwrap_or_default())
+        sealed::seal(secrets, SealedFor::Code, self, entropy)
     }
 
     /// The code of a text, if a region of this deployment issued it to this client for this redirect URI, and it has not ended. Whether it
     /// was used before is not known yet: [`Code::once`].
     pub fn open(secrets: &Secrets, text: &str, client: &ClientId, redirect_uri: &str, now: Millis) -> Option<Self> {
-        if text.len() > MAX_CODE {
-            return None;
-        }
-        let code: Self = serde_json::from_slice(&secrets.open_oidc(SealedFor::Code, text)?).ok()?;
+        let code: Self = sealed::open(secrets, SealedFor::Code, text, MAX_CODE)?;
         let is_same = Self::redirect_hash(redirect_uri) == code.redirect_hash;
         (code.client == *client && is_same && now < code.expires_at).then_some(code)
     }

@@ -6,8 +6,6 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use umoja_schema::{ClientId, Millis, Region};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
@@ -15,6 +13,7 @@ use umoja_store::secrets::{SealedFor, Secrets};
 use crate::Once;
 use crate::code::Code;
 use crate::once::AHEAD_SECS;
+use crate::sealed::{BoundTo, open, seal};
 
 /// The path at which a device begins.
 pub const AUTHORIZATION: &str = "/oauth2/device";
@@ -37,13 +36,11 @@ enum Sealed {
 
 impl Sealed {
     fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        // A struct of texts and numbers has a JSON form.
-        secrets.seal_oidc(SealedFor::Device, entropy, &serde_json::to_vec(self).unwrap_or_default())
+        seal(secrets, SealedFor::Device, self, entropy)
     }
 
     fn open(secrets: &Secrets, text: &str) -> Option<Self> {
-        let text = Some(text).filter(|text| text.len() <= MAX_SEALED)?;
-        serde_json::from_slice(&secrets.open_oidc(SealedFor::Device, text)?).ok()
+        open(secrets, SealedFor::Device, text, MAX_SEALED)
     }
 }
 
@@ -97,7 +94,7 @@ pub struct DeviceStep {
     pub expires_at: Millis,
     /// The session of the person to whom the page was shown; `None` before the person signed in.
     pub shown_to: Option<String>,
-    browser: [u8; 32],
+    browser: BoundTo,
 }
 
 impl DeviceStep {
@@ -109,7 +106,7 @@ impl DeviceStep {
         expires_at: Millis,
         browser: &str,
     ) -> Self {
-        let browser = Sha256::digest(browser).into();
+        let browser = BoundTo::new(browser);
         Self { user_code: user_code.to_owned(), jti, client, scopes, expires_at, shown_to: None, browser }
     }
 
@@ -127,8 +124,7 @@ impl DeviceStep {
     /// The step of a form, if the page was made for the browser with this value of the cookie and the code has not ended.
     pub fn open(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Self> {
         let Sealed::Step(step) = Sealed::open(secrets, text)? else { return None };
-        let browser: [u8; 32] = Sha256::digest(browser).into();
-        (bool::from(step.browser.ct_eq(&browser)) && now < step.expires_at).then_some(step)
+        (step.browser.is(browser) && now < step.expires_at).then_some(step)
     }
 }
 

@@ -55,6 +55,7 @@ pub mod presented;
 pub mod problem;
 mod provider;
 pub mod request;
+mod sealed;
 pub mod steps;
 #[cfg(test)]
 mod testing;

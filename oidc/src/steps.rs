@@ -1,15 +1,13 @@
 //! What a browser or a client carries between two steps, sealed, so that any region serves each step and none stores it: a request that a
 //! client pushed (RFC 9126), a request whose person is signing in, and the session.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use umoja_schema::{ClientId, Millis, Region, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
 use crate::request::AuthorizationRequest;
+use crate::sealed::{BoundTo, open, seal};
 use crate::tokens::SignedIn;
 
 /// The beginning of the `request_uri` of a pushed request (RFC 9126 section 2.2).
@@ -37,13 +35,13 @@ impl Pushed {
 
     /// Its `request_uri`.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        format!("{REQUEST_URI}{}", sealed(SealedFor::Par, self, secrets, entropy))
+        format!("{REQUEST_URI}{}", seal(secrets, SealedFor::Par, self, entropy))
     }
 
     /// The request of a `request_uri`, if this client pushed it and it has not ended. It may be opened again until then, because people
     /// reload pages (RFC 9126 section 4).
     pub fn open(secrets: &Secrets, request_uri: &str, client: &ClientId, now: Millis) -> Option<AuthorizationRequest> {
-        let pushed: Self = opened(SealedFor::Par, request_uri.strip_prefix(REQUEST_URI)?, secrets)?;
+        let pushed: Self = open(secrets, SealedFor::Par, request_uri.strip_prefix(REQUEST_URI)?, MAX_STEP)?;
         (pushed.request.client == *client && now < pushed.expires_at).then_some(pushed.request)
     }
 }
@@ -65,7 +63,7 @@ pub struct OnPage {
     pub request: AuthorizationRequest,
     /// To whom the page was shown; `None` before the person signed in.
     pub shown_to: Option<ShownTo>,
-    browser: [u8; 32],
+    browser: BoundTo,
     expires_at: Millis,
 }
 
@@ -75,19 +73,18 @@ impl OnPage {
 
     /// A step of the browser with this value of the cookie.
     pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
-        Self { request, shown_to, browser: Sha256::digest(browser).into(), expires_at: now.plus(Self::LIFETIME_MS) }
+        Self { request, shown_to, browser: BoundTo::new(browser), expires_at: now.plus(Self::LIFETIME_MS) }
     }
 
     /// The value of the form.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        sealed(SealedFor::Login, self, secrets, entropy)
+        seal(secrets, SealedFor::Login, self, entropy)
     }
 
     /// The step of a form, if the page was made for the browser with this value of the cookie and has not ended.
     pub fn open(secrets: &Secrets, step: &str, browser: Option<&str>, now: Millis) -> Option<Self> {
-        let step: Self = opened(SealedFor::Login, step, secrets)?;
-        let browser: [u8; 32] = Sha256::digest(browser?).into();
-        (bool::from(step.browser.ct_eq(&browser)) && now < step.expires_at).then_some(step)
+        let step: Self = open(secrets, SealedFor::Login, step, MAX_STEP)?;
+        (step.browser.is(browser?) && now < step.expires_at).then_some(step)
     }
 }
 
@@ -101,7 +98,7 @@ pub struct Leaving {
 #[derive(Clone, Serialize, Deserialize)]
 enum Left {
     Form(String),
-    Page { to: Option<String>, browser: [u8; 32] },
+    Page { to: Option<String>, browser: BoundTo },
 }
 
 impl Leaving {
@@ -112,13 +109,13 @@ impl Leaving {
 
     /// The page of the browser with this value of the cookie, after which it goes to a URI.
     pub fn page(to: Option<&str>, browser: &str, now: Millis) -> Self {
-        let what = Left::Page { to: to.map(str::to_owned), browser: Sha256::digest(browser).into() };
+        let what = Left::Page { to: to.map(str::to_owned), browser: BoundTo::new(browser) };
         Self { what, expires_at: now.plus(OnPage::LIFETIME_MS) }
     }
 
     /// The text.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        sealed(SealedFor::Logout, self, secrets, entropy)
+        seal(secrets, SealedFor::Logout, self, entropy)
     }
 
     /// The parameters of a client.
@@ -132,16 +129,13 @@ impl Leaving {
     /// Where the browser goes after the page, if the page was made for the browser with this value of the cookie.
     pub fn open_page(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Option<String>> {
         match Self::open(secrets, text, now)? {
-            Left::Page { to, browser: bound } => {
-                let browser: [u8; 32] = Sha256::digest(browser).into();
-                bool::from(bound.ct_eq(&browser)).then_some(to)
-            }
+            Left::Page { to, browser: bound } => bound.is(browser).then_some(to),
             Left::Form(_) => None,
         }
     }
 
     fn open(secrets: &Secrets, text: &str, now: Millis) -> Option<Left> {
-        let leaving: Self = opened(SealedFor::Logout, text, secrets)?;
+        let leaving: Self = open(secrets, SealedFor::Logout, text, MAX_STEP)?;
         (now < leaving.expires_at).then_some(leaving.what)
     }
 }
@@ -186,23 +180,13 @@ impl SessionCookie {
 
     /// The value of the cookie.
     pub fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        sealed(SealedFor::Session, self, secrets, entropy)
+        seal(secrets, SealedFor::Session, self, entropy)
     }
 
     /// The session of a cookie.
     pub fn open(secrets: &Secrets, cookie: &str) -> Option<Self> {
-        opened(SealedFor::Session, cookie, secrets)
+        open(secrets, SealedFor::Session, cookie, MAX_STEP)
     }
-}
-
-fn sealed<T: Serialize>(purpose: SealedFor, content: &T, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-    // A struct of texts and numbers has a JSON form.
-    secrets.seal_oidc(purpose, entropy, &serde_json::to_vec(content).unwrap_or_default())
-}
-
-fn opened<T: DeserializeOwned>(purpose: SealedFor, text: &str, secrets: &Secrets) -> Option<T> {
-    let text = Some(text).filter(|text| text.len() <= MAX_STEP)?;
-    serde_json::from_slice(&secrets.open_oidc(purpose, text)?).ok()
 }
 
 #[cfg(test)]

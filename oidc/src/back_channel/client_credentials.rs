@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use umoja_schema::{Client, ClientKind};
 
 use super::issue::access;
-use super::request::TokenRequest;
+use super::request::{TokenRequest, asked_of};
 use crate::problem::Problem;
 use crate::tokens::Issued;
 use crate::{access_token, claims};
@@ -30,7 +30,5 @@ fn by_itself(client: &Client, asked: Option<&str>) -> Result<BTreeSet<String>, P
         ["openid", "offline_access"].contains(&scope) || claims::SCOPES.iter().any(|(name, _)| *name == scope)
     };
     let own = client.scopes.iter().filter(|scope| !is_of_a_person(scope)).cloned().collect::<BTreeSet<_>>();
-    let Some(asked) = asked else { return Ok(own) };
-    let asked = asked.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>();
-    if asked.is_subset(&own) { Ok(asked) } else { Err(Problem::Scope) }
+    asked_of(own, asked)
 }

@@ -10,6 +10,7 @@ use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
 use crate::tokens::{Access, SignedIn};
+use crate::{sealed, tokens};
 
 /// The most characters of a refresh token, and of what an access token has sealed.
 const MAX_SEALED: usize = 8 * 1024;
@@ -59,14 +60,12 @@ pub(super) struct Granted {
 impl Granted {
     /// The refresh token.
     pub(super) fn seal(&self, secrets: &Secrets) -> String {
-        // A struct of texts and numbers has a JSON form.
-        secrets.seal_oidc_derived(SealedFor::Refresh, &serde_json::to_vec(self).unwrap_or_default())
+        sealed::seal_derived(secrets, SealedFor::Refresh, self)
     }
 
     /// What a refresh token says. Whether it has ended, the rows of the person say.
     pub(super) fn open(secrets: &Secrets, text: &str) -> Option<Self> {
-        let text = Some(text).filter(|text| text.len() <= MAX_SEALED)?;
-        serde_json::from_slice(&secrets.open_oidc(SealedFor::Refresh, text)?).ok()
+        sealed::open(secrets, SealedFor::Refresh, text, MAX_SEALED)
     }
 
     /// The family.
@@ -116,14 +115,12 @@ pub(super) struct OnBehalf {
 impl OnBehalf {
     /// The value of the claim.
     pub(super) fn seal(&self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        // A struct of texts and numbers has a JSON form.
-        secrets.seal_oidc(SealedFor::Access, entropy, &serde_json::to_vec(self).unwrap_or_default())
+        sealed::seal(secrets, SealedFor::Access, self, entropy)
     }
 
     /// What the claim of a token says. `None` for a token without a person.
     pub(super) fn open(secrets: &Secrets, access: &Access) -> Option<Self> {
-        let text = access.on_behalf.as_deref().filter(|text| text.len() <= MAX_SEALED)?;
-        serde_json::from_slice(&secrets.open_oidc(SealedFor::Access, text)?).ok()
+        sealed::open(secrets, SealedFor::Access, access.on_behalf.as_deref()?, MAX_SEALED)
     }
 
     /// The family, as far as the token needs it.
@@ -133,7 +130,7 @@ impl OnBehalf {
             id: self.family.clone(),
             client: client.id.to_string(),
             session: self.session.clone(),
-            scopes: access.scope.split(' ').map(str::to_owned).collect(),
+            scopes: tokens::scopes(&access.scope),
             jkt: None,
             expires_at: Millis(access.exp.saturating_mul(1000)),
             unknown: Attributes::new(),

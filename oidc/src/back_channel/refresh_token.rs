@@ -1,14 +1,12 @@
 //! The grant `refresh_token` (RFC 6749 section 6, RFC 9700 section 4.14, OpenID Connect Core section 12).
 
-use std::collections::BTreeSet;
-
 use umoja_accounts::access::{Refreshed, Reuse};
 use umoja_schema::ClientKind;
 
 use super::granted::Granted;
 use super::holder::holder;
 use super::issue::issue;
-use super::request::TokenRequest;
+use super::request::{TokenRequest, asked_of};
 use crate::problem::Problem;
 use crate::tokens::Issued;
 
@@ -20,7 +18,7 @@ pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem>
     let text = form.get("refresh_token").ok_or(Problem::Request("refresh_token is missing"))?;
     let granted = Granted::open(&people.secrets, text).filter(|granted| granted.client == client.id);
     let granted = granted.ok_or(Problem::Grant)?;
-    let scopes = narrowed(&granted, form.get("scope"))?;
+    let scopes = asked_of(granted.scopes.clone(), form.get("scope"))?;
     let key = request.key(granted.jkt.as_deref()).await?;
     let described = granted.described();
     holder(provider, client, &described).await?.ok_or(Problem::Grant)?;
@@ -37,11 +35,4 @@ pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem>
         None
     };
     Ok(Issued { refresh_token: next, ..issue(provider, &keys, client, &granted, &scopes, (key, None)) })
-}
-
-/// The scopes that the client asks for, which are among those of the grant; all of them if it asks for none.
-fn narrowed(granted: &Granted, asked: Option<&str>) -> Result<BTreeSet<String>, Problem> {
-    let Some(asked) = asked else { return Ok(granted.scopes.clone()) };
-    let asked: BTreeSet<_> = asked.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    if asked.is_subset(&granted.scopes) { Ok(asked) } else { Err(Problem::Scope) }
 }

@@ -1,5 +1,7 @@
 //! Requests of clients.
 
+use std::collections::BTreeSet;
+
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use umoja_schema::Client;
@@ -10,6 +12,7 @@ use crate::dpop::Expected;
 use crate::form::Form;
 use crate::possession::proven;
 use crate::problem::Problem;
+use crate::tokens::scopes;
 
 /// A request for tokens, of a client that is known.
 pub(super) struct TokenRequest<'a> {
@@ -29,6 +32,13 @@ impl TokenRequest<'_> {
         let is_needed = self.client.dpop_bound_access_tokens || bound_to.is_some();
         if is_needed && key.is_none() { Err(Problem::DpopProof) } else { Ok(key) }
     }
+}
+
+/// The scopes that a client asks for, which are among those that it may have; all of those if it asks for none.
+pub(super) fn asked_of(allowed: BTreeSet<String>, asked: Option<&str>) -> Result<BTreeSet<String>, Problem> {
+    let Some(asked) = asked else { return Ok(allowed) };
+    let asked = scopes(asked);
+    if asked.is_subset(&allowed) { Ok(asked) } else { Err(Problem::Scope) }
 }
 
 /// The headers and the form of a request.

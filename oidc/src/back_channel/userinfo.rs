@@ -17,7 +17,7 @@ use crate::dpop::Expected;
 use crate::form::Form;
 use crate::possession::proven;
 use crate::problem::{Problem, never_stored};
-use crate::tokens::Access;
+use crate::tokens::{Access, scopes};
 use crate::{Provider, access_token, claims};
 
 /// An access token, as a request has it.
@@ -43,7 +43,8 @@ pub(super) async fn userinfo(State(provider): State<Arc<Provider>>, request: Req
     let access = access_token::read(&keys.signing, &provider.issuer, &sent.token, provider.now().secs());
     let access = access.ok_or(rejected)?;
     has_key(&provider, &headers, &sent, method.as_str(), &access).await?;
-    if !access.scope.split(' ').any(|scope| scope == "openid") {
+    let mut scopes = scopes(&access.scope);
+    if !scopes.contains("openid") {
         return Err(Problem::InsufficientScope);
     }
     let client = provider.client(&access.client_id).await?.ok_or(rejected)?;
@@ -51,8 +52,8 @@ pub(super) async fn userinfo(State(provider): State<Arc<Provider>>, request: Req
     let on_behalf = OnBehalf::open(&people.secrets, &access).ok_or(rejected)?;
     let standing = holder(&provider, &client, &on_behalf.described(&client, &access)).await?.ok_or(rejected)?;
     let person = standing.person(people).await?.ok_or(rejected)?;
-    let granted = access.scope.split(' ').map(str::to_owned).filter(|scope| client.scopes.contains(scope)).collect();
-    let mut claims = claims::of(&person.view(), &granted);
+    scopes.retain(|scope| client.scopes.contains(scope));
+    let mut claims = claims::of(&person.view(), &scopes);
     claims.insert("sub".to_owned(), access.sub.into());
     let mut response = Json(Value::Object(claims)).into_response();
     never_stored(response.headers_mut());

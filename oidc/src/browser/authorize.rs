@@ -8,18 +8,16 @@ use axum::response::Response;
 
 use super::asked::Asked;
 use super::proceed::{Done, Going};
-use super::send::{Cookies, answered, to};
+use super::send::{Cookies, answered, as_link, to};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
-use crate::answer::{Answer, with_query};
+use crate::answer::Answer;
 use crate::request::{AuthorizationRequest, NoReturn, Rejected};
 use crate::steps::Pushed;
 
 /// The path.
 pub(super) const PATH: &str = "/oauth2/authorize";
-/// The most characters of the URL to which a `POST` leads.
-const MAX_URL: usize = 6 * 1024;
 
 pub(super) async fn authorize(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
@@ -59,13 +57,10 @@ fn read(
     }
 }
 
-/// The URL by which a browser that has sent a form comes again: a browser sends its cookies (`SameSite=Lax`) with a link of another site, and
-/// not with a form. What the form has is sealed in it, so no person is to be read from it. `None` for a form that is too large for a URL.
+/// The URL by which a browser that has sent a form comes again. What the form has is sealed in it, so no person is to be read from it.
 fn as_get(provider: &Provider, request: &AuthorizationRequest) -> Option<String> {
     let accounts = &provider.accounts;
     let pushed = Pushed { request: request.clone(), expires_at: provider.now().plus(Pushed::LIFETIME_MS) };
     let uri = pushed.seal(&accounts.secrets, &*accounts.home.entropy);
-    let parameters = [("client_id", request.client.as_str()), ("request_uri", uri.as_str())];
-    let url = with_query(&provider.url(PATH), parameters.into_iter());
-    (url.len() <= MAX_URL).then(|| url.to_string())
+    as_link(provider, PATH, &[("client_id", request.client.as_str()), ("request_uri", &uri)])
 }

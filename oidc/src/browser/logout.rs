@@ -9,7 +9,7 @@ use umoja_accounts::Error;
 
 use super::asked::Asked;
 use super::hint;
-use super::send::{Cookies, to};
+use super::send::{Cookies, as_link, to};
 use super::stop::Stop;
 use crate::Provider;
 use crate::answer::with_query;
@@ -26,8 +26,6 @@ pub(super) const PATH: &str = "/oauth2/logout";
 const PARAMETERS: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
 /// The parameter with the sealed parameters of a client that has sent a form.
 const FORM: &str = "form";
-/// The most characters of the URL to which a `POST` leads.
-const MAX_URL: usize = 6 * 1024;
 
 pub(super) async fn logout(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
@@ -109,6 +107,5 @@ fn as_get(provider: &Provider, form: &Form) -> Option<String> {
     let given = PARAMETERS.into_iter().filter_map(|name| Some((name, form.get(name)?)));
     let text = with_query("", given);
     let sealed = Leaving::form(text.trim_start_matches('?'), provider.now()).seal(secrets, entropy);
-    let url = with_query(&provider.url(PATH), [(FORM, sealed.as_str())].into_iter());
-    (url.len() <= MAX_URL).then(|| url.to_string())
+    as_link(provider, PATH, &[(FORM, &sealed)])
 }

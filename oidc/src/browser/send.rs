@@ -3,7 +3,8 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::answer::Answer;
+use crate::Provider;
+use crate::answer::{Answer, with_query};
 use crate::cookie::Cookie;
 use crate::pages;
 use crate::problem::never_stored;
@@ -30,6 +31,15 @@ pub(super) fn to(location: &str) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::LOCATION, location);
     response
+}
+
+/// The URL of a path, by which a browser that has sent a form comes again. It sends its cookies (`SameSite=Lax`) with a link of another site,
+/// and not with a form. `None` for a form that is too large for a URL.
+pub(super) fn as_link(provider: &Provider, path: &str, parameters: &[(&'static str, &str)]) -> Option<String> {
+    /// The most characters of the URL.
+    const MAX: usize = 6 * 1024;
+    let url = with_query(&provider.url(path), parameters.iter().copied());
+    (url.len() <= MAX).then(|| url.to_string())
 }
 
 /// The cookies of an answer.
