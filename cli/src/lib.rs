@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod deployment;
 mod error;
 mod files;
+pub mod form;
 mod http;
 pub mod links;
 mod output;

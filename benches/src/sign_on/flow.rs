@@ -1,7 +1,6 @@
 //! What a browser and the back end of a client send to a provider.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -11,6 +10,7 @@ use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::Value;
 use umoja_cli::client::Raw;
+use umoja_cli::form::encoded;
 
 use crate::clock::Watch;
 use crate::error::BenchError;
@@ -80,7 +80,7 @@ impl Known {
 
     /// The path and query of an authorization request.
     pub(super) fn request(&self, client: &str) -> String {
-        let query = form(&[
+        let query = encoded(&[
             ("client_id", client),
             ("redirect_uri", &self.redirect_uri),
             ("response_type", "code"),
@@ -97,21 +97,6 @@ impl Known {
 fn challenge() -> String {
     use aws_lc_rs::digest::{SHA256, digest};
     URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()))
-}
-
-/// `application/x-www-form-urlencoded`.
-pub(super) fn form(fields: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, value) in fields {
-        let _ = write!(text, "{}{name}=", if text.is_empty() { "" } else { "&" });
-        for byte in value.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
-                byte => drop(write!(text, "%{byte:02X}")),
-            }
-        }
-    }
-    text
 }
 
 /// A connection to a provider, by which the browser of a person and the back end of a client send one request after the other.
@@ -211,7 +196,7 @@ impl<'k> Browser<'k> {
         fields: &[(&str, &str)],
     ) -> Result<Raw, BenchError> {
         let basic = STANDARD.encode(format!("{}:{}", client.0, client.1));
-        let mut request = self.request(Method::POST, path, form(fields))?;
+        let mut request = self.request(Method::POST, path, encoded(fields))?;
         let value = header::HeaderValue::from_str(&format!("Basic {basic}"));
         let value = value.map_err(|_| BenchError::Broken("a header"))?;
         request.headers_mut().insert(header::AUTHORIZATION, value);

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::try_join_all;
 use http::{Method, header};
 use umoja_cli::client::Raw;
+use umoja_cli::form::encoded;
 
-use super::flow::{Browser, Known, code_of, form, member, set_cookie};
+use super::flow::{Browser, Known, code_of, member, set_cookie};
 use crate::clock::Watch;
 use crate::error::{BenchError, io};
 use crate::figure::count;
@@ -123,7 +124,7 @@ impl Deployed {
         let step = html.split_once("name=\"step\" value=\"").and_then(|(_, rest)| rest.split('"').next());
         let step = step.ok_or_else(|| unexpected(&page))?;
         let fields = [("step", step), ("identifier", &self.stage.email(number)), ("password", PASSWORD)];
-        let mut request = browser.request(Method::POST, "/login", form(&fields))?;
+        let mut request = browser.request(Method::POST, "/login", encoded(&fields))?;
         set_cookie(&mut request, &cookies(&page).join("; "))?;
         let (_, raw) = browser.send(request).await?;
         if raw.status == 303 { Ok(raw) } else { Err(unexpected(&raw)) }

@@ -12,11 +12,12 @@ use umoja_crypto::ClientSecret;
 use umoja_schema::{Client, ClientId, CompanyId};
 use umoja_store::ports::Entropy;
 
-use super::browser::{FORM, encoded};
+use super::browser::FORM;
 use crate::CliError;
 use crate::commands::clients::{new_client, new_secret};
 use crate::credentials::CompanyFile;
 use crate::deployment::Deployment;
+use crate::form::encoded;
 use crate::http::Http;
 
 /// Where the applications wait for codes: any port of this machine. They are of the demo, which needs none.

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::Full;
 
 use crate::CliError;
+use crate::form::encoded;
 use crate::http::{Http, Raw};
 
 /// The media type of forms.
@@ -89,25 +89,6 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     tag.split_once(&format!("{name}=\""))?.1.split('"').next()
 }
 
-/// Parameters as a form or a query.
-pub(super) fn encoded(parameters: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, value) in parameters {
-        let separator = if text.is_empty() { "" } else { "&" };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{separator}{name}=");
-        for byte in value.bytes() {
-            let _ = match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                    write!(text, "{}", char::from(byte))
-                }
-                _ => write!(text, "%{byte:02X}"),
-            };
-        }
-    }
-    text
-}
-
 /// A parameter of a URL whose values need no escapes.
 pub(super) fn parameter<'a>(url: &'a str, name: &str) -> Option<&'a str> {
     let query = url.split_once('?')?.1;
@@ -125,7 +106,6 @@ mod tests {
             (value(page, "action"), value("type=\"hidden\" name=\"step\">", "name")),
             (Some("/login"), Some("step"))
         );
-        assert_eq!(encoded(&[("a", "b c@d"), ("e", "é")]), "a=b%20c%40d&e=%C3%A9");
         assert_eq!(parameter("http://a/b?x=1&code=c-_", "code"), Some("c-_"));
     }
 }
