@@ -67,12 +67,14 @@ async fn decided(
         None => None,
     };
     let client = registered.as_deref().map(|registered| &*registered.client);
-    let Logout { asks, to } = decide(form, hinted.as_ref(), client, session.map(|cookie| cookie.session.as_str()));
+    let secrets = &provider.accounts.secrets;
+    let called = session.map(|cookie| secrets.session_name(&cookie.session, named.unwrap_or_default()));
+    let Logout { asks, to } = decide(form, hinted.as_ref(), client, called.as_deref());
     let to = to.as_deref().map(String::as_str);
     if !asks {
         return left(provider, session, to).await;
     }
-    let (secrets, entropy) = (&provider.accounts.secrets, &*provider.accounts.home.entropy);
+    let entropy = &*provider.accounts.home.entropy;
     let browser = asked.browser_or_new(&provider.issuer, entropy);
     let step = Leaving::page(to, &browser, provider.now()).seal(secrets, entropy);
     let look = registered.as_deref().map_or_else(Look::plain, |registered| Look::of(&registered.company));
