@@ -146,6 +146,9 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What a browser has to bring in a URL does not fit into one.
+    pub const TOO_LARGE: Self = Self::Invalid("the request is too large");
+
     /// The value of `error`.
     pub const fn code(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
 use crate::answer::Answer;
-use crate::request::{AuthorizationRequest, NoReturn, Rejected};
+use crate::request::{AuthorizationRequest, Fault, NoReturn, Rejected};
 use crate::steps::Pushed;
 
 /// The path.
@@ -30,10 +30,13 @@ pub(super) async fn authorize(State(provider): State<Arc<Provider>>, request: Re
         Err(Rejected::Page(reason)) => return Err(reason.into()),
         Err(Rejected::Answer(to, fault)) => return Ok(answered(&Answer::fault(&to, &provider.issuer, fault))),
     };
-    if asked.is_post
-        && let Some(url) = as_get(&provider, &request)
-    {
-        return Ok(to(&url));
+    if asked.is_post {
+        // No page follows a form, which may be another site's and then comes without cookies: the page would have new ones, in the place of
+        // those by which the browser is known.
+        return Ok(match as_get(&provider, &request) {
+            Some(url) => to(&url),
+            None => answered(&Answer::fault(&request.return_to, &provider.issuer, Fault::TOO_LARGE)),
+        });
     }
     let visit = Visit::of(&provider, &asked.headers).await?;
     let going = Going::of(&provider, registered.as_deref(), &asked, request)?;

@@ -12,7 +12,7 @@ use umoja_store::ports::{Counted, Limit, Tally};
 
 use super::asked::Asked;
 use super::proceed::{in_words, rejected_as};
-use super::send::Cookies;
+use super::send::{Cookies, as_link, to};
 use super::sign_in::{self, Entered};
 use super::stop::Stop;
 use super::visit::Visit;
@@ -39,13 +39,16 @@ const ALL_WRONG: u64 = 10_000;
 pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
     let given = |name| asked.form.get(name).unwrap_or_default();
+    let (secrets, entropy, now) = (&provider.accounts.secrets, &*provider.accounts.home.entropy, provider.now());
+    // What is no code is not repeated.
+    let code = user_code::typed(given("user_code")).map(|code| user_code::shown(&code));
     if !asked.is_post {
-        // What is no code is not repeated.
-        let typed = user_code::typed(given("user_code")).map(|code| user_code::shown(&code)).unwrap_or_default();
-        return Ok(device_code(&Look::plain(), &typed, None));
+        let mut response = device_code(&Look::plain(), code.as_deref().unwrap_or_default(), None);
+        let browser = Some(asked.browser_or_new(&provider.issuer, entropy));
+        Cookies { browser, session: None }.set(&provider.issuer, response.headers_mut());
+        return Ok(response);
     }
     let browser = asked.browser(&provider.issuer);
-    let (secrets, now) = (&provider.accounts.secrets, provider.now());
     match asked.form.get("step") {
         Some(step) => {
             let browser = browser.ok_or(NoReturn::Page)?;
@@ -54,14 +57,20 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
             if asked.form.get("password").is_some() { on.sign_in(step).await } else { on.answer(step).await }
         }
-        None => typed(&provider, &asked).await,
+        None => match browser {
+            Some(browser) => typed(&provider, &asked, browser).await,
+            // The form of another site: the person sees the code first, and the browser keeps its cookies.
+            None => {
+                let parameters: Vec<_> = code.as_deref().map(|code| ("user_code", code)).into_iter().collect();
+                Ok(to(&as_link(&provider, PATH, &parameters).ok_or(NoReturn::Unreadable)?))
+            }
+        },
     }
 }
 
 /// The next page for a code that a person has typed.
-async fn typed(provider: &Provider, asked: &Asked) -> Result<Response, Stop> {
+async fn typed(provider: &Provider, asked: &Asked, browser: String) -> Result<Response, Stop> {
     let people = &provider.accounts.people;
-    let browser = asked.browser_or_new(&provider.issuer, &*people.home.entropy);
     let wrong = |fault| Ok(device_code(&Look::plain(), "", Some(fault)));
     let Some(code) = user_code::typed(asked.form.get("user_code").unwrap_or_default()) else {
         return wrong(CodeFault::Wrong);

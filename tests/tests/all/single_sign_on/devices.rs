@@ -6,6 +6,9 @@ use umoja_schema::replicated::ACCESS;
 use super::browser::{Browser, EMAIL, PASSWORD, Page};
 use super::{Got, Sso, client, story};
 
+/// The cookie by which a browser is known.
+const BROWSER: &str = "__Host-umoja_browser";
+
 /// A television.
 fn tv(changes: &Value) -> Value {
     let mut tv = client("tv");
@@ -66,8 +69,11 @@ impl Sso {
 }
 
 impl Browser {
-    /// The person types the code.
+    /// The person types the code, on the page that has given the browser its cookie.
     async fn types(&mut self, sso: &Sso, at: usize, code: &str) -> Page {
+        if self.cookie(BROWSER).is_none() {
+            assert_eq!(self.get(sso, at, "/device").await.title(), "Connect a device");
+        }
         self.post(sso, at, "/device", &[("user_code", code)]).await
     }
 
@@ -223,6 +229,29 @@ fn only_the_browser_and_the_person_who_saw_the_page_let_a_device_in() {
         // Whose session has ended is asked to sign in.
         browser.set_cookie("__Host-umoja_sso", "x");
         assert_eq!(browser.answers(&sso, 0, &first, "allow").await.title(), "Sign in");
+    });
+}
+
+/// Its cookies are `SameSite=Lax`, so the form of another site comes without them.
+#[test]
+fn a_form_of_another_site_leaves_the_browser_its_cookie() {
+    story(7_428, async |mut sso| {
+        sso.with_tv(&json!({})).await;
+        let device = sso.begin(0).await;
+        let mut elsewhere = Browser::default();
+        for code in [device.user_code.as_str(), "<no code>", ""] {
+            let page = elsewhere.post(&sso, 0, "/device", &[("user_code", code)]).await;
+            assert!(page.headers.get("set-cookie").is_none() && page.location().starts_with("https://login.example/device"));
+        }
+        assert_eq!(elsewhere.cookie(BROWSER), None);
+        // The link leads to the page with the code, which the person sends.
+        let page = elsewhere.post(&sso, 0, "/device", &[("user_code", &device.user_code)]).await;
+        let mut own = Browser::default();
+        let page = own.get(&sso, 1, page.location()).await;
+        assert_eq!((page.title(), page.field("user_code")), ("Connect a device", device.user_code.clone()));
+        let known = own.cookie(BROWSER).unwrap().to_owned();
+        own.types(&sso, 1, &device.user_code).await;
+        assert_eq!(own.cookie(BROWSER), Some(known.as_str()));
     });
 }
 
