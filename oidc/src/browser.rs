@@ -7,6 +7,7 @@
 //! | `login` | `/login`: the form with the password |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `guess` | how many codes of devices may be typed |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
 //! | `discovery` | the metadata of the provider |
@@ -21,6 +22,7 @@ mod authorize;
 mod consent;
 mod device;
 mod discovery;
+mod guess;
 mod hint;
 mod login;
 mod logout;
@@ -36,8 +38,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub use self::asked::ClientAddress;
 use crate::Provider;
+pub use crate::address::ClientAddress;
 use crate::back_channel::cors;
 
 /// The routes of browsers.

@@ -10,7 +10,7 @@ use umoja_store::ports::StoreError;
 use crate::form::FormError;
 
 /// Seconds after which a client should ask again.
-const RETRY_AFTER_SECS: u16 = 1;
+const RETRY_AFTER_SECS: u32 = 1;
 
 /// Why a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,11 @@ pub enum Problem {
     AuthorizationPending,
     /// As before, and the client asks too often.
     SlowDown,
+    /// Too many requests come from one address.
+    TooMany {
+        /// The seconds after which the next one is allowed.
+        retry_after_secs: u32,
+    },
     /// The person has rejected.
     AccessDenied,
     /// The device code has expired.
@@ -74,7 +79,7 @@ impl Problem {
             Self::TokenType => "unsupported_token_type",
             Self::InsufficientScope => "insufficient_scope",
             Self::AuthorizationPending => "authorization_pending",
-            Self::SlowDown => "slow_down",
+            Self::SlowDown | Self::TooMany { .. } => "slow_down",
             Self::AccessDenied => "access_denied",
             Self::ExpiredToken => "expired_token",
             Self::Unavailable => "temporarily_unavailable",
@@ -86,6 +91,7 @@ impl Problem {
         match self {
             Self::Client { .. } | Self::Token { .. } | Self::NoToken | Self::TokenProof => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -106,6 +112,7 @@ impl Problem {
             Self::InsufficientScope => "the access token is without the scope openid",
             Self::AuthorizationPending => "the person has not decided yet",
             Self::SlowDown => "wait five seconds longer between two requests",
+            Self::TooMany { .. } => "too many devices begin at this address; come again after the seconds of Retry-After",
             Self::AccessDenied => "the person has rejected",
             Self::ExpiredToken => "the device code has expired",
             Self::Unavailable => "try again",
@@ -171,8 +178,13 @@ impl IntoResponse for Problem {
         if let Some(challenge) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if self == Self::Unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+        let retry_after_secs = match self {
+            Self::Unavailable => Some(RETRY_AFTER_SECS),
+            Self::TooMany { retry_after_secs } => Some(retry_after_secs),
+            _ => None,
+        };
+        if let Some(secs) = retry_after_secs {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         response
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use umoja_schema::{ClientId, Millis};
-use umoja_store::ports::{Counted, Limit, Tally};
+use umoja_schema::ClientId;
 
 use super::asked::Asked;
+use super::guess::Guess;
 use super::proceed::{in_words, rejected_as};
 use super::send::{Cookies, as_link, to};
 use super::sign_in::{self, Entered};
@@ -27,14 +27,6 @@ use crate::user_code;
 
 /// The path.
 pub(super) const PATH: &str = PAGE;
-
-const HOUR_MS: u64 = 60 * 60 * 1000;
-/// The codes that one address, or one browser where no address is known, may type. The hour does not slide, because many people may share an
-/// address.
-const GUESSES: Limit =
-    Limit { at_once: 20, shortest_ms: 2_000, longest_ms: HOUR_MS / 4, window_ms: HOUR_MS, slides: false };
-/// The wrong codes that a region takes in an hour, by any person: of 2^34 codes so few that no guess is likely to be right.
-const ALL_WRONG: u64 = 10_000;
 
 pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
@@ -75,20 +67,23 @@ async fn typed(provider: &Provider, asked: &Asked, browser: String) -> Result<Re
     let Some(code) = user_code::typed(asked.form.get("user_code").unwrap_or_default()) else {
         return wrong(CodeFault::Wrong);
     };
-    let Some(guess) = Guess::count(provider, asked, &browser).await? else { return wrong(CodeFault::Locked) };
+    let visit = Visit::of(provider, &asked.headers).await?;
+    let guess = match Guess::count(provider, asked, &browser, visit.as_ref()).await {
+        Ok(guess) => guess,
+        Err(fault) => return wrong(fault),
+    };
     let waiting = people.device(&code).await?.filter(|waiting| waiting.answer.is_none());
     let registered = match &waiting {
         Some(waiting) => provider.registered(&waiting.client).await?,
         None => None,
     };
     let (Some(waiting), Some(registered)) = (waiting, registered) else {
-        guess.was_wrong(provider).await?;
+        guess.was_wrong(provider).await;
         return wrong(CodeFault::Wrong);
     };
     guess.was_right(provider).await?;
     let client: ClientId = registered.client.id.clone();
     let step = DeviceStep::new(&code, (waiting.jti, client), waiting.scopes, waiting.expires_at, &browser);
-    let visit = Visit::of(provider, &asked.headers).await?;
     let on = OnDevice { provider, registered: &registered, asked, browser };
     Ok(on.page(step, visit, Cookies::default()))
 }
@@ -193,58 +188,5 @@ fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
         signed_in,
         jkt: None,
         expires_at: step.expires_at,
-    }
-}
-
-/// A code that a person types. It is counted before it is looked up, so that guesses side by side get no more answers than one after the
-/// other.
-struct Guess {
-    key: [u8; 32],
-    counted: Option<Tally>,
-    now: Millis,
-}
-
-impl Guess {
-    /// Counts a code. `None` if too many were wrong. A table that does not answer does not count, as for passwords.
-    async fn count(provider: &Provider, asked: &Asked, browser: &str) -> Result<Option<Self>, Stop> {
-        let (people, now) = (&provider.accounts.people, provider.now());
-        let from =
-            asked.address.map_or_else(|| browser.to_owned(), |address| umoja_accounts::network(address).to_string());
-        let key = people.secrets.request_hash(&["device guess", &from]);
-        let (all, until) = Self::all(provider, now);
-        let attempts = &people.home.attempts;
-        if attempts.add(&all, 0, until).await.is_ok_and(|wrong| wrong >= ALL_WRONG) {
-            return Ok(None);
-        }
-        Ok(match attempts.count(&key, &GUESSES, now).await {
-            Ok(Counted::Locked(_)) => None,
-            Ok(Counted::Let(tally)) => Some(Self { key, counted: Some(tally), now }),
-            Err(error) => {
-                tracing::warn!(%error, "the codes of devices that are typed are not counted");
-                Some(Self { key, counted: None, now })
-            }
-        })
-    }
-
-    /// The key of all wrong codes of an hour, and when it ends.
-    fn all(provider: &Provider, now: Millis) -> ([u8; 32], Millis) {
-        let hour = now.0 / HOUR_MS;
-        let key = provider.accounts.secrets.request_hash(&["device guesses", &hour.to_string()]);
-        (key, Millis((hour + 2) * HOUR_MS))
-    }
-
-    async fn was_wrong(self, provider: &Provider) -> Result<(), Stop> {
-        let (all, until) = Self::all(provider, self.now);
-        if let Err(error) = provider.accounts.home.attempts.add(&all, 1, until).await {
-            tracing::warn!(%error, "a wrong code of a device is not counted");
-        }
-        Ok(())
-    }
-
-    async fn was_right(self, provider: &Provider) -> Result<(), Stop> {
-        if let Some(tally) = &self.counted {
-            provider.accounts.home.attempts.give_back(&self.key, tally).await?;
-        }
-        Ok(())
     }
 }

@@ -13,6 +13,8 @@ pub enum CodeFault {
     Wrong,
     /// Too many wrong codes were typed.
     Locked,
+    /// Too many wrong codes were typed by people who are not signed in.
+    SignInFirst,
 }
 
 /// The page on which a person types the code of a device. `typed` is what a link has filled in.
@@ -22,9 +24,15 @@ pub fn device_code(look: &Look, typed: &str, fault: Option<CodeFault>) -> Respon
         Some(CodeFault::Wrong) => {
             ("<p role=\"alert\">No device waits for this code. Look at the device, and try again.</p>", StatusCode::OK)
         }
-        Some(CodeFault::Locked) => {
-            ("<p role=\"alert\">Too many wrong codes were typed. Try again later.</p>", StatusCode::TOO_MANY_REQUESTS)
-        }
+        Some(CodeFault::Locked) => (
+            "<p role=\"alert\">Too many wrong codes were typed. Try again in a quarter of an hour.</p>",
+            StatusCode::TOO_MANY_REQUESTS,
+        ),
+        Some(CodeFault::SignInFirst) => (
+            "<p role=\"alert\">Too many wrong codes were typed by others. Sign in to one of your applications with this browser, and type the \
+             code again.</p>",
+            StatusCode::TOO_MANY_REQUESTS,
+        ),
     };
     let typed = escaped(typed);
     let main = format!(
