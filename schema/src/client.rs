@@ -267,6 +267,12 @@ impl Client {
         self.post_logout_redirect_uris.iter().any(|registered| redirect_matches(registered, uri))
     }
 
+    /// Whether a request whose answer goes to this URI may be another program's: the client proves nothing, and whatever runs on the
+    /// person's device can listen at a loopback address or register a scheme (RFC 8252 sections 8.6 and 8.12).
+    pub fn may_be_another(&self, redirect_uri: &str) -> bool {
+        self.kind == ClientKind::Public && !redirect_uri.starts_with("https://")
+    }
+
     /// Whether it may get tokens by this.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)

@@ -14,7 +14,7 @@ use super::visit::Visit;
 use crate::Provider;
 use crate::answer::Answer;
 use crate::code::Code;
-use crate::decision::{self, Consented, Step, Visitor};
+use crate::decision::{self, Asks, Consented, Step, Visitor};
 use crate::pages::{self, Again, Look};
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
@@ -113,7 +113,8 @@ impl<'a> Going<'a> {
         if done.consented {
             consented.scopes.extend(request.scopes.iter().cloned());
         }
-        let step = decision::next(request, visitor, &consented, !client.first_party, provider.now().secs());
+        let asks = Asks::of(client, &request.return_to.redirect_uri);
+        let step = decision::next(request, visitor, &consented, asks, provider.now().secs());
         let mut response = match (step, visit) {
             (Err(fault), _) => self.fault(fault),
             (Ok(Step::Consent), Some(visit)) => self.consent_page(&visit, done, &mut cookies),
