@@ -38,22 +38,26 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
+use self::stop::Stop;
 use crate::Provider;
 pub use crate::address::ClientAddress;
-use crate::back_channel::cors;
+use crate::back_channel::{cors, other_method};
+use crate::request::NoReturn;
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
     let called_by_programs = Router::new()
         .route(par::PATH, post(par::par))
         .with_state(Arc::clone(&provider))
-        .merge(discovery::router(&provider.issuer));
+        .merge(discovery::router(&provider.issuer))
+        .method_not_allowed_fallback(other_method);
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
+        .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))
         .with_state(Arc::clone(&provider))
         .merge(cors(called_by_programs))
 }

@@ -64,6 +64,17 @@ pub enum Again {
     Unavailable,
 }
 
+impl Again {
+    /// The reason in a word, for logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Locked => "locked",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The page on which a person signs in. `step` is the value that the form sends back, `hint` whom the client expects.
 pub fn sign_in(
     look: &Look,
@@ -88,7 +99,7 @@ fn sign_in_at(
     let (client, step, hint) = (escaped(client), escaped(step), escaped(hint));
     let alert = again.map_or("", |again| match again {
         Again::Wrong => "<p role=\"alert\">The name or the password is wrong.</p>",
-        Again::Locked => "<p role=\"alert\">Too many attempts failed. Try again later.</p>",
+        Again::Locked => "<p role=\"alert\">Too many attempts failed. Wait a while, at most a quarter of an hour, and try again.</p>",
         Again::Unavailable => "<p role=\"alert\">The service cannot answer now. Try again.</p>",
     });
     let main = format!(
@@ -135,13 +146,14 @@ pub fn signed_out(look: &Look) -> Response {
 
 /// The page of a request whose answer goes nowhere.
 pub fn no_return(reason: NoReturn) -> Response {
-    let main = format!("<p role=\"alert\">No user was signed in: {reason}.</p>");
-    page(&Look::plain(), StatusCode::BAD_REQUEST, "This link does not work", &main, &Policy::form(None))
+    let main = format!("<p role=\"alert\">No user was signed in: {reason}.</p><p>{}</p>", reason.next());
+    let status = if reason == NoReturn::Form { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST };
+    page(&Look::plain(), status, "This link does not work", &main, &Policy::form(None))
 }
 
 /// The page of a request that the region cannot answer now.
 pub fn unavailable() -> Response {
-    let main = "<p role=\"alert\">The service cannot answer now. Try again.</p>";
+    let main = "<p role=\"alert\">The service cannot answer now. Reload this page in a moment.</p>";
     let look = Look::plain();
     let mut response = page(&look, StatusCode::SERVICE_UNAVAILABLE, "Try again", main, &Policy::form(None));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -17,6 +17,8 @@ const RETRY_AFTER_SECS: u32 = 1;
 pub enum Problem {
     /// A parameter is missing, repeated or malformed. The text names the rule.
     Request(&'static str),
+    /// The path has other methods, which the header `allow` names.
+    Method,
     /// The client is unknown, disabled, or has not proved to be itself. One answer for all of these, so that it does not say which
     /// clients exist. `basic` is whether the client used the header `authorization`, which decides the form of the challenge.
     Client {
@@ -68,7 +70,7 @@ impl Problem {
     /// The value of `error`.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Request(_) => "invalid_request",
+            Self::Request(_) | Self::Method => "invalid_request",
             Self::Client { .. } => "invalid_client",
             Self::Grant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
@@ -91,6 +93,7 @@ impl Problem {
         match self {
             Self::Client { .. } | Self::Token { .. } | Self::NoToken | Self::TokenProof => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -100,13 +103,14 @@ impl Problem {
     const fn description(self) -> &'static str {
         match self {
             Self::Request(rule) => rule,
+            Self::Method => "send the request by a method of the header Allow",
             Self::Client { .. } => "the client is unknown, disabled or not authenticated",
-            Self::Grant => "the grant is used, expired, ended or of another client",
+            Self::Grant => "the grant is used, expired, ended or of another client: begin again",
             Self::UnauthorizedClient => "the client may not use this grant",
             Self::GrantType => "there is no such grant",
             Self::Scope => "the client may not have this scope",
             Self::DpopProof | Self::TokenProof => "the DPoP proof is missing, used or does not fit the request",
-            Self::Token { .. } => "the access token is missing, expired or ended",
+            Self::Token { .. } => "the access token is missing, expired or ended: get a new one",
             Self::NoToken => "there is no access token",
             Self::TokenType => "a token of a client by itself ends only by its time",
             Self::InsufficientScope => "the access token is without the scope openid",
@@ -114,8 +118,8 @@ impl Problem {
             Self::SlowDown => "wait five seconds longer between two requests",
             Self::TooMany { .. } => "too many devices begin at this address; come again after the seconds of Retry-After",
             Self::AccessDenied => "the person has rejected",
-            Self::ExpiredToken => "the device code has expired",
-            Self::Unavailable => "try again",
+            Self::ExpiredToken => "the device code has expired: begin again",
+            Self::Unavailable => "try again after the seconds of Retry-After",
         }
     }
 

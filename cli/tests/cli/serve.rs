@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use umoja_cli::ClientError;
 
-use crate::support::{World, client, eventually, run, text, until};
+use crate::support::{World, client, done, eventually, run, text, until};
 
 const CANARY: &str = "canary-7f3e9a";
 
@@ -125,6 +125,37 @@ async fn the_port_of_the_issuer_leads_to_the_regions_that_serve() {
     }
     drop(served);
     assert_eq!(world.serve().issuer, Some(issuer), "the port is stored");
+}
+
+#[tokio::test]
+async fn rejected_links_are_logged_with_the_reason_and_the_client_and_nothing_that_they_say() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let add = ["client", "add", "soko-web", "--company", "soko", "--redirect-uri", "https://soko.example/cb", "--dir", &dir];
+    done(&add);
+    let served = world.serve_with(&["--issuer-port", "0"]);
+    let port = port_of(served.issuer.as_deref().unwrap());
+    for (path, status) in [
+        (format!("/oauth2/authorize?client_id={CANARY}&login_hint={CANARY}"), "400"),
+        (format!("/oauth2/authorize?client_id=soko-web&redirect_uri=https://{CANARY}.example/"), "400"),
+        (format!("/oauth2/authorize?client_id=soko-web&redirect_uri=https://soko.example/cb&state={CANARY}"), "303"),
+        (format!("/login?step={CANARY}"), "405"),
+    ] {
+        let answer = answer(port, &path).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+    }
+    drop(served);
+    let log = std::fs::read_to_string(world.log()).unwrap();
+    for line in [
+        "reason=\"unknown_client\"",
+        "reason=\"redirect_uri\" client=\"soko-web\"",
+        "reason=\"invalid_request\" rule=\"response_type is missing\" client=soko-web",
+        "reason=\"no_page\"",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert!(!log.contains(CANARY));
 }
 
 /// The keys of single sign-on.

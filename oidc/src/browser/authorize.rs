@@ -8,11 +8,10 @@ use axum::response::Response;
 
 use super::asked::Asked;
 use super::proceed::{Done, Going};
-use super::send::{Cookies, answered, as_link, to};
+use super::send::{Cookies, as_link, faulted, to};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
-use crate::answer::Answer;
 use crate::request::{AuthorizationRequest, Fault, NoReturn, Rejected};
 use crate::steps::Pushed;
 
@@ -25,17 +24,21 @@ pub(super) async fn authorize(State(provider): State<Arc<Provider>>, request: Re
         Some(id) => provider.registered(id).await?,
         None => None,
     };
-    let request = match read(&provider, &asked, registered.as_deref().map(|registered| &*registered.client)) {
-        Ok(request) => request,
-        Err(Rejected::Page(reason)) => return Err(reason.into()),
-        Err(Rejected::Answer(to, fault)) => return Ok(answered(&Answer::fault(&to, &provider.issuer, fault))),
+    let client = registered.as_deref().map(|registered| &*registered.client);
+    let request = match (read(&provider, &asked, client), client) {
+        (Ok(request), _) => request,
+        (Err(Rejected::Page(reason)), Some(client)) => return Err(Stop::at(reason, &client.id)),
+        (Err(Rejected::Page(reason)), None) => return Err(reason.into()),
+        (Err(Rejected::Answer(to, fault)), Some(client)) => return Ok(faulted(&provider, &client.id, &to, fault)),
+        // Without a client no address is known.
+        (Err(Rejected::Answer(..)), None) => return Err(NoReturn::Client.into()),
     };
     if asked.is_post {
         // No page follows a form, which may be another site's and then comes without cookies: the page would have new ones, in the place of
         // those by which the browser is known.
         return Ok(match as_get(&provider, &request) {
             Some(url) => to(&url),
-            None => answered(&Answer::fault(&request.return_to, &provider.issuer, Fault::TOO_LARGE)),
+            None => faulted(&provider, &request.client, &request.return_to, Fault::TOO_LARGE),
         });
     }
     let visit = Visit::of(&provider, &asked.headers).await?;

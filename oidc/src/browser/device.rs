@@ -45,7 +45,8 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
         Some(step) => {
             let browser = browser.ok_or(NoReturn::Page)?;
             let step = DeviceStep::open(secrets, step, &browser, now).ok_or(NoReturn::Page)?;
-            let registered = provider.registered(step.client.as_str()).await?.ok_or(NoReturn::Client)?;
+            let registered = provider.registered(step.client.as_str()).await?;
+            let registered = registered.ok_or_else(|| Stop::at(NoReturn::Client, &step.client))?;
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
             if asked.form.get("password").is_some() { on.sign_in(step).await } else { on.answer(step).await }
         }
@@ -152,7 +153,7 @@ impl OnDevice<'_> {
         let is_allowed = match asked.form.get("answer") {
             Some("allow") => true,
             Some("reject") => false,
-            _ => return Err(NoReturn::Unreadable.into()),
+            _ => return Err(Stop::at(NoReturn::Unreadable, &step.client)),
         };
         let client = &registered.client;
         if is_allowed && !client.first_party {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::asked::Asked;
 use super::hint;
-use super::send::{Cookies, answered};
+use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
 use super::visit::Visit;
@@ -79,9 +79,9 @@ impl<'a> Going<'a> {
         asked: &'a Asked,
         request: AuthorizationRequest,
     ) -> Result<Self, Stop> {
-        let registered = registered.ok_or(NoReturn::Client)?;
+        let registered = registered.ok_or_else(|| Stop::at(NoReturn::Client, &request.client))?;
         if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
-            return Err(NoReturn::Redirect.into());
+            return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
         Ok(Self { provider, registered, asked, request })
     }
@@ -135,7 +135,7 @@ impl<'a> Going<'a> {
 
     /// Takes an error to the client.
     pub(super) fn fault(&self, fault: Fault) -> Response {
-        answered(&Answer::fault(&self.request.return_to, &self.provider.issuer, fault))
+        faulted(self.provider, &self.request.client, &self.request.return_to, fault)
     }
 
     fn sign_in_page(&self, rejected: Option<Rejection>, cookies: &mut Cookies) -> Response {

@@ -3,12 +3,14 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use umoja_schema::ClientId;
+
 use crate::Provider;
 use crate::answer::{Answer, with_query};
 use crate::cookie::Cookie;
 use crate::pages;
 use crate::problem::never_stored;
-use crate::request::{NoReturn, ResponseMode};
+use crate::request::{Fault, NoReturn, ResponseMode, ReturnTo};
 
 /// How long a browser keeps the cookie to which forms are bound, in seconds: as long as a browser is known again after a login.
 const BROWSER_SECS: u64 = 30 * 24 * 60 * 60;
@@ -19,6 +21,14 @@ pub(super) fn answered(answer: &Answer<'_>) -> Response {
         ResponseMode::Query => to(&answer.location()),
         ResponseMode::FormPost => pages::form_post(answer),
     }
+}
+
+/// Takes an error to its client, and writes down what the client has to change.
+pub(super) fn faulted(provider: &Provider, client: &ClientId, to: &ReturnTo, fault: Fault) -> Response {
+    if fault.is_of_the_client() {
+        tracing::info!(reason = fault.code(), rule = fault.description(), %client, "a request of a client was rejected");
+    }
+    answered(&Answer::fault(to, &provider.issuer, fault))
 }
 
 /// Sends the browser to a URL with `GET`, also after a form: with another status it would send the password again (RFC 9700 section

@@ -205,6 +205,23 @@ fn a_client_that_has_ended_gets_no_code_for_a_page_that_is_open() {
 }
 
 #[test]
+fn a_link_to_where_a_page_sends_its_form_says_what_to_do_next() {
+    sign_in_story(1771, json!({}), async |sso| {
+        for path in ["/login", "/consent"] {
+            let page = Browser::default().get(&sso, 0, path).await;
+            assert_eq!((page.status, page.title()), (405, "This link does not work"), "{path}");
+            assert_eq!(page.headers["allow"], "POST");
+            assert!(page.html.contains("Go back to the application, and sign in from there."), "{}", page.html);
+            assert!(page.headers.get("set-cookie").is_none());
+        }
+        for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/par", "/oauth2/revoke", "/oauth2/device"] {
+            let got = sso.send(0, axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap()).await;
+            assert_eq!((got.error(), &got.headers["allow"]), ((405, "invalid_request"), &"POST".parse().unwrap()), "{path}");
+        }
+    });
+}
+
+#[test]
 fn a_busy_region_checks_no_password() {
     sign_in_story(1769, json!({}), async |sso| {
         let mut browser = Browser::default();
