@@ -9,7 +9,7 @@ use crate::company::is_newer;
 use crate::names::setting;
 use crate::{ClientId, CompanyId, ItemError, OidcAlgorithm};
 
-pub use self::redirect::{is_redirect_uri, redirect_matches};
+pub use self::redirect::{RedirectFlaw, check_redirect_uri, redirect_matches};
 
 /// The names of an enumeration in documents and on the command line.
 macro_rules! named {
@@ -121,7 +121,7 @@ pub struct Client {
     /// If true, persons are not asked for consent.
     #[serde(default)]
     pub first_party: bool,
-    /// Where codes are sent: [`is_redirect_uri`].
+    /// Where codes are sent: [`check_redirect_uri`].
     #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// Where a browser goes after a logout.
@@ -194,8 +194,8 @@ pub enum ClientFlaw {
     #[error("a client with the grant authorization_code needs a redirect URI")]
     NoRedirect,
     /// A URI to which nothing is sent.
-    #[error("a redirect URI must be https without fragment, a loopback address over http, or an own scheme")]
-    Redirect,
+    #[error(transparent)]
+    Redirect(#[from] RedirectFlaw),
     /// `private_key_jwt` without keys, or with two places for them.
     #[error("the method private_key_jwt needs either a JWK set or a URL of one")]
     Keys,
@@ -304,8 +304,7 @@ impl Client {
         fits(!(1..=64).contains(&length) || self.name.chars().any(char::is_control), ClientFlaw::Name)?;
         fits(is_public != (self.token_endpoint_auth_method == ClientAuthMethod::None), ClientFlaw::Method)?;
         fits(self.may_use(GrantType::AuthorizationCode) && self.redirect_uris.is_empty(), ClientFlaw::NoRedirect)?;
-        let mut uris = self.redirect_uris.iter().chain(&self.post_logout_redirect_uris);
-        fits(!uris.all(|uri| is_redirect_uri(uri)), ClientFlaw::Redirect)?;
+        self.redirect_uris.iter().chain(&self.post_logout_redirect_uris).try_for_each(|uri| check_redirect_uri(uri))?;
         let signs = self.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
         fits(signs && self.jwks.is_some() == self.jwks_uri.is_some(), ClientFlaw::Keys)?;
         fits(is_public && self.may_use(GrantType::ClientCredentials), ClientFlaw::PublicByItself)?;

@@ -74,6 +74,12 @@ fn what_no_client_can_be_is_rejected() {
     add_fails(&["--company", "other", "--redirect-uri", URI], "there is no company");
     add_fails(&["--company", "soko"], "needs a redirect URI");
     add_fails(&["--company", "soko", "--redirect-uri", "http://soko.example/"], "https://HOST/PATH");
+    let callback = |more: &str| format!("{URI}{more}");
+    add_fails(&["--company", "soko", "--redirect-uri", &callback("?code=1")], "the answer adds these");
+    add_fails(&["--company", "soko", "--redirect-uri", &callback(";x")], "no semicolon");
+    add_fails(&["--company", "soko", "--redirect-uri", "https://a@soko.example/"], "no user before its host");
+    let after = callback("#x");
+    add_fails(&["--company", "soko", "--redirect-uri", URI, "--post-logout-redirect-uri", &after], "no fragment");
     add_fails(&["--company", "soko", "--redirect-uri", URI, "--auth-method", "private_key_jwt"], "needs either");
     add_fails(&["--company", "soko", "--redirect-uri", URI, "--pairwise", "10.0.0.1"], "sector identifier");
     add(&dir, "soko-web", &[]);

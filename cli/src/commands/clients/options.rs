@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 use umoja_crypto::jws::Jwk;
-use umoja_schema::client::is_redirect_uri;
+use umoja_schema::client::check_redirect_uri;
 use umoja_schema::{Client, ClientAuthMethod, GrantType, OidcAlgorithm, SubjectType};
 
 use crate::CliError;
@@ -157,11 +157,7 @@ fn is_jwk_set(set: &Value) -> bool {
 }
 
 fn redirect_uri(text: &str) -> Result<String, String> {
-    if is_redirect_uri(text) {
-        return Ok(text.to_owned());
-    }
-    Err("give it as https://HOST/PATH, http://127.0.0.1:*/PATH, or with an own scheme such as com.shop.app:/PATH"
-        .into())
+    check_redirect_uri(text).map(|()| text.to_owned()).map_err(|flaw| flaw.to_string())
 }
 
 fn grant(text: &str) -> Result<GrantType, String> {
