@@ -128,6 +128,35 @@ async fn the_port_of_the_issuer_leads_to_the_regions_that_serve() {
 }
 
 #[tokio::test]
+async fn a_start_that_fails_changes_no_settings_and_a_change_of_the_issuer_is_said() {
+    let world = World::new();
+    let dir = world.deployment();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let settings = || std::fs::read(std::path::Path::new(&dir).join("deployment.json")).unwrap();
+    let before = settings();
+    for more in [&["--issuer", "https://login.example"][..], &[]] {
+        let failed = run(&[&["serve", "--dir", &dir, "--issuer-port", &port], more].concat());
+        assert_eq!(failed.status.code(), Some(1));
+        assert!(text(&failed.stderr).contains("choose another port with --issuer-port"), "{}", text(&failed.stderr));
+        assert!(settings() == before, "nothing of it is stored");
+    }
+    let first = world.serve_with(&["--issuer-port", "0"]).issuer.clone().unwrap();
+    let log = || std::fs::read_to_string(world.log()).unwrap();
+    assert!(!log().contains("The issuer was"), "there was none before");
+    let second = world.serve_with(&["--issuer-port", "0"]).issuer.clone().unwrap();
+    assert!(second == first || log().contains(&format!("The issuer was {first}, and is {second} now")), "{}", log());
+    drop(world.serve_with(&["--issuer", "https://login.example"]));
+    assert!(log().contains(&format!("The issuer was {second}, and is https://login.example now")));
+    // The choice is taken back, with the URL.
+    assert_eq!(world.serve_with(&["--issuer-port", "default"]).issuer, None);
+    assert!(log().contains("The issuer was https://login.example, and there is none now"));
+    assert_eq!(world.serve().issuer, None);
+    let usage = run(&["serve", "--dir", &dir, "--issuer-port", "x"]);
+    assert!(text(&usage.stderr).contains("or default for none"), "{}", text(&usage.stderr));
+}
+
+#[tokio::test]
 async fn rejected_links_are_logged_with_the_reason_and_the_client_and_nothing_that_they_say() {
     let world = World::new();
     world.company("soko");
