@@ -99,7 +99,9 @@ fn sign_in_at(
     let (client, step, hint) = (escaped(client), escaped(step), escaped(hint));
     let alert = again.map_or("", |again| match again {
         Again::Wrong => "<p role=\"alert\">The name or the password is wrong.</p>",
-        Again::Locked => "<p role=\"alert\">Too many attempts failed. Wait a while, at most a quarter of an hour, and try again.</p>",
+        Again::Locked => {
+            "<p role=\"alert\">Too many attempts failed. Wait a while, at most a quarter of an hour, and try again.</p>"
+        }
         Again::Unavailable => "<p role=\"alert\">The service cannot answer now. Try again.</p>",
     });
     let main = format!(

@@ -116,7 +116,9 @@ impl Problem {
             Self::InsufficientScope => "the access token is without the scope openid",
             Self::AuthorizationPending => "the person has not decided yet",
             Self::SlowDown => "wait five seconds longer between two requests",
-            Self::TooMany { .. } => "too many devices begin at this address; come again after the seconds of Retry-After",
+            Self::TooMany { .. } => {
+                "too many devices begin at this address; come again after the seconds of Retry-After"
+            }
             Self::AccessDenied => "the person has rejected",
             Self::ExpiredToken => "the device code has expired: begin again",
             Self::Unavailable => "try again after the seconds of Retry-After",

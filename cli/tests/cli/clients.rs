@@ -87,7 +87,9 @@ fn a_slip_in_a_grant_or_a_scope_is_answered_with_what_there_is() {
         fails(&[&add, more].concat(), words);
     };
     add_fails(&["--grant", "code"], "give authorization_code, refresh_token, client_credentials or device_code");
-    for (slip, meant) in [("emial", "email"), ("opneid", "openid"), ("Profile", "profile"), ("offline-access", "offline_access")] {
+    for (slip, meant) in
+        [("emial", "email"), ("opneid", "openid"), ("Profile", "profile"), ("offline-access", "offline_access")]
+    {
         add_fails(&["--scopes", &format!("openid,{slip}")], &format!("did you mean {meant}?"));
     }
     add_fails(&["--audience", "a b"], "without spaces");

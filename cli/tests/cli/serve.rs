@@ -161,7 +161,8 @@ async fn rejected_links_are_logged_with_the_reason_and_the_client_and_nothing_th
     let world = World::new();
     world.company("soko");
     let dir = world.deployment();
-    let add = ["client", "add", "soko-web", "--company", "soko", "--redirect-uri", "https://soko.example/cb", "--dir", &dir];
+    let add =
+        ["client", "add", "soko-web", "--company", "soko", "--redirect-uri", "https://soko.example/cb", "--dir", &dir];
     done(&add);
     let served = world.serve_with(&["--issuer-port", "0"]);
     let port = port_of(served.issuer.as_deref().unwrap());

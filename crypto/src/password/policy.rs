@@ -131,9 +131,7 @@ impl Policy {
     /// True for an e-mail address that is the person's by what stands before the `@`, at whatever domain: guessing programs put the
     /// names of users before every large one.
     fn is_own_address(&self, text: &str) -> bool {
-        let is_own = |before: &str| {
-            self.leaves_little_of(before) || self.judge_text(before) == Err(Weakness::Personal)
-        };
+        let is_own = |before: &str| self.leaves_little_of(before) || self.judge_text(before) == Err(Weakness::Personal);
         before_at(text).is_some_and(is_own)
     }
 

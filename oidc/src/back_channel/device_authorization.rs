@@ -27,7 +27,8 @@ const DRAWS: usize = 4;
 
 /// How many devices of a public client may begin at one address, because every row is replicated. The hour does not slide, because many
 /// devices may share an address.
-const BEGUN: Limit = Limit { at_once: 100, shortest_ms: 2_000, longest_ms: 900_000, window_ms: 3_600_000, slides: false };
+const BEGUN: Limit =
+    Limit { at_once: 100, shortest_ms: 2_000, longest_ms: 900_000, window_ms: 3_600_000, slides: false };
 
 pub(super) async fn authorization(
     State(provider): State<Arc<Provider>>,

@@ -45,9 +45,7 @@ impl Guess {
         let person = visit.and_then(|visit| visit.standing.users().first());
         let (kind, from, used_up) = match (person, asked.address) {
             (Some(primary), _) => ("person", primary.to_string(), CodeFault::Locked),
-            (None, Some(address)) => {
-                ("stranger", umoja_accounts::network(address).to_string(), CodeFault::SignInFirst)
-            }
+            (None, Some(address)) => ("stranger", umoja_accounts::network(address).to_string(), CodeFault::SignInFirst),
             (None, None) => ("stranger", browser.to_owned(), CodeFault::SignInFirst),
         };
         let (hash, hour) = (|parts: &[&str]| people.secrets.request_hash(parts), now.0 / HOUR_MS);

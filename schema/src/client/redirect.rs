@@ -33,7 +33,9 @@ pub enum RedirectFlaw {
     #[error("a redirect URI has no user before its host: leave out the part that ends with @")]
     User,
     /// A parameter of the answer.
-    #[error("the query of a redirect URI has no code, state, iss, error, error_description or error_uri: the answer adds these")]
+    #[error(
+        "the query of a redirect URI has no code, state, iss, error, error_description or error_uri: the answer adds these"
+    )]
     Answer,
 }
 

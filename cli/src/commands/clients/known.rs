@@ -5,8 +5,8 @@ use umoja_crypto::ClientSecret;
 use umoja_schema::client::ClientSecretHash;
 use umoja_schema::{Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, OidcAlgorithm, SubjectType};
 
-pub(super) use crate::commands::known::{change_known, known};
 use crate::CliError;
+pub(super) use crate::commands::known::{change_known, known};
 use crate::commands::listed::rows;
 use crate::deployment::{Regions, newest_of};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use umoja_accounts::People;
 use umoja_accounts::access::Standing;
-use umoja_schema::{Region, UserId};
 use umoja_schema::access::Session;
+use umoja_schema::{Region, UserId};
 
 use crate::CliError;
 use crate::commands::named::Named;

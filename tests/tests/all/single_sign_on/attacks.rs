@@ -216,7 +216,11 @@ fn a_link_to_where_a_page_sends_its_form_says_what_to_do_next() {
         }
         for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/par", "/oauth2/revoke", "/oauth2/device"] {
             let got = sso.send(0, axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap()).await;
-            assert_eq!((got.error(), &got.headers["allow"]), ((405, "invalid_request"), &"POST".parse().unwrap()), "{path}");
+            assert_eq!(
+                (got.error(), &got.headers["allow"]),
+                ((405, "invalid_request"), &"POST".parse().unwrap()),
+                "{path}"
+            );
         }
     });
 }

@@ -296,7 +296,9 @@ fn a_form_of_another_site_leaves_the_browser_its_cookie() {
         let mut elsewhere = Browser::default();
         for code in [device.user_code.as_str(), "<no code>", ""] {
             let page = elsewhere.post(&sso, 0, "/device", &[("user_code", code)]).await;
-            assert!(page.headers.get("set-cookie").is_none() && page.location().starts_with("https://login.example/device"));
+            assert!(
+                page.headers.get("set-cookie").is_none() && page.location().starts_with("https://login.example/device")
+            );
         }
         assert_eq!(elsewhere.cookie(BROWSER), None);
         // The link leads to the page with the code, which the person sends.

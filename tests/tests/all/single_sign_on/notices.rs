@@ -314,7 +314,8 @@ fn every_session_of_a_person_is_informed_of_and_neither_rows_nor_messages_name_t
             ended.push(sso.claims(&posted).await["sid"].as_str().unwrap().to_owned());
         }
         ended.sort_unstable();
-        let mut both = vec![sso.called(&first, &json!({ "aud": "web" })), sso.called(&second, &json!({ "aud": "web" }))];
+        let mut both =
+            vec![sso.called(&first, &json!({ "aud": "web" })), sso.called(&second, &json!({ "aud": "web" }))];
         both.sort_unstable();
         assert_eq!(ended, both);
     });
