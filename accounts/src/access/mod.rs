@@ -25,4 +25,4 @@ pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;
-pub use standing::{FamilyState, SessionState, Standing};
+pub use standing::{FamilyState, Needed, SessionState, Standing};
