@@ -133,16 +133,6 @@ impl NoReturn {
             Self::Form => "no_page",
         }
     }
-
-    /// What the person may do next.
-    pub const fn next(self) -> &'static str {
-        match self {
-            Self::Client | Self::Redirect | Self::Unreadable => {
-                "Go back to the application and try again. If that does not help, ask who runs the application."
-            }
-            Self::Pushed | Self::Page | Self::Form => "Go back to the application, and sign in from there.",
-        }
-    }
 }
 
 /// Why a client gets an error (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).

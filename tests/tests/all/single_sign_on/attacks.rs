@@ -211,7 +211,7 @@ fn a_link_to_where_a_page_sends_its_form_says_what_to_do_next() {
             let page = Browser::default().get(&sso, 0, path).await;
             assert_eq!((page.status, page.title()), (405, "This link does not work"), "{path}");
             assert_eq!(page.headers["allow"], "POST");
-            assert!(page.html.contains("Go back to the application, and sign in from there."), "{}", page.html);
+            assert!(page.html.contains("Go back to the application and sign in from there."), "{}", page.html);
             assert!(page.headers.get("set-cookie").is_none());
         }
         for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/par", "/oauth2/revoke", "/oauth2/device"] {
