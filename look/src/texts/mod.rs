@@ -39,8 +39,9 @@ mod tests {
     use crate::text::Area;
 
     /// Every area. One that is not here is not checked.
-    const AREAS: &[(fn() -> &'static Area, &[&str])] =
-        &[(sign_on::area, sign_on::NAMES), (status::area, status::NAMES)];
+    type Named = (fn() -> &'static Area, &'static [&'static str]);
+
+    const AREAS: &[Named] = &[(sign_on::area, sign_on::NAMES), (status::area, status::NAMES)];
 
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect()
