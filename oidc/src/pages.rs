@@ -1,6 +1,7 @@
 //! The pages of the provider. They work without a program, except that a form for a client sends itself where programs run. What they look
 //! like and what they may do, `umoja_look` decides for all pages.
 
+pub mod account;
 mod device;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -106,14 +107,18 @@ pub struct SignIn<'a> {
 
 /// The page on which a person signs in.
 pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
+    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
+    view.answer(sign_in_form(page, on))
+}
+
+/// Adds the form by which a person signs in to a page.
+fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
     let is_faulty = on.again == Some(Again::Wrong);
     let name = Field::name("identifier", say::NAME, "username").value(on.hint).faulty(is_faulty);
     let password = Field::password("password", say::PASSWORD).faulty(is_faulty);
     let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
-    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
-    let page = page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form);
-    view.answer(page)
+    page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form)
 }
 
 /// The page on which a person lets a client have what it asks for.
