@@ -27,4 +27,4 @@ pub use factors::{CodeUsed, Enrolled, MAX_FACTORS, NewPasskey, PasskeyAnswer, Pa
 pub use families::{NewFamily, Refreshed};
 pub use reuse::Reuse;
 pub use sessions::NewSession;
-pub use standing::{FamilyState, SessionState, Standing};
+pub use standing::{FamilyState, Needed, SessionState, Standing};

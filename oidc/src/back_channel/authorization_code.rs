@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use umoja_accounts::access::{NewFamily, SessionState, Standing};
+use umoja_accounts::access::{Needed, NewFamily, SessionState, Standing};
 use umoja_schema::access::Sector;
 use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion};
 
 use super::granted::Granted;
-use super::holder::holder;
+use super::holder::holder_in;
 use super::issue::issue;
 use super::request::TokenRequest;
 use crate::code::Code;
@@ -49,7 +49,8 @@ pub(super) async fn redeem(
     let key = request.key(code.jkt.as_deref()).await?;
     arrived(provider, client, &code.min_version.parse().map_err(|_| Problem::Grant)?).await?;
     let mut granted = granted(client, &code, key.as_ref(), (provider.now(), begun_at));
-    let standing = holder(provider, client, &granted.described()).await?.ok_or(Problem::Grant)?;
+    let standing =
+        holder_in(provider, client, &granted.described(), Some(&code.session)).await?.ok_or(Problem::Grant)?;
     let signed_in_at = Millis(code.signed_in.auth_time.saturating_mul(1000));
     if standing.session(&code.session, signed_in_at, provider.now()) == SessionState::Ended {
         return Err(Problem::Grant);
@@ -71,7 +72,8 @@ pub(super) async fn redeem(
 /// Ends a family that outlives its session if the session ended while the family began: who ended everything may not have found it.
 async fn outlives_no_end(provider: &Provider, code: &Code, of: (&Granted, Millis)) -> Result<(), Problem> {
     let (people, (granted, signed_in_at)) = (&provider.accounts.people, of);
-    let standing = Standing::read(people, code.user).await?.ok_or(Problem::Grant)?;
+    let needed = Needed { session: Some(&code.session), ..Needed::default() };
+    let standing = Standing::read_needed(people, code.user, &needed).await?.ok_or(Problem::Grant)?;
     if standing.session(&code.session, signed_in_at, provider.now()) != SessionState::Ended {
         return Ok(());
     }

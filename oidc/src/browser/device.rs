@@ -151,9 +151,11 @@ impl OnDevice<'_> {
             _ => return Err(NoReturn::Unreadable.into()),
         };
         let client = &registered.client;
-        if is_allowed && !client.first_party {
-            let user = visit.cookie.user;
-            accounts.consent_as(&visit.standing, user, client.id.as_str(), &step.scopes).await?;
+        let (user, id) = (visit.cookie.user, client.id.as_str());
+        match (is_allowed, client.first_party) {
+            (true, true) => accounts.give_back(&visit.standing, user, id, &step.scopes).await?,
+            (true, false) => accounts.consent_as(&visit.standing, user, id, &step.scopes).await?,
+            (false, _) => {}
         }
         let allowed = is_allowed.then(|| allowed(provider, &step, &visit));
         let answer = DeviceAnswer { jti: step.jti.clone(), allowed }.seal(secrets, entropy);

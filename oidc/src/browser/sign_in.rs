@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use umoja_accounts::access::{NewSession, Standing};
+use umoja_accounts::access::{Needed, NewSession, Standing};
 use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
@@ -85,15 +85,16 @@ pub async fn attempt(
     let life_ms = SessionCookie::LIFETIME_MS;
     let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, life_ms };
     let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
+    let needed = Needed { session: Some(&session.id), ..Needed::default() };
     // A new password ends the sessions that it finds. One that began meanwhile, by the former password, it may not have found.
-    let mut standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
+    let mut standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
     if standing.as_ref().and_then(Standing::person_version) != Some(person.version()) {
         let again = rule().run(accounts, &context).await;
         if !matches!(again, Ok(Some(_))) {
             provider.end_session(user, &session.id).await.map_err(unavailable)?;
             return Err(again.map_or_else(unavailable, |_| Rejection::WRONG));
         }
-        standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
+        standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
     }
     let cookie = SessionCookie {
         user,

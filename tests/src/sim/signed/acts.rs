@@ -58,6 +58,10 @@ impl Fleet {
         }
         let (user, issued_at) = (standing.users()[0], people.home.clock.now());
         let Some(min_version) = standing.version(user).map(|version| version.to_string()) else { return };
+        let scopes = BTreeSet::from([provider::SCOPE.to_owned()]);
+        if people.give_back(&standing, user, provider::client(client), &scopes).await.is_err() {
+            return;
+        }
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
         let new = NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, life_ms };
         let Ok(session) = people.begin_session(user, new).await else { return };
@@ -72,7 +76,7 @@ impl Fleet {
             min_version,
             session: session.id.clone(),
             session_expires_at: session.expires_at,
-            scopes: BTreeSet::from([provider::SCOPE.to_owned()]),
+            scopes,
             signed_in: SignedIn { auth_time: issued_at.secs(), acr: None, amr },
             jkt: None,
             expires_at: session.created_at.plus(Code::LIFETIME_MS),
