@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
+//! | `factor` | `/factor`: the form with a second factor |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
@@ -12,6 +13,7 @@
 //! | `discovery` | the metadata of the provider |
 //! | [`sign_in`] | whether a password is right, and the session that begins then |
 //! | [`visit`] | who the person is whose browser it is |
+//! | `second` | whether a second factor is a person's |
 //! | `proceed` | the next page for a request, or its answer |
 //!
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
@@ -21,11 +23,13 @@ mod authorize;
 mod consent;
 mod device;
 mod discovery;
+mod factor;
 mod hint;
 mod login;
 mod logout;
 mod par;
 mod proceed;
+mod second;
 mod send;
 pub mod sign_in;
 mod stop;
@@ -43,6 +47,7 @@ pub use self::asked::ClientAddress;
 use self::stop::Stop;
 use crate::Provider;
 use crate::back_channel::cors;
+use crate::pages::{PROGRAM_PATH, passkey_program};
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
@@ -53,11 +58,13 @@ pub fn router(provider: Arc<Provider>) -> Router {
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
+        .route(factor::PATH, post(factor::factor))
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
         .with_state(provider)
+        .route(PROGRAM_PATH, get(async || passkey_program()))
         .merge(cors(called_by_programs))
 }
 

@@ -18,6 +18,6 @@ impl Described {
     /// The rows that decide whether the family counts.
     pub fn needed(&self) -> Needed<'_> {
         let Family { id, client, session, .. } = &self.family;
-        Needed { session: session.as_deref(), client: Some(client), family: Some(id) }
+        Needed { session: session.as_deref(), client: Some(client), family: Some(id), factors: false }
     }
 }

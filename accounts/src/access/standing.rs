@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use umoja_schema::access::{AccessRow, ClientSeen, Family, FamilyUses, Grant, Session, Subject};
+use umoja_schema::access::{AccessRow, ClientSeen, Factor, Family, FamilyUses, Grant, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{
     AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
@@ -29,6 +29,8 @@ pub struct Needed<'a> {
     pub client: Option<&'a str>,
     /// The family, with its uses.
     pub family: Option<&'a str>,
+    /// The factors, with the recovery codes that were used.
+    pub factors: bool,
 }
 
 impl Needed<'_> {
@@ -40,6 +42,9 @@ impl Needed<'_> {
         }
         if let Some(family) = self.family {
             prefixes.extend([Family::key(family), FamilyUses::of_family(family)]);
+        }
+        if self.factors {
+            prefixes.push(Factor::of_all());
         }
         prefixes
     }
@@ -129,7 +134,7 @@ impl Standing {
     }
 
     /// True if the rows with this beginning of their sort key were read.
-    fn has_read(&self, beginning: &str) -> bool {
+    pub(super) fn has_read(&self, beginning: &str) -> bool {
         self.read.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| beginning.starts_with(prefix)))
     }
 

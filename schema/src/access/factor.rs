@@ -71,6 +71,11 @@ impl Factor {
     /// The beginning of the sort keys.
     pub const KIND: &'static str = "factor";
 
+    /// The beginning of the sort keys of factors, and of the codes of them that were used.
+    pub fn of_all() -> String {
+        Self::KIND.to_owned()
+    }
+
     /// The sort key of a factor.
     pub fn key(id: &str) -> String {
         key(Self::KIND, &[id])
@@ -152,7 +157,7 @@ pub struct SpentCode {
 
 impl SpentCode {
     /// The beginning of the sort keys.
-    pub const KIND: &'static str = "spent";
+    pub const KIND: &'static str = "factor-spent";
 
     /// The sort key of a code of a factor.
     pub fn key(factor: &str, number: usize) -> String {

@@ -7,6 +7,7 @@ use super::super::Standing;
 impl Standing {
     /// The factors of the person's users.
     pub fn factors(&self) -> impl Iterator<Item = &Factor> {
+        debug_assert!(self.has_read(&Factor::of_all()), "the factors were not read");
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Factor(factor) => Some(factor),
             _ => None,
