@@ -8,6 +8,7 @@
 //! | `factor` | `/factor`: the form with a second factor |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `guess` | how many codes of devices may be typed |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
 //! | `discovery` | the metadata of the provider |
@@ -24,6 +25,7 @@ mod consent;
 mod device;
 mod discovery;
 mod factor;
+mod guess;
 mod hint;
 mod login;
 mod logout;
@@ -43,18 +45,20 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
-pub use self::asked::ClientAddress;
 use self::stop::Stop;
 use crate::Provider;
-use crate::back_channel::cors;
+pub use crate::address::ClientAddress;
+use crate::back_channel::{cors, other_method};
 use crate::pages::{PROGRAM_PATH, passkey_program};
+use crate::request::NoReturn;
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
     let called_by_programs = Router::new()
         .route(par::PATH, post(par::par))
         .with_state(Arc::clone(&provider))
-        .merge(discovery::router(&provider.issuer));
+        .merge(discovery::router(&provider.issuer))
+        .method_not_allowed_fallback(other_method);
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
@@ -62,6 +66,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
+        .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))
         .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
         .with_state(provider)
         .route(PROGRAM_PATH, get(async || passkey_program()))

@@ -76,6 +76,17 @@ pub enum Again {
 }
 
 impl Again {
+    /// The reason in a word, for logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::WrongCode => "wrong_code",
+            Self::WrongPasskey => "wrong_passkey",
+            Self::Locked => "locked",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// The reason, as a page says it.
     pub fn phrase(self) -> Phrase {
         match self {
@@ -147,8 +158,10 @@ pub fn no_return(view: &View, reason: NoReturn) -> Response {
         NoReturn::Unreadable => say::NO_READING,
         NoReturn::Pushed => say::NO_PUSHED,
         NoReturn::Page => say::NO_PAGE,
+        NoReturn::Form => say::NO_FORM,
     };
-    view.answer(view.page(say::BAD_LINK).alert(Some(text.into())).status(StatusCode::BAD_REQUEST))
+    let status = if reason == NoReturn::Form { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST };
+    view.answer(view.page(say::BAD_LINK).alert(Some(text.into())).status(status))
 }
 
 /// The page of a request that the region cannot answer now.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_look::{Language, Look, Wanted};
 use umoja_store::ports::Entropy;
 
+use crate::address::ClientAddress;
 use crate::cookie::Cookie;
 use crate::form::{Form, FormError};
 use crate::pages::View;
@@ -17,10 +18,6 @@ use crate::pages::View;
 const BROWSER: usize = 22;
 /// How long a browser keeps the language that its person chose, in seconds.
 const LANGUAGE_SECS: u64 = 365 * 24 * 60 * 60;
-
-/// The address of a browser. The server that knows it puts it into the extensions of the request. It is hashed before any use.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientAddress(pub IpAddr);
 
 /// A request of a browser.
 pub(super) struct Asked {
@@ -41,7 +38,7 @@ impl Asked {
     /// [`FormError`].
     pub(super) async fn read(request: Request) -> Result<Self, FormError> {
         let (parts, body) = request.into_parts();
-        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+        let address = ClientAddress::of(&parts.extensions);
         let is_post = parts.method == Method::POST;
         let form = if is_post {
             Form::of_body(&parts.headers, body).await?

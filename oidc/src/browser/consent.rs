@@ -44,6 +44,6 @@ pub(super) async fn consent(State(provider): State<Arc<Provider>>, request: Requ
             going.on(Some(visit), Done { signed_in: shown_to.for_this, consented: true }, cookies).await
         }
         "reject" => going.fault(Fault::AccessDenied),
-        _ => Err(NoReturn::Unreadable.into()),
+        _ => Err(Stop::at(NoReturn::Unreadable, &going.request.client)),
     }
 }

@@ -9,13 +9,13 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use umoja_accounts::access::Standing;
 use umoja_look::Look;
-use umoja_schema::{ClientId, Millis};
-use umoja_store::ports::{Counted, Limit, Tally};
+use umoja_schema::ClientId;
 
 use super::asked::Asked;
+use super::guess::Guess;
 use super::proceed::rejected_as;
 use super::second::{self, NotFinished};
-use super::send::Cookies;
+use super::send::{Cookies, as_link, to};
 use super::sign_in::{self, Entered, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
@@ -32,30 +32,26 @@ use crate::user_code;
 /// The path.
 pub(super) const PATH: &str = PAGE;
 
-const HOUR_MS: u64 = 60 * 60 * 1000;
-/// The codes that one address, or one browser where no address is known, may type. The hour does not slide, because many people may share an
-/// address.
-const GUESSES: Limit =
-    Limit { at_once: 20, shortest_ms: 2_000, longest_ms: HOUR_MS / 4, window_ms: HOUR_MS, slides: false };
-/// The wrong codes that a region takes in an hour, by any person: of 2^34 codes so few that no guess is likely to be right.
-const ALL_WRONG: u64 = 10_000;
-
 pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
     let given = |name| asked.form.get(name).unwrap_or_default();
+    let (secrets, entropy, now) = (&provider.accounts.secrets, &*provider.accounts.home.entropy, provider.now());
     let view = asked.view(&provider.issuer, Look::plain(), &[], None);
-    if !asked.is_post || (asked.chosen().is_some() && asked.form.get("step").is_none()) {
-        // What is no code is not repeated.
-        let typed = user_code::typed(given("user_code")).map(|code| user_code::shown(&code)).unwrap_or_default();
-        return Ok(device_code(&view, &typed, None));
+    // What is no code is not repeated.
+    let code = user_code::typed(given("user_code")).map(|code| user_code::shown(&code));
+    if !asked.is_post {
+        let mut response = device_code(&view, code.as_deref().unwrap_or_default(), None);
+        let browser = Some(asked.browser_or_new(&provider.issuer, entropy));
+        Cookies { browser, session: None }.set(&provider.issuer, response.headers_mut());
+        return Ok(response);
     }
     let browser = asked.browser(&provider.issuer);
-    let (secrets, now) = (&provider.accounts.secrets, provider.now());
     match asked.form.get("step") {
         Some(text) => {
             let browser = browser.ok_or(NoReturn::Page)?;
             let step = DeviceStep::open(secrets, text, &browser, now).ok_or(NoReturn::Page)?;
-            let registered = provider.registered(step.client.as_str()).await?.ok_or(NoReturn::Client)?;
+            let registered = provider.registered(step.client.as_str()).await?;
+            let registered = registered.ok_or_else(|| Stop::at(NoReturn::Client, &step.client))?;
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
             if asked.chosen().is_some() && step.passed.is_none() {
                 let visit = Visit::of(&provider, &on.asked.headers).await?;
@@ -69,32 +65,42 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
                 None => on.answer(step).await,
             }
         }
-        None => typed(&provider, &asked, &view).await,
+        None => match browser {
+            Some(_) if asked.chosen().is_some() => Ok(device_code(&view, code.as_deref().unwrap_or_default(), None)),
+            Some(browser) => typed(&provider, &asked, &view, browser).await,
+            // The form of another site: the person sees the code first, and the browser keeps its cookies.
+            None => {
+                let parameters: Vec<_> = code.as_deref().map(|code| ("user_code", code)).into_iter().collect();
+                to(&as_link(&provider, PATH, &parameters).ok_or(NoReturn::Unreadable)?)
+            }
+        },
     }
 }
 
 /// The next page for a code that a person has typed.
-async fn typed(provider: &Provider, asked: &Asked, view: &View) -> Result<Response, Stop> {
+async fn typed(provider: &Provider, asked: &Asked, view: &View, browser: String) -> Result<Response, Stop> {
     let people = &provider.accounts.people;
-    let browser = asked.browser_or_new(&provider.issuer, &*people.home.entropy);
     let wrong = |fault| Ok(device_code(view, "", Some(fault)));
     let Some(code) = user_code::typed(asked.form.get("user_code").unwrap_or_default()) else {
         return wrong(CodeFault::Wrong);
     };
-    let Some(guess) = Guess::count(provider, asked, &browser).await? else { return wrong(CodeFault::Locked) };
+    let visit = Visit::of(provider, &asked.headers).await?;
+    let guess = match Guess::count(provider, asked, &browser, visit.as_ref()).await {
+        Ok(guess) => guess,
+        Err(fault) => return wrong(fault),
+    };
     let waiting = people.device(&code).await?.filter(|waiting| waiting.answer.is_none());
     let registered = match &waiting {
         Some(waiting) => provider.registered(&waiting.client).await?,
         None => None,
     };
     let (Some(waiting), Some(registered)) = (waiting, registered) else {
-        guess.was_wrong(provider).await?;
+        guess.was_wrong(provider).await;
         return wrong(CodeFault::Wrong);
     };
     guess.was_right(provider).await?;
     let client: ClientId = registered.client.id.clone();
     let step = DeviceStep::new(&code, (waiting.jti, client), waiting.scopes, waiting.expires_at, &browser);
-    let visit = Visit::of(provider, &asked.headers).await?;
     let on = OnDevice { provider, registered: &registered, asked, browser };
     Ok(on.page(step, visit, Cookies::default()).await)
 }
@@ -177,7 +183,8 @@ impl OnDevice<'_> {
         let given = |name| asked.form.get(name).unwrap_or_default();
         let begun = if let Some(answer) = asked.form.get("answer") {
             let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
-            sign_in::by_passkey(provider, registered, (&sent, text)).await
+            let begun = sign_in::by_passkey(provider, registered, (&sent, text)).await;
+            begun.inspect_err(|rejected| rejected.log(&registered.client))
         } else {
             let (identifier, password) = (given("identifier"), given("password"));
             let entered = Entered { identifier, password, browser, address: asked.address };
@@ -235,7 +242,7 @@ impl OnDevice<'_> {
         let is_allowed = match asked.form.get("answer") {
             Some("allow") => true,
             Some("reject") => false,
-            _ => return Err(NoReturn::Unreadable.into()),
+            _ => return Err(Stop::at(NoReturn::Unreadable, &step.client)),
         };
         let client = &registered.client;
         let (user, id) = (visit.cookie.user, client.id.as_str());
@@ -273,58 +280,5 @@ fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
         signed_in,
         jkt: None,
         expires_at: step.expires_at,
-    }
-}
-
-/// A code that a person types. It is counted before it is looked up, so that guesses side by side get no more answers than one after the
-/// other.
-struct Guess {
-    key: [u8; 32],
-    counted: Option<Tally>,
-    now: Millis,
-}
-
-impl Guess {
-    /// Counts a code. `None` if too many were wrong. A table that does not answer does not count, as for passwords.
-    async fn count(provider: &Provider, asked: &Asked, browser: &str) -> Result<Option<Self>, Stop> {
-        let (people, now) = (&provider.accounts.people, provider.now());
-        let from =
-            asked.address.map_or_else(|| browser.to_owned(), |address| umoja_accounts::network(address).to_string());
-        let key = people.secrets.request_hash(&["device guess", &from]);
-        let (all, until) = Self::all(provider, now);
-        let attempts = &people.home.attempts;
-        if attempts.add(&all, 0, until).await.is_ok_and(|wrong| wrong >= ALL_WRONG) {
-            return Ok(None);
-        }
-        Ok(match attempts.count(&key, &GUESSES, now).await {
-            Ok(Counted::Locked(_)) => None,
-            Ok(Counted::Let(tally)) => Some(Self { key, counted: Some(tally), now }),
-            Err(error) => {
-                tracing::warn!(%error, "the codes of devices that are typed are not counted");
-                Some(Self { key, counted: None, now })
-            }
-        })
-    }
-
-    /// The key of all wrong codes of an hour, and when it ends.
-    fn all(provider: &Provider, now: Millis) -> ([u8; 32], Millis) {
-        let hour = now.0 / HOUR_MS;
-        let key = provider.accounts.secrets.request_hash(&["device guesses", &hour.to_string()]);
-        (key, Millis((hour + 2) * HOUR_MS))
-    }
-
-    async fn was_wrong(self, provider: &Provider) -> Result<(), Stop> {
-        let (all, until) = Self::all(provider, self.now);
-        if let Err(error) = provider.accounts.home.attempts.add(&all, 1, until).await {
-            tracing::warn!(%error, "a wrong code of a device is not counted");
-        }
-        Ok(())
-    }
-
-    async fn was_right(self, provider: &Provider) -> Result<(), Stop> {
-        if let Some(tally) = &self.counted {
-            provider.accounts.home.attempts.give_back(&self.key, tally).await?;
-        }
-        Ok(())
     }
 }

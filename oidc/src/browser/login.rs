@@ -32,7 +32,10 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     }
     let begun = if let Some(answer) = asked.form.get("answer") {
         match Sent::read(answer) {
-            Some(sent) => sign_in::by_passkey(&provider, going.registered, (&sent, given("step"))).await,
+            Some(sent) => {
+                let begun = sign_in::by_passkey(&provider, going.registered, (&sent, given("step"))).await;
+                begun.inspect_err(|rejected| rejected.log(&going.registered.client))
+            }
             None => return Err(NoReturn::Unreadable.into()),
         }
     } else {

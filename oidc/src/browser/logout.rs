@@ -72,7 +72,9 @@ async fn decided(
         None => None,
     };
     let client = registered.as_deref().map(|registered| &*registered.client);
-    let Logout { asks, to } = decide(form, hinted.as_ref(), client, session.map(|cookie| cookie.session.as_str()));
+    let called =
+        session.map(|cookie| provider.accounts.secrets.session_name(&cookie.session, named.unwrap_or_default()));
+    let Logout { asks, to } = decide(form, hinted.as_ref(), client, called.as_deref());
     let leave = Leave { client: client.map(|client| client.id.as_str()), to: to.as_deref().map(String::as_str) };
     if asks { leave.page(provider, asked).await } else { leave.left(provider, asked, session).await }
 }

@@ -9,14 +9,14 @@ use umoja_look::Look;
 
 use super::asked::Asked;
 use super::hint;
-use super::send::{Cookies, answered};
+use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::answer::Answer;
 use crate::assurance::Class;
 use crate::code::Code;
-use crate::decision::{self, Consented, Step, Visitor};
+use crate::decision::{self, Asks, Consented, Step, Visitor};
 use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::passkey::Site;
 use crate::provider::Registered;
@@ -68,9 +68,9 @@ impl<'a> Going<'a> {
         asked: &'a Asked,
         request: AuthorizationRequest,
     ) -> Result<Self, Stop> {
-        let registered = registered.ok_or(NoReturn::Client)?;
+        let registered = registered.ok_or_else(|| Stop::at(NoReturn::Client, &request.client))?;
         if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
-            return Err(NoReturn::Redirect.into());
+            return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
         Ok(Self { provider, registered, asked, request })
     }
@@ -98,7 +98,8 @@ impl<'a> Going<'a> {
         if done.consented {
             consented.scopes.extend(request.scopes.iter().cloned());
         }
-        let step = decision::next(request, visitor, &consented, !client.first_party, provider.now().secs());
+        let asks = Asks::of(client, &request.return_to.redirect_uri);
+        let step = decision::next(request, visitor, &consented, asks, provider.now().secs());
         let mut response = match (step, visit) {
             (Err(fault), _) => self.fault(fault)?,
             (Ok(Step::Consent), Some(visit)) => self.consent_page(&visit, done, &mut cookies).await,
@@ -195,7 +196,8 @@ impl<'a> Going<'a> {
     /// # Errors
     /// [`Stop`] if its URI cannot be sent.
     pub(super) fn fault(&self, fault: Fault) -> Result<Response, Stop> {
-        answered(&self.view(None), &Answer::fault(&self.request.return_to, &self.provider.issuer, fault))
+        let Self { provider, request, .. } = self;
+        faulted(&self.view(None), provider, &request.client, &request.return_to, fault)
     }
 
     /// The view of a page for this request, with the person's own language where it is known.

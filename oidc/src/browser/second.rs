@@ -62,6 +62,16 @@ pub(super) async fn shown(
     standing: &Standing,
     (amr, form, step): (&[String], &Form, &str),
 ) -> Result<Vec<String>, Rejection> {
+    let amr = compared(provider, registered, standing, (amr, form, step)).await;
+    amr.inspect_err(|rejected| rejected.log(&registered.client))
+}
+
+async fn compared(
+    provider: &Provider,
+    registered: &Registered,
+    standing: &Standing,
+    (amr, form, step): (&[String], &Form, &str),
+) -> Result<Vec<String>, Rejection> {
     let wrong = |again| Rejection { again, retry_after_secs: None };
     let unavailable = |error: Error| Rejection::of(&registered.client, error);
     let people = &provider.accounts.people;

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use umoja_schema::ClientId;
 
 use super::stop::Stop;
 use crate::Provider;
@@ -9,7 +10,7 @@ use crate::answer::{Answer, with_query};
 use crate::cookie::Cookie;
 use crate::pages::{self, View};
 use crate::problem::never_stored;
-use crate::request::{NoReturn, ResponseMode};
+use crate::request::{Fault, NoReturn, ResponseMode, ReturnTo};
 
 /// How long a browser keeps the cookie to which forms are bound, in seconds: as long as a browser is known again after a login.
 const BROWSER_SECS: u64 = 30 * 24 * 60 * 60;
@@ -23,6 +24,23 @@ pub(super) fn answered(view: &View, answer: &Answer<'_>) -> Result<Response, Sto
         ResponseMode::Query => to(&answer.location()),
         ResponseMode::FormPost => Ok(pages::form_post(view, answer)),
     }
+}
+
+/// Takes an error to its client, and writes down what the client has to change.
+///
+/// # Errors
+/// [`Stop`] if its URI cannot be sent.
+pub(super) fn faulted(
+    view: &View,
+    provider: &Provider,
+    client: &ClientId,
+    to: &ReturnTo,
+    fault: Fault,
+) -> Result<Response, Stop> {
+    if fault.is_of_the_client() {
+        tracing::info!(reason = fault.code(), rule = fault.description(), %client, "a request of a client was rejected");
+    }
+    answered(view, &Answer::fault(to, &provider.issuer, fault))
 }
 
 /// Sends the browser to a URL with `GET`, also after a form: with another status it would send the password again (RFC 9700 section

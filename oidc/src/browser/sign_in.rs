@@ -48,6 +48,11 @@ impl Rejection {
     const WRONG: Self = Self { again: Again::Wrong, retry_after_secs: None };
     pub(super) const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
 
+    /// Says in the log that a sign-in was rejected.
+    pub(super) fn log(&self, client: &Client) {
+        tracing::info!(reason = self.again.code(), client = %client.id, "a sign-in was rejected");
+    }
+
     /// The rejection of an error of a rule.
     pub(super) fn of(client: &Client, error: Error) -> Self {
         match error {
@@ -83,6 +88,15 @@ pub(super) struct Proved {
 /// # Errors
 /// [`Rejection`]. It does not say whether there is a user of the name.
 pub async fn attempt(
+    provider: &Provider,
+    registered: &Registered,
+    entered: Entered<'_>,
+    acr_values: &[String],
+) -> Result<Right, Rejection> {
+    right(provider, registered, entered, acr_values).await.inspect_err(|rejected| rejected.log(&registered.client))
+}
+
+async fn right(
     provider: &Provider,
     registered: &Registered,
     entered: Entered<'_>,

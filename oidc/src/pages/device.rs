@@ -15,6 +15,8 @@ pub enum CodeFault {
     Wrong,
     /// Too many wrong codes were typed.
     Locked,
+    /// Too many wrong codes were typed by people who are not signed in.
+    SignInFirst,
 }
 
 /// The page on which a person types the code of a device. `typed` is what a link has filled in.
@@ -23,6 +25,7 @@ pub fn device_code(view: &View, typed: &str, fault: Option<CodeFault>) -> Respon
         None => (None, StatusCode::OK),
         Some(CodeFault::Wrong) => (Some(say::NO_DEVICE.into()), StatusCode::OK),
         Some(CodeFault::Locked) => (Some(say::CODES_LOCKED.into()), StatusCode::TOO_MANY_REQUESTS),
+        Some(CodeFault::SignInFirst) => (Some(say::SIGN_IN_FIRST.into()), StatusCode::TOO_MANY_REQUESTS),
     };
     let code = Field::capitals("user_code", say::DEVICE_CODE).value(typed).faulty(fault.is_some()).first();
     let form = Form::post(PAGE).field(code).button(say::CONTINUE);

@@ -40,6 +40,7 @@ pub struct Secrets {
     oidc: OidcSeals,
     subjects: MacKey,
     factors: FactorKeys,
+    sessions: MacKey,
     passwords: Arc<PasswordKeys>,
 }
 
@@ -96,6 +97,7 @@ impl Secrets {
             oidc: OidcSeals::derive(&derivation),
             subjects: MacKey::derive(derivation.expose(), "umoja/1/subjects"),
             factors: FactorKeys::derive(&derivation),
+            sessions: MacKey::derive(derivation.expose(), "umoja/1/sessions"),
             passwords,
         })
     }
@@ -257,6 +259,13 @@ impl Secrets {
     /// The keys of the factors of persons.
     pub const fn factors(&self) -> &FactorKeys {
         &self.factors
+    }
+
+    /// What a session is called at a client (claim `sid`): the same in every region, and no two clients can tell by it that
+    /// they have one session. It reveals neither of the two.
+    pub fn session_name(&self, session: &str, client: &str) -> String {
+        let tag = self.sessions.tag(&[session.as_bytes(), client.as_bytes()]);
+        URL_SAFE_NO_PAD.encode(&tag[..16])
     }
 
     /// The key that makes and checks rows of the audit trail.
