@@ -3,6 +3,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `account` | `/account`: the pages on which a person looks after its account |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
 //! | `factor` | `/factor`: the form with a second factor |
@@ -19,6 +20,7 @@
 //!
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
 
+mod account;
 mod asked;
 mod authorize;
 mod consent;
@@ -66,6 +68,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
+        .merge(account::router())
         .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))
         .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
         .with_state(provider)

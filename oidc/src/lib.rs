@@ -25,6 +25,7 @@
 //! | [`answer`] | the answer that a browser takes to a client, with the issuer (RFC 9207) |
 //! | [`code`] | authorization codes, which describe themselves |
 //! | [`steps`] | pushed requests, forms and sessions, which describe themselves |
+//! | [`on_account`] | forms of the pages of an account, which describe themselves |
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
@@ -51,6 +52,7 @@ pub mod dpop;
 pub mod form;
 pub mod logout;
 mod notices;
+pub mod on_account;
 mod once;
 pub mod pages;
 pub mod passkey;

@@ -2,6 +2,7 @@
 //! that a passkey needs one. What they look
 //! like and what they may do, `umoja_look` decides for all pages.
 
+pub mod account;
 mod device;
 mod factor;
 
@@ -120,14 +121,19 @@ pub struct SignIn<'a> {
 
 /// The page on which a person signs in.
 pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
+    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
+    view.answer(sign_in_form(page, on))
+}
+
+/// Adds the form by which a person signs in to a page.
+fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
     let is_faulty = on.again == Some(Again::Wrong);
     let name = Field::name("identifier", say::NAME, "username webauthn").value(on.hint).faulty(is_faulty);
     let password = Field::password("password", say::PASSWORD).faulty(is_faulty);
     let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
-    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
     let page = page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form);
-    view.answer(with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY))
+    with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY)
 }
 
 /// The page on which a person lets a client have what it asks for.

@@ -29,12 +29,14 @@ pub enum SealedFor {
     Access,
     /// A step of signing out.
     Logout,
+    /// A form of the pages of an account.
+    Account,
     /// The private half of a key that signs tokens.
     Key,
 }
 
 impl SealedFor {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -44,6 +46,7 @@ impl SealedFor {
         Self::Refresh,
         Self::Access,
         Self::Logout,
+        Self::Account,
         Self::Key,
     ];
 
@@ -58,6 +61,7 @@ impl SealedFor {
             Self::Refresh => "refresh",
             Self::Access => "access",
             Self::Logout => "logout",
+            Self::Account => "account",
             Self::Key => "key",
         }
     }

@@ -99,6 +99,7 @@ fn a_factor_that_is_added_while_a_region_is_cut_off_works_there_afterwards_and_t
         }
         let recovery = codes.shown().next().unwrap();
         assert_eq!(use_code(&world, 1, id, &recovery).await, Ok(Some(CodeUsed::Recovery)));
+        world.settle().await;
         world.check_invariants().await;
     });
 }
