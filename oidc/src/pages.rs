@@ -5,18 +5,20 @@
 pub mod account;
 mod device;
 mod factor;
+mod passkey;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use umoja_look::texts::{factors, sign_on as say};
 use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
-use self::factor::with_passkey;
+use self::passkey::with_passkey;
 use crate::answer::Answer;
 use crate::request::NoReturn;
 
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
-pub use self::factor::{Factor, PROGRAM_PATH, enrol, factor, passkey_program};
+pub use self::factor::{Factor, enrol, factor};
+pub use self::passkey::{PROGRAM_PATH, passkey_program};
 
 /// What the pages say of each scope.
 const SCOPES: [(&str, Text); 6] = [

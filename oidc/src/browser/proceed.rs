@@ -170,7 +170,7 @@ impl<'a> Going<'a> {
         let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
         let on = pages::Factor {
             client: &self.registered.client.name,
-            action: super::factor::PATH,
+            action: "/factor",
             leads_to: Some(&self.request.return_to.redirect_uri),
             step: &step,
             codes: standing.has_totp() || standing.recovery_codes_left() > 0,

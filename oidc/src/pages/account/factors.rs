@@ -11,7 +11,7 @@ use umoja_look::{Card, Field, Form, Page, Phrase};
 use umoja_schema::access::{Factor, FactorKind};
 use zeroize::Zeroizing;
 
-use crate::pages::PROGRAM_PATH;
+use crate::pages::passkey::PROGRAM_PATH;
 
 /// The least width of the picture of a secret, in pixels.
 const WIDTH: u32 = 200;
