@@ -211,7 +211,7 @@ impl<'a> Going<'a> {
         let passkey = Site::of(&self.provider.issuer).first(&step);
         let on = SignIn {
             client: &self.registered.client.name,
-            action: super::login::PATH,
+            action: "/login",
             leads_to: Some(&self.request.return_to.redirect_uri),
             step: &step,
             passkey: &passkey,
