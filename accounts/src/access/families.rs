@@ -8,7 +8,7 @@ use umoja_schema::{Attributes, UserId};
 
 use super::reuse::Use;
 use super::write::random_id;
-use super::{Described, FamilyState, Reuse, Standing};
+use super::{Described, FamilyState, Needed, Reuse, Standing};
 use crate::accounts::until_written;
 use crate::items::replace;
 use crate::{Error, People};
@@ -82,7 +82,8 @@ impl People {
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn end_family(&self, user: UserId, id: &str) -> Result<(), Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let needed = Needed { family: Some(id), ..Needed::default() };
+        let standing = Standing::read_needed(self, user, &needed).await?.ok_or(Error::NotFound)?;
         let known = standing.family_row(id);
         let owner = known.map_or(user, |family| family.user);
         self.end(owner, &Family::key(id), known.map(|family| family.expires_at)).await
@@ -121,7 +122,7 @@ impl People {
     ) -> Result<Refreshed, Error> {
         let user = described.family.user;
         until_written!({
-            let Some(standing) = Standing::read_needed(self, user, &described.needed()).await? else {
+            let Some(standing) = Standing::read_needed(self, user, &Needed::of(described)).await? else {
                 let outcome = if self.has_arrived(user).await? { Refreshed::Ended } else { Refreshed::Behind };
                 return Ok(Some(outcome));
             };

@@ -93,7 +93,10 @@ fn status_and_doctor_say_how_targets_stand() {
     let targets = status()["targets"].clone();
     assert_eq!(
         targets[0],
-        json!({ "id": "soko-crm", "home": "eu-west-1", "state": "on", "waiting": 0, "conflicts": 0, "held": 0, "failed": 0 })
+        json!({
+            "id": "soko-crm", "home": "eu-west-1", "state": "on", "waiting": 0, "conflicts": 0, "held": 0, "failed": 0,
+            "retried": 0,
+        })
     );
     assert_eq!((&targets[1]["id"], &targets[1]["state"]), (&json!("soko-erp"), &json!("paused")));
 }

@@ -21,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// also caches the files' pages, once for all connections.
 const CACHE_KIB: i64 = -4096;
 /// Statements that each connection keeps ready.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// Why a database cannot be opened.
 #[derive(Debug)]

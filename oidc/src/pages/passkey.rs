@@ -22,11 +22,7 @@ pub fn passkey_program() -> Response {
 }
 
 /// The page with a form whose program asks a passkey, if what it asks is known: the path, the step and what is asked.
-pub(super) fn with_passkey<'a>(
-    page: Page<'a>,
-    asks: Option<(&str, &str, &str)>,
-    label: impl Into<Phrase>,
-) -> Page<'a> {
+pub(super) fn with_passkey<'a>(page: Page<'a>, asks: Option<(&str, &str, &str)>, label: impl Into<Phrase>) -> Page<'a> {
     let Some((action, step, options)) = asks else { return page };
     let form = Form::post(action).hidden("step", step).hidden("options", options).hidden("answer", "");
     page.form(&form.button(label)).script(PROGRAM_PATH)

@@ -1,5 +1,7 @@
 //! Compares the accounts of a target with what was sent: what was changed there by hand.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use umoja_accounts::Error;
@@ -19,8 +21,10 @@ pub struct Drift {
     pub compared: u64,
     /// Those that differ.
     pub drifted: Vec<Drifted>,
-    /// Accounts that could not be compared, because the target or the store gave no answer.
+    /// Accounts that could not be compared, because the target gave no answer or the user cannot be read.
     pub unknown: u64,
+    /// Why they could not be compared: their number by code, [`Drift::UNREADABLE`] among them.
+    pub unknown_by: BTreeMap<&'static str, u64>,
     /// Accounts that are sent again.
     pub rung: u64,
 }
@@ -34,6 +38,16 @@ pub struct Drifted {
     pub members: Vec<String>,
     /// True if the target has no such account any more.
     pub is_gone: bool,
+}
+
+impl Drift {
+    /// The code for users that cannot be read.
+    pub const UNREADABLE: &'static str = "unreadable_user";
+
+    fn not_compared(&mut self, code: &'static str) {
+        self.unknown += 1;
+        *self.unknown_by.entry(code).or_default() += 1;
+    }
 }
 
 impl Provisioner {
@@ -51,8 +65,9 @@ impl Provisioner {
             let found = match self.differs(known, row.user).await {
                 Ok(found) => found,
                 Err(Error::Store(error)) => return Err(error.into()),
-                Err(_) => {
-                    drift.unknown += 1;
+                Err(error) => {
+                    tracing::warn!(user = %row.user, target = %known.target.id, %error, "a user cannot be compared");
+                    drift.not_compared(Drift::UNREADABLE);
                     continue;
                 }
             };
@@ -66,7 +81,7 @@ impl Provisioner {
                     }
                     drift.drifted.push(drifted);
                 }
-                Err(_) => drift.unknown += 1,
+                Err(code) => drift.not_compared(code.as_str()),
             }
         }
         if drift.rung > 0 {

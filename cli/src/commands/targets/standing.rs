@@ -82,6 +82,9 @@ pub(in crate::commands) struct Standing {
     /// Accounts that were given up, or that the target or the mapping rejects.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<u64>,
+    /// Accounts of which the last delivery failed, and is made again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried: Option<u64>,
     /// Why the target counts as out.
     #[serde(skip_serializing_if = "Option::is_none")]
     out: Option<Outage>,
@@ -143,6 +146,7 @@ impl Standing {
             conflicts: with(&[Code::Conflict]),
             held: with(&[Code::Held]),
             failed: with(&[Code::Failed, Code::Rejected, Code::Unmappable]),
+            retried: with(&Code::ALL.into_iter().filter(|code| code.is_tried_again()).collect::<Vec<_>>()),
             out,
         })
     }
@@ -163,6 +167,9 @@ impl Standing {
         say(self.conflicts, "is a stranger's", "are strangers'", "umoja target list --failed");
         say(self.held, "would be removed and is held", "would be removed and are held", "umoja target resume");
         say(self.failed, "was not brought up to date", "were not brought up to date", "umoja target list --failed");
+        if self.state == "on" {
+            say(self.retried, "fails and is tried again", "fail and are tried again", "umoja target list --failed");
+        }
         if let (Some(Outage { since, code }), "out" | "removed") = (&self.out, self.state) {
             let since = time(*since);
             attention.push(format!("the target {id} is out since {since} ({code}); see `umoja target list`"));
@@ -174,7 +181,12 @@ impl Standing {
     pub(in crate::commands) fn row(&self) -> Vec<String> {
         let mut words = vec![self.state.to_owned(), format!("{} waiting", self.waiting)];
         words.extend(self.first_due.map(|secs| format!("the first due {}", time(Millis(secs * 1_000)))));
-        let counts = [("conflicts", self.conflicts), ("held", self.held), ("failed", self.failed)];
+        let counts = [
+            ("conflicts", self.conflicts),
+            ("held", self.held),
+            ("failed", self.failed),
+            ("tried again", self.retried),
+        ];
         words.extend(counts.into_iter().filter_map(|(name, count)| Some(format!("{} {name}", count?))));
         vec![format!("target {}", self.id), words.join(", ")]
     }
@@ -195,6 +207,7 @@ mod tests {
             conflicts: Some(1),
             held: Some(0),
             failed: None,
+            retried: Some(2),
             out: Some(Outage { since: Millis(1_764_417_600_000), code: "credentials".to_owned() }),
         };
         let said = standing("out").attention();
@@ -202,6 +215,8 @@ mod tests {
         assert!(said[0].starts_with("1 account of the target soko-crm is a stranger's"), "{said:?}");
         assert!(said[1].contains("out since 2025-11-29") && said[1].contains("(credentials)"), "{said:?}");
         assert_eq!(standing("paused").attention().len(), 1);
+        let said = standing("on").attention();
+        assert!(said[1].starts_with("2 accounts of the target soko-crm fail and are tried again"), "{said:?}");
         assert!(standing("out").row()[1].starts_with("out, 3 waiting, the first due 2025-11-29"));
     }
 }

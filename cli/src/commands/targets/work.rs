@@ -214,7 +214,11 @@ impl Redrive {
                 return format!("No account of the target {} waits for an operator.", self.id);
             }
             let rows = redriven.counts.iter().map(|(code, count)| vec![code.clone(), counted(*count, "account")]);
-            format!("Tried again:\n{}", table(&rows.collect::<Vec<_>>()))
+            format!(
+                "To be tried again at once by what serves {}; `umoja target list` shows how far it is:\n{}",
+                known.target.home,
+                table(&rows.collect::<Vec<_>>())
+            )
         });
         Ok(())
     }
@@ -240,6 +244,10 @@ impl Drift {
                 drift.drifted.len(),
                 drift.unknown
             )];
+            for (code, count) in &drift.unknown_by {
+                let why = Code::from_name(code).map_or("the user cannot be read; see `umoja doctor`", Code::words);
+                lines.push(format!("  {count} {code}: {why}"));
+            }
             for one in &drift.drifted {
                 let what = if one.is_gone { "the account is gone".to_owned() } else { one.members.join(", ") };
                 lines.push(format!("{}: {what}", one.user));

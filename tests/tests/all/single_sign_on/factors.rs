@@ -309,3 +309,52 @@ fn a_suspended_person_signs_in_with_no_passkey() {
         assert_eq!((rejected.title(), browser.session()), ("Sign in", None));
     });
 }
+
+#[test]
+fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
+    const PATH: &str = "/account/factors?company=shop";
+    sign_in_story(1821, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        let door = browser.get(&sso, 0, PATH).await;
+        let step = door.step();
+        let fields = [("step", &*step), ("identifier", EMAIL), ("password", PASSWORD)];
+        let to = browser.post(&sso, 0, "/account/factors", &fields).await.location().to_owned();
+        let page = browser.get(&sso, 0, &to).await;
+        assert_eq!(page.title(), "Sign-in factors");
+        assert!(page.html.contains("data:image/svg+xml;base64,"));
+        let text = page.html.split("<p class=\"code\" dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
+        let secret = TotpSecret::new(&base32(text)).unwrap();
+        let step = page.step();
+        let add = async |browser: &mut Browser, code: &str| {
+            let fields = [("step", &*step), ("code", code), ("label", "My phone")];
+            browser.post(&sso, 0, "/account/factors", &fields).await
+        };
+        let wrong = add(&mut browser, "000000").await;
+        assert!(wrong.status == 422 && wrong.html.contains(text), "the secret is the same");
+        let added = add(&mut browser, &sso.code_of(&secret)).await;
+        assert_eq!(added.html.matches("class=\"code\"").count(), 11, "ten recovery codes, and the next secret");
+        assert!(added.html.contains("My phone"));
+        // The session with one factor changes nothing from now on: the person shows the second one at the door.
+        sso.d.world.clock.advance(STEP);
+        let door = browser.get(&sso, 0, PATH).await;
+        let step = door.step();
+        let fields = [("step", &*step), ("identifier", EMAIL), ("password", PASSWORD)];
+        let page = browser.post(&sso, 0, "/account/factors", &fields).await;
+        assert_eq!(page.title(), TITLE);
+        let (step, code) = (page.step(), sso.code_of(&secret));
+        browser.post(&sso, 0, "/account/factors", &[("step", &*step), ("code", &*code)]).await.location();
+        let page = browser.get(&sso, 0, PATH).await;
+        let (step, id) = (page.step(), page.field("remove"));
+        let page = browser.post(&sso, 0, "/account/factors", &[("step", &*step), ("remove", &*id)]).await;
+        assert!(page.html.contains("It is removed.") && !page.html.contains("My phone"));
+    });
+}
+
+/// The bytes of a text in base32 (RFC 4648 section 6).
+fn base32(text: &str) -> Vec<u8> {
+    let digits = text.bytes().filter(u8::is_ascii_alphanumeric);
+    let value = |byte: u8| u64::from(if byte.is_ascii_digit() { byte - b'2' + 26 } else { byte - b'A' });
+    let all: Vec<u64> = digits.map(value).collect();
+    let eight = |eight: &[u64]| eight.iter().fold(0, |bits, value| bits << 5 | value).to_be_bytes()[3..].to_vec();
+    all.chunks(8).flat_map(eight).collect()
+}
