@@ -1,5 +1,6 @@
 //! The test vectors of Web Authentication level 3 (W3C, section "Test Vectors", in `webauthn/level3.json`). What they show of keys and
-//! signatures is the same in level 2. They were made by HKDF from a text, so no key protects anything.
+//! signatures is the same in level 2. They were made by HKDF from a text, so no key protects anything. And what Chromium with its virtual
+//! authenticator has sent (`webauthn/chromium.json`, recorded by `.ci/oidc passkeys`), which two other verifiers accept.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too; the lint only knows functions marked so")]
 
@@ -18,21 +19,28 @@ fn vector(name: &str) -> Value {
     vectors().into_iter().find(|vector| vector["name"] == name).unwrap()
 }
 
-fn expected(challenge: &[u8]) -> Expected<'_> {
-    Expected { site: "example.org", origin: "https://example.org", challenge, user_verification: false }
+fn recorded() -> Vec<Value> {
+    serde_json::from_str(include_str!("webauthn/chromium.json")).unwrap()
+}
+
+fn expected<'a>(vector: &'a Value, challenge: &'a [u8]) -> Expected<'a> {
+    match vector["origin"].as_str() {
+        Some(origin) => Expected { site: "localhost", origin, challenge, user_verification: true },
+        None => Expected { site: "example.org", origin: "https://example.org", challenge, user_verification: false },
+    }
 }
 
 fn create(vector: &Value) -> Result<Registered, WebauthnError> {
     let made = &vector["create"];
     let challenge = bytes(made, "challenge");
-    registered(&expected(&challenge), &bytes(made, "clientDataJSON"), &bytes(made, "attestationObject"))
+    registered(&expected(vector, &challenge), &bytes(made, "clientDataJSON"), &bytes(made, "attestationObject"))
 }
 
 fn get(vector: &Value, key: &PublicKey) -> Result<Asserted, WebauthnError> {
     let sent = &vector["get"];
     let challenge = bytes(sent, "challenge");
     let (data, signature) = (bytes(sent, "authenticatorData"), bytes(sent, "signature"));
-    asserted(&expected(&challenge), key, &bytes(sent, "clientDataJSON"), &data, &signature)
+    asserted(&expected(vector, &challenge), key, &bytes(sent, "clientDataJSON"), &data, &signature)
 }
 
 #[test]
@@ -43,6 +51,18 @@ fn keys_of_every_accepted_algorithm_are_read_and_verify() {
         assert_eq!(made.credential_id, bytes(&vector, "credential_id"), "{name}");
         let key = PublicKey::read(&made.public_key).unwrap();
         assert_eq!(get(&vector, &key).map(|asserted| asserted.sign_count), Ok(0), "{name}");
+    }
+}
+
+#[test]
+fn what_a_browser_sends_is_accepted_for_every_algorithm() {
+    assert_eq!(recorded().len(), 3);
+    for vector in recorded() {
+        let name = vector["name"].as_str().unwrap();
+        let made = create(&vector).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(made.credential_id == bytes(&vector, "credential_id") && made.user_verified, "{name}");
+        let used = get(&vector, &PublicKey::read(&made.public_key).unwrap()).unwrap();
+        assert!(used.user_verified && used.sign_count > made.sign_count, "{name}");
     }
 }
 
