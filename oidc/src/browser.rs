@@ -6,6 +6,7 @@
 //! | `account` | `/account`: the pages on which a person looks after its account |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
+//! | `factor` | `/factor`: the form with a second factor |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `guess` | how many codes of devices may be typed |
@@ -14,6 +15,7 @@
 //! | `discovery` | the metadata of the provider |
 //! | [`sign_in`] | whether a password is right, and the session that begins then |
 //! | [`visit`] | who the person is whose browser it is |
+//! | `second` | whether a second factor is a person's |
 //! | `proceed` | the next page for a request, or its answer |
 //!
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
@@ -24,12 +26,14 @@ mod authorize;
 mod consent;
 mod device;
 mod discovery;
+mod factor;
 mod guess;
 mod hint;
 mod login;
 mod logout;
 mod par;
 mod proceed;
+mod second;
 mod send;
 pub mod sign_in;
 mod stop;
@@ -47,6 +51,7 @@ use self::stop::Stop;
 use crate::Provider;
 pub use crate::address::ClientAddress;
 use crate::back_channel::{cors, other_method};
+use crate::pages::{PROGRAM_PATH, passkey_program};
 use crate::request::NoReturn;
 
 /// The routes of browsers.
@@ -59,6 +64,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
+        .route(factor::PATH, post(factor::factor))
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
@@ -66,6 +72,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))
         .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
         .with_state(provider)
+        .route(PROGRAM_PATH, get(async || passkey_program()))
         .merge(cors(called_by_programs))
 }
 

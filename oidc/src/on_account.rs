@@ -6,6 +6,7 @@ use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
 use crate::sealed::{BoundTo, open, seal};
+use crate::steps::Passed;
 
 /// The most characters of a sealed form.
 const MAX: usize = 4 * 1024;
@@ -17,6 +18,9 @@ pub struct OnAccount {
     pub company: CompanyId,
     /// The session of the person to whom the page was shown; `None` for the page on which it signs in.
     pub session: Option<String>,
+    /// Whose password was right, and who shows a second factor now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Passed>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -28,7 +32,13 @@ impl OnAccount {
     /// A form of the browser with this value of the cookie.
     pub fn new(company: CompanyId, session: Option<&str>, browser: &str, now: Millis) -> Self {
         let (session, browser) = (session.map(str::to_owned), BoundTo::new(browser));
-        Self { company, session, browser, expires_at: now.plus(Self::LIFETIME_MS) }
+        Self { company, session, passed: None, browser, expires_at: now.plus(Self::LIFETIME_MS) }
+    }
+
+    /// The same form, of a person whose password was right.
+    #[must_use]
+    pub fn passed(self, passed: Passed) -> Self {
+        Self { passed: Some(passed), ..self }
     }
 
     /// The value of the form.

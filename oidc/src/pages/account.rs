@@ -1,5 +1,7 @@
 //! The pages of an account.
 
+pub mod factors;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_look::texts::account as say;
@@ -8,12 +10,13 @@ use umoja_look::{Page, Text};
 use super::{SignIn, View, sign_in_form};
 
 /// The pages of an account, in order, each with its path.
-pub const SECTIONS: [(&str, Text); 7] = [
+pub const SECTIONS: [(&str, Text); 8] = [
     ("/account", say::OVERVIEW),
     ("/account/profile", say::PROFILE),
     ("/account/sessions", say::SESSIONS),
     ("/account/apps", say::APPS),
     ("/account/password", say::PASSWORD),
+    ("/account/factors", umoja_look::texts::factors::FACTORS),
     ("/account/export", say::EXPORT),
     ("/account/erase", say::ERASE),
 ];

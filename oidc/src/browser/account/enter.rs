@@ -12,17 +12,21 @@ use umoja_look::{Choice, Look, Page, Phrase, Text};
 use umoja_schema::{Actor, Client, Company, CompanyId, UserId};
 
 use crate::Provider;
+use crate::assurance::Class;
 use crate::browser::asked::Asked;
 use crate::browser::proceed::rejected_as;
+use crate::browser::second::{self, NotFinished};
 use crate::browser::send::{Cookies, to};
-use crate::browser::sign_in::{self, Entered as Typed, Rejection};
+use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
 use crate::browser::stop::Stop;
 use crate::browser::visit::Visit;
 use crate::on_account::OnAccount;
 use crate::pages::account::{self as pages, SECTIONS};
-use crate::pages::{SignIn, View};
+use crate::pages::{Factor, SignIn, View};
+use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
+use crate::steps::{Passed, SessionCookie};
 
 /// How long ago a person may have signed in who changes its account, in seconds.
 const RECENT_SECS: u64 = 5 * 60;
@@ -102,7 +106,11 @@ impl Inside {
         let browser = asked.browser_or_new(&provider.issuer, &*provider.accounts.home.entropy);
         let visit = visit.and_then(|visit| visit.at(&at.company.id));
         let door = Door { provider: &provider, section, at: &at, view: &view, browser: &browser };
-        if step.is_some() && asked.chosen().is_none() && asked.form.get("identifier").is_some() {
+        if let Some(passed) = step.as_ref().and_then(|step| step.passed.clone()) {
+            return door.second(&asked, passed).await.map(Entered::Page);
+        }
+        let is_sign_in = ["identifier", "answer"].iter().any(|name| asked.form.get(name).is_some());
+        if step.as_ref().is_some_and(|step| step.session.is_none()) && asked.chosen().is_none() && is_sign_in {
             return door.sign_in(&asked).await.map(Entered::Page);
         }
         // The first sign-in links a person to a company, for which the rules run then.
@@ -111,7 +119,9 @@ impl Inside {
             return Ok(Entered::Page(door.page("", false, None)));
         };
         let age = provider.now().secs().saturating_sub(visit.cookie.signed_in.auth_time);
-        if section.needs_recent && age > RECENT_SECS {
+        // A session with one factor of a person who has two is one for a client that wants no more.
+        let is_weak = Class::of_sign_in(&visit.cookie.signed_in) < Class::Two && visit.standing.has_second_factor();
+        if section.needs_recent && (age > RECENT_SECS || is_weak) {
             return Ok(Entered::Page(door.page(&called(&person), true, None)));
         }
         // Only who saw the page can send its form: another person may have signed in with this browser since.
@@ -188,7 +198,8 @@ impl Door<'_> {
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
         let again = rejected.map(|rejected| rejected.again);
         let client = at.company.display_name();
-        let on = SignIn { client, action: section.path, leads_to: None, step: &step, hint, again };
+        let passkey = Site::of(&provider.issuer).first(&step);
+        let on = SignIn { client, action: section.path, leads_to: None, step: &step, passkey: &passkey, hint, again };
         let mut response = pages::sign_in(view, &on, is_again);
         rejected_as(&mut response, rejected);
         let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };
@@ -197,14 +208,72 @@ impl Door<'_> {
     }
 
     async fn sign_in(&self, asked: &Asked) -> Result<Response, Stop> {
-        let Self { provider, section, at, browser, .. } = self;
+        let Self { provider, at, browser, .. } = self;
         let given = |name| asked.form.get(name).unwrap_or_default();
         let identifier = given("identifier");
         let typed = Typed { identifier, password: given("password"), browser, address: asked.address };
-        let cookie = match sign_in::attempt(provider, at, typed).await {
-            Ok((cookie, _)) => cookie,
-            Err(rejected) => return Ok(self.page(identifier, false, Some(rejected))),
+        let begun = if let Some(answer) = asked.form.get("answer") {
+            let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
+            let begun = sign_in::by_passkey(provider, at, (&sent, given("step"))).await;
+            begun.inspect_err(|rejected| rejected.log(&at.client))
+        } else {
+            // What is done here changes the account, so it needs what the person has.
+            match sign_in::attempt(provider, at, typed, &[Class::Two.as_str().to_owned()]).await {
+                Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
+                Ok(Right::Passed(passed, standing)) => return Ok(self.factor_page(passed, &standing, None)),
+                Err(rejected) => Err(rejected),
+            }
         };
+        match begun {
+            Ok((cookie, _)) => self.begun(&cookie),
+            Err(rejected) => Ok(self.page(identifier, false, Some(rejected))),
+        }
+    }
+
+    /// Begins the session of a person whose password was right, if the form has a second factor.
+    async fn second(&self, asked: &Asked, passed: Passed) -> Result<Response, Stop> {
+        let Self { provider, at, .. } = self;
+        let text = asked.form.get("step").unwrap_or_default();
+        let rejected = if asked.chosen().is_some() {
+            None
+        } else {
+            match second::finish(provider, at, &passed, (&asked.form, text)).await {
+                Ok((cookie, _)) => return self.begun(&cookie),
+                Err(NotFinished::StartOver) => return Ok(self.page("", false, None)),
+                Err(NotFinished::Rejected(rejected)) => Some(rejected),
+            }
+        };
+        match second::standing(provider, at, &passed).await {
+            Ok(Some(standing)) => Ok(self.factor_page(passed, &standing, rejected)),
+            Ok(None) => Ok(self.page("", false, None)),
+            Err(rejected) => Ok(self.page("", false, Some(rejected))),
+        }
+    }
+
+    /// The page on which a person shows a second factor, whose password was right.
+    fn factor_page(&self, passed: Passed, standing: &Standing, rejected: Option<Rejection>) -> Response {
+        let Self { provider, section, at, view, browser } = self;
+        let accounts = &provider.accounts;
+        let step = OnAccount::new(at.company.id.clone(), None, browser, provider.now()).passed(passed);
+        let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
+        let passkey = standing.passkeys().next().map(|_| Site::of(&provider.issuer).second(&step, standing));
+        let on = Factor {
+            client: at.company.display_name(),
+            action: section.path,
+            leads_to: None,
+            step: &step,
+            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
+            passkey: passkey.as_deref(),
+            again: rejected.map(|rejected| rejected.again),
+        };
+        let mut response = crate::pages::factor(view, &on);
+        rejected_as(&mut response, rejected);
+        response
+    }
+
+    /// Leads a person whose session has begun to its page.
+    fn begun(&self, cookie: &SessionCookie) -> Result<Response, Stop> {
+        let Self { provider, section, at, browser, .. } = self;
         let accounts = &provider.accounts;
         let mut response = to(&provider.url(&self::at(section.path, &at.company.id)))?;
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
@@ -220,7 +289,7 @@ fn at(path: &str, company: &CompanyId) -> String {
 }
 
 /// What the person signs in with, as the page on which it signs in again has it.
-fn called(person: &Person) -> String {
+pub(in crate::browser) fn called(person: &Person) -> String {
     let user = person.view();
     user.email.or(user.phone_number).or(user.username).unwrap_or_default()
 }

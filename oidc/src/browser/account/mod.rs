@@ -8,6 +8,7 @@ mod apps;
 mod enter;
 mod erase;
 mod export;
+mod factors;
 mod overview;
 mod password;
 mod profile;
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<Arc<Provider>> {
         .route(sessions::SECTION.path, get(sessions::sessions).post(sessions::sessions))
         .route(apps::SECTION.path, get(apps::apps).post(apps::apps))
         .route(password::SECTION.path, get(password::password).post(password::password))
+        .route(factors::SECTION.path, get(factors::factors).post(factors::factors))
         .route(export::SECTION.path, get(export::export).post(export::export))
         .route(erase::SECTION.path, get(erase::erase).post(erase::erase))
 }

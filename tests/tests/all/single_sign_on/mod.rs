@@ -11,6 +11,7 @@ mod conformance;
 mod consent;
 mod devices;
 mod ends;
+mod factors;
 mod fuzzed;
 mod leaving;
 mod notices;
