@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use umoja_schema::access::{AccessRow, Family, FamilyUses, Grant, Session, Subject};
+use umoja_schema::access::{AccessRow, EndOfAll, Family, FamilyUses, Grant, KnownEnds, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{
     AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
@@ -11,7 +11,7 @@ use umoja_schema::{
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Parts;
 
-use super::described::Described;
+use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
 use crate::links::may_log_in;
 use crate::{Error, People, Person};
@@ -84,6 +84,11 @@ impl Standing {
         Ok(Some(Self { person, users, rows, ended }))
     }
 
+    /// The parts of the person, as they were read.
+    pub(super) const fn parts(&self) -> &PersonParts {
+        &self.person
+    }
+
     /// The users of the person, the primary account first.
     pub fn users(&self) -> &[UserId] {
         &self.users
@@ -117,16 +122,45 @@ impl Standing {
         may_log_in(&self.person, company)
     }
 
-    /// Whether the session of a cookie that was issued then counts.
-    pub fn session(&self, id: &str, issued_at: Millis, now: Millis) -> SessionState<'_> {
-        if !self.is_active() || self.ended.contains(&Session::key(id)) {
+    /// Whether a session counts that a genuine cookie or code describes.
+    pub fn session(&self, described: DescribedSession<'_>, now: Millis) -> SessionState<'_> {
+        let DescribedSession { user, id, ends, begun_at } = described;
+        if !self.is_active() || self.has_ended(id) || self.is_ended_by_all(user, ends) {
             return SessionState::Ended;
         }
-        match self.sessions().find(|session| session.id == id) {
+        match self.stored_sessions().find(|session| session.id == id) {
             Some(session) => SessionState::Live(session),
-            None if now.since(issued_at) < FRESH_MS => SessionState::Fresh,
+            None if now.since(begun_at) < FRESH_MS => SessionState::Fresh,
             None => SessionState::Ended,
         }
+    }
+
+    /// The ends of everything that count as known for what begins now. One does not whose region had newer credentials of its user than
+    /// this one has: what begins here may begin by the password that was replaced.
+    pub fn known_ends(&self) -> KnownEnds {
+        let mut known = KnownEnds::of(&self.users);
+        for (version, end) in self.ends_of_all() {
+            let credentials = self.person.get(end.user).and_then(|parts| parts.credentials.as_ref());
+            if credentials.is_some_and(|stored| stored.version >= end.credentials) {
+                known.note(end.user, &end.region, version.hlc);
+            }
+        }
+        match self.users.first() {
+            Some(owner) => known.for_owner(*owner),
+            None => known,
+        }
+    }
+
+    /// True if what a user of the person began, when these ends of everything were known, was ended by another one.
+    pub fn is_ended_by_all(&self, owner: UserId, known: &KnownEnds) -> bool {
+        self.ends_of_all().any(|(version, end)| known.is_ended_by(owner, (end.user, &end.region, version.hlc)))
+    }
+
+    fn ends_of_all(&self) -> impl Iterator<Item = (&Version, &EndOfAll)> {
+        self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::All(end) => Some((&row.version, end)),
+            _ => None,
+        })
     }
 
     /// True if the session was ended before it expired.
@@ -136,6 +170,11 @@ impl Standing {
 
     /// The live sessions of the person.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.stored_sessions().filter(|session| !self.is_ended_by_all(session.user, &session.ends))
+    }
+
+    /// The sessions of the person that are not ended themselves.
+    pub(super) fn stored_sessions(&self) -> impl Iterator<Item = &Session> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Session(session) => Some(session),
             _ => None,
@@ -224,6 +263,7 @@ impl Standing {
         !self.is_active()
             || self.ended.contains(&Family::key(&family.id))
             || family.session.as_ref().is_some_and(|session| self.ended.contains(&Session::key(session)))
+            || self.is_ended_by_all(family.user, &family.ends)
             || is_reused(&self.uses(&family.id), reuse)
     }
 

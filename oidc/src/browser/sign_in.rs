@@ -8,6 +8,7 @@ use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
 use umoja_schema::{Actor, IdentifierKind};
+use umoja_store::apply::MAX_ROUNDS;
 
 use crate::Provider;
 use crate::pages::Again;
@@ -80,31 +81,40 @@ pub async fn attempt(
         password: Password::attempt(entered.password),
         origin: origin.clone(),
     };
-    let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
+    let mut rounds = 0;
+    let (person, standing) = loop {
+        let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
+        let standing = Standing::read(&accounts.people, person.primary.id()).await.map_err(unavailable)?;
+        let standing = standing.ok_or(Rejection::WRONG)?;
+        // A password that was replaced after it was compared begins no session. One that is replaced from here on ends it.
+        if standing.person_version() == Some(person.version()) {
+            break (person, standing);
+        }
+        rounds += 1;
+        if rounds == MAX_ROUNDS {
+            return Err(Rejection::UNAVAILABLE);
+        }
+    };
     let (user, amr) = (person.primary.id(), vec![PASSWORD.to_owned()]);
     let life_ms = SessionCookie::LIFETIME_MS;
-    let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, life_ms };
-    let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
-    // A new password ends the sessions that it finds. One that began meanwhile, by the former password, it may not have found.
-    let mut standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
-    if standing.as_ref().and_then(Standing::person_version) != Some(person.version()) {
-        let again = rule().run(accounts, &context).await;
-        if !matches!(again, Ok(Some(_))) {
-            provider.end_session(user, &session.id).await.map_err(unavailable)?;
-            return Err(again.map_or_else(unavailable, |_| Rejection::WRONG));
-        }
-        standing = Standing::read(&accounts.people, user).await.map_err(unavailable)?;
+    let ends = standing.known_ends();
+    if standing.is_ended_by_all(user, &ends) {
+        // Another region has replaced the password, and the new one has not arrived.
+        return Err(Rejection::UNAVAILABLE);
     }
+    let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, ends: ends.clone(), life_ms };
+    let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
     let cookie = SessionCookie {
         user,
         session: session.id,
+        ends,
         signed_in: SignedIn { auth_time: now.secs(), acr: None, amr },
         issued_at: session.created_at,
         used_at: now,
         ends_at: session.expires_at,
         region: accounts.home.own.name.clone(),
     };
-    Ok((cookie, standing))
+    Ok((cookie, Some(standing)))
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.

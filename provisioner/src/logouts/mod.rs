@@ -214,7 +214,11 @@ impl Logouts {
         }
         let mut found = BTreeMap::new();
         for session in &work.looks {
-            found.insert(session, self.late(user, session).await?);
+            if EndedSessions::is_of_all(session) {
+                self.end_what_has_ended(user).await?;
+            } else {
+                found.insert(session, self.late(user, session).await?);
+            }
         }
         let now = home.clock.now();
         change_ended(&*home.due, user, |row| {
@@ -223,6 +227,9 @@ impl Logouts {
                 if let Some(notice) = ended.and_then(|ended| ended.notices.get_mut(&send.client)) {
                     outcome.note(notice);
                 }
+            }
+            if work.looks.iter().any(|session| EndedSessions::is_of_all(session)) {
+                row.looked_at_all(now);
             }
             for (session, notices) in &found {
                 row.add(session, now, now, notices);
@@ -245,6 +252,18 @@ impl Logouts {
             Err(error) => {
                 tracing::warn!(%error, "an ended session cannot be looked at again");
                 Ok(BTreeMap::new())
+            }
+        }
+    }
+
+    /// Ends the sessions by themselves that have ended because everything has, of a user that is not erased.
+    async fn end_what_has_ended(&self, user: UserId) -> Result<(), StoreError> {
+        match self.people.end_what_has_ended(user).await {
+            Ok(_) | Err(umoja_accounts::Error::NotFound) => Ok(()),
+            Err(umoja_accounts::Error::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the sessions that have ended with everything cannot be looked at again");
+                Ok(())
             }
         }
     }

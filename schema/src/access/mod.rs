@@ -5,18 +5,22 @@
 //! none comes back.
 
 mod device;
+mod end_of_all;
 mod family;
 mod family_uses;
 mod grant;
 mod item;
+mod known_ends;
 mod seen;
 mod session;
 mod subject;
 
 pub use device::DeviceRequest;
+pub use end_of_all::EndOfAll;
 pub use family::Family;
 pub use family_uses::{FamilyUses, KEPT_USES};
 pub use grant::Grant;
+pub use known_ends::KnownEnds;
 pub use seen::ClientSeen;
 pub use session::Session;
 pub use subject::{Sector, Subject};
@@ -45,6 +49,8 @@ pub enum AccessRow {
     Family(Family),
     /// What one region knows of the uses of a family.
     Uses(FamilyUses),
+    /// An end of everything.
+    All(EndOfAll),
 }
 
 impl AccessRow {
@@ -60,6 +66,7 @@ impl AccessRow {
             Some(Subject::KIND) => Self::Subject(Subject::from_item(item)?),
             Some(Family::KIND) => Self::Family(Family::from_item(item)?),
             Some(FamilyUses::KIND) => Self::Uses(FamilyUses::from_item(item)?),
+            Some(EndOfAll::KIND) => Self::All(EndOfAll::from_item(item)?),
             _ => return Ok(None),
         }))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_accounts::People;
-use umoja_accounts::access::{NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing};
+use umoja_accounts::access::{DescribedSession, NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing};
 use umoja_schema::access::{Sector, Session};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, UserId};
@@ -33,13 +33,15 @@ fn scopes(scopes: &[&str]) -> BTreeSet<String> {
 
 async fn begin(world: &World, at: usize, id: UserId) -> Session {
     let auth_time = world.clock.now();
-    let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, life_ms: DAY };
+    let ends = standing(world, at, id).await.unwrap().known_ends();
+    let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, ends, life_ms: DAY };
     people(world, at).begin_session(id, new).await.unwrap()
 }
 
 async fn family(world: &World, at: usize, id: UserId, session: Option<&str>) -> String {
     let session = session.map(str::to_owned);
-    let new = NewFamily { client: "web".into(), session, scopes: scopes(&["openid"]), jkt: None, life_ms: DAY };
+    let (client, scopes, ends) = ("web".into(), scopes(&["openid"]), standing(world, at, id).await.unwrap().known_ends());
+    let new = NewFamily { client, session, scopes, jkt: None, ends, life_ms: DAY };
     people(world, at).begin_family(id, new).await.unwrap().id
 }
 
@@ -47,10 +49,15 @@ async fn is_valid(world: &World, at: usize, id: UserId, family: &str) -> bool {
     standing(world, at, id).await.is_some_and(|standing| standing.family(family, Reuse::default()).is_some())
 }
 
+fn described(session: &Session) -> DescribedSession<'_> {
+    let Session { user, id, ends, created_at, .. } = session;
+    DescribedSession { user: *user, id, ends, begun_at: *created_at }
+}
+
 async fn is_live(world: &World, at: usize, id: UserId, session: &Session) -> bool {
     let now = world.clock.now();
     let Some(standing) = standing(world, at, id).await else { return false };
-    standing.session(&session.id, session.created_at, now) != SessionState::Ended
+    standing.session(described(session), now) != SessionState::Ended
 }
 
 #[test]

@@ -59,7 +59,9 @@ impl Fleet {
         let (user, issued_at) = (standing.users()[0], people.home.clock.now());
         let Some(min_version) = standing.version(user).map(|version| version.to_string()) else { return };
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
-        let new = NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, life_ms };
+        let ends = standing.known_ends();
+        let new =
+            NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, ends: ends.clone(), life_ms };
         let Ok(session) = people.begin_session(user, new).await else { return };
         let code = Code {
             jti: session.id.clone(),
@@ -72,6 +74,7 @@ impl Fleet {
             min_version,
             session: session.id.clone(),
             session_expires_at: session.expires_at,
+            ends,
             scopes: BTreeSet::from([provider::SCOPE.to_owned()]),
             signed_in: SignedIn { auth_time: issued_at.secs(), acr: None, amr },
             jkt: None,

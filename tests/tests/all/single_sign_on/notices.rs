@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use umoja_accounts::access::{LOGOUT, NewSession};
+use umoja_accounts::access::{LOGOUT, NewSession, Standing};
 use umoja_crypto::jws::verify_jwt;
 use umoja_host::HttpsOutbound;
 use umoja_provisioner::Logouts;
@@ -54,9 +54,10 @@ impl Sso {
     }
 
     async fn session(&self, id: UserId) -> Session {
-        let auth_time = self.d.world.clock.now();
-        let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, life_ms: DAY };
-        self.d.world.regions[0].people().begin_session(id, new).await.unwrap()
+        let (people, auth_time) = (self.d.world.regions[0].people(), self.d.world.clock.now());
+        let ends = Standing::read(&people, id).await.unwrap().unwrap().known_ends();
+        let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, ends, life_ms: DAY };
+        people.begin_session(id, new).await.unwrap()
     }
 
     async fn note(&self, at: usize, id: UserId, session: &Session, client: &str) {
