@@ -230,8 +230,27 @@ impl People {
         Ok(())
     }
 
+    /// Notes the notices about the sessions of a person that is about to be erased, because its rows go with it. Returns the sessions. A
+    /// person that cannot be read is erased all the same, and no client is informed.
+    pub(crate) async fn announce_all(&self, user: UserId) -> Result<Vec<(UserId, String)>, Error> {
+        let standing = match Standing::read(self, user).await {
+            Ok(Some(standing)) => standing,
+            Ok(None) => return Ok(Vec::new()),
+            Err(error) => {
+                tracing::warn!(%user, %error, "no client is informed of the sessions of a person that is erased");
+                return Ok(Vec::new());
+            }
+        };
+        let mut sessions = Vec::new();
+        for session in standing.stored_sessions() {
+            self.announce(session.user, &standing, &session.id).await?;
+            sessions.push((session.user, session.id.clone()));
+        }
+        Ok(sessions)
+    }
+
     /// Has what was announced sent, now that the session has ended.
-    pub(super) async fn ended(&self, user: UserId, session: &str) -> Result<(), Error> {
+    pub(crate) async fn ended(&self, user: UserId, session: &str) -> Result<(), Error> {
         let now = self.home.clock.now();
         let row = change_ended(&*self.home.due, user, |row| row.release(session, now)).await?;
         if row.0.get(session).is_some_and(|ended| !ended.notices.is_empty()) {

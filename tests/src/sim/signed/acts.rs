@@ -12,6 +12,7 @@ use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
 
 use crate::sim::fleet::Fleet;
+use crate::sim::history::Passwords;
 use crate::sim::names::company;
 use crate::sim::plan::Sign;
 use crate::sim::signing::provider::{self, Answer, client};
@@ -23,13 +24,15 @@ const GRACE_MS: u64 = 30_000;
 const SURELY_LATE_MS: u64 = 51_000;
 /// The lives of sessions: one ends within a run.
 const LIVES_MS: [u64; 3] = [30 * Millis::DAY_MS, Millis::DAY_MS, 1_200_000];
+/// The beginning of the keys of the rows that end everything.
+pub(super) const ALL: &str = "all#";
 const SCOPES: [&str; 2] = ["openid", "email"];
 
 impl Fleet {
     /// What a person, a client or an operator does at the provider of a region. `alone` if nothing else runs at the same time.
     pub(in crate::sim) async fn sign(&self, at: usize, user: usize, sign: Sign, alone: bool) {
         match sign {
-            Sign::In { client } => self.sign_in(at, user, client).await,
+            Sign::In { client } => self.sign_in(at, user, client, alone).await,
             Sign::Redeem { code } => self.redeem(at, user, code).await,
             Sign::Refresh { family, before } => self.refresh(at, user, family, before).await,
             Sign::Steal { family, back } => self.steal(at, user, family, back).await,
@@ -50,7 +53,10 @@ impl Fleet {
         }
     }
 
-    async fn sign_in(&self, at: usize, number: usize, client: u8) {
+    async fn sign_in(&self, at: usize, number: usize, client: u8, alone: bool) {
+        if alone {
+            self.note_changes();
+        }
         let (people, id) = (&self.signing.people[at], self.id_of(number));
         let Ok(Some(standing)) = Standing::read(people, id).await else { return };
         if !standing.may_sign_in(&company(usize::from(client))) {
@@ -60,6 +66,11 @@ impl Fleet {
         let Some(min_version) = standing.version(user).map(|version| version.to_string()) else { return };
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
         let ends = standing.known_ends();
+        if standing.is_ended_by_all(user, &ends) {
+            return;
+        }
+        let known = self.ends_of_all(at, user).await;
+        let passwords = alone.then(|| self.password_of(at, user)).flatten();
         let new =
             NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, ends: ends.clone(), life_ms };
         let Ok(session) = people.begin_session(user, new).await else { return };
@@ -95,6 +106,9 @@ impl Fleet {
             out: BTreeSet::new(),
             ends: BTreeSet::new(),
             is_to_be_informed: false,
+            known,
+            passwords,
+            is_over_with_all: false,
         };
         self.signing.sessions.borrow_mut().push(session);
     }
@@ -253,7 +267,9 @@ impl Fleet {
                 session.ends.insert(at);
             }
         }
+        let begun = self.signing.sessions.borrow().len();
         let Ok(ended) = self.signing.people[at].end_all_sessions(id).await else { return };
+        self.note_end_of_all(id, begun);
         for session in self.signing.sessions.borrow_mut().iter_mut() {
             if ended.iter().any(|(ended, _)| *ended == session.id) {
                 session.out.insert(at);
@@ -331,13 +347,49 @@ impl Fleet {
         rows
     }
 
+    /// The rows of a region that end everything of one user.
+    async fn ends_of(&self, at: usize, user: UserId) -> BTreeMap<String, Version> {
+        // While the region cannot verify rows, what they say is not known.
+        let items = self.region(at).tables.items.items(&ACCESS, user).await.unwrap_or_default();
+        let ends = items.into_iter().filter(|item| item.key.starts_with(ALL));
+        ends.map(|item| (item.key, item.version)).collect()
+    }
+
+    /// The rows of a region that end everything of a person.
+    async fn ends_of_all(&self, at: usize, user: UserId) -> BTreeMap<(UserId, String), Version> {
+        let mut ends = BTreeMap::new();
+        let person = self.history.borrow().person(at, user);
+        for user in person.into_iter().chain([user]) {
+            ends.extend(self.ends_of(at, user).await.into_iter().map(|(key, version)| ((user, key), version)));
+        }
+        ends
+    }
+
+    /// The possible passwords of a person who was never merged with another one, as a region has them.
+    pub(super) fn password_of(&self, at: usize, user: UserId) -> Option<Passwords> {
+        let history = self.history.borrow();
+        let is_one = history.users().iter().all(|other| *other == user || !history.were_ever_one(user, *other));
+        is_one.then(|| history.passwords_of_person(at, user)).flatten().filter(|known| !known.contains(&None))
+    }
+
+    /// The end of everything of a user is acknowledged: this number of sessions had begun before.
+    pub(in crate::sim) fn note_end_of_all(&self, user: UserId, begun: usize) {
+        for session in self.signing.sessions.borrow_mut().iter_mut().take(begun) {
+            session.is_over_with_all |= session.user == user;
+        }
+    }
+
     /// What is known before a client asks.
     async fn noted(&self, at: usize, session: &SessionOf, family: Option<usize>) -> Noted {
         let rows = self.rows_of(at, session.user).await;
         let is_ended = |key: String| rows.get(&key).is_some_and(|version| version.erased);
         let place = self.signing.place_of(session);
         let id = family.map(|family| self.signing.families.borrow()[family].id.clone());
+        let known = |(key, version): (&String, &Version)| {
+            !key.starts_with(ALL) || session.known.get(&(session.user, key.clone())).is_some_and(|known| known >= version)
+        };
         let was_over = is_ended(Session::key(&session.id))
+            || !self.ends_of(at, session.user).await.iter().all(known)
             || id.is_some_and(|id| is_ended(Family::key(&id)))
             || session.out.contains(&at);
         let (has_tokens, user) = (false, session.user);

@@ -10,7 +10,8 @@ use umoja_store::ports::Clock as _;
 
 use crate::sim::fleet::Fleet;
 use crate::sim::signing::provider::client;
-use crate::sim::signing::{FamilyOf, SKEW_MS, sector};
+use crate::sim::signed::acts::ALL;
+use crate::sim::signing::{FamilyOf, SKEW_MS, SessionOf, sector};
 
 /// More than the longest time after which a notice is sent again.
 const LONG_MS: u64 = 16 * 60 * 1000;
@@ -45,6 +46,7 @@ impl Fleet {
                 || is_barred
                 || !session.ends.is_empty()
                 || session.presented > 1
+                || self.may_have_ended_with_all(&session)
                 || now.plus(SKEW_MS) >= session.expires_at
                 || noted.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
             assert!(!noted.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", noted.user);
@@ -58,10 +60,31 @@ impl Fleet {
         let is_withdrawn =
             |(user, client): &(UserId, u8)| *client == session.client && history.were_ever_one(*user, family.user);
         family.may_be_over
+            || self.may_have_ended_with_all(session)
             || !session.ends.is_empty()
             || session.presented > 1
             || self.signing.withdrawn.borrow().iter().any(is_withdrawn)
             || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
+    }
+
+    /// True if a region had ended everything of the person when the session began, and the region of the session had not heard of it, or has
+    /// since.
+    fn may_have_ended_with_all(&self, session: &SessionOf) -> bool {
+        let history = self.history.borrow();
+        self.signing.rows.borrow().iter().any(|((_, user, key), version)| {
+            key.starts_with(ALL)
+                && history.were_ever_one(*user, session.user)
+                && session.known.get(&(*user, key.clone())).is_none_or(|known| known < version)
+        })
+    }
+
+    /// True if the session began by a password that was replaced since. Of a user whose credentials two regions wrote at once, the password of
+    /// the earlier write can come back.
+    fn is_of_former_password(&self, session: &SessionOf) -> bool {
+        let Some(begun_by) = &session.passwords else { return false };
+        let is_overtaken = self.history.borrow().was_overtaken(session.user);
+        let now: Vec<_> = (0..self.signing.people.len()).map(|at| self.password_of(at, session.user)).collect();
+        !is_overtaken && now.iter().all(|now| now.as_ref().is_some_and(|now| now.is_disjoint(begun_by)))
     }
 
     /// After all messages have arrived: what has ended is over everywhere, and what was not ended is valid everywhere.
@@ -81,13 +104,20 @@ impl Fleet {
 
     async fn check_family(&self, family: &FamilyOf) {
         let session = self.signing.sessions.borrow()[family.session].clone();
-        let is_over = family.is_over || family.is_stolen() || session.is_replayed || !session.out.is_empty();
+        let is_of_former = self.is_of_former_password(&session);
+        let is_over = family.is_over
+            || family.is_stolen()
+            || session.is_replayed
+            || !session.out.is_empty()
+            || session.is_over_with_all
+            || is_of_former;
         let mut is_honest = !is_over && !self.may_be_over(family);
         for (at, people) in self.signing.people.iter().enumerate() {
             let name = &self.region(at).name;
             let standing = Standing::read(people, family.user).await.expect("all services work");
             let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
             let why = (family.is_over, family.stolen, session.is_replayed, &session.out);
+            assert!(!is_valid || !is_of_former, "sign-on: {} of a former password is valid in {name}", family.id);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
             let is_barred = self.is_barred(at, family.user, session.client);
             let is_inactive = !self

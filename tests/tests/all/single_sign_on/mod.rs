@@ -14,6 +14,7 @@ mod fuzzed;
 mod leaving;
 mod notices;
 mod over_regions;
+mod passwords;
 mod people;
 mod proofs;
 mod pushed;

@@ -164,7 +164,7 @@ fn a_family_ends_with_its_session_and_offline_access_does_not() {
 }
 
 #[test]
-fn what_a_disabled_person_has_is_live_again_with_the_person() {
+fn what_a_person_had_that_was_disabled_does_not_come_back_with_the_person() {
     story(1759, async |mut sso| {
         let (ada, got) = begun(&mut sso, "web", "openid offline_access").await;
         sso.d.world.deliver().await;
@@ -172,6 +172,14 @@ fn what_a_disabled_person_has_is_live_again_with_the_person() {
         assert!(!sso.accepts(0, "web", &got).await && sso.accepts(1, "web", &got).await);
         sso.d.world.deliver().await;
         assert!(!sso.accepts(1, "web", &got).await);
+        sso.d.call(1, "status", json!({ "id": ada.id, "status": "active" })).await.ok(200);
+        sso.d.world.deliver().await;
+        for at in [0, 1] {
+            assert!(!sso.accepts(at, "web", &got).await);
+        }
+        let now = SignedUp { session: sso.sign_in(1, ada.id).await, version: sso.version(1, ada.id).await, ..ada };
+        let got = sso.redeem(0, "web", &sso.code(1, "web", &now, "openid offline_access")).await;
+        assert!(sso.accepts(1, "web", &got).await);
     });
 }
 
