@@ -15,9 +15,7 @@ pub(crate) struct EndsAll {
 
 impl From<&PersonParts> for EndsAll {
     fn from(person: &PersonParts) -> Self {
-        let one = |parts: &Parts| {
-            Some((parts.id()?, parts.credentials.as_ref().map(|stored| stored.version.clone())))
-        };
+        let one = |parts: &Parts| Some((parts.id()?, parts.credentials.as_ref().map(|stored| stored.version.clone())));
         Self { users: person.users().filter_map(one).collect() }
     }
 }

@@ -41,6 +41,22 @@ impl People {
         Ok(())
     }
 
+    /// Gives a client again what was withdrawn of these scopes: the client needs no consent, and the person signs in to it again. Tokens
+    /// with a withdrawn scope are not valid, whoever the client is.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn give_back(
+        &self,
+        standing: &Standing,
+        user: UserId,
+        client: &str,
+        scopes: &BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let withdrawn: BTreeSet<String> = standing.scopes(client, false).intersection(scopes).cloned().collect();
+        if withdrawn.is_empty() { Ok(()) } else { self.consent_as(standing, user, client, &withdrawn).await }
+    }
+
     /// Withdraws everything that a person has given to a client, and ends the client's families. Its subjects stay, so that
     /// the client finds the same person again if the person consents again.
     ///

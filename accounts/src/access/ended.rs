@@ -242,7 +242,7 @@ impl People {
             }
         };
         let mut sessions = Vec::new();
-        for session in standing.stored_sessions() {
+        for session in standing.session_rows() {
             self.announce(session.user, &standing, &session.id).await?;
             sessions.push((session.user, session.id.clone()));
         }

@@ -60,7 +60,7 @@ impl People {
     pub async fn end_what_has_ended(&self, user: UserId) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
         let mut all = Vec::new();
-        for session in standing.stored_sessions() {
+        for session in standing.session_rows() {
             if standing.is_ended_by_all(session.user, &session.ends) {
                 self.announce(session.user, &standing, &session.id).await?;
                 self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
@@ -78,12 +78,11 @@ impl People {
 
     async fn end_of_all(&self, user: UserId, credentials: Option<&Version>) -> Result<Ending, Error> {
         let (own, key) = (&self.home.own, EndOfAll::key(&self.home.own.name));
-        let items = own.items.items(&ACCESS, user).await?;
+        let read = [key.clone(), Session::of_all()];
+        let items = own.items.items_under(&ACCESS, user, &read).await?;
         let now = self.home.clock.now();
-        let is_session = |key: &str| key.split('#').next() == Some(Session::KIND);
-        let has_sessions = items
-            .iter()
-            .any(|item| is_session(&item.key) && !item.version.erased && !item.is_expired(now));
+        let is_live = |item: &VersionedItem| !item.version.erased && !item.is_expired(now);
+        let has_sessions = items.iter().any(|item| item.key != key && is_live(item));
         let stored = items.into_iter().find(|item| item.key == key);
         let version = self.next_version(false, stored.as_ref().map(|stored| &stored.version))?;
         let none = || Version { erased: false, hlc: Hlc::at(Millis(0)), origin: own.name.clone() };

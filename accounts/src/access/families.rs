@@ -86,7 +86,7 @@ impl People {
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn end_family(&self, user: UserId, id: &str) -> Result<(), Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        let known = standing.families().find(|family| family.id == id);
+        let known = standing.family_row(id);
         let owner = known.map_or(user, |family| family.user);
         self.end(owner, &Family::key(id), known.map(|family| family.expires_at)).await
     }
@@ -105,8 +105,7 @@ impl People {
     pub async fn refresh(&self, user: UserId, id: &str, generation: u64, limits: Reuse) -> Result<Refreshed, Error> {
         until_written!({
             let Some(standing) = Standing::read(self, user).await? else { return Ok(Some(Refreshed::Ended)) };
-            let known = standing.families().find(|family| family.id == id).cloned();
-            let Some(family) = known else { return Ok(Some(Refreshed::Ended)) };
+            let Some(family) = standing.family_row(id).cloned() else { return Ok(Some(Refreshed::Ended)) };
             let is_live = standing.family(id, limits).is_some();
             self.note_use(&standing, &family, generation, limits, is_live).await
         })
@@ -125,12 +124,11 @@ impl People {
     ) -> Result<Refreshed, Error> {
         let user = described.family.user;
         until_written!({
-            let Some(standing) = Standing::read(self, user).await? else {
+            let Some(standing) = Standing::read_needed(self, user, &described.needed()).await? else {
                 let outcome = if self.has_arrived(user).await? { Refreshed::Ended } else { Refreshed::Behind };
                 return Ok(Some(outcome));
             };
-            let known = standing.families().find(|family| family.id == described.family.id);
-            let family = known.unwrap_or(&described.family);
+            let family = standing.family_row(&described.family.id).unwrap_or(&described.family);
             let is_live = match standing.state(described, limits, self.home.clock.now()) {
                 FamilyState::Live | FamilyState::Fresh => true,
                 FamilyState::Ended => false,

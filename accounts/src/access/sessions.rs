@@ -28,14 +28,27 @@ pub struct NewSession {
 }
 
 impl People {
+    /// A new random id for a session.
+    pub fn new_session_id(&self) -> String {
+        random_id(&self.home)
+    }
+
     /// Begins a session of a user, under a new random id.
     ///
     /// # Errors
     /// If the store fails, or the user is erased.
     pub async fn begin_session(&self, user: UserId, new: NewSession) -> Result<Session, Error> {
+        self.begin_session_as(user, self.new_session_id(), new).await
+    }
+
+    /// As [`People::begin_session`], under an id of [`People::new_session_id`].
+    ///
+    /// # Errors
+    /// As [`People::begin_session`].
+    pub async fn begin_session_as(&self, user: UserId, id: String, new: NewSession) -> Result<Session, Error> {
         let now = self.home.clock.now();
         let NewSession { auth_time, amr, acr, label, ends, life_ms } = new;
-        let (id, expires_at) = (random_id(&self.home), now.plus(life_ms.min(MAX_LIFE_MS)));
+        let expires_at = now.plus(life_ms.min(MAX_LIFE_MS));
         let (created_at, unknown) = (now, Attributes::new());
         let session = Session { user, id, auth_time, amr, acr, label, created_at, expires_at, ends, unknown };
         let is_added = self.add(|version| session.to_item(version)).await?;
@@ -68,7 +81,7 @@ impl People {
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn end_session(&self, user: UserId, id: &str) -> Result<BTreeSet<String>, Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        let known = standing.stored_sessions().find(|session| session.id == id);
+        let known = standing.session_rows().find(|session| session.id == id);
         let owner = known.map_or(user, |session| session.user);
         let is_new = !standing.has_ended(id);
         if is_new {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use umoja_schema::access::{AccessRow, EndOfAll, Family, FamilyUses, Grant, KnownEnds, Session, Subject};
+use umoja_schema::access::{AccessRow, ClientSeen, EndOfAll, Family, FamilyUses, Grant, KnownEnds, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{
     AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
@@ -19,8 +19,37 @@ use crate::{Error, People, Person};
 /// How long a session counts whose row has not arrived, in milliseconds.
 const FRESH_MS: u64 = 60_000;
 
+/// Which rows of a person a request needs, besides its subjects and the ends of everything. A person has as many rows as sign-ins and tokens of a year, and a request
+/// is about few of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needed<'a> {
+    /// The session, with the clients that got tokens in it.
+    pub session: Option<&'a str>,
+    /// The client whose consents are needed; `None` for those of all.
+    pub client: Option<&'a str>,
+    /// The family, with its uses.
+    pub family: Option<&'a str>,
+}
+
+impl Needed<'_> {
+    /// The beginnings of the sort keys of these rows.
+    fn prefixes(&self) -> Vec<String> {
+        let mut prefixes =
+            vec![EndOfAll::of_all(), Subject::of_all(), self.client.map_or_else(Grant::of_all, Grant::of_client)];
+        if let Some(session) = self.session {
+            prefixes.extend([Session::key(session), ClientSeen::of_session(session)]);
+        }
+        if let Some(family) = self.family {
+            prefixes.extend([Family::key(family), FamilyUses::of_family(family)]);
+        }
+        prefixes
+    }
+}
+
 /// The users of a person, and their rows: read once, strongly consistent in the own region.
 pub struct Standing {
+    /// The beginnings of the sort keys that were read; `None` for all.
+    read: Option<Vec<String>>,
     person: PersonParts,
     users: Vec<UserId>,
     pub(super) rows: Vec<Row>,
@@ -64,11 +93,27 @@ impl Standing {
     /// # Errors
     /// If the store fails, or the user cannot be decrypted.
     pub async fn read(people: &People, user: UserId) -> Result<Option<Self>, Error> {
+        Self::read_under(people, user, None).await
+    }
+
+    /// As [`Standing::read`], of some rows only. What the answer says of other rows is not to be asked.
+    ///
+    /// # Errors
+    /// As [`Standing::read`].
+    pub async fn read_needed(people: &People, user: UserId, needed: &Needed<'_>) -> Result<Option<Self>, Error> {
+        Self::read_under(people, user, Some(needed.prefixes())).await
+    }
+
+    async fn read_under(people: &People, user: UserId, read: Option<Vec<String>>) -> Result<Option<Self>, Error> {
         let Some(person) = people.reader().person(user).await? else { return Ok(None) };
         let own = &people.home.own;
         let ids = person.users().filter_map(|parts| parts.get(Part::Profile).or(parts.get(Part::Credentials)));
         let users: Vec<UserId> = ids.map(|record| record.id).collect();
-        let items = try_join_all(users.iter().map(|id| own.items.items(&ACCESS, *id))).await?;
+        let items = try_join_all(users.iter().map(|id| match &read {
+            None => own.items.items(&ACCESS, *id),
+            Some(prefixes) => own.items.items_under(&ACCESS, *id, prefixes),
+        }));
+        let items = items.await?;
         let (now, mut rows, mut ended) = (people.home.clock.now(), Vec::new(), BTreeSet::new());
         for item in items.into_iter().flatten().filter(|item| !item.is_expired(now)) {
             if item.version.erased {
@@ -81,7 +126,12 @@ impl Standing {
                 Err(error) => tracing::error!(user = %item.user, %error, "a row of access cannot be read"),
             }
         }
-        Ok(Some(Self { person, users, rows, ended }))
+        Ok(Some(Self { read, person, users, rows, ended }))
+    }
+
+    /// True if the rows with this beginning of their sort key were read.
+    fn has_read(&self, beginning: &str) -> bool {
+        self.read.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| beginning.starts_with(prefix)))
     }
 
     /// The parts of the person, as they were read.
@@ -128,7 +178,7 @@ impl Standing {
         if !self.is_active() || self.has_ended(id) || self.is_ended_by_all(user, ends) {
             return SessionState::Ended;
         }
-        match self.stored_sessions().find(|session| session.id == id) {
+        match self.session_rows().find(|session| session.id == id) {
             Some(session) => SessionState::Live(session),
             None if now.since(begun_at) < FRESH_MS => SessionState::Fresh,
             None => SessionState::Ended,
@@ -165,16 +215,18 @@ impl Standing {
 
     /// True if the session was ended before it expired.
     pub fn has_ended(&self, session: &str) -> bool {
+        debug_assert!(self.has_read(&Session::key(session)), "the rows of the session were not read");
         self.ended.contains(&Session::key(session))
     }
 
     /// The live sessions of the person.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
-        self.stored_sessions().filter(|session| !self.is_ended_by_all(session.user, &session.ends))
+        debug_assert!(self.read.is_none(), "not all sessions were read");
+        self.session_rows().filter(|session| !self.is_ended_by_all(session.user, &session.ends))
     }
 
-    /// The sessions of the person that are not ended themselves.
-    pub(super) fn stored_sessions(&self) -> impl Iterator<Item = &Session> {
+    /// The sessions of the person that were read and are not ended themselves.
+    pub(super) fn session_rows(&self) -> impl Iterator<Item = &Session> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Session(session) => Some(session),
             _ => None,
@@ -183,6 +235,7 @@ impl Standing {
 
     /// The clients that got tokens in a session, also in an ended one.
     pub fn clients_of(&self, session: &str) -> BTreeSet<String> {
+        debug_assert!(self.has_read(&ClientSeen::of_session(session)), "the clients of the session were not read");
         let clients = self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Seen(seen) if seen.session == session => Some(seen.client.clone()),
             _ => None,
@@ -203,6 +256,7 @@ impl Standing {
 
     /// The newest word of the person about each scope of a client.
     pub(super) fn newest_grants(&self, client: &str) -> BTreeMap<&str, (&Version, &Grant)> {
+        debug_assert!(self.has_read(&Grant::of_client(client)), "the consents of the client were not read");
         let mut newest: BTreeMap<&str, (&Version, &Grant)> = BTreeMap::new();
         for row in &self.rows {
             let AccessRow::Grant(grant) = &row.row else { continue };
@@ -216,6 +270,7 @@ impl Standing {
 
     /// The clients to which the person has given a scope.
     pub fn clients(&self) -> BTreeSet<String> {
+        debug_assert!(self.has_read(&Grant::of_all()), "not all consents were read");
         let clients = self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Grant(grant) => Some(grant.client.clone()),
             _ => None,
@@ -226,7 +281,7 @@ impl Standing {
     /// A family whose tokens are valid. `None` if it has ended or expired or has not arrived, its session has ended, one of
     /// its scopes is withdrawn, a token was used twice, or the person may not use what it has.
     pub fn family(&self, id: &str, reuse: Reuse) -> Option<&Family> {
-        let family = self.families().find(|family| family.id == id)?;
+        let family = self.family_row(id)?;
         let withdrawn = self.scopes(&family.client, false);
         (!self.is_over(family, reuse) && family.scopes.is_disjoint(&withdrawn)).then_some(family)
     }
@@ -234,7 +289,7 @@ impl Standing {
     /// Whether the family counts that a genuine token describes, also before its row has arrived. A scope that was withdrawn
     /// before the family began was given again since, in a region whose word has not arrived.
     pub fn state(&self, described: &Described, reuse: Reuse, now: Millis) -> FamilyState {
-        let known = self.families().find(|family| family.id == described.family.id);
+        let known = self.family_row(&described.family.id);
         let family = known.unwrap_or(&described.family);
         let newest = self.newest_grants(&family.client);
         let words = newest.values().filter(|(_, grant)| !grant.given && family.scopes.contains(&grant.scope));
@@ -262,13 +317,24 @@ impl Standing {
     fn is_over(&self, family: &Family, reuse: Reuse) -> bool {
         !self.is_active()
             || self.ended.contains(&Family::key(&family.id))
-            || family.session.as_ref().is_some_and(|session| self.ended.contains(&Session::key(session)))
+            || family.session.as_ref().is_some_and(|session| self.has_ended(session))
             || self.is_ended_by_all(family.user, &family.ends)
             || is_reused(&self.uses(&family.id), reuse)
     }
 
     /// The families of the person that are not ended themselves.
     pub fn families(&self) -> impl Iterator<Item = &Family> {
+        debug_assert!(self.read.is_none(), "not all families were read");
+        self.family_rows()
+    }
+
+    /// A family that is not ended itself.
+    pub(super) fn family_row(&self, id: &str) -> Option<&Family> {
+        debug_assert!(self.has_read(&Family::key(id)), "the family was not read");
+        self.family_rows().find(|family| family.id == id)
+    }
+
+    fn family_rows(&self) -> impl Iterator<Item = &Family> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Family(family) => Some(family),
             _ => None,

@@ -45,7 +45,8 @@ impl Feeder {
             };
             let Some(changed) = without_statements(context, &credentials, at) else { continue };
             let event = Some((context, AuditEvent::PasswordDropped));
-            let written = people.write_credentials(stored, &changed, user.status, event, Some(EndsAll::from(person))).await?;
+            let written =
+                people.write_credentials(stored, &changed, user.status, event, Some(EndsAll::from(person))).await?;
             return Ok(if written.is_some() { Dropped::One } else { Dropped::Overtaken });
         }
         Ok(Dropped::None)

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use umoja_schema::names::attribute;
 use umoja_schema::{Replicated, UserId, VersionedItem};
 use umoja_store::ports::{ItemPage, Items, StoreError};
@@ -25,6 +26,18 @@ impl Items for DynamoDb {
 
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
         let items = self.query(table.name, &user.to_string()).await?;
+        Ok(readable(items, |item| VersionedItem::from_item(table, item)).0)
+    }
+
+    async fn items_under(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        prefixes: &[String],
+    ) -> Result<Vec<VersionedItem>, StoreError> {
+        let id = user.to_string();
+        let queries = prefixes.iter().map(|prefix| self.query_under(table.name, &id, Some((table.sort_key, prefix))));
+        let items = try_join_all(queries).await?.into_iter().flatten().collect();
         Ok(readable(items, |item| VersionedItem::from_item(table, item)).0)
     }
 

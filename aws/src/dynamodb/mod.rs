@@ -127,18 +127,29 @@ impl DynamoDb {
 
     /// All items of one partition of a table with the key `id`, in the order of their sort keys.
     async fn query(&self, table: &str, id: &str) -> Result<Vec<Item>, StoreError> {
+        self.query_under(table, id, None).await
+    }
+
+    /// As [`DynamoDb::query`]; with the name of the sort key and a prefix, only the items whose sort key begins with it.
+    async fn query_under(&self, table: &str, id: &str, under: Option<(&str, &str)>) -> Result<Vec<Item>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(self.table(table))
+            .expression_attribute_names("#id", attribute::ID)
+            .expression_attribute_values(":id", AttributeValue::S(id.to_owned()))
+            .consistent_read(true);
+        let query = match under {
+            None => query.key_condition_expression("#id = :id"),
+            Some((sort_key, prefix)) => query
+                .key_condition_expression("#id = :id AND begins_with(#key, :prefix)")
+                .expression_attribute_names("#key", sort_key)
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned())),
+        };
         let mut items = Vec::new();
         let mut from = None;
         loop {
-            let page = self
-                .client
-                .query()
-                .table_name(self.table(table))
-                .key_condition_expression("#id = :id")
-                .expression_attribute_names("#id", attribute::ID)
-                .expression_attribute_values(":id", AttributeValue::S(id.to_owned()))
-                .consistent_read(true)
-                .set_exclusive_start_key(from);
+            let page = query.clone().set_exclusive_start_key(from);
             let page = page.send().await.map_err(|e| error::store(&format!("Query on {table}"), &e))?;
             items.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key;

@@ -1,13 +1,13 @@
 //! Versioned items.
 
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Rows, params};
 use umoja_schema::{ItemError, Replicated, UserId, VersionedItem};
 use umoja_store::ports::{Condition, ItemPage, ItemWrite, Items, StoreError};
 
 use super::RegionStore;
 use super::changes;
-use super::stored::{Place, blob, is_under};
+use super::stored::{Place, blob, end_of, is_under};
 use crate::codec::{self, int};
 use crate::engine::{Fault, Tx, readable};
 
@@ -31,14 +31,26 @@ impl Items for RegionStore {
         self.0.main.read(table.name, |connection| {
             let mut select = connection
                 .prepare_cached("SELECT item, id, key FROM items WHERE table_name = ?1 AND id = ?2 ORDER BY key")?;
-            let mut rows = select.query(params![table.name, user.as_bytes()])?;
             let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                if let Some(item) = readable(read(table, row))? {
-                    found.push(item);
-                } else {
-                    tracing::error!(%user, table = table.name, "an item cannot be read");
-                }
+            add_readable((table, user), select.query(params![table.name, user.as_bytes()])?, &mut found)?;
+            Ok(found)
+        })
+    }
+
+    async fn items_under(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        prefixes: &[String],
+    ) -> Result<Vec<VersionedItem>, StoreError> {
+        self.0.main.read(table.name, |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT item, id, key FROM items WHERE table_name = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key",
+            )?;
+            let mut found = Vec::new();
+            for prefix in prefixes {
+                let rows = select.query(params![table.name, user.as_bytes(), prefix, end_of(prefix)])?;
+                add_readable((table, user), rows, &mut found)?;
             }
             Ok(found)
         })
@@ -98,6 +110,21 @@ impl Items for RegionStore {
             Ok(ItemPage { items, unreadable, next })
         })
     }
+}
+
+/// Adds the rows that can be read, and reports the others.
+fn add_readable(
+    (table, user): (&'static Replicated, UserId),
+    mut rows: Rows<'_>,
+    found: &mut Vec<VersionedItem>,
+) -> Result<(), Fault> {
+    while let Some(row) = rows.next()? {
+        match readable(read(table, row))? {
+            Some(item) => found.push(item),
+            None => tracing::error!(%user, table = table.name, "an item cannot be read"),
+        }
+    }
+    Ok(())
 }
 
 fn read(table: &'static Replicated, row: &rusqlite::Row<'_>) -> Result<VersionedItem, Fault> {

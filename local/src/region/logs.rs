@@ -5,7 +5,7 @@ use rusqlite::params;
 use umoja_schema::{ItemError, Log, LogRow, UserId};
 use umoja_store::ports::{Logs, RowPage, StoreError};
 
-use super::stored::{Place, is_under};
+use super::stored::{Place, end_of, is_under};
 use super::{RegionStore, changes};
 use crate::codec::{self, int};
 use crate::engine::{Fault, Tx, readable};
@@ -45,12 +45,10 @@ impl Logs for RegionStore {
 
     async fn last_row(&self, log: Log, user: UserId, prefix: &str) -> Result<Option<LogRow>, StoreError> {
         self.0.main.read(log.table(), |connection| {
-            // The end of the keys with this prefix: no key contains this character.
-            let end = format!("{prefix}\u{10ffff}");
             let mut select = connection.prepare_cached(
                 "SELECT item, id, key FROM logs WHERE log = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key DESC LIMIT 1",
             )?;
-            let mut rows = select.query(params![log.table(), user.as_bytes(), prefix, end])?;
+            let mut rows = select.query(params![log.table(), user.as_bytes(), prefix, end_of(prefix)])?;
             rows.next()?.map(read).transpose()
         })
     }

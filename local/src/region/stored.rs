@@ -60,6 +60,11 @@ pub(super) fn blob(item: ValueRef<'_>) -> &[u8] {
     item.as_blob().unwrap_or_default()
 }
 
+/// The end of the keys with a prefix: no key contains this character.
+pub(super) fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
 /// Stores an item under its key in place of the stored one.
 pub(super) fn replace_item(tx: &Tx<'_>, item: &Item) -> Result<(), Fault> {
     let key = item.key();

@@ -10,7 +10,7 @@ use umoja_schema::access::Sector;
 use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion};
 
 use super::granted::Granted;
-use super::holder::holder;
+use super::holder::holder_in;
 use super::issue::issue;
 use super::request::TokenRequest;
 use crate::code::Code;
@@ -49,7 +49,8 @@ pub(super) async fn redeem(
     let key = request.key(code.jkt.as_deref()).await?;
     arrived(provider, client, &code.min_version.parse().map_err(|_| Problem::Grant)?).await?;
     let mut granted = granted(client, &code, key.as_ref(), (provider.now(), begun_at));
-    let standing = holder(provider, client, &granted.described()).await?.ok_or(Problem::Grant)?;
+    let standing =
+        holder_in(provider, client, &granted.described(), Some(&code.session)).await?.ok_or(Problem::Grant)?;
     if standing.session(code.session(), provider.now()) == SessionState::Ended {
         return Err(Problem::Grant);
     }

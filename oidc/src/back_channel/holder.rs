@@ -1,6 +1,6 @@
 //! Whether what a token stands for counts in this region.
 
-use umoja_accounts::access::{Described, FamilyState, Reuse, Standing};
+use umoja_accounts::access::{Described, FamilyState, Needed, Reuse, Standing};
 use umoja_schema::Client;
 
 use crate::Provider;
@@ -16,8 +16,22 @@ pub(super) async fn holder(
     client: &Client,
     described: &Described,
 ) -> Result<Option<Standing>, Problem> {
+    holder_in(provider, client, described, described.family.session.as_deref()).await
+}
+
+/// As [`holder`]; the answer knows a session too with which the family need not end.
+///
+/// # Errors
+/// As [`holder`].
+pub(super) async fn holder_in(
+    provider: &Provider,
+    client: &Client,
+    described: &Described,
+    session: Option<&str>,
+) -> Result<Option<Standing>, Problem> {
     let (people, user) = (&provider.accounts.people, described.family.user);
-    let Some(standing) = Standing::read(people, user).await? else {
+    let needed = Needed { session, ..described.needed() };
+    let Some(standing) = Standing::read_needed(people, user, &needed).await? else {
         return if people.has_arrived(user).await? { Ok(None) } else { Err(Problem::Unavailable) };
     };
     if !standing.may_sign_in(&client.company) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_store::ports::Entropy;
@@ -45,6 +45,11 @@ impl Asked {
             Form::parse(parts.uri.query().unwrap_or_default().as_bytes())?
         };
         Ok(Self { headers: parts.headers, form, is_post, address })
+    }
+
+    /// What the browser says of itself.
+    pub(super) fn agent(&self) -> Option<&str> {
+        self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok())
     }
 
     /// The cookie to which the forms of this browser are bound.

@@ -119,7 +119,7 @@ impl OnDevice<'_> {
         let accounts = &provider.accounts;
         let given = |name| asked.form.get(name).unwrap_or_default();
         let (identifier, password) = (given("identifier"), given("password"));
-        let entered = Entered { identifier, password, browser, address: asked.address };
+        let entered = Entered { identifier, password, browser, address: asked.address, agent: asked.agent() };
         let (cookie, standing) = match sign_in::attempt(provider, registered, entered).await {
             Ok(signed_in) => signed_in,
             Err(rejected) => {
@@ -151,9 +151,11 @@ impl OnDevice<'_> {
             _ => return Err(NoReturn::Unreadable.into()),
         };
         let client = &registered.client;
-        if is_allowed && !client.first_party {
-            let user = visit.cookie.user;
-            accounts.consent_as(&visit.standing, user, client.id.as_str(), &step.scopes).await?;
+        let (user, id) = (visit.cookie.user, client.id.as_str());
+        match (is_allowed, client.first_party) {
+            (true, true) => accounts.give_back(&visit.standing, user, id, &step.scopes).await?,
+            (true, false) => accounts.consent_as(&visit.standing, user, id, &step.scopes).await?,
+            (false, _) => {}
         }
         let allowed = is_allowed.then(|| allowed(provider, &step, &visit));
         let answer = DeviceAnswer { jti: step.jti.clone(), allowed }.seal(secrets, entropy);

@@ -27,7 +27,7 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let registered = provider.registered(step.request.client.as_str()).await?;
     let going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
     let (identifier, password) = (given("identifier"), given("password"));
-    let entered = Entered { identifier, password, browser: &browser, address: asked.address };
+    let entered = Entered { identifier, password, browser: &browser, address: asked.address, agent: asked.agent() };
     let (cookie, standing) = match sign_in::attempt(&provider, going.registered, entered).await {
         Ok(signed_in) => signed_in,
         Err(rejected) => return Ok(going.again(rejected)),

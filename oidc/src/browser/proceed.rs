@@ -117,7 +117,13 @@ impl<'a> Going<'a> {
         let mut response = match (step, visit) {
             (Err(fault), _) => self.fault(fault),
             (Ok(Step::Consent), Some(visit)) => self.consent_page(&visit, done, &mut cookies),
-            (Ok(Step::Issue), Some(visit)) => self.code(&visit, &mut cookies),
+            (Ok(Step::Issue), Some(visit)) => {
+                if client.first_party {
+                    let (user, id) = (visit.cookie.user, client.id.as_str());
+                    provider.accounts.give_back(&visit.standing, user, id, &request.scopes).await?;
+                }
+                self.code(&visit, &mut cookies)
+            }
             (Ok(_), _) => self.sign_in_page(None, &mut cookies),
         };
         cookies.set(&provider.issuer, response.headers_mut());

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use umoja_accounts::access::{NewSession, Standing};
+use umoja_accounts::access::{DeviceLabel, Needed, NewSession, Standing};
 use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
@@ -31,6 +31,8 @@ pub struct Entered<'a> {
     pub browser: &'a str,
     /// The address of the browser.
     pub address: Option<IpAddr>,
+    /// What the browser says of itself (`User-Agent`), if anything.
+    pub agent: Option<&'a str>,
 }
 
 /// Why a person has to try again.
@@ -81,10 +83,12 @@ pub async fn attempt(
         password: Password::attempt(entered.password),
         origin: origin.clone(),
     };
-    let mut rounds = 0;
+    let (id, mut rounds) = (accounts.new_session_id(), 0);
     let (person, standing) = loop {
         let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
-        let standing = Standing::read(&accounts.people, person.primary.id()).await.map_err(unavailable)?;
+        let needed = Needed { session: Some(&id), ..Needed::default() };
+        let standing = Standing::read_needed(&accounts.people, person.primary.id(), &needed);
+        let standing = standing.await.map_err(unavailable)?;
         let standing = standing.ok_or(Rejection::WRONG)?;
         // A password that was replaced after it was compared begins no session. One that is replaced from here on ends it.
         if standing.person_version() == Some(person.version()) {
@@ -102,8 +106,9 @@ pub async fn attempt(
         // Another region has replaced the password, and the new one has not arrived.
         return Err(Rejection::UNAVAILABLE);
     }
-    let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, ends: ends.clone(), life_ms };
-    let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
+    let label = entered.agent.and_then(DeviceLabel::of_user_agent).map(|label| accounts.seal_label(&label));
+    let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label, ends: ends.clone(), life_ms };
+    let session = accounts.begin_session_as(user, id, new).await.map_err(unavailable)?;
     let cookie = SessionCookie {
         user,
         session: session.id,

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use umoja_accounts::Error;
-use umoja_accounts::access::{SessionState, Standing};
+use umoja_accounts::access::{Needed, SessionState, Standing};
 use umoja_schema::access::Sector;
 use umoja_schema::{Client, CompanyId};
 
@@ -28,7 +28,8 @@ impl Visit {
         let Some(cookie) = Cookie::Session.value(&provider.issuer, headers) else { return Ok(None) };
         match SessionCookie::open(&provider.accounts.secrets, &cookie) {
             Some(cookie) if cookie.is_in_use(provider.now()) => {
-                let standing = Standing::read(&provider.accounts, cookie.user).await?;
+                let needed = Needed { session: Some(&cookie.session), ..Needed::default() };
+                let standing = Standing::read_needed(&provider.accounts, cookie.user, &needed).await?;
                 Ok(Self::with(provider, cookie, standing))
             }
             _ => Ok(None),

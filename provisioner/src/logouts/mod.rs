@@ -20,7 +20,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 use umoja_accounts::People;
-use umoja_accounts::access::{EndedSessions, LOGOUT, LogoutNotice, Standing, change_ended};
+use umoja_accounts::access::{EndedSessions, LOGOUT, LogoutNotice, Needed, Standing, change_ended};
 use umoja_schema::{Client, ClientId, Millis, UserId};
 use umoja_store::Home;
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
@@ -245,7 +245,8 @@ impl Logouts {
 
     /// The notices of clients whose tokens were not known when the session ended. None if it did not end, or the person is erased.
     async fn late(&self, user: UserId, session: &str) -> Result<BTreeMap<String, LogoutNotice>, StoreError> {
-        match Standing::read(&self.people, user).await {
+        let needed = Needed { session: Some(session), ..Needed::default() };
+        match Standing::read_needed(&self.people, user, &needed).await {
             Ok(Some(standing)) if standing.has_ended(session) => self.people.notices(&standing, session).await,
             Ok(_) => Ok(BTreeMap::new()),
             Err(umoja_accounts::Error::Store(error)) => Err(error),

@@ -38,6 +38,11 @@ impl EndOfAll {
         key(Self::KIND, &[region.as_str()])
     }
 
+    /// The beginning of all sort keys.
+    pub fn of_all() -> String {
+        key(Self::KIND, &[""])
+    }
+
     /// The item of this row in a version.
     pub fn to_item(&self, version: Version) -> VersionedItem {
         let mut fields = self.unknown.clone();

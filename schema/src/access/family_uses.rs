@@ -37,6 +37,11 @@ impl FamilyUses {
         key(Self::KIND, &[family, region.as_str()])
     }
 
+    /// The beginning of the sort keys of a family.
+    pub fn of_family(family: &str) -> String {
+        key(Self::KIND, &[family, ""])
+    }
+
     /// Notes the first use of a generation. True if it was not known.
     pub fn note(&mut self, generation: u64, at: Millis) -> bool {
         if self.first_uses.contains_key(&generation) {

@@ -34,6 +34,16 @@ impl Grant {
         key(Self::KIND, &[client, &escaped(scope)])
     }
 
+    /// The beginning of the sort keys of a client.
+    pub fn of_client(client: &str) -> String {
+        key(Self::KIND, &[client, ""])
+    }
+
+    /// The beginning of all sort keys.
+    pub fn of_all() -> String {
+        key(Self::KIND, &[""])
+    }
+
     /// The item of this row in a version.
     pub fn to_item(&self, version: Version) -> VersionedItem {
         let mut fields = self.unknown.clone();

@@ -27,6 +27,11 @@ impl ClientSeen {
         key(Self::KIND, &[session, client])
     }
 
+    /// The beginning of the sort keys of a session.
+    pub fn of_session(session: &str) -> String {
+        key(Self::KIND, &[session, ""])
+    }
+
     /// The item of this row in a version.
     pub fn to_item(&self, version: Version) -> VersionedItem {
         let key = Self::key(&self.session, &self.client);

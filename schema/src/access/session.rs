@@ -45,6 +45,11 @@ impl Session {
         key(Self::KIND, &[id])
     }
 
+    /// The beginning of all sort keys.
+    pub fn of_all() -> String {
+        key(Self::KIND, &[""])
+    }
+
     /// The item of this row in a version.
     pub fn to_item(&self, version: Version) -> VersionedItem {
         let mut fields = self.unknown.clone();

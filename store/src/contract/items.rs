@@ -83,6 +83,21 @@ pub async fn items_of_one_user_are_returned_in_key_order(t: Tables) {
     assert_eq!(items.iter().map(|item| item.key.as_str()).collect::<Vec<_>>(), sorted);
 }
 
+pub async fn items_under_prefixes_are_returned_prefix_by_prefix(t: Tables) {
+    for key in ["a#2", "a", "a#1", "a#1#x", "a$", "b#1", "ä#1"] {
+        put_item(&*t.users, &item(user(1), key, version(1)), Condition::Older).await;
+        put_item(&*t.users, &item(user(2), key, version(1)), Condition::Older).await;
+    }
+    let found = async |prefixes: &[&str]| {
+        let prefixes: Vec<String> = prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
+        let items = t.items.items_under(&SAMPLE, user(1), &prefixes).await.unwrap();
+        items.into_iter().map(|item| item.key).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["b#", "a#"]).await, ["b#1", "a#1", "a#1#x", "a#2"]);
+    assert_eq!(found(&["a#1#x", "ä", "c"]).await, ["a#1#x", "ä#1"]);
+    assert_eq!(found(&[]).await, Vec::<String>::new());
+}
+
 pub async fn dropping_items_leaves_other_users_items(t: Tables) {
     for (n, key) in [(1, "a"), (1, "b"), (2, "a")] {
         put_item(&*t.users, &item(user(n), key, version(1)), Condition::Older).await;

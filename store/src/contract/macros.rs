@@ -161,6 +161,7 @@ macro_rules! items_contract {
             an_item_is_written_only_over_the_read_version,
             an_item_is_written_with_its_part_or_not_at_all,
             items_of_one_user_are_returned_in_key_order,
+            items_under_prefixes_are_returned_prefix_by_prefix,
             dropping_items_leaves_other_users_items,
             an_item_is_dropped_only_in_its_version,
             a_scan_returns_every_item_once_with_any_page_size,

@@ -22,6 +22,15 @@ impl Items for Faulty<dyn Items> {
         self.faults.call("items", self.inner.items(table, user)).await
     }
 
+    async fn items_under(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        prefixes: &[String],
+    ) -> Result<Vec<VersionedItem>, StoreError> {
+        self.faults.call("items", self.inner.items_under(table, user, prefixes)).await
+    }
+
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
         self.faults.call("drop_items", self.inner.drop_items(table, user)).await
     }

@@ -17,6 +17,14 @@ pub trait Items: Send + Sync {
     /// All items about a user that can be read, in the order of their keys. One that cannot be read does not hide the others.
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError>;
 
+    /// The items about a user that can be read and whose key begins with one of these prefixes: prefix by prefix, in the order of their keys.
+    async fn items_under(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        prefixes: &[String],
+    ) -> Result<Vec<VersionedItem>, StoreError>;
+
     /// Deletes all items of a user, including unreadable ones, and returns their number. Only for an erasure. The
     /// deletion does not appear in the region's stream.
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError>;

@@ -7,6 +7,26 @@ use super::Proved;
 use crate::ports::{ItemPage, Items, StoreError};
 use crate::proof_keys::version_of;
 
+impl Proved<dyn Items> {
+    /// The items of a user that verify. One that does not is reported and left out.
+    async fn verified_items(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        stored: Vec<VersionedItem>,
+    ) -> Result<Vec<VersionedItem>, StoreError> {
+        let keys = self.proofs.keys_for(stored.iter().map(|item| version_of(&item.unknown))).await?;
+        let verified = stored.into_iter().filter_map(|item| match keys.verified_item(item) {
+            Ok(item) => Some(item),
+            Err(error) => {
+                tracing::error!(%user, table = table.name, %error, "an item does not verify");
+                None
+            }
+        });
+        Ok(verified.collect())
+    }
+}
+
 #[async_trait]
 impl Items for Proved<dyn Items> {
     async fn item(
@@ -22,15 +42,17 @@ impl Items for Proved<dyn Items> {
 
     async fn items(&self, table: &'static Replicated, user: UserId) -> Result<Vec<VersionedItem>, StoreError> {
         let stored = self.inner.items(table, user).await?;
-        let keys = self.proofs.keys_for(stored.iter().map(|item| version_of(&item.unknown))).await?;
-        let verified = stored.into_iter().filter_map(|item| match keys.verified_item(item) {
-            Ok(item) => Some(item),
-            Err(error) => {
-                tracing::error!(%user, table = table.name, %error, "an item does not verify");
-                None
-            }
-        });
-        Ok(verified.collect())
+        self.verified_items(table, user, stored).await
+    }
+
+    async fn items_under(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        prefixes: &[String],
+    ) -> Result<Vec<VersionedItem>, StoreError> {
+        let stored = self.inner.items_under(table, user, prefixes).await?;
+        self.verified_items(table, user, stored).await
     }
 
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {

@@ -31,10 +31,12 @@ pub enum SealedFor {
     Logout,
     /// The private half of a key that signs tokens.
     Key,
+    /// What a person sees of the device of a session.
+    Label,
 }
 
 impl SealedFor {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -45,6 +47,7 @@ impl SealedFor {
         Self::Access,
         Self::Logout,
         Self::Key,
+        Self::Label,
     ];
 
     const fn name(self) -> &'static str {
@@ -59,6 +62,7 @@ impl SealedFor {
             Self::Access => "access",
             Self::Logout => "logout",
             Self::Key => "key",
+            Self::Label => "label",
         }
     }
 

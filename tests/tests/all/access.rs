@@ -40,7 +40,8 @@ async fn begin(world: &World, at: usize, id: UserId) -> Session {
 
 async fn family(world: &World, at: usize, id: UserId, session: Option<&str>) -> String {
     let session = session.map(str::to_owned);
-    let (client, scopes, ends) = ("web".into(), scopes(&["openid"]), standing(world, at, id).await.unwrap().known_ends());
+    let (client, scopes, ends) =
+        ("web".into(), scopes(&["openid"]), standing(world, at, id).await.unwrap().known_ends());
     let new = NewFamily { client, session, scopes, jkt: None, ends, life_ms: DAY };
     people(world, at).begin_family(id, new).await.unwrap().id
 }

@@ -11,8 +11,8 @@ use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
 
+use super::known::ALL;
 use crate::sim::fleet::Fleet;
-use crate::sim::history::Passwords;
 use crate::sim::names::company;
 use crate::sim::plan::Sign;
 use crate::sim::signing::provider::{self, Answer, client};
@@ -24,8 +24,6 @@ const GRACE_MS: u64 = 30_000;
 const SURELY_LATE_MS: u64 = 51_000;
 /// The lives of sessions: one ends within a run.
 const LIVES_MS: [u64; 3] = [30 * Millis::DAY_MS, Millis::DAY_MS, 1_200_000];
-/// The beginning of the keys of the rows that end everything.
-pub(super) const ALL: &str = "all#";
 const SCOPES: [&str; 2] = ["openid", "email"];
 
 impl Fleet {
@@ -64,6 +62,10 @@ impl Fleet {
         }
         let (user, issued_at) = (standing.users()[0], people.home.clock.now());
         let Some(min_version) = standing.version(user).map(|version| version.to_string()) else { return };
+        let scopes = BTreeSet::from([provider::SCOPE.to_owned()]);
+        if people.give_back(&standing, user, provider::client(client), &scopes).await.is_err() {
+            return;
+        }
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
         let ends = standing.known_ends();
         if standing.is_ended_by_all(user, &ends) {
@@ -86,7 +88,7 @@ impl Fleet {
             session: session.id.clone(),
             session_expires_at: session.expires_at,
             ends,
-            scopes: BTreeSet::from([provider::SCOPE.to_owned()]),
+            scopes,
             signed_in: SignedIn { auth_time: issued_at.secs(), acr: None, amr },
             jkt: None,
             expires_at: session.created_at.plus(Code::LIFETIME_MS),
@@ -347,38 +349,6 @@ impl Fleet {
         rows
     }
 
-    /// The rows of a region that end everything of one user.
-    async fn ends_of(&self, at: usize, user: UserId) -> BTreeMap<String, Version> {
-        // While the region cannot verify rows, what they say is not known.
-        let items = self.region(at).tables.items.items(&ACCESS, user).await.unwrap_or_default();
-        let ends = items.into_iter().filter(|item| item.key.starts_with(ALL));
-        ends.map(|item| (item.key, item.version)).collect()
-    }
-
-    /// The rows of a region that end everything of a person.
-    async fn ends_of_all(&self, at: usize, user: UserId) -> BTreeMap<(UserId, String), Version> {
-        let mut ends = BTreeMap::new();
-        let person = self.history.borrow().person(at, user);
-        for user in person.into_iter().chain([user]) {
-            ends.extend(self.ends_of(at, user).await.into_iter().map(|(key, version)| ((user, key), version)));
-        }
-        ends
-    }
-
-    /// The possible passwords of a person who was never merged with another one, as a region has them.
-    pub(super) fn password_of(&self, at: usize, user: UserId) -> Option<Passwords> {
-        let history = self.history.borrow();
-        let is_one = history.users().iter().all(|other| *other == user || !history.were_ever_one(user, *other));
-        is_one.then(|| history.passwords_of_person(at, user)).flatten().filter(|known| !known.contains(&None))
-    }
-
-    /// The end of everything of a user is acknowledged: this number of sessions had begun before.
-    pub(in crate::sim) fn note_end_of_all(&self, user: UserId, begun: usize) {
-        for session in self.signing.sessions.borrow_mut().iter_mut().take(begun) {
-            session.is_over_with_all |= session.user == user;
-        }
-    }
-
     /// What is known before a client asks.
     async fn noted(&self, at: usize, session: &SessionOf, family: Option<usize>) -> Noted {
         let rows = self.rows_of(at, session.user).await;
@@ -386,7 +356,8 @@ impl Fleet {
         let place = self.signing.place_of(session);
         let id = family.map(|family| self.signing.families.borrow()[family].id.clone());
         let known = |(key, version): (&String, &Version)| {
-            !key.starts_with(ALL) || session.known.get(&(session.user, key.clone())).is_some_and(|known| known >= version)
+            !key.starts_with(ALL)
+                || session.known.get(&(session.user, key.clone())).is_some_and(|known| known >= version)
         };
         let was_over = is_ended(Session::key(&session.id))
             || !self.ends_of(at, session.user).await.iter().all(known)

@@ -10,8 +10,7 @@ use umoja_store::ports::Clock as _;
 
 use crate::sim::fleet::Fleet;
 use crate::sim::signing::provider::client;
-use crate::sim::signed::acts::ALL;
-use crate::sim::signing::{FamilyOf, SKEW_MS, SessionOf, sector};
+use crate::sim::signing::{FamilyOf, SKEW_MS, sector};
 
 /// More than the longest time after which a notice is sent again.
 const LONG_MS: u64 = 16 * 60 * 1000;
@@ -65,26 +64,6 @@ impl Fleet {
             || session.presented > 1
             || self.signing.withdrawn.borrow().iter().any(is_withdrawn)
             || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
-    }
-
-    /// True if a region had ended everything of the person when the session began, and the region of the session had not heard of it, or has
-    /// since.
-    fn may_have_ended_with_all(&self, session: &SessionOf) -> bool {
-        let history = self.history.borrow();
-        self.signing.rows.borrow().iter().any(|((_, user, key), version)| {
-            key.starts_with(ALL)
-                && history.were_ever_one(*user, session.user)
-                && session.known.get(&(*user, key.clone())).is_none_or(|known| known < version)
-        })
-    }
-
-    /// True if the session began by a password that was replaced since. Of a user whose credentials two regions wrote at once, the password of
-    /// the earlier write can come back.
-    fn is_of_former_password(&self, session: &SessionOf) -> bool {
-        let Some(begun_by) = &session.passwords else { return false };
-        let is_overtaken = self.history.borrow().was_overtaken(session.user);
-        let now: Vec<_> = (0..self.signing.people.len()).map(|at| self.password_of(at, session.user)).collect();
-        !is_overtaken && now.iter().all(|now| now.as_ref().is_some_and(|now| now.is_disjoint(begun_by)))
     }
 
     /// After all messages have arrived: what has ended is over everywhere, and what was not ended is valid everywhere.

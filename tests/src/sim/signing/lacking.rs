@@ -122,6 +122,16 @@ impl Items for Seen {
         Ok(items.into_iter().filter_map(|item| self.seen(item)).collect())
     }
 
+    async fn items_under(
+        &self,
+        table: &'static Replicated,
+        user: UserId,
+        prefixes: &[String],
+    ) -> Result<Vec<VersionedItem>, StoreError> {
+        let items = self.items.items_under(table, user, prefixes).await?;
+        Ok(items.into_iter().filter_map(|item| self.seen(item)).collect())
+    }
+
     async fn drop_items(&self, table: &'static Replicated, user: UserId) -> Result<u64, StoreError> {
         self.items.drop_items(table, user).await
     }

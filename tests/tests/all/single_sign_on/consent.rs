@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::Sso;
 use super::authorize::sign_in_story;
-use super::browser::{Browser, PASSWORD, Page};
+use super::browser::{Browser, CALLBACK, PASSWORD, Page};
+use super::people::{VERIFIER, redeeming};
 
 const ASKS: fn() -> serde_json::Value = || json!({ "first_party": false });
 
@@ -47,6 +48,28 @@ fn a_person_may_reject_and_withdraw() {
         sso.d.world.regions[0].people().withdraw(code.user, "web").await.unwrap();
         let page = browser.authorize(&sso, 0, &[]).await;
         decide(&mut browser, &sso, 0, &page, "allow").await.code(&sso);
+    });
+}
+
+#[test]
+fn a_sign_in_gives_a_client_that_asks_for_nothing_what_was_withdrawn() {
+    sign_in_story(1744, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        let before = browser.whole(&sso, 0, &[]).await;
+        let (user, scopes) = (before.code(&sso).user, before.code(&sso).scopes);
+        let redeem = async |page: Page| {
+            let code = page.answer("code").unwrap();
+            sso.ask(0, "web", &[], &redeeming(&code, CALLBACK, VERIFIER)).await
+        };
+        let before = redeem(before).await;
+        let people = sso.d.world.regions[0].people();
+        people.consent(user, "web", &scopes).await.unwrap();
+        people.withdraw(user, "web").await.unwrap();
+        assert!(!sso.accepts(0, "web", &before).await);
+        let after = redeem(browser.authorize(&sso, 0, &[]).await).await;
+        assert!(sso.accepts(0, "web", &after).await, "{:?}", after.body);
+        sso.d.world.settle().await;
+        assert!(sso.accepts(1, "web", &after).await && !sso.accepts(1, "web", &before).await);
     });
 }
 

@@ -1,5 +1,6 @@
 //! Clients and browsers at two regions of one issuer.
 
+mod announced;
 mod assertions;
 mod attacks;
 mod authorize;

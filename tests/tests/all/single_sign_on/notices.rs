@@ -25,7 +25,7 @@ const EMAIL: &str = "ada@example.com";
 const DAY: u64 = 86_400_000;
 
 /// A client that wants to be informed.
-fn informed(id: &str, uri: &str) -> Value {
+pub(super) fn informed(id: &str, uri: &str) -> Value {
     let mut client = client(id);
     client["backchannel_logout_uri"] = uri.into();
     client["backchannel_logout_session_required"] = true.into();
@@ -33,7 +33,7 @@ fn informed(id: &str, uri: &str) -> Value {
 }
 
 impl Sso {
-    fn logouts(&self, at: usize) -> Logouts {
+    pub(super) fn logouts(&self, at: usize) -> Logouts {
         self.logouts_by(at, Arc::<Hook>::clone(&self.hook))
     }
 
@@ -42,7 +42,7 @@ impl Sso {
     }
 
     /// A person with a session of the first region in which these clients got tokens, as every region knows.
-    async fn seen(&self, clients: &[&str]) -> (UserId, Session) {
+    pub(super) async fn seen(&self, clients: &[&str]) -> (UserId, Session) {
         let world = &self.d.world;
         let id = world.register(0, EMAIL, "phc").await.unwrap();
         let session = self.session(id).await;
@@ -60,7 +60,7 @@ impl Sso {
         people.begin_session(id, new).await.unwrap()
     }
 
-    async fn note(&self, at: usize, id: UserId, session: &Session, client: &str) {
+    pub(super) async fn note(&self, at: usize, id: UserId, session: &Session, client: &str) {
         let people = self.d.world.regions[at].people();
         people.note_client(id, &session.id, client, session.expires_at).await.unwrap();
     }
@@ -70,12 +70,12 @@ impl Sso {
     }
 
     /// The rows of a region about ended sessions.
-    async fn rows(&self, at: usize) -> usize {
+    pub(super) async fn rows(&self, at: usize) -> usize {
         self.d.world.regions[at].home.due.due_page(LOGOUT, NEVER, None, 100).await.unwrap().rows.len()
     }
 
     /// The claims of a notice, which a published key has signed.
-    async fn claims(&self, posted: &Posted) -> Value {
+    pub(super) async fn claims(&self, posted: &Posted) -> Value {
         let region = &self.d.world.regions[1];
         let body = std::str::from_utf8(&posted.body).unwrap();
         let token = body.strip_prefix("logout_token=").unwrap();
@@ -308,54 +308,6 @@ fn every_session_of_a_person_is_informed_of_and_neither_rows_nor_messages_name_t
         let mut both = vec![first.id, second.id];
         both.sort_unstable();
         assert_eq!(ended, both);
-    });
-}
-
-#[test]
-fn clients_hear_that_a_person_was_disabled_or_erased() {
-    for (seed, operation) in [(7_410, "status"), (7_411, "erase")] {
-        story(seed, async |sso| {
-            sso.put(informed("web", "https://web.example/logout")).await;
-            let (id, session) = sso.seen(&["web"]).await;
-            let body = if operation == "erase" { json!({ "id": id }) } else { json!({ "id": id, "status": "disabled" }) };
-            assert!(sso.d.call(1, operation, body).await.status < 300);
-            sso.d.world.settle().await;
-            assert_eq!(sso.logouts(1).step().await.unwrap().accepted, 1, "{operation}");
-            let posted = sso.hook.take();
-            let claims = sso.claims(&posted[0]).await;
-            assert_eq!(claims["sid"], session.id.as_str());
-            for at in [0, 1] {
-                sso.d.world.clock.advance(61_000);
-                sso.logouts(at).step().await.unwrap();
-                assert_eq!((sso.hook.take().len(), sso.rows(at).await), (0, 0), "{operation}");
-            }
-        });
-    }
-}
-
-#[test]
-fn clients_hear_of_what_began_in_another_region_before_everything_ended() {
-    story(7_412, async |sso| {
-        sso.put(informed("web", "https://web.example/logout")).await;
-        let (id, first) = sso.seen(&["web"]).await;
-        // The region in which everything ends knows neither the session nor its client.
-        let session = sso.sign_in(1, id).await;
-        sso.note(1, id, &session, "web").await;
-        sso.d.world.regions[0].people().end_all_sessions(id).await.unwrap();
-        sso.logouts(0).step().await.unwrap();
-        let posted = sso.hook.take();
-        assert_eq!((posted.len(), &sso.claims(&posted[0]).await["sid"]), (1, &json!(first.id)));
-        sso.d.world.settle().await;
-        sso.d.world.clock.advance(61_000);
-        let mut posted = Vec::new();
-        for _ in 0..3 {
-            sso.logouts(0).step().await.unwrap();
-            posted.extend(sso.hook.take());
-        }
-        assert_eq!((posted.len(), &sso.claims(&posted[0]).await["sid"]), (1, &json!(session.id)));
-        sso.d.world.clock.advance(61_000);
-        sso.logouts(0).step().await.unwrap();
-        assert_eq!((sso.hook.take().len(), sso.rows(0).await), (0, 0));
     });
 }
 

@@ -52,6 +52,26 @@ fn a_confidential_client_keeps_its_refresh_token_and_its_name_of_the_person() {
 }
 
 #[test]
+fn a_scope_that_an_operator_takes_from_a_client_is_in_no_later_token_and_shows_no_claim() {
+    story(1761, async |mut sso| {
+        let (ada, got) = begun(&mut sso, "web", "openid email offline_access").await;
+        let email = async |sso: &Sso, token: &str| sso.userinfo(0, token).await.body.get("email").cloned();
+        assert_eq!(email(&sso, got.text("access_token")).await, Some(json!(ada.email)));
+        let mut without = web("web");
+        without["scopes"] = json!(["openid", "offline_access"]);
+        without["revision"] = json!(2);
+        sso.put(without).await;
+        sso.restart();
+        assert_eq!(email(&sso, got.text("access_token")).await, None, "a token of before");
+        let refreshed = sso.refresh(0, "web", got.text("refresh_token")).await;
+        assert_eq!(refreshed.text("scope"), "offline_access openid");
+        assert_eq!(email(&sso, refreshed.text("access_token")).await, None);
+        let state = sso.state(0, "web", refreshed.text("access_token")).await;
+        assert_eq!(state["scope"], "offline_access openid");
+    });
+}
+
+#[test]
 fn a_public_client_gets_the_same_next_token_in_every_region_within_the_grace() {
     story(1752, async |mut sso| {
         let (_, got) = begun(&mut sso, "app", "openid").await;
