@@ -225,6 +225,14 @@ impl Standing {
         self.session_rows().filter(|session| !self.is_ended_by_all(session.user, &session.ends))
     }
 
+    /// The sessions that have ended with everything and not by themselves, each with its user: another region began them before it heard of
+    /// the end, or who ended everything was stopped.
+    pub fn ended_with_all(&self) -> Vec<(UserId, String)> {
+        debug_assert!(self.read.is_none(), "not all sessions were read");
+        let over = self.session_rows().filter(|session| self.is_ended_by_all(session.user, &session.ends));
+        over.map(|session| (session.user, session.id.clone())).collect()
+    }
+
     /// The sessions of the person that were read and are not ended themselves.
     pub(super) fn session_rows(&self) -> impl Iterator<Item = &Session> {
         self.rows.iter().filter_map(|row| match &row.row {

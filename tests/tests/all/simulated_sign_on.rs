@@ -152,8 +152,8 @@ fn a_session_of_a_former_password_is_detected() {
     fails(Rule::EndsAll, [change(), sign_in(1), sign(1, REDEEM), Step::Round], "of a former password");
     // The credentials come later than what ends everything.
     let lost = Step::Next { at: 1, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
-    let replicate = alone(Job::Replicate { at: 0, take: 0, again: 0, order: 0 });
-    let steps = [change(), lost, replicate, sign_in(1), sign(1, REDEEM), Step::Round];
+    let replicate = || alone(Job::Replicate { at: 0, take: 0, again: 0, order: 0 });
+    let steps = [replicate(), change(), lost, replicate(), sign_in(1), sign(1, REDEEM), Step::Round];
     fails(Rule::EndedCredentials, steps, "of a former password");
 }
 
