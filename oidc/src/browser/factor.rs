@@ -40,7 +40,7 @@ async fn after_password(going: &Going<'_>, passed: Passed, (text, browser): (&st
     let rejected = if asked.chosen().is_some() {
         None
     } else {
-        match second::finish(provider, registered, &passed, (&asked.form, text)).await {
+        match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
             Ok((cookie, standing)) => {
                 let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
                 let cookies = Cookies { browser: Some(browser), session: Some(session) };

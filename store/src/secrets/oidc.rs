@@ -33,10 +33,12 @@ pub enum SealedFor {
     Account,
     /// The private half of a key that signs tokens.
     Key,
+    /// What a person sees of the device of a session.
+    Label,
 }
 
 impl SealedFor {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -48,6 +50,7 @@ impl SealedFor {
         Self::Logout,
         Self::Account,
         Self::Key,
+        Self::Label,
     ];
 
     const fn name(self) -> &'static str {
@@ -63,6 +66,7 @@ impl SealedFor {
             Self::Logout => "logout",
             Self::Account => "account",
             Self::Key => "key",
+            Self::Label => "label",
         }
     }
 
