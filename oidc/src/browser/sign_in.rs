@@ -162,9 +162,9 @@ pub(super) async fn by_passkey(
     let (site, challenge) = (Site::of(&provider.issuer), challenge(step));
     let (expected, now) = (site.expects(&challenge, true), provider.now());
     let until = now.plus(OnPage::LIFETIME_MS);
-    let used = people.use_passkey(&standing, answer, (&expected, until)).await.map_err(unavailable)?.ok_or(WRONG)?;
+    let shown = people.use_passkey(&standing, answer, (&expected, until)).await.map_err(unavailable)?.ok_or(WRONG)?;
     let owner = standing.users().first().copied().ok_or(WRONG)?;
-    let proved = Proved { at: now, amr: assurance::passkey(&used), class: Class::Two };
+    let proved = Proved { at: now, amr: assurance::passkey(&shown), class: Class::Two };
     begin(provider, client, (owner, &standing), proved).await?.ok_or(Rejection::UNAVAILABLE)
 }
 
