@@ -111,8 +111,7 @@ impl<'a> Going<'a> {
                 self.code(&visit, &mut cookies)?
             }
             (Ok(Step::Factor), Some(visit)) => {
-                let shown_to = self.shown_to(&visit, done);
-                self.factor_page_with((None, Some(shown_to)), &visit.standing, None, &mut cookies)
+                self.factor_page_with((None, Some(shown_to(&visit, done))), &visit.standing, None, &mut cookies)
             }
             (Ok(Step::Enrol), Some(visit)) => {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &client.name)
@@ -139,10 +138,6 @@ impl<'a> Going<'a> {
             needed: assurance::needed(policy, has_second_factor, &request.acr_values),
             has_second_factor,
         }
-    }
-
-    fn shown_to(&self, visit: &Visit, done: Done) -> ShownTo {
-        ShownTo { session: visit.cookie.session.clone(), for_this: done.signed_in }
     }
 
     /// The page on which a person shows a second factor: one whose password was right, or the one of a session.
@@ -224,7 +219,7 @@ impl<'a> Going<'a> {
     }
 
     async fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
-        let step = self.step(Some(self.shown_to(visit, done)), None, cookies);
+        let step = self.step(Some(shown_to(visit, done)), None, cookies);
         let scopes = self.request.scopes.iter().map(|scope| in_words(scope)).collect();
         let view = self.view(visit.locale(self.provider).await.as_deref());
         pages::consent(&view, &self.registered.client.name, &self.request.return_to.redirect_uri, &step, scopes)
@@ -266,4 +261,9 @@ impl<'a> Going<'a> {
         let view = self.view(None);
         answered(&view, &Answer::code(&request.return_to, &self.provider.issuer, &code.seal(secrets, entropy)))
     }
+}
+
+/// The person to whom a page is shown.
+fn shown_to(visit: &Visit, done: Done) -> ShownTo {
+    ShownTo { session: visit.cookie.session.clone(), for_this: done.signed_in }
 }

@@ -173,9 +173,9 @@ pub(super) async fn by_passkey(
     let (site, challenge) = (Site::of(&provider.issuer), challenge(step));
     let (expected, now) = (site.expects(&challenge, true), provider.now());
     let until = now.plus(OnPage::LIFETIME_MS);
-    let used = people.use_passkey(&standing, answer, (&expected, until)).await.map_err(unavailable)?.ok_or(WRONG)?;
+    let shown = people.use_passkey(&standing, answer, (&expected, until)).await.map_err(unavailable)?.ok_or(WRONG)?;
     let owner = standing.users().first().copied().ok_or(WRONG)?;
-    let (amr, ends) = (assurance::passkey(&used), standing.known_ends());
+    let (amr, ends) = (assurance::passkey(&shown), standing.known_ends());
     let proved = Proved { session, at: now, amr, class: Class::Two, ends, agent };
     let (cookie, standing) = begin(provider, client, (owner, standing), proved).await?;
     Ok((cookie, Some(standing)))

@@ -86,22 +86,22 @@ impl Factor {
         let mut fields = self.unknown.clone();
         fields.insert(CREATED_AT.into(), self.created_at.0.into());
         fields.extend(self.label.clone().map(|label| (LABEL.into(), Attribute::B(label))));
-        match &self.kind {
-            FactorKind::Passkey(passkey) => fields.extend([
+        fields.extend(match &self.kind {
+            FactorKind::Passkey(passkey) => vec![
                 (KIND_OF.into(), PASSKEY.to_owned().into()),
                 (CREDENTIAL_ID.into(), Attribute::B(passkey.credential_id.clone())),
                 (PUBLIC_KEY.into(), Attribute::B(passkey.public_key.clone())),
                 (SIGN_COUNT.into(), u64::from(passkey.sign_count).into()),
                 (TRANSPORTS.into(), texts(&passkey.transports)),
-            ]),
+            ],
             FactorKind::Totp { secret } => {
-                fields.extend([(KIND_OF.into(), TOTP.to_owned().into()), (SECRET.into(), Attribute::B(secret.clone()))])
+                vec![(KIND_OF.into(), TOTP.to_owned().into()), (SECRET.into(), Attribute::B(secret.clone()))]
             }
-            FactorKind::Recovery { codes } => fields.extend([
-                (KIND_OF.into(), RECOVERY.to_owned().into()),
-                (CODES.into(), Attribute::L(codes.iter().cloned().map(Attribute::B).collect())),
-            ]),
-        }
+            FactorKind::Recovery { codes } => {
+                let codes = codes.iter().cloned().map(Attribute::B).collect();
+                vec![(KIND_OF.into(), RECOVERY.to_owned().into()), (CODES.into(), Attribute::L(codes))]
+            }
+        });
         item(self.user, Self::key(&self.id), version, fields)
     }
 

@@ -155,7 +155,7 @@ fn wrong_codes_are_counted_and_lock_further_ones_whether_or_not_they_are_right()
 }
 
 #[test]
-fn whoever_adds_or_removes_a_factor_ends_the_other_sessions() {
+fn a_person_who_adds_or_removes_a_factor_ends_the_other_sessions() {
     run(async {
         let (world, id) = populated(1804).await;
         let is_live = async |session: &Session| {

@@ -37,7 +37,7 @@ pub struct PasskeyUsed {
 impl People {
     /// Uses a passkey of a person. `None` if the key is none of the person's, the answer is not acceptable, or the challenge was used in this
     /// region; which of these it is, is in the log. A counter that went back is only reported: a key that is on several devices has none that
-    /// goes on, and a browser that is slow sends an older one.
+    /// continues, and a browser that is slow sends an older one.
     ///
     /// # Errors
     /// If the store fails.
