@@ -8,7 +8,7 @@ use umoja_schema::{Attributes, UserId};
 
 use super::reuse::Use;
 use super::write::random_id;
-use super::{Described, FamilyState, Reuse, Standing};
+use super::{Described, FamilyState, Needed, Reuse, Standing};
 use crate::accounts::until_written;
 use crate::items::replace;
 use crate::{Error, People};
@@ -124,7 +124,7 @@ impl People {
     ) -> Result<Refreshed, Error> {
         let user = described.family.user;
         until_written!({
-            let Some(standing) = Standing::read_needed(self, user, &described.needed()).await? else {
+            let Some(standing) = Standing::read_needed(self, user, &Needed::of(described)).await? else {
                 let outcome = if self.has_arrived(user).await? { Refreshed::Ended } else { Refreshed::Behind };
                 return Ok(Some(outcome));
             };
