@@ -32,7 +32,7 @@ const MAX_SEALED: usize = 16 * 1024;
 enum Sealed {
     Code(DeviceCode),
     Step(DeviceStep),
-    Answer(DeviceAnswer),
+    Answer(Box<DeviceAnswer>),
 }
 
 impl Sealed {
@@ -150,14 +150,14 @@ pub struct DeviceAnswer {
 impl DeviceAnswer {
     /// The text of the answer.
     pub fn seal(self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        Sealed::Answer(self).seal(secrets, entropy)
+        Sealed::Answer(Box::new(self)).seal(secrets, entropy)
     }
 
     /// The answer of a text, if it is to this code.
     pub fn open(secrets: &Secrets, text: &str, code: &DeviceCode) -> Option<Self> {
         let Sealed::Answer(answer) = Sealed::open(secrets, text)? else { return None };
         let is_of_it = |allowed: &Code| allowed.client == code.client && allowed.jti == code.jti;
-        (answer.jti == code.jti && answer.allowed.as_ref().is_none_or(is_of_it)).then_some(answer)
+        (answer.jti == code.jti && answer.allowed.as_ref().is_none_or(is_of_it)).then_some(*answer)
     }
 }
 

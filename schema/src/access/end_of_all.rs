@@ -1,7 +1,7 @@
 //! The ends of everything that a person had signed in to.
 
 use super::item::{expires_at, item, key, live};
-use super::{ENDED_FOR_MS, MAX_LIFE_MS};
+use super::life::{ENDED_FOR_MS, MAX_LIFE_MS};
 use crate::{Attributes, ItemError, Millis, Region, UserId, Version, VersionedItem};
 
 const CREDENTIALS: &str = "credentials";

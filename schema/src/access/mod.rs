@@ -12,6 +12,7 @@ mod family_uses;
 mod grant;
 mod item;
 mod known_ends;
+mod life;
 mod seen;
 mod session;
 mod subject;
@@ -23,6 +24,7 @@ pub use family::Family;
 pub use family_uses::{FamilyUses, KEPT_USES};
 pub use grant::Grant;
 pub use known_ends::KnownEnds;
+pub use life::{ENDED_FOR_MS, MAX_LIFE_MS};
 pub use seen::ClientSeen;
 pub use session::Session;
 pub use subject::{Sector, Subject};
@@ -30,11 +32,6 @@ pub use subject::{Sector, Subject};
 use item::item;
 
 use crate::{Attributes, ItemError, Millis, UserId, Version, VersionedItem};
-
-/// The longest life of a session or a family, in milliseconds.
-pub const MAX_LIFE_MS: u64 = 400 * Millis::DAY_MS;
-/// For how much longer than a live row its end is kept, in milliseconds: more than any queue or outage keeps a copy.
-pub const ENDED_FOR_MS: u64 = 14 * Millis::DAY_MS;
 
 /// A row of any kind that is live.
 #[derive(Debug, Clone, PartialEq, Eq)]

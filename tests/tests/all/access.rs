@@ -103,7 +103,7 @@ fn the_end_of_everything_ends_what_began_where_it_had_not_arrived_and_nothing_la
             assert!(!is_valid(&world, at, id, &offline).await && is_live(&world, at, id, &later).await);
             let listed: Vec<_> =
                 standing(&world, at, id).await.unwrap().sessions().map(|session| session.id.clone()).collect();
-            assert_eq!(listed, [later.id.clone()]);
+            assert_eq!(listed, std::slice::from_ref(&later.id));
             assert!(is_live(&world, at, id, &begin(&world, at, id).await).await);
         }
         // Two ends at once each end what the other region began.
