@@ -40,7 +40,9 @@ mod tests {
     use crate::text::Area;
 
     /// Every area. One that is not here is not checked.
-    const AREAS: &[(fn() -> &'static Area, &[&str])] =
+    type Named = (fn() -> &'static Area, &'static [&'static str]);
+
+    const AREAS: &[Named] =
         &[(account::area, account::NAMES), (sign_on::area, sign_on::NAMES), (status::area, status::NAMES)];
 
     fn places(text: &str) -> BTreeSet<&str> {
