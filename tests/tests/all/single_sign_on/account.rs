@@ -47,7 +47,7 @@ fn a_person_signs_in_to_its_account_by_the_pages_of_its_company() {
         assert_eq!(browser.get(&sso, 0, "/account").await.status, 200);
         // No other site can send a form, and no other browser this one.
         assert_eq!(browser.post(&sso, 0, "/account/sessions", &[("end", "others")]).await.status, 400);
-        let step = browser.get(&sso, 0, "/account/sessions").await.step();
+        let step = browser.get(&sso, 0, "/account/export").await.step();
         let fields = [("step", step.as_str()), ("end", "others")];
         assert_eq!(Browser::default().post(&sso, 0, "/account/sessions", &fields).await.status, 400);
     });
