@@ -15,7 +15,7 @@ use crate::operation::Operation;
 use crate::operations::{Visitor, visit};
 use crate::problem::{METHOD, NO_OPERATION, Problem};
 use crate::request_id::with_request_ids;
-use crate::respond::unsigned;
+use crate::respond::{not_serving, unsigned};
 
 struct Routes(Router<Arc<App>>);
 
@@ -41,11 +41,16 @@ pub fn closed(app: Arc<App>) -> Router {
         let path = request.uri().path();
         if ["/readyz", "/s"].contains(&path) || ["/v1/", "/scim/", "/s/"].iter().any(|prefix| path.starts_with(prefix))
         {
-            return unsigned(&Problem::not_serving());
+            return not_serving();
         }
         next.run(request).await
     });
     with_request_ids(routes(app).layer(reject), &entropy)
+}
+
+/// The paths of other routes of a region that does not serve: each request is answered 503, as those of [`closed`].
+pub fn not_served(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(async |_: Request, _: Next| not_serving()))
 }
 
 fn routes(app: Arc<App>) -> Router {

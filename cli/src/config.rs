@@ -159,6 +159,25 @@ impl Config {
         Some(self.issuer.clone().unwrap_or_else(|| format!("http://localhost:{port}")))
     }
 
+    /// Takes back what serving has changed, because it could not be served: where it listens, its ports and its URLs.
+    pub(crate) fn take_back(&mut self, before: &Self) {
+        self.listen = before.listen;
+        self.issuer_port = before.issuer_port;
+        self.issuer.clone_from(&before.issuer);
+        self.breached_passwords.clone_from(&before.breached_passwords);
+        for region in &mut self.regions {
+            if let Some(known) = before.regions.iter().find(|known| known.name == region.name) {
+                region.port = known.port;
+                region.public_url.clone_from(&known.public_url);
+            }
+        }
+    }
+
+    /// The issuer by which clients know the deployment already: not one whose port is still to be chosen.
+    pub(crate) fn known_issuer(&self) -> Option<String> {
+        self.issuer_url().filter(|_| self.issuer.is_some() || self.issuer_port != Some(0))
+    }
+
     /// The state of a region; an unknown one does not serve.
     pub fn state(&self, region: &Region) -> RegionState {
         self.regions.iter().find(|one| one.name == *region).map_or(RegionState::Frozen, |one| one.state)

@@ -7,6 +7,7 @@
 //! | `login` | `/login`: the form with the password |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `guess` | how many codes of devices may be typed |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
 //! | `discovery` | the metadata of the provider |
@@ -21,6 +22,7 @@ mod authorize;
 mod consent;
 mod device;
 mod discovery;
+mod guess;
 mod hint;
 mod login;
 mod logout;
@@ -34,24 +36,42 @@ pub mod visit;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 
-pub use self::asked::ClientAddress;
+use self::stop::Stop;
 use crate::Provider;
-use crate::back_channel::cors;
+pub use crate::address::ClientAddress;
+use crate::back_channel::{cors, other_method};
+use crate::request::NoReturn;
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
     let called_by_programs = Router::new()
         .route(par::PATH, post(par::par))
         .with_state(Arc::clone(&provider))
-        .merge(discovery::router(&provider.issuer));
+        .merge(discovery::router(&provider.issuer))
+        .method_not_allowed_fallback(other_method);
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
-        .with_state(Arc::clone(&provider))
+        .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))
+        .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
+        .with_state(provider)
         .merge(cors(called_by_programs))
+}
+
+/// Adds the page to an answer that goes no further, in the language of the browser.
+async fn in_language(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
+    let view = asked::view_of(&provider.issuer, request.headers());
+    let response = next.run(request).await;
+    match response.extensions().get::<Stop>() {
+        Some(stop) => stop.page(&view),
+        None => response,
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use umoja_schema::Client;
+
 use crate::request::{AuthorizationRequest, Fault};
 
 /// Clocks of two regions may differ by this many seconds. A session may be older by it than `max_age` says.
@@ -39,7 +41,29 @@ pub enum Step {
     Issue,
 }
 
-/// What comes next for a request. `asks` is whether the client asks for consent at all: a client of the operator itself does not.
+/// When a person is asked for consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Never: the client is of the company itself.
+    Never,
+    /// Once for each scope.
+    Once,
+    /// Each time, because another program may send the request in the name of the client and get the code (RFC 8252 section 8.6).
+    Always,
+}
+
+impl Asks {
+    /// When a person is asked for a client whose answer goes to a URI.
+    pub fn of(client: &Client, redirect_uri: &str) -> Self {
+        match (client.first_party, client.may_be_another(redirect_uri)) {
+            (true, _) => Self::Never,
+            (false, true) => Self::Always,
+            (false, false) => Self::Once,
+        }
+    }
+}
+
+/// What comes next for a request.
 ///
 /// # Errors
 /// [`Fault::LoginRequired`] or [`Fault::ConsentRequired`] if the client wants no page and one is needed, and [`Fault::AccessDenied`] if
@@ -48,7 +72,7 @@ pub fn next(
     request: &AuthorizationRequest,
     person: Option<Visitor>,
     consented: &Consented,
-    asks: bool,
+    asks: Asks,
     now_secs: u64,
 ) -> Result<Step, Fault> {
     let wanted = |step, fault| if request.prompt.none { Err(fault) } else { Ok(step) };
@@ -63,8 +87,8 @@ pub fn next(
     if person.is_other || (is_unasked && !person.for_this) {
         return wanted(Step::SignIn, Fault::LoginRequired);
     }
-    let lacks = asks && !request.scopes.is_subset(&consented.scopes);
-    if lacks || (request.prompt.consent && !consented.for_this) {
+    let lacks = asks != Asks::Never && !request.scopes.is_subset(&consented.scopes);
+    if lacks || ((request.prompt.consent || asks == Asks::Always) && !consented.for_this) {
         return wanted(Step::Consent, Fault::ConsentRequired);
     }
     Ok(Step::Issue)
@@ -72,8 +96,10 @@ pub fn next(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::testing::request;
+    use crate::testing::{client, request};
 
     const NOW: u64 = 1_000_000;
 
@@ -86,7 +112,7 @@ mod tests {
     }
 
     fn step(more: &str, person: Option<Visitor>) -> Result<Step, Fault> {
-        next(&request(more), person, &all(), true, NOW)
+        next(&request(more), person, &all(), Asks::Once, NOW)
     }
 
     // oidcc-prompt-none-not-logged-in
@@ -100,7 +126,7 @@ mod tests {
     #[test]
     fn without_a_page_who_is_signed_in_gets_a_code() {
         assert_eq!(step("prompt=none", Some(ago(60))), Ok(Step::Issue));
-        let none = next(&request("prompt=none"), Some(ago(60)), &Consented::default(), true, NOW);
+        let none = next(&request("prompt=none"), Some(ago(60)), &Consented::default(), Asks::Once, NOW);
         assert_eq!(none, Err(Fault::ConsentRequired));
     }
 
@@ -134,10 +160,32 @@ mod tests {
     #[test]
     fn consent_is_asked_once_for_each_scope_and_whenever_the_client_wants() {
         let (some, person) = (Consented { scopes: ["openid".to_owned()].into(), for_this: false }, Some(ago(1)));
-        assert_eq!(next(&request(""), person, &some, true, NOW), Ok(Step::Consent));
-        assert_eq!(next(&request(""), person, &some, false, NOW), Ok(Step::Issue));
+        assert_eq!(next(&request(""), person, &some, Asks::Once, NOW), Ok(Step::Consent));
+        assert_eq!(next(&request(""), person, &some, Asks::Never, NOW), Ok(Step::Issue));
         assert_eq!(step("prompt=consent", person), Ok(Step::Consent));
         let given = Consented { for_this: true, ..all() };
-        assert_eq!(next(&request("prompt=consent"), person, &given, true, NOW), Ok(Step::Issue));
+        assert_eq!(next(&request("prompt=consent"), person, &given, Asks::Once, NOW), Ok(Step::Issue));
+    }
+
+    #[test]
+    fn whom_another_program_may_pose_as_gets_no_code_without_a_page() {
+        let (person, given) = (Some(ago(1)), Consented { for_this: true, ..all() });
+        assert_eq!(next(&request(""), person, &all(), Asks::Always, NOW), Ok(Step::Consent));
+        let none = next(&request("prompt=none"), person, &all(), Asks::Always, NOW);
+        assert_eq!(none, Err(Fault::ConsentRequired));
+        assert_eq!(next(&request(""), person, &given, Asks::Always, NOW), Ok(Step::Issue));
+    }
+
+    #[test]
+    fn a_public_client_of_others_is_itself_only_at_an_address_with_a_certificate() {
+        let asks = |kind: &str, first_party: bool, uri| {
+            Asks::of(&client(json!({ "kind": kind, "first_party": first_party })), uri)
+        };
+        for uri in ["http://127.0.0.1:5000/cb", "http://[::1]:9/cb", "http://localhost:3000/", "com.shop.app:/cb"] {
+            assert_eq!(asks("public", false, uri), Asks::Always, "{uri}");
+            assert_eq!(asks("confidential", false, uri), Asks::Once, "{uri}");
+            assert_eq!(asks("public", true, uri), Asks::Never, "{uri}");
+        }
+        assert_eq!(asks("public", false, "https://shop.example/callback"), Asks::Once);
     }
 }

@@ -31,6 +31,7 @@
 //! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
 
 pub mod access_token;
+mod address;
 pub mod answer;
 pub mod assertion;
 pub mod back_channel;

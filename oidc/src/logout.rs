@@ -11,7 +11,7 @@ use crate::form::Form;
 pub struct Hinted {
     /// The client of the token.
     pub client: String,
-    /// The session of the token.
+    /// What the client calls the session of the token.
     pub session: Option<String>,
 }
 
@@ -25,7 +25,7 @@ pub struct Logout {
 }
 
 /// What a request for a logout does. `hinted` is what the token of the request says, if it is genuine. `client` is the registered client
-/// of the token, or else the one that the request names. `session` is the browser's.
+/// of the token, or else the one that the request names. `session` is what that client calls the browser's.
 pub fn logout(form: &Form, hinted: Option<&Hinted>, client: Option<&Client>, session: Option<&str>) -> Logout {
     let named = form.get("client_id");
     let client = client.filter(|client| {

@@ -10,13 +10,15 @@ use umoja_store::ports::StoreError;
 use crate::form::FormError;
 
 /// Seconds after which a client should ask again.
-const RETRY_AFTER_SECS: u16 = 1;
+const RETRY_AFTER_SECS: u32 = 1;
 
 /// Why a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
     /// A parameter is missing, repeated or malformed. The text names the rule.
     Request(&'static str),
+    /// The path has other methods, which the header `allow` names.
+    Method,
     /// The client is unknown, disabled, or has not proved to be itself. One answer for all of these, so that it does not say which
     /// clients exist. `basic` is whether the client used the header `authorization`, which decides the form of the challenge.
     Client {
@@ -51,6 +53,11 @@ pub enum Problem {
     AuthorizationPending,
     /// As before, and the client asks too often.
     SlowDown,
+    /// Too many requests come from one address.
+    TooMany {
+        /// The seconds after which the next one is allowed.
+        retry_after_secs: u32,
+    },
     /// The person has rejected.
     AccessDenied,
     /// The device code has expired.
@@ -63,7 +70,7 @@ impl Problem {
     /// The value of `error`.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Request(_) => "invalid_request",
+            Self::Request(_) | Self::Method => "invalid_request",
             Self::Client { .. } => "invalid_client",
             Self::Grant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
@@ -74,7 +81,7 @@ impl Problem {
             Self::TokenType => "unsupported_token_type",
             Self::InsufficientScope => "insufficient_scope",
             Self::AuthorizationPending => "authorization_pending",
-            Self::SlowDown => "slow_down",
+            Self::SlowDown | Self::TooMany { .. } => "slow_down",
             Self::AccessDenied => "access_denied",
             Self::ExpiredToken => "expired_token",
             Self::Unavailable => "temporarily_unavailable",
@@ -86,6 +93,8 @@ impl Problem {
         match self {
             Self::Client { .. } | Self::Token { .. } | Self::NoToken | Self::TokenProof => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -94,21 +103,25 @@ impl Problem {
     const fn description(self) -> &'static str {
         match self {
             Self::Request(rule) => rule,
+            Self::Method => "send the request by a method of the header Allow",
             Self::Client { .. } => "the client is unknown, disabled or not authenticated",
-            Self::Grant => "the grant is used, expired, ended or of another client",
+            Self::Grant => "the grant is used, expired, ended or of another client: begin again",
             Self::UnauthorizedClient => "the client may not use this grant",
             Self::GrantType => "there is no such grant",
             Self::Scope => "the client may not have this scope",
             Self::DpopProof | Self::TokenProof => "the DPoP proof is missing, used or does not fit the request",
-            Self::Token { .. } => "the access token is missing, expired or ended",
+            Self::Token { .. } => "the access token is missing, expired or ended: get a new one",
             Self::NoToken => "there is no access token",
             Self::TokenType => "a token of a client by itself ends only by its time",
             Self::InsufficientScope => "the access token is without the scope openid",
             Self::AuthorizationPending => "the person has not decided yet",
             Self::SlowDown => "wait five seconds longer between two requests",
+            Self::TooMany { .. } => {
+                "too many devices begin at this address; come again after the seconds of Retry-After"
+            }
             Self::AccessDenied => "the person has rejected",
-            Self::ExpiredToken => "the device code has expired",
-            Self::Unavailable => "try again",
+            Self::ExpiredToken => "the device code has expired: begin again",
+            Self::Unavailable => "try again after the seconds of Retry-After",
         }
     }
 
@@ -171,8 +184,13 @@ impl IntoResponse for Problem {
         if let Some(challenge) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if self == Self::Unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+        let retry_after_secs = match self {
+            Self::Unavailable => Some(RETRY_AFTER_SECS),
+            Self::TooMany { retry_after_secs } => Some(retry_after_secs),
+            _ => None,
+        };
+        if let Some(secs) = retry_after_secs {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         response
     }

@@ -116,6 +116,23 @@ pub enum NoReturn {
     /// The form is too old, or of a page of another browser.
     #[error("the page was open for too long, or in another browser")]
     Page,
+    /// A link leads to where a page sends its form.
+    #[error("this is no page of its own")]
+    Form,
+}
+
+impl NoReturn {
+    /// The reason in a word, for logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Client => "unknown_client",
+            Self::Redirect => "redirect_uri",
+            Self::Unreadable => "unreadable",
+            Self::Pushed => "ended_request",
+            Self::Page => "ended_page",
+            Self::Form => "no_page",
+        }
+    }
 }
 
 /// Why a client gets an error (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
@@ -146,6 +163,9 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What a browser has to bring in a URL does not fit into one.
+    pub const TOO_LARGE: Self = Self::Invalid("the request is too large");
+
     /// The value of `error`.
     pub const fn code(self) -> &'static str {
         match self {
@@ -161,6 +181,11 @@ impl Fault {
             Self::AccessDenied => "access_denied",
             Self::Unavailable => "temporarily_unavailable",
         }
+    }
+
+    /// Whether the client has to change something. Every other error is an answer that a client is prepared for.
+    pub const fn is_of_the_client(self) -> bool {
+        !matches!(self, Self::LoginRequired | Self::ConsentRequired | Self::AccessDenied | Self::Unavailable)
     }
 
     /// The value of `error_description`, if the code does not say it all. It names a rule and never a value.

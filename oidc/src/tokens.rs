@@ -93,7 +93,7 @@ pub struct Id {
     /// What the client sent with its request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
-    /// The session, which a logout token names.
+    /// What the client calls the session, which a logout token names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
     /// [`half_hash`](umoja_crypto::jws::half_hash) of the access token that it came with.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_api::openapi::MIN_PASSWORD_CHARS;
-use umoja_api::{ApiConfig, App, identified, unavailable, with_request_ids};
+use umoja_api::{ApiConfig, App, identified, not_served, unavailable, with_request_ids};
 use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, HttpsOutbound, OldEndpoint, PoolSettings, SystemClock};
@@ -149,11 +149,12 @@ impl Build for BuildApi {
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
         let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries));
+        let sign_on = sign_on.unwrap_or_default();
         let router = if settings.own.state.serves() {
-            let others = umoja_page::router(page).merge(sign_on.unwrap_or_default());
+            let others = umoja_page::router(page).merge(sign_on);
             umoja_api::router(app).merge(with_request_ids(others, &entropy))
         } else {
-            umoja_api::closed(app)
+            umoja_api::closed(app).merge(with_request_ids(not_served(sign_on), &entropy))
         };
         Ok(Api { url: base_url, router })
     }
@@ -221,12 +222,16 @@ mod tests {
     }
 
     fn live(regions: &Arc<Regions>) -> Live<BuildApi> {
+        live_with(regions, None)
+    }
+
+    fn live_with(regions: &Arc<Regions>, sign_on: Option<SignOn>) -> Live<BuildApi> {
         let params = Params { m_kib: 8, t: 1, p: 1 };
         let passwords = Arc::new(Passwords::new(params, EngineChoice::Auto, None).unwrap());
         let build = BuildApi {
             hasher: Arc::new(InlineHasher::new(passwords)),
             public_url: None,
-            sign_on: None,
+            sign_on,
             events: Events::Buffered,
             old_systems: old_systems(OldEndpoint::new()),
         };
@@ -267,6 +272,25 @@ mod tests {
             let (status, document) = get(&live, "/.well-known/umoja.json").await;
             assert_eq!(status, 200);
             assert_eq!(document["regions"], serde_json::json!([{ "name": "us", "url": "https://us.example" }]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_region_that_does_not_serve_answers_503_on_the_paths_of_single_sign_on() {
+        let paths = ["/oauth2/authorize", "/oauth2/jwks", "/login", "/device", "/.well-known/openid-configuration"];
+        for state in [RegionState::Joining, RegionState::Thawing, RegionState::Leaving, RegionState::Frozen] {
+            let regions = Regions::new(&["eu", "us"]);
+            let live = live_with(&regions, Some(SignOn::at("https://login.example".to_owned())));
+            regions.put(&document(&[("eu", state), ("us", RegionState::Serving)])).await;
+            regions.put_secrets().await;
+            for path in paths {
+                let request = Request::get(path).body(Body::empty()).unwrap();
+                let rejected = live.service().await.unwrap().answer(request).await;
+                let retry_after = &rejected.headers()["retry-after"];
+                assert_eq!((rejected.status().as_u16(), retry_after), (503, &"60".parse().unwrap()), "{path}");
+            }
+            let unknown = Request::get("/oauth2/unknown").body(Body::empty()).unwrap();
+            assert_eq!(live.service().await.unwrap().answer(unknown).await.status(), 404);
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use umoja_accounts::import::Hashing;
 use umoja_accounts::rates::Rates;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
-use umoja_api::{ApiConfig, App, closed, router, with_request_ids};
+use umoja_api::{ApiConfig, App, closed, not_served, router, with_request_ids};
 use umoja_crypto::Passwords;
 use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
@@ -265,7 +265,8 @@ impl DirectoryServer {
                 let others = feeds.merge(provider.map(umoja_oidc::router).unwrap_or_default());
                 router(app).merge(with_request_ids(others, &home.entropy))
             } else {
-                closed(app)
+                let sign_on = provider.map(umoja_oidc::router).unwrap_or_default();
+                closed(app).merge(with_request_ids(not_served(sign_on), &home.entropy))
             },
             pump: state.sends().then(|| {
                 let provisioner = Arc::new(Provisioner::new(people.clone(), Arc::clone(&self.settings.outbound)));

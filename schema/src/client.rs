@@ -9,7 +9,7 @@ use crate::company::is_newer;
 use crate::names::setting;
 use crate::{ClientId, CompanyId, ItemError, OidcAlgorithm};
 
-pub use self::redirect::{is_redirect_uri, redirect_matches};
+pub use self::redirect::{RedirectFlaw, check_redirect_uri, redirect_matches};
 
 /// The names of an enumeration in documents and on the command line.
 macro_rules! named {
@@ -121,7 +121,7 @@ pub struct Client {
     /// If true, persons are not asked for consent.
     #[serde(default)]
     pub first_party: bool,
-    /// Where codes are sent: [`is_redirect_uri`].
+    /// Where codes are sent: [`check_redirect_uri`].
     #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// Where a browser goes after a logout.
@@ -194,8 +194,8 @@ pub enum ClientFlaw {
     #[error("a client with the grant authorization_code needs a redirect URI")]
     NoRedirect,
     /// A URI to which nothing is sent.
-    #[error("a redirect URI must be https without fragment, a loopback address over http, or an own scheme")]
-    Redirect,
+    #[error(transparent)]
+    Redirect(#[from] RedirectFlaw),
     /// `private_key_jwt` without keys, or with two places for them.
     #[error("the method private_key_jwt needs either a JWK set or a URL of one")]
     Keys,
@@ -267,6 +267,12 @@ impl Client {
         self.post_logout_redirect_uris.iter().any(|registered| redirect_matches(registered, uri))
     }
 
+    /// Whether a request whose answer goes to this URI may be another program's: the client proves nothing, and whatever runs on the
+    /// person's device can listen at a loopback address or register a scheme (RFC 8252 sections 8.6 and 8.12).
+    pub fn may_be_another(&self, redirect_uri: &str) -> bool {
+        self.kind == ClientKind::Public && !redirect_uri.starts_with("https://")
+    }
+
     /// Whether it may get tokens by this.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
@@ -298,8 +304,7 @@ impl Client {
         fits(!(1..=64).contains(&length) || self.name.chars().any(char::is_control), ClientFlaw::Name)?;
         fits(is_public != (self.token_endpoint_auth_method == ClientAuthMethod::None), ClientFlaw::Method)?;
         fits(self.may_use(GrantType::AuthorizationCode) && self.redirect_uris.is_empty(), ClientFlaw::NoRedirect)?;
-        let mut uris = self.redirect_uris.iter().chain(&self.post_logout_redirect_uris);
-        fits(!uris.all(|uri| is_redirect_uri(uri)), ClientFlaw::Redirect)?;
+        self.redirect_uris.iter().chain(&self.post_logout_redirect_uris).try_for_each(|uri| check_redirect_uri(uri))?;
         let signs = self.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
         fits(signs && self.jwks.is_some() == self.jwks_uri.is_some(), ClientFlaw::Keys)?;
         fits(is_public && self.may_use(GrantType::ClientCredentials), ClientFlaw::PublicByItself)?;

@@ -36,7 +36,8 @@ const [issuerPort, appPort] = [await freePort(), await freePort()];
 proxy.to = await freePort();
 const issuer = `http://localhost:${issuerPort}`, origin = `http://localhost:${appPort}`;
 const umoja = await start(UMOJA, {
-  spa: ['--public', '--name', 'Soko in the browser', '--redirect-uri', `${origin}/callback`, '--redirect-uri', `${origin}/silent`,
+  // First-party: at localhost no client of others is let in by a frame in which no one is asked.
+  spa: ['--public', '--first-party', 'true', '--name', 'Soko in the browser', '--redirect-uri', `${origin}/callback`, '--redirect-uri', `${origin}/silent`,
     '--post-logout-redirect-uri', `${origin}/bye`],
 }, ['--issuer-port', String(proxy.to), '--issuer', issuer]);
 await listens(proxy, issuerPort);
@@ -60,9 +61,9 @@ try {
     }, [issuer, origin, String(work), argument]);
 
     await page.goto(origin);
-    await Promise.all([page.waitForURL(`${issuer}/**`), manager((make) => { make().signinRedirect(); })]);
+    await Promise.all([page.waitForURL(`${issuer}/**`), manager((make, asked) => { make().signinRedirect(asked); }, turn === 0 ? { prompt: 'consent' } : {})]);
     await page.getByLabel('Password').fill(PERSON.password);
-    await page.locator('#name').fill(PERSON.email);
+    await page.locator('#identifier').fill(PERSON.email);
     await page.getByRole('button', { name: 'Sign in' }).click();
     if (turn === 0) { await page.getByRole('button', { name: 'Allow' }).click(); }
     await page.waitForURL(`${origin}/callback?**`);

@@ -195,7 +195,7 @@ async function operator() {
   const tokens = await redeem(await signIn(config, browser, { parameters: { scope: 'openid email' } }), config);
   const { sid, sub } = tokens.claims();
   const listed = umoja.umoja('sessions', 'list', PERSON.email);
-  const session = listed.sessions.find(({ id }) => id === sid);
+  const session = listed.sessions.find(({ sids }) => sids.web === sid);
   assert.deepEqual(session.clients, ['web']);
   umoja.umoja('sessions', 'end', PERSON.email, '--session', sid);
   for (;;) {
@@ -206,7 +206,7 @@ async function operator() {
     }
     if (states.every((state) => state === 401)) { break; }
   }
-  assert.ok(sub && !umoja.umoja('sessions', 'list', PERSON.email).sessions.some(({ id }) => id === sid));
+  assert.ok(sub && !umoja.umoja('sessions', 'list', PERSON.email).sessions.some(({ id }) => id === session.id));
 }
 
 try {

@@ -167,7 +167,8 @@ impl<'a> Entry<'a> {
     async fn succeeded(self) {
         let attempts = &self.accounts.home.attempts;
         match self.entered {
-            // The attempt itself stays counted, because giving it back after every login would cost a second write.
+            // The attempt itself stays counted, because giving it back after every login would cost a second write. No one else
+            // can use up or see this count.
             Entered::Device(tally) => {
                 let is_old = tally.expires_at.since(self.context.now) < REMEMBER_MS / 2;
                 if let Some(device) = self.device.filter(|_| tally.count > 1 || is_old) {
@@ -175,7 +176,8 @@ impl<'a> Entry<'a> {
                 }
             }
             Entered::Stranger { identifier, person } => {
-                if identifier.is_some_and(|tally| tally.count > 1) {
+                // Also the attempt itself: otherwise the next failures would show that someone has logged in lately.
+                if identifier.is_some() {
                     logged(attempts.forget(&self.identifier).await);
                 }
                 if person.is_some() {

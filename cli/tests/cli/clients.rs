@@ -66,6 +66,37 @@ fn a_client_is_changed_disabled_and_removed() {
 }
 
 #[test]
+fn an_audience_is_of_one_company() {
+    let (_world, dir) = world();
+    done(&["company", "add", "duka", "--dir", &dir, "--scopes", "all"]);
+    let audience = ["--audience", "https://orders.soko.example"];
+    add(&dir, "soko-web", &audience);
+    add(&dir, "soko-api", &audience);
+    let other = ["client", "add", "duka-web", "--company", "duka", "--redirect-uri", URI, "--dir", &dir];
+    fails(&[&other[..], &audience].concat(), "is that of soko-");
+    done(&other);
+    fails(&[&["client", "set", "duka-web", "--dir", &dir], &audience[..]].concat(), "is that of soko-");
+    done(&["client", "set", "duka-web", "--dir", &dir, "--audience", "https://orders.duka.example"]);
+}
+
+#[test]
+fn a_slip_in_a_grant_or_a_scope_is_answered_with_what_there_is() {
+    let (_world, dir) = world();
+    let add_fails = |more: &[&str], words: &str| {
+        let add = ["client", "add", "soko-web", "--company", "soko", "--redirect-uri", URI, "--dir", &dir];
+        fails(&[&add, more].concat(), words);
+    };
+    add_fails(&["--grant", "code"], "give authorization_code, refresh_token, client_credentials or device_code");
+    for (slip, meant) in
+        [("emial", "email"), ("opneid", "openid"), ("Profile", "profile"), ("offline-access", "offline_access")]
+    {
+        add_fails(&["--scopes", &format!("openid,{slip}")], &format!("did you mean {meant}?"));
+    }
+    add_fails(&["--audience", "a b"], "without spaces");
+    add(&dir, "soko-web", &["--scopes", "openid,orders.read,mailbox"]);
+}
+
+#[test]
 fn what_no_client_can_be_is_rejected() {
     let (_world, dir) = world();
     let add_fails = |more: &[&str], words: &str| {
@@ -74,6 +105,12 @@ fn what_no_client_can_be_is_rejected() {
     add_fails(&["--company", "other", "--redirect-uri", URI], "there is no company");
     add_fails(&["--company", "soko"], "needs a redirect URI");
     add_fails(&["--company", "soko", "--redirect-uri", "http://soko.example/"], "https://HOST/PATH");
+    let callback = |more: &str| format!("{URI}{more}");
+    add_fails(&["--company", "soko", "--redirect-uri", &callback("?code=1")], "the answer adds these");
+    add_fails(&["--company", "soko", "--redirect-uri", &callback(";x")], "no semicolon");
+    add_fails(&["--company", "soko", "--redirect-uri", "https://a@soko.example/"], "no user before its host");
+    let after = callback("#x");
+    add_fails(&["--company", "soko", "--redirect-uri", URI, "--post-logout-redirect-uri", &after], "no fragment");
     add_fails(&["--company", "soko", "--redirect-uri", URI, "--auth-method", "private_key_jwt"], "needs either");
     add_fails(&["--company", "soko", "--redirect-uri", URI, "--pairwise", "10.0.0.1"], "sector identifier");
     add(&dir, "soko-web", &[]);

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use umoja_cli::ClientError;
 
-use crate::support::{World, client, eventually, run, text, until};
+use crate::support::{World, client, done, eventually, run, text, until};
 
 const CANARY: &str = "canary-7f3e9a";
 
@@ -125,6 +125,67 @@ async fn the_port_of_the_issuer_leads_to_the_regions_that_serve() {
     }
     drop(served);
     assert_eq!(world.serve().issuer, Some(issuer), "the port is stored");
+}
+
+#[tokio::test]
+async fn a_start_that_fails_changes_no_settings_and_a_change_of_the_issuer_is_said() {
+    let world = World::new();
+    let dir = world.deployment();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let settings = || std::fs::read(std::path::Path::new(&dir).join("deployment.json")).unwrap();
+    let before = settings();
+    for more in [&["--issuer", "https://login.example"][..], &[]] {
+        let failed = run(&[&["serve", "--dir", &dir, "--issuer-port", &port], more].concat());
+        assert_eq!(failed.status.code(), Some(1));
+        assert!(text(&failed.stderr).contains("choose another port with --issuer-port"), "{}", text(&failed.stderr));
+        assert!(settings() == before, "nothing of it is stored");
+    }
+    let first = world.serve_with(&["--issuer-port", "0"]).issuer.clone().unwrap();
+    let log = || std::fs::read_to_string(world.log()).unwrap();
+    assert!(!log().contains("The issuer was"), "there was none before");
+    let second = world.serve_with(&["--issuer-port", "0"]).issuer.clone().unwrap();
+    assert!(second == first || log().contains(&format!("The issuer was {first}, and is {second} now")), "{}", log());
+    drop(world.serve_with(&["--issuer", "https://login.example"]));
+    assert!(log().contains(&format!("The issuer was {second}, and is https://login.example now")));
+    // The choice is taken back, with the URL.
+    assert_eq!(world.serve_with(&["--issuer-port", "default"]).issuer, None);
+    assert!(log().contains("The issuer was https://login.example, and there is none now"));
+    assert_eq!(world.serve().issuer, None);
+    let usage = run(&["serve", "--dir", &dir, "--issuer-port", "x"]);
+    assert!(text(&usage.stderr).contains("or default for none"), "{}", text(&usage.stderr));
+}
+
+#[tokio::test]
+async fn rejected_links_are_logged_with_the_reason_and_the_client_and_nothing_that_they_say() {
+    let world = World::new();
+    world.company("soko");
+    let dir = world.deployment();
+    let add =
+        ["client", "add", "soko-web", "--company", "soko", "--redirect-uri", "https://soko.example/cb", "--dir", &dir];
+    done(&add);
+    let served = world.serve_with(&["--issuer-port", "0"]);
+    let port = port_of(served.issuer.as_deref().unwrap());
+    for (path, status) in [
+        (format!("/oauth2/authorize?client_id={CANARY}&login_hint={CANARY}"), "400"),
+        (format!("/oauth2/authorize?client_id=soko-web&redirect_uri=https://{CANARY}.example/"), "400"),
+        (format!("/oauth2/authorize?client_id=soko-web&redirect_uri=https://soko.example/cb&state={CANARY}"), "303"),
+        (format!("/login?step={CANARY}"), "405"),
+    ] {
+        let answer = answer(port, &path).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+    }
+    drop(served);
+    let log = std::fs::read_to_string(world.log()).unwrap();
+    for line in [
+        "reason=\"unknown_client\"",
+        "reason=\"redirect_uri\" client=\"soko-web\"",
+        "reason=\"invalid_request\" rule=\"response_type is missing\" client=soko-web",
+        "reason=\"no_page\"",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert!(!log.contains(CANARY));
 }
 
 /// The keys of single sign-on.

@@ -101,7 +101,7 @@ impl Policy {
         let keys = keyboards::latin_keys(password.expose()).map(Zeroizing::new);
         let readings = std::iter::once(password.expose()).chain(keys.as_ref().map(|keys| keys.as_str()));
         let mut found: Vec<Weakness> = readings.filter_map(|text| self.judge_text(text).err()).collect();
-        if self.leaves_little_of(password) {
+        if self.leaves_little_of(password.expose()) || self.is_own_address(password.expose()) {
             found.push(Weakness::Personal);
         }
         // Of several reasons, the one that says most about what to change.
@@ -128,10 +128,17 @@ impl Policy {
         }
     }
 
+    /// True for an e-mail address that is the person's by what stands before the `@`, at whatever domain: guessing programs put the
+    /// names of users before every large one.
+    fn is_own_address(&self, text: &str) -> bool {
+        let is_own = |before: &str| self.leaves_little_of(before) || self.judge_text(before) == Err(Weakness::Personal);
+        before_at(text).is_some_and(is_own)
+    }
+
     /// True if little is left of the password without words about the person. The score alone does not catch this:
     /// every separator raises it, so that a name, a dash and another name would pass.
-    fn leaves_little_of(&self, password: &Password) -> bool {
-        let mut text = Zeroizing::new(password.expose().to_lowercase());
+    fn leaves_little_of(&self, text: &str) -> bool {
+        let mut text = Zeroizing::new(text.to_lowercase());
         let whole = text.len();
         let mut words: Vec<&String> = self.words.iter().collect();
         words.sort_by_key(|word| std::cmp::Reverse(word.len()));
@@ -141,6 +148,15 @@ impl Policy {
         let counts = |c: &char| !c.is_ascii_punctuation() && !c.is_whitespace();
         text.len() < whole && text.chars().filter(counts).count() < MIN_LEFT_CHARS
     }
+}
+
+/// The text before the `@` of what can be an e-mail address.
+fn before_at(text: &str) -> Option<&str> {
+    let (before, domain) = text.trim().rsplit_once('@')?;
+    let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+    let (rest, last) = domain.rsplit_once('.')?;
+    let is_domain = last.chars().count() > 1 && last.chars().all(char::is_alphabetic) && rest.split('.').all(is_label);
+    is_domain.then_some(before)
 }
 
 /// What the pieces of a password are, in the division that takes the fewest guesses.

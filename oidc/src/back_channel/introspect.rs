@@ -41,10 +41,15 @@ pub(super) async fn introspect(State(provider): State<Arc<Provider>>, request: R
 /// The state of an access token, if it is live and the asking client may see it.
 async fn of_access(provider: &Provider, asking: &Client, access: &Access) -> Result<Option<TokenState>, Problem> {
     let is_own = access.client_id == asking.id.as_str();
-    if !is_own && asking.audience.as_deref() != Some(access.aud.as_str()) {
+    // The issuer is the audience of all clients without one, so it is no client's own.
+    let is_of_audience = asking.audience.as_deref() == Some(access.aud.as_str()) && access.aud != provider.issuer;
+    if !is_own && !is_of_audience {
         return Ok(None);
     }
     let Some(client) = provider.client(&access.client_id).await? else { return Ok(None) };
+    if client.company != asking.company {
+        return Ok(None);
+    }
     if access.signed_in.is_none() {
         return Ok(Some(TokenState::of(access)));
     }

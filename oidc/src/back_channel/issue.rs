@@ -68,7 +68,7 @@ pub(super) fn issue(
             iat: access.iat,
             exp: access.iat.saturating_add(LIFETIME_SECS),
             nonce,
-            sid: Some(granted.session.clone()),
+            sid: Some(provider.accounts.secrets.session_name(&granted.session, client.id.as_str())),
             at_hash: half_hash(&issued.access_token),
             signed_in: granted.signed_in.clone(),
         };

@@ -40,8 +40,15 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(USERINFO, get(userinfo::userinfo).post(userinfo::userinfo))
         .route(REVOKE, post(revoke::revoke))
         .route(AUTHORIZATION, post(device_authorization::authorization))
-        .route(JWKS, get(jwks));
-    cors(open).route(INTROSPECT, post(introspect::introspect)).with_state(provider)
+        .route(JWKS, get(jwks))
+        .method_not_allowed_fallback(other_method);
+    let all = cors(open).route(INTROSPECT, post(introspect::introspect));
+    all.method_not_allowed_fallback(other_method).with_state(provider)
+}
+
+/// The answer to a request by a method that its path does not have.
+pub async fn other_method() -> Problem {
+    Problem::Method
 }
 
 async fn jwks(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Result<Response, Problem> {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use umoja_look::Look;
+use umoja_schema::ClientId;
 
 use super::asked::Asked;
 use super::proceed::{Done, Going};
-use super::send::{Cookies, answered, as_link, to};
+use super::send::{Cookies, as_link, faulted, to};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
-use crate::answer::Answer;
-use crate::request::{AuthorizationRequest, NoReturn, Rejected};
+use crate::request::{AuthorizationRequest, Fault, NoReturn, Rejected, ReturnTo};
 use crate::steps::Pushed;
 
 /// The path.
@@ -25,15 +26,26 @@ pub(super) async fn authorize(State(provider): State<Arc<Provider>>, request: Re
         Some(id) => provider.registered(id).await?,
         None => None,
     };
-    let request = match read(&provider, &asked, registered.as_deref().map(|registered| &*registered.client)) {
-        Ok(request) => request,
-        Err(Rejected::Page(reason)) => return Err(reason.into()),
-        Err(Rejected::Answer(to, fault)) => return Ok(answered(&Answer::fault(&to, &provider.issuer, fault))),
+    let client = registered.as_deref().map(|registered| &*registered.client);
+    let look = || registered.as_deref().map_or_else(Look::plain, |registered| Look::of(&registered.company));
+    let rejected = |client: &ClientId, to: &ReturnTo, fault| {
+        faulted(&asked.view(&provider.issuer, look(), &[], None), &provider, client, to, fault)
     };
-    if asked.is_post
-        && let Some(url) = as_get(&provider, &request)
-    {
-        return Ok(to(&url));
+    let request = match (read(&provider, &asked, client), client) {
+        (Ok(request), _) => request,
+        (Err(Rejected::Page(reason)), Some(client)) => return Err(Stop::at(reason, &client.id)),
+        (Err(Rejected::Page(reason)), None) => return Err(reason.into()),
+        (Err(Rejected::Answer(to, fault)), Some(client)) => return rejected(&client.id, &to, fault),
+        // Without a client no address is known.
+        (Err(Rejected::Answer(..)), None) => return Err(NoReturn::Client.into()),
+    };
+    if asked.is_post {
+        // No page follows a form, which may be another site's and then comes without cookies: the page would have new ones, in the place of
+        // those by which the browser is known.
+        return match as_get(&provider, &request) {
+            Some(url) => to(&url),
+            None => rejected(&request.client, &request.return_to, Fault::TOO_LARGE),
+        };
     }
     let visit = Visit::of(&provider, &asked.headers).await?;
     let going = Going::of(&provider, registered.as_deref(), &asked, request)?;

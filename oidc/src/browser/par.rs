@@ -38,8 +38,7 @@ pub(super) async fn par(State(provider): State<Arc<Provider>>, request: Request)
     let expires_at = provider.now().plus(Pushed::LIFETIME_MS);
     let uri = Pushed { request, expires_at }.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
     if uri.len() > MAX_URI {
-        let fault = Fault::Invalid("the request is too large");
-        return Ok(rejected(fault.code(), fault.description()));
+        return Ok(rejected(Fault::TOO_LARGE.code(), Fault::TOO_LARGE.description()));
     }
     let body = json!({ "request_uri": uri, "expires_in": Pushed::LIFETIME_MS / 1000 });
     Ok(answer(StatusCode::CREATED, body))

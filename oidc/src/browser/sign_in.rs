@@ -56,6 +56,18 @@ pub async fn attempt(
     registered: &Registered,
     entered: Entered<'_>,
 ) -> Result<(SessionCookie, Option<Standing>), Rejection> {
+    let signed_in = signed_in(provider, registered, entered).await;
+    if let Err(Rejection { again, .. }) = &signed_in {
+        tracing::info!(reason = again.code(), client = %registered.client.id, "a sign-in was rejected");
+    }
+    signed_in
+}
+
+async fn signed_in(
+    provider: &Provider,
+    registered: &Registered,
+    entered: Entered<'_>,
+) -> Result<(SessionCookie, Option<Standing>), Rejection> {
     let Registered { client, company } = registered;
     let accounts = &provider.accounts;
     let unavailable = |error: Error| match error {

@@ -263,7 +263,7 @@ impl Logouts {
         let Some(pass) = self.breakers().entry(id.clone()).or_default().begin(home.clock.now()) else {
             return Ok(Outcome::Again(home.clock.now().plus(HOLD_MS), false));
         };
-        let token = token::signed(keys, &client, &self.issuer, &said, home.clock.now());
+        let token = token::signed((keys, &self.people.secrets), &client, &self.issuer, &said, home.clock.now());
         let body = format!("logout_token={token}");
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("user-agent", "umoja-logout/1")];
         let answered =

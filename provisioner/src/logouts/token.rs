@@ -5,6 +5,7 @@ use umoja_accounts::access::LogoutContent;
 use umoja_crypto::jws::sign_jwt;
 use umoja_schema::{Client, Millis};
 use umoja_store::oidc_keys::OidcKeys;
+use umoja_store::secrets::Secrets;
 
 /// `typ` of a logout token, so that no other token is one.
 const TYP: &str = "logout+jwt";
@@ -15,14 +16,20 @@ const LIFETIME_SECS: u64 = 120;
 
 /// The token of a notice, signed by the algorithm that the client takes. It always names the session, which a client may demand. It has no
 /// `nonce`, so that no client takes it for an id token.
-pub(super) fn signed(keys: &OidcKeys, client: &Client, issuer: &str, notice: &LogoutContent, now: Millis) -> String {
+pub(super) fn signed(
+    (keys, secrets): (&OidcKeys, &Secrets),
+    client: &Client,
+    issuer: &str,
+    notice: &LogoutContent,
+    now: Millis,
+) -> String {
     let mut claims = json!({
         "iss": issuer,
         "aud": client.id,
         "iat": now.secs(),
         "exp": now.secs() + LIFETIME_SECS,
         "jti": notice.jti,
-        "sid": notice.session,
+        "sid": secrets.session_name(&notice.session, client.id.as_str()),
         "events": { EVENT: {} },
     });
     if let Some(sub) = &notice.sub {

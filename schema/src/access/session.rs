@@ -10,7 +10,7 @@ const ACR: &str = "acr";
 const LABEL: &str = "label";
 const CREATED_AT: &str = "created_at";
 
-/// A session of a person at the provider. Its id is the claim `sid`.
+/// A session of a person at the provider. No client learns its id: each has a name of its own for it (claim `sid`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The user that signed in.

@@ -7,17 +7,73 @@ const MAX: usize = 512;
 /// The addresses of the machine itself, which a native application listens at (RFC 8252 section 7.3).
 const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
-/// True if a code may be sent to a URI: `https` without user and fragment, a loopback address over `http` with a port or
+/// What the answer adds to the query of a redirect URI (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207). A client could take what stands
+/// there already for it.
+const ANSWER: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
+
+/// Why no code is sent to a URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectFlaw {
+    /// A place that is not encrypted and not on the machine itself, or no place.
+    #[error(
+        "give a redirect URI as https://HOST/PATH, http://127.0.0.1:*/PATH, or with an own scheme such as \
+         com.shop.app:/PATH"
+    )]
+    Place,
+    /// It is too long, or has characters that readers take in different ways.
+    #[error("a redirect URI has at most 512 characters, of ASCII, and no quotes, spaces, brackets or backslashes")]
+    Characters,
+    /// A fragment, which no server gets.
+    #[error("a redirect URI has no fragment: leave out # and what follows")]
+    Fragment,
+    /// A semicolon, which some readers take for the end of a parameter.
+    #[error("a redirect URI has no semicolon: some readers end a parameter there")]
+    Semicolon,
+    /// A user, which makes one host look like another.
+    #[error("a redirect URI has no user before its host: leave out the part that ends with @")]
+    User,
+    /// A parameter of the answer.
+    #[error(
+        "the query of a redirect URI has no code, state, iss, error, error_description or error_uri: the answer adds these"
+    )]
+    Answer,
+}
+
+/// Checks that a code may be sent to a URI: `https` without user and fragment, a loopback address over `http` with a port or
 /// `*` for any port, or a scheme of an application that is a reversed domain name (RFC 8252 section 7.1).
-pub fn is_redirect_uri(uri: &str) -> bool {
-    let is_clean = uri.len() <= MAX && uri.chars().all(|c| c.is_ascii_graphic() && !"#\\\"<>`{}|^".contains(c));
-    if !is_clean {
-        return false;
+///
+/// # Errors
+/// [`RedirectFlaw`]
+pub fn check_redirect_uri(uri: &str) -> Result<(), RedirectFlaw> {
+    let fits = |is_flawed: bool, flaw| if is_flawed { Err(flaw) } else { Ok(()) };
+    fits(uri.contains('#'), RedirectFlaw::Fragment)?;
+    fits(uri.contains(';'), RedirectFlaw::Semicolon)?;
+    let is_clean = uri.len() <= MAX && uri.chars().all(|c| c.is_ascii_graphic() && !"\\\"<>`{}|^".contains(c));
+    fits(!is_clean, RedirectFlaw::Characters)?;
+    let (place, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let authority = place.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    fits(authority.is_some_and(|authority| authority.contains('@')), RedirectFlaw::User)?;
+    let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    fits(names.any(|name| ANSWER.contains(&unescaped(name).as_str())), RedirectFlaw::Answer)?;
+    fits(!is_place(place), RedirectFlaw::Place)
+}
+
+/// A name of a query without its escapes, as readers compare it.
+fn unescaped(name: &str) -> String {
+    let (mut text, mut rest) = (String::new(), name);
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        let byte = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        text.push(byte.map_or('%', char::from));
+        rest = after.get(if byte.is_some() { 2.. } else { 0.. }).unwrap_or_default();
     }
-    let place = uri.split('?').next().unwrap_or_default();
+    text + rest
+}
+
+fn is_place(place: &str) -> bool {
     if let Some((_, rest)) = loopback(place) {
         let (port, _) = port_of(rest);
-        return (port.is_empty() || port == "*" || port.parse::<u16>().is_ok()) && !place.contains('@');
+        return port.is_empty() || port == "*" || port.parse::<u16>().is_ok();
     }
     match place.split_once(':') {
         Some(("https" | "http", _)) => {
@@ -82,9 +138,11 @@ mod tests {
             "http://127.0.0.1:5000/callback",
             "http://[::1]:*/callback",
             "http://localhost:3000/callback",
+            "https://shop.example/callback?codex=1&x=code&states=%zz&%",
             "com.shop.app:/callback",
+            "com.shop.app:/callback@home",
         ] {
-            assert!(is_redirect_uri(uri), "{uri}");
+            assert_eq!(check_redirect_uri(uri), Ok(()), "{uri}");
         }
         for uri in [
             "http://shop.example/callback",
@@ -104,7 +162,29 @@ mod tests {
             "https://shop.example\\@evil.example/",
             "",
         ] {
-            assert!(!is_redirect_uri(uri), "{uri}");
+            assert!(check_redirect_uri(uri).is_err(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_readers_could_take_for_something_else_has_its_own_sentence() {
+        for (uri, flaw) in [
+            ("https://shop.example/callback#x", RedirectFlaw::Fragment),
+            ("com.shop.app:/callback#x", RedirectFlaw::Fragment),
+            ("https://shop.example/callback;x=1", RedirectFlaw::Semicolon),
+            ("https://shop.example/callback?a=1;code=2", RedirectFlaw::Semicolon),
+            ("https://user@shop.example/", RedirectFlaw::User),
+            ("http://127.0.0.1:80@evil.example/", RedirectFlaw::User),
+            ("com.shop.app://user@host/callback", RedirectFlaw::User),
+            ("https://shop.example/callback?code=x", RedirectFlaw::Answer),
+            ("https://shop.example/callback?a=1&state", RedirectFlaw::Answer),
+            ("https://shop.example/callback?%69ss=x", RedirectFlaw::Answer),
+            ("http://127.0.0.1:*/cb?error=x", RedirectFlaw::Answer),
+            ("com.shop.app:/cb?er%72or_uri=x", RedirectFlaw::Answer),
+            ("https://shop.example/\u{e9}", RedirectFlaw::Characters),
+            ("http://shop.example/callback", RedirectFlaw::Place),
+        ] {
+            assert_eq!(check_redirect_uri(uri), Err(flaw), "{uri}");
         }
     }
 

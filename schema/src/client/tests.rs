@@ -3,6 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::access::Sector;
 
+const PLACE: ClientFlaw = ClientFlaw::Redirect(RedirectFlaw::Place);
+
 fn client() -> Client {
     Client::read(
         "shop-web",
@@ -42,8 +44,8 @@ fn members_that_contradict_each_other_are_flaws() {
     assert_eq!(flaw(|_| {}), None);
     assert_eq!(flaw(|client| client.kind = ClientKind::Public), Some(ClientFlaw::Method));
     assert_eq!(flaw(|client| client.redirect_uris.clear()), Some(ClientFlaw::NoRedirect));
-    assert_eq!(flaw(|client| client.redirect_uris.push("http://a.example/".into())), Some(ClientFlaw::Redirect));
-    assert_eq!(flaw(|client| client.post_logout_redirect_uris.push("x".into())), Some(ClientFlaw::Redirect));
+    assert_eq!(flaw(|client| client.redirect_uris.push("http://a.example/".into())), Some(PLACE));
+    assert_eq!(flaw(|client| client.post_logout_redirect_uris.push("x".into())), Some(PLACE));
     assert_eq!(flaw(|client| client.subject_type = SubjectType::Pairwise), Some(ClientFlaw::Sector));
     assert_eq!(flaw(|client| client.name = "a\nb".into()), Some(ClientFlaw::Name));
     let keys = |client: &mut Client| client.token_endpoint_auth_method = ClientAuthMethod::PrivateKeyJwt;

@@ -38,6 +38,7 @@ pub struct Secrets {
     sent: MacKey,
     oidc: OidcSeals,
     subjects: MacKey,
+    sessions: MacKey,
     passwords: Arc<PasswordKeys>,
 }
 
@@ -93,6 +94,7 @@ impl Secrets {
             sent: MacKey::derive(derivation.expose(), "umoja/1/sent-accounts"),
             oidc: OidcSeals::derive(&derivation),
             subjects: MacKey::derive(derivation.expose(), "umoja/1/subjects"),
+            sessions: MacKey::derive(derivation.expose(), "umoja/1/sessions"),
             passwords,
         })
     }
@@ -248,6 +250,13 @@ impl Secrets {
     /// make the row at the same time make the same one. It reveals neither of the two.
     pub fn subject(&self, user: UserId, row: &str) -> String {
         let tag = self.subjects.tag(&[user.to_string().as_bytes(), row.as_bytes()]);
+        URL_SAFE_NO_PAD.encode(&tag[..16])
+    }
+
+    /// What a session is called at a client (claim `sid`): the same in every region, and no two clients can tell by it that
+    /// they have one session. It reveals neither of the two.
+    pub fn session_name(&self, session: &str, client: &str) -> String {
+        let tag = self.sessions.tag(&[session.as_bytes(), client.as_bytes()]);
         URL_SAFE_NO_PAD.encode(&tag[..16])
     }
 

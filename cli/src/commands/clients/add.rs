@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{Client, ClientId, CompanyId};
 
-use super::known::{new_client, new_secret};
+use super::known::{check_audience, new_client, new_secret};
 use super::options::Options;
 use crate::CliError;
 use crate::commands::company;
@@ -50,6 +50,7 @@ impl Add {
         let checked = self.options.checked()?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         company::known(&deployment, &self.company).await?;
+        check_audience(&deployment, &self.company, checked.audience()).await?;
         let (secret, hash) = new_secret(&deployment);
         let mut client = new_client(&self.id, &self.company, self.public);
         checked.apply(&mut client)?;

@@ -5,8 +5,10 @@ use umoja_crypto::ClientSecret;
 use umoja_schema::client::ClientSecretHash;
 use umoja_schema::{Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, OidcAlgorithm, SubjectType};
 
+use crate::CliError;
 pub(super) use crate::commands::known::{change_known, known};
-use crate::deployment::Regions;
+use crate::commands::listed::rows;
+use crate::deployment::{Regions, newest_of};
 
 /// A client before what is said of it.
 pub(in crate::commands) fn new_client(id: &ClientId, company: &CompanyId, is_public: bool) -> Client {
@@ -64,6 +66,28 @@ pub(super) fn settings(client: &Client, now_secs: u64) -> Value {
         members.remove("removed");
     }
     value
+}
+
+/// Rejects an audience that is of another company: clients of an audience are shown the state of its tokens.
+pub(super) async fn check_audience(
+    deployment: &Regions,
+    company: &CompanyId,
+    audience: Option<&str>,
+) -> Result<(), CliError> {
+    let Some(audience) = audience else { return Ok(()) };
+    let regions = rows::<Client>(deployment).await?;
+    let clients = newest_of(regions.iter().flat_map(|(_, rows)| rows));
+    let has_it = |client: &&&Client| {
+        !client.is_ended() && client.company != *company && client.audience.as_deref() == Some(audience)
+    };
+    match clients.values().find(has_it) {
+        None => Ok(()),
+        Some(other) => Err(CliError::Failed(format!(
+            "the audience {audience} is that of {}, which is a client of {}: a client of {company} would be shown the state of \
+             its tokens; choose another audience",
+            other.id, other.company
+        ))),
+    }
 }
 
 /// A client in a word.

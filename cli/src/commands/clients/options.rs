@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 use umoja_crypto::jws::Jwk;
-use umoja_schema::client::is_redirect_uri;
+use umoja_schema::client::check_redirect_uri;
 use umoja_schema::{Client, ClientAuthMethod, GrantType, OidcAlgorithm, SubjectType};
 
 use crate::CliError;
 use crate::commands::foreign;
+
+/// The scopes that stand for a person.
+const SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
 
 /// What may be said of a client. What is not said stays.
 #[derive(Debug, Args)]
@@ -26,7 +29,7 @@ pub(super) struct Options {
     /// The URL to which the end of a session is posted.
     #[arg(long, value_name = "URL", value_parser = foreign::url_with_query)]
     backchannel_logout_uri: Option<String>,
-    /// By what it gets tokens: `authorization_code`, `refresh_token`, `client_credentials` or `device_code`.
+    /// By what it gets tokens: `authorization_code`, `refresh_token`, `client_credentials` or `device_code`; once for each.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     grants: Vec<GrantType>,
     /// How it proves who it is: `client_secret_basic`, `client_secret_post` or `private_key_jwt`.
@@ -47,8 +50,8 @@ pub(super) struct Options {
     /// The scopes that it may ask for, separated by commas.
     #[arg(long, value_name = "SCOPE,...", value_delimiter = ',', value_parser = scope)]
     scopes: Vec<String>,
-    /// The audience of its access tokens.
-    #[arg(long)]
+    /// The audience of its access tokens: the URL of the API that takes them. Clients of other companies cannot have it.
+    #[arg(long, value_name = "URL", value_parser = audience)]
     audience: Option<String>,
     /// Give it subjects of its own, under the host that names its sector.
     #[arg(long, value_name = "HOST")]
@@ -104,6 +107,11 @@ impl Options {
 }
 
 impl Checked<'_> {
+    /// The audience that was given.
+    pub(super) fn audience(&self) -> Option<&str> {
+        self.options.audience.as_deref()
+    }
+
     /// Writes what was said into a client, and checks the whole.
     pub(super) fn apply(&self, client: &mut Client) -> Result<(), CliError> {
         let (options, jwks) = (self.options, &self.jwks);
@@ -157,18 +165,24 @@ fn is_jwk_set(set: &Value) -> bool {
 }
 
 fn redirect_uri(text: &str) -> Result<String, String> {
-    if is_redirect_uri(text) {
-        return Ok(text.to_owned());
-    }
-    Err("give it as https://HOST/PATH, http://127.0.0.1:*/PATH, or with an own scheme such as com.shop.app:/PATH"
-        .into())
+    check_redirect_uri(text).map(|()| text.to_owned()).map_err(|flaw| flaw.to_string())
 }
 
 fn grant(text: &str) -> Result<GrantType, String> {
     match text {
         "device_code" => Ok(GrantType::DeviceCode),
-        _ => GrantType::from_name(text).ok_or_else(|| "there is no such grant".to_owned()),
+        _ => GrantType::from_name(text).ok_or_else(|| {
+            "there is no such grant; give authorization_code, refresh_token, client_credentials or device_code, and --grant once \
+             for each"
+                .to_owned()
+        }),
     }
+}
+
+/// An audience: a URL or another name, without spaces.
+fn audience(text: &str) -> Result<String, String> {
+    let is_audience = (1..=512).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+    if is_audience { Ok(text.to_owned()) } else { Err("an audience has 1 to 512 characters without spaces".into()) }
 }
 
 fn method(text: &str) -> Result<ClientAuthMethod, String> {
@@ -180,5 +194,16 @@ fn method(text: &str) -> Result<ClientAuthMethod, String> {
 fn scope(text: &str) -> Result<String, String> {
     let is_scope =
         !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic() && !"\"\\".contains(c));
-    if is_scope { Ok(text.to_owned()) } else { Err("a scope has 1 to 64 characters without spaces and quotes".into()) }
+    if !is_scope {
+        return Err("a scope has 1 to 64 characters without spaces and quotes".into());
+    }
+    let is_slip = |known: &&str| *known != text && strsim::osa_distance(known, &text.to_lowercase()) <= 1;
+    match SCOPES.into_iter().find(is_slip).filter(|_| !SCOPES.contains(&text)) {
+        None => Ok(text.to_owned()),
+        Some(meant) => Err(format!(
+            "did you mean {meant}? The scopes for persons are {}; any other name is a scope of your own, and has to differ by more \
+             than a letter",
+            SCOPES.join(", ")
+        )),
+    }
 }

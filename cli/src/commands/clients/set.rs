@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::ClientId;
 
-use super::known::{change_known, settings};
+use super::known::{change_known, check_audience, known, settings};
 use super::options::Options;
 use crate::CliError;
 use crate::commands::target::Target;
@@ -66,6 +66,8 @@ impl Set {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let checked = self.options.checked()?;
         let (deployment, _alone) = self.target.changing_documents().await?;
+        let company = known(&deployment, &self.id).await?.company;
+        check_audience(&deployment, &company, checked.audience()).await?;
         let changed = change_known(&deployment, &self.id, |client| {
             let had_secret = client.has_secret();
             checked.apply(client)?;

@@ -6,27 +6,52 @@ use std::time::Duration;
 use serde_json::json;
 use umoja_schema::names::metric::{self, Program};
 
-use super::{Serve, stop_signal};
+use super::metrics::Exporting;
+use super::{Serve, StopSignal, stop_signal};
 use crate::CliError;
 use crate::commands::logging;
 use crate::config::Config;
 use crate::deployment::Deployment;
-use crate::output::{Output, table};
+use crate::output::{Output, note, table};
 use crate::server::{ServeLock, Server, ServerSettings};
 
 /// What a process does that serves a directory.
 const RECORDING: &[Program] = &[Program::Api, Program::Background, Program::Directory];
 
+/// A directory that is being served.
+struct Served {
+    server: Server,
+    exporting: Exporting,
+    stopped: StopSignal,
+}
+
 impl Serve {
     pub(super) async fn directory(&self, dir: &Path, output: Output) -> Result<(), CliError> {
         let mut deployment = Deployment::open(dir)?;
         let lock = ServeLock::take(dir).await?;
+        let mut before = deployment.config().clone();
         deployment.reconfigure(|stored| {
+            before = stored.clone();
             *stored = self.configured(stored)?;
             Ok::<_, CliError>(())
         })?;
+        let known = before.known_issuer();
+        match self.start(&deployment, lock).await {
+            Ok(served) => Self::serve(dir, served, known, output).await,
+            Err(error) => {
+                // What was asked for was never served, so the next start is as before.
+                deployment.reconfigure(|stored| {
+                    stored.take_back(&before);
+                    Ok::<_, CliError>(())
+                })?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(&self, deployment: &Deployment, lock: ServeLock) -> Result<Served, CliError> {
         logging::start_serving(self.log_format);
-        let mut stopped = stop_signal()?;
+        let stopped = stop_signal()?;
         let exporting = self.metrics.start(&metric::recorded_by(RECORDING)).await?;
         let mut settings = ServerSettings {
             limits: self.clients.limits(),
@@ -36,12 +61,27 @@ impl Serve {
         };
         let minutes = deployment.config().anti_entropy_every_mins;
         settings.pump.anti_entropy = (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)));
-        let mut server = Server::start(&deployment, settings, lock).await?;
+        let server = Server::start(deployment, settings, lock).await?;
+        Ok(Served { server, exporting, stopped })
+    }
+
+    /// Serves until it is stopped. `known` is the issuer of before.
+    async fn serve(dir: &Path, served: Served, known: Option<String>, output: Output) -> Result<(), CliError> {
+        let Served { mut server, exporting, mut stopped } = served;
         let regions: Vec<_> = server.urls().iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
         let rows: Vec<Vec<String>> =
             server.urls().iter().map(|(name, url)| vec![name.to_string(), url.clone()]).collect();
         let issuer = server.issuer();
-        let answer = json!({ "dir": dir, "regions": regions, "issuer": issuer, "metrics": exporting.url() });
+        let changed = known.filter(|known| issuer.as_ref() != Some(known));
+        if let Some(known) = &changed {
+            let now = issuer.as_ref().map_or("there is none now".to_owned(), |url| format!("is {url} now"));
+            note(&format!(
+                "The issuer was {known}, and {now}: every application has to be set to it, and people sign in again."
+            ));
+        }
+        let answer = json!({
+            "dir": dir, "regions": regions, "issuer": issuer, "issuer_before": changed, "metrics": exporting.url(),
+        });
         output.answer(&answer, || {
             let before = issuer.map_or_else(String::new, |url| format!("{url} leads to each of them by turns.\n"));
             format!("Serving {}:\n{}{before}{}Stop with Ctrl-C.", dir.display(), table(&rows), exporting.text())
@@ -70,7 +110,11 @@ impl Serve {
                 region.port = if base == 0 { 0 } else { port.ok_or_else(too_high)? };
             }
         }
-        config.issuer_port = self.issuer_port.or(config.issuer_port);
+        if let Some(port) = self.issuer_port {
+            config.issuer_port = port;
+            // Its URL is that of the port.
+            config.issuer = config.issuer.take().filter(|_| port.is_some());
+        }
         if let Some(url) = &self.issuer {
             config.issuer.clone_from(url);
         }

@@ -69,9 +69,9 @@ pub(super) struct Serve {
     #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
     port_base: Option<u16>,
     /// A port for single sign-on, which stands for routing by latency: each connection is handed to a region that serves, by turns. 0 takes
-    /// any free one [default: as before, at first none].
-    #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"])]
-    issuer_port: Option<u16>,
+    /// any free one. It is stored, and `default` takes it back, with the URL of --issuer [default: as before, at first none].
+    #[arg(long, value_name = "PORT", help_heading = HEADING_DIR, conflicts_with_all = ["prefix", "region", "port"], value_parser = issuer_port)]
+    issuer_port: Option<IssuerPort>,
     /// The issuer of single sign-on: the URL that leads browsers and clients to the regions. In a directory it is that of a proxy before
     /// --issuer-port; it is stored, and `default` removes it [default: as before, at first http://localhost:PORT]. With --prefix, single
     /// sign-on is served only if it is given.
@@ -118,6 +118,17 @@ fn base_url(url: &str) -> Result<BaseUrl, String> {
         (Some("http"), Some(_)) => Err("requests hold personal data, so other machines need https://".into()),
         _ => Err("give the URL with its scheme and without a trailing slash: https://eu.id.example.com".into()),
     }
+}
+
+/// The port of the issuer; `None` for none.
+type IssuerPort = Option<u16>;
+
+/// Reads the port of the issuer; `None` for `default`.
+fn issuer_port(text: &str) -> Result<IssuerPort, String> {
+    if text == "default" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| "give a port from 0 to 65535, or default for none".to_owned())
 }
 
 /// Reads the URL of an issuer, whose routes and well-known documents are at the root of a host.

@@ -1,7 +1,10 @@
 //! The person that the commands are about, and the region that is asked.
 
+use std::collections::BTreeMap;
+
 use umoja_accounts::People;
 use umoja_accounts::access::Standing;
+use umoja_schema::access::Session;
 use umoja_schema::{Region, UserId};
 
 use crate::CliError;
@@ -31,6 +34,14 @@ impl Asked {
         let no_such_user = || CliError::Failed(format!("no such user: {region} holds no user with this id"));
         let standing = standing.ok_or_else(no_such_user)?;
         Ok(Self { region, user, people, standing })
+    }
+}
+
+impl Asked {
+    /// What each client that got tokens in a session calls it (claim `sid`).
+    pub(super) fn names(&self, session: &Session) -> BTreeMap<String, String> {
+        let clients = self.standing.clients_of(&session.id).into_iter();
+        clients.map(|client| (client.clone(), self.people.secrets.session_name(&session.id, &client))).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
+use umoja_schema::access::Session;
 
 use super::asked::{Asked, failed};
 use crate::CliError;
@@ -15,8 +16,8 @@ use crate::output::{Output, counted};
     long_about = "End one session of a person, or all of them. The tokens of the session are rejected at once in the region \
 that is asked, and in each other region once the end has arrived there; a client that checks access tokens without asking \
 Umoja accepts one for at most its lifetime, 5 minutes unless the client has another. Clients with a back-channel logout URI \
-are notified. With --all, the access of clients that outlives its session (scope offline_access) ends too. A session that has \
-not arrived in the region is ended all the same.
+are notified. With --all, the access of clients that outlives its session (scope offline_access) ends too. A session that the region does not know \
+is an error.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
 Query on PREFIX-users and PREFIX-linked_accounts, Query, GetItem and PutItem on PREFIX-access, GetItem, PutItem and \
@@ -38,7 +39,7 @@ pub(super) struct End {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Which {
-    /// The id of the session, as `umoja sessions list` shows it.
+    /// The id of the session, as `umoja sessions list` shows it, or what a client calls it (claim sid).
     #[arg(long, value_name = "ID", value_parser = session)]
     session: Option<String>,
     /// Every session, and the access of clients that outlives them.
@@ -54,10 +55,28 @@ fn session(text: &str) -> Result<String, String> {
 }
 
 impl End {
+    /// The id of a session that is live, or has ended already.
+    fn known(&self, asked: &Asked, named: &str) -> Result<String, CliError> {
+        let Asked { region, user, standing, .. } = asked;
+        let is_it = |session: &&Session| session.id == named || asked.names(session).values().any(|sid| sid == named);
+        match standing.sessions().find(is_it) {
+            Some(session) => Ok(session.id.clone()),
+            None if standing.has_ended(named) => Ok(named.to_owned()),
+            None => Err(CliError::Failed(format!(
+                "{region} knows no session {named} of {user}; see `umoja sessions list {user} {}`. A session that began in \
+                 another region a moment ago has yet to arrive: try again",
+                self.target.arguments()
+            ))),
+        }
+    }
+
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let Asked { region, user, people, standing } = Asked::of(&self.user, &self.target).await?;
+        let asked = Asked::of(&self.user, &self.target).await?;
+        let Asked { region, user, people, standing } = &asked;
+        let (region, user) = (region.clone(), *user);
         let known: Vec<String> = standing.sessions().map(|session| session.id.clone()).collect();
-        let ended = if let Some(id) = self.which.session {
+        let ended = if let Some(named) = &self.which.session {
+            let id = self.known(&asked, named)?;
             people.end_session(user, &id).await.map(|_| vec![id])
         } else {
             people.end_all_sessions(user).await.map(|ended| ended.into_iter().map(|(id, _)| id).collect())

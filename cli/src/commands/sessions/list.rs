@@ -15,7 +15,7 @@ use crate::output::{Output, table, time};
 #[derive(Debug, Args)]
 #[command(
     long_about = "List the live sessions of a person with the clients that got tokens in them, and the access of clients \
-that outlives its session (scope offline_access). The command shows what one region holds; what began elsewhere a moment \
+that outlives its session (scope offline_access). With --json, `sids` is what each client calls the session (claim sid). The command shows what one region holds; what began elsewhere a moment \
 ago may not have arrived yet. It prints no personal data and no token.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
@@ -34,16 +34,17 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let Asked { region, user, standing, .. } = Asked::of(&self.user, &self.target).await?;
+        let asked = Asked::of(&self.user, &self.target).await?;
+        let Asked { region, user, standing, .. } = &asked;
         let mut sessions: Vec<&Session> = standing.sessions().collect();
         sessions.sort_by_key(|session| (session.created_at, &session.id));
-        let mut lasting: Vec<&Family> = standing.families().filter(|family| outlives(&standing, family)).collect();
+        let mut lasting: Vec<&Family> = standing.families().filter(|family| outlives(standing, family)).collect();
         lasting.sort_by_key(|family| (family.expires_at, &family.id));
         let answer = json!({
             "user": user,
             "region": region,
             "active": standing.is_active(),
-            "sessions": sessions.iter().map(|session| value(&standing, session)).collect::<Vec<_>>(),
+            "sessions": sessions.iter().map(|session| value(&asked, session)).collect::<Vec<_>>(),
             "lasting": lasting.iter().map(|family| {
                 json!({ "client_id": family.client, "scopes": family.scopes, "expires_at": time(family.expires_at) })
             }).collect::<Vec<_>>(),
@@ -75,7 +76,7 @@ fn outlives(standing: &Standing, family: &Family) -> bool {
     family.session.is_none() && is_valid
 }
 
-fn value(standing: &Standing, session: &Session) -> Value {
+fn value(asked: &Asked, session: &Session) -> Value {
     json!({
         "id": session.id,
         "auth_time": time(session.auth_time),
@@ -83,6 +84,7 @@ fn value(standing: &Standing, session: &Session) -> Value {
         "acr": session.acr,
         "created_at": time(session.created_at),
         "expires_at": time(session.expires_at),
-        "clients": standing.clients_of(&session.id),
+        "clients": asked.standing.clients_of(&session.id),
+        "sids": asked.names(session),
     })
 }

@@ -51,6 +51,27 @@ fn known_words_about_the_person_are_rejected() {
 }
 
 #[test]
+fn an_address_of_the_person_is_no_password_at_any_domain() {
+    for password in [
+        "ada.lovelace@example.com",
+        "ada.lovelace@gmail.com",
+        "Ada.Lovelace@Mail.Example.co.ke",
+        "lovelace_ada@zahlreiche-anbieter.de",
+        "ada.king@outlook.com",
+        " ada.lovelace@gmail.com ",
+        "254712123456@whatsapp.net",
+    ] {
+        for min_score in [0, MIN_SCORE] {
+            assert_eq!(judge(&ada(min_score), password), Err(Weakness::Personal), "{password}");
+        }
+    }
+    // What only looks like an address, or is that of another: judged as any other.
+    for password in ["gwtp.4Zk@9xq", "quiet-harbour-71@plumage.example"] {
+        assert_eq!(judge(&ada(MIN_SCORE), password), Ok(()), "{password}");
+    }
+}
+
+#[test]
 fn guessable_passwords_are_rejected_by_the_required_score() {
     for guessable in ["aaaaaaaa", "abcabcabc", "qwertzui1", "19840521", "abcdefghijk", "lighthouse1984"] {
         assert_eq!(judge(&Policy::new(MIN_SCORE, []), guessable), Err(Weakness::Guessable), "{guessable}");

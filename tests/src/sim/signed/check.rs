@@ -9,7 +9,7 @@ use umoja_schema::replicated::ACCESS;
 use umoja_store::ports::Clock as _;
 
 use crate::sim::fleet::Fleet;
-use crate::sim::signing::provider::client;
+use crate::sim::signing::provider::{Got, client};
 use crate::sim::signing::{FamilyOf, SKEW_MS, sector};
 
 /// More than the longest time after which a notice is sent again.
@@ -139,7 +139,9 @@ impl Fleet {
         }
         let (got, is_calm) = (signing.clients.got(), !signing.is_disturbed.get() && signing.is_informing.get() == 0);
         for session in signing.sessions.borrow().iter() {
-            let of_it: Vec<_> = got.iter().filter(|got| got.session == session.id).collect();
+            let secrets = &signing.people[0].secrets;
+            let is_of_it = |got: &&Got| got.session == secrets.session_name(&session.id, &got.client);
+            let of_it: Vec<_> = got.iter().filter(is_of_it).collect();
             let ids: BTreeSet<_> = of_it.iter().map(|got| &got.jti).collect();
             let is_erased = (0..signing.people.len()).any(|at| self.is_erased(at, session.user));
             let is_informed = !of_it.is_empty() || is_erased;

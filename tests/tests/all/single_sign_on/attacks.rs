@@ -142,10 +142,13 @@ fn a_lock_out_counts_for_the_api_and_for_strangers_but_not_for_the_browser_of_th
     sign_in_story(1766, json!({}), async |sso| {
         let mut own = Browser::default();
         own.whole(&sso, 0, &[]).await.code(&sso);
-        // The sign-in itself is counted too.
-        for _ in 0..4 {
-            assert_eq!(attempt(&sso, EMAIL, "wrong horse").await.0, 200);
+        // As many as for a name that no one has used: the sign-in itself leaves no count.
+        for _ in 0..5 {
+            for email in [EMAIL, "absent@example.com"] {
+                assert_eq!(attempt(&sso, email, "wrong horse").await.0, 200);
+            }
         }
+        assert_eq!(attempt(&sso, "absent@example.com", PASSWORD).await.0, 429);
         let (status, page) = attempt(&sso, EMAIL, PASSWORD).await;
         assert!(status == 429 && page.contains("Too many attempts failed."), "{status}");
         let body = json!({ "email": EMAIL, "password": PASSWORD });
@@ -197,6 +200,27 @@ fn a_client_that_has_ended_gets_no_code_for_a_page_that_is_open() {
             sso.restart();
             let ended = browser.sign_in(&sso, 0, &page, PASSWORD).await;
             assert_eq!((ended.status, ended.title()), (400, "This link does not work"));
+        }
+    });
+}
+
+#[test]
+fn a_link_to_where_a_page_sends_its_form_says_what_to_do_next() {
+    sign_in_story(1771, json!({}), async |sso| {
+        for path in ["/login", "/consent"] {
+            let page = Browser::default().get(&sso, 0, path).await;
+            assert_eq!((page.status, page.title()), (405, "This link does not work"), "{path}");
+            assert_eq!(page.headers["allow"], "POST");
+            assert!(page.html.contains("Go back to the application and sign in from there."), "{}", page.html);
+            assert!(page.headers.get("set-cookie").is_none());
+        }
+        for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/par", "/oauth2/revoke", "/oauth2/device"] {
+            let got = sso.send(0, axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap()).await;
+            assert_eq!(
+                (got.error(), &got.headers["allow"]),
+                ((405, "invalid_request"), &"POST".parse().unwrap()),
+                "{path}"
+            );
         }
     });
 }

@@ -121,6 +121,12 @@ fn a_client_may_use_forms_in_both_directions() {
         assert_eq!(page.status, 303);
         let page = Browser::default().post(&sso, 1, "/oauth2/authorize", &fields[..4]).await;
         assert_eq!(page.error().as_deref(), Some("invalid_request"));
+        // Nor does one that is too large for a URL get a page, whose cookie would take the place of the browser's own.
+        let large = "x".repeat(7_000);
+        let fields = [&fields[..6], &[("id_token_hint", large.as_str())]].concat();
+        let page = Browser::default().post(&sso, 1, "/oauth2/authorize", &fields).await;
+        assert_eq!(page.error().as_deref(), Some("invalid_request"));
+        assert!(page.headers.get("set-cookie").is_none());
     });
 }
 

@@ -32,7 +32,8 @@ fn a_code_of_one_region_gives_the_tokens_of_the_person_in_another() {
         assert_eq!((&got.body["token_type"], &got.body["scope"]), (&json!("Bearer"), &json!("email openid orders")));
         let (access, id) = (got.text("access_token"), id_token(&sso, 0, got.text("id_token")).await);
         assert_eq!((&id["iss"], &id["aud"], &id["nonce"]), (&json!(ISSUER), &json!("web"), &json!("a-nonce")));
-        assert_eq!((&id["sid"], &id["at_hash"]), (&json!(ada.session.id), &json!(half_hash(access))));
+        let sid = sso.d.world.regions[0].secrets().session_name(&ada.session.id, "web");
+        assert_eq!((&id["sid"], &id["at_hash"]), (&json!(sid), &json!(half_hash(access))));
         assert_eq!((&id["auth_time"], &id["amr"]), (&json!(ada.session.auth_time.secs()), &json!(["pwd"])));
         assert_eq!((&id["acr"], id.get("email")), (&json!("1"), None));
         assert_eq!(sso.userinfo(0, access).await.status, 200, "the family has not arrived, and is young");

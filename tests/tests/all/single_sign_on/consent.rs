@@ -34,6 +34,32 @@ fn consent_is_asked_once_and_again_for_more() {
     });
 }
 
+/// RFC 8252 section 8.6.
+#[test]
+fn a_program_of_others_on_the_device_of_a_person_gets_no_code_silently() {
+    let changes = json!({
+        "first_party": false, "kind": "public", "token_endpoint_auth_method": "none", "secrets": [],
+        "redirect_uris": ["http://127.0.0.1:*/cb", "com.shop.app:/cb", super::browser::CALLBACK],
+    });
+    sign_in_story(1744, changes, async |sso| {
+        let mut browser = Browser::default();
+        for uri in ["http://127.0.0.1:5000/cb", "com.shop.app:/cb"] {
+            for round in 0..2 {
+                let fields = [("redirect_uri", uri)];
+                let page = browser.authorize(&sso, 0, &fields).await;
+                let page =
+                    if page.title() == "Sign in" { browser.sign_in(&sso, 0, &page, PASSWORD).await } else { page };
+                let answer = decide(&mut browser, &sso, 0, &page, "allow").await;
+                assert!(answer.location().starts_with(&format!("{uri}?code=")), "{round}: {}", answer.location());
+                let none = browser.authorize(&sso, 0, &[("redirect_uri", uri), ("prompt", "none")]).await;
+                assert!(none.location().contains("error=consent_required"), "{}", none.location());
+            }
+        }
+        // At its own address it is asked once.
+        browser.authorize(&sso, 0, &[]).await.code(&sso);
+    });
+}
+
 #[test]
 fn a_person_may_reject_and_withdraw() {
     sign_in_story(1742, ASKS(), async |sso| {

@@ -1,10 +1,15 @@
 //! Devices that a person lets in with a browser, over two regions (RFC 8628).
 
 use serde_json::{Value, json};
+use umoja_oidc::browser::ClientAddress;
+use umoja_schema::Millis;
 use umoja_schema::replicated::ACCESS;
 
 use super::browser::{Browser, EMAIL, PASSWORD, Page};
 use super::{Got, Sso, client, story};
+
+/// The cookie by which a browser is known.
+const BROWSER: &str = "__Host-umoja_browser";
 
 /// A television.
 fn tv(changes: &Value) -> Value {
@@ -66,8 +71,11 @@ impl Sso {
 }
 
 impl Browser {
-    /// The person types the code.
+    /// The person types the code, on the page that has given the browser its cookie.
     async fn types(&mut self, sso: &Sso, at: usize, code: &str) -> Page {
+        if self.cookie(BROWSER).is_none() {
+            assert_eq!(self.get(sso, at, "/device").await.title(), "Connect a device");
+        }
         self.post(sso, at, "/device", &[("user_code", code)]).await
     }
 
@@ -223,6 +231,84 @@ fn only_the_browser_and_the_person_who_saw_the_page_let_a_device_in() {
         // Whose session has ended is asked to sign in.
         browser.set_cookie("__Host-umoja_sso", "x");
         assert_eq!(browser.answers(&sso, 0, &first, "allow").await.title(), "Sign in");
+    });
+}
+
+#[test]
+fn strangers_who_use_up_the_guesses_leave_those_of_who_is_signed_in() {
+    story(7_429, async |mut sso| {
+        sso.with_tv(&json!({})).await;
+        let (device, other) = (sso.begin(0).await, sso.begin(0).await);
+        let mut own = Browser::default();
+        let page = own.types(&sso, 0, &other.user_code).await;
+        own.enters(&sso, 0, &page, PASSWORD).await;
+        let region = &sso.d.world.regions[0];
+        let hour = sso.now() / 3_600;
+        let key = |kind: &str| region.secrets().request_hash(&["device guesses", kind, &hour.to_string()]);
+        let until = Millis((hour + 2) * 3_600_000);
+        region.home.attempts.add(&key("stranger"), 5_000, until).await.unwrap();
+        let page = Browser::default().types(&sso, 0, &device.user_code).await;
+        assert_eq!(page.status, 429);
+        assert!(page.html.contains("Sign in to one of your applications with this browser"), "{}", page.html);
+        assert!(own.types(&sso, 0, &device.user_code).await.html.contains(&device.user_code));
+        // A person has its own attempts, in whatever number of browsers.
+        let mut statuses = Vec::new();
+        for guess in ["BBBBBBBB", "BBBBBBBC"].into_iter().cycle().take(25) {
+            own.set_cookie(BROWSER, "AAAAAAAAAAAAAAAAAAAAAA");
+            statuses.push(own.types(&sso, 0, guess).await.status);
+        }
+        assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 5, "{statuses:?}");
+    });
+}
+
+#[test]
+fn one_address_begins_only_so_many_devices_of_a_public_client() {
+    story(7_430, async |mut sso| {
+        sso.with_tv(&json!({})).await;
+        let begin = async |address: Option<&str>| {
+            let request = axum::http::Request::post("/oauth2/device");
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            let mut request = request.body(axum::body::Body::from("client_id=tv")).unwrap();
+            if let Some(address) = address {
+                request.extensions_mut().insert(ClientAddress(address.parse().unwrap()));
+            }
+            sso.send(0, request).await
+        };
+        for _ in 0..100 {
+            assert_eq!(begin(Some("2001:db8:1:2::1")).await.status, 200);
+        }
+        let late = begin(Some("2001:db8:1:2::9")).await;
+        assert_eq!((late.error(), &late.headers["retry-after"]), ((429, "slow_down"), &"2".parse().unwrap()));
+        for address in [Some("2001:db8:1:3::1"), None] {
+            assert_eq!(begin(address).await.status, 200);
+        }
+        sso.d.world.clock.advance(2_000);
+        assert_eq!(begin(Some("2001:db8:1:2::1")).await.status, 200);
+    });
+}
+
+/// Its cookies are `SameSite=Lax`, so the form of another site comes without them.
+#[test]
+fn a_form_of_another_site_leaves_the_browser_its_cookie() {
+    story(7_428, async |mut sso| {
+        sso.with_tv(&json!({})).await;
+        let device = sso.begin(0).await;
+        let mut elsewhere = Browser::default();
+        for code in [device.user_code.as_str(), "<no code>", ""] {
+            let page = elsewhere.post(&sso, 0, "/device", &[("user_code", code)]).await;
+            assert!(
+                page.headers.get("set-cookie").is_none() && page.location().starts_with("https://login.example/device")
+            );
+        }
+        assert_eq!(elsewhere.cookie(BROWSER), None);
+        // The link leads to the page with the code, which the person sends.
+        let page = elsewhere.post(&sso, 0, "/device", &[("user_code", &device.user_code)]).await;
+        let mut own = Browser::default();
+        let page = own.get(&sso, 1, page.location()).await;
+        assert_eq!((page.title(), page.field("user_code")), ("Connect a device", device.user_code.clone()));
+        let known = own.cookie(BROWSER).unwrap().to_owned();
+        own.types(&sso, 1, &device.user_code).await;
+        assert_eq!(own.cookie(BROWSER), Some(known.as_str()));
     });
 }
 

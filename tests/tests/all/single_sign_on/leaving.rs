@@ -11,11 +11,12 @@ use super::{ISSUER, Sso};
 
 const BYE: &str = "https://shop.example/bye";
 
-/// An id token of a session.
+/// An id token of a session, as its client calls it.
 async fn id_token(sso: &Sso, session: &str, changes: &[(&str, &str)]) -> String {
     let region = &sso.d.world.regions[1];
     let keys = OidcKeys::load(&*region.home.registry, region.secrets(), Millis(sso.now() * 1000)).await.unwrap();
-    let mut claims = json!({ "iss": ISSUER, "sub": "s", "aud": "web", "sid": session, "iat": 1, "exp": 2 });
+    let sid = region.secrets().session_name(session, "web");
+    let mut claims = json!({ "iss": ISSUER, "sub": "s", "aud": "web", "sid": sid, "iat": 1, "exp": 2 });
     for (name, value) in changes {
         claims[*name] = json!(value);
     }
@@ -96,12 +97,18 @@ fn without_a_genuine_token_of_the_session_the_person_is_asked() {
         let own = id_token(&sso, &code.session, &[]).await;
         let other = id_token(&sso, "other", &[]).await;
         let foreign = id_token(&sso, &code.session, &[("iss", "https://other.example")]).await;
+        // What no client calls the session, or another client does.
+        let plain = id_token(&sso, "", &[("sid", &code.session)]).await;
+        let of_another = sso.d.world.regions[0].secrets().session_name(&code.session, "till");
+        let of_another = id_token(&sso, "", &[("sid", &of_another)]).await;
         let tampered = own.replace('.', ".e");
         for (fields, to) in [
             (vec![], None),
             (vec![("state", "s")], None),
             (vec![("client_id", "web"), ("post_logout_redirect_uri", BYE)], Some(BYE)),
             (vec![("id_token_hint", other.as_str()), ("post_logout_redirect_uri", BYE)], Some(BYE)),
+            (vec![("id_token_hint", plain.as_str()), ("post_logout_redirect_uri", BYE)], Some(BYE)),
+            (vec![("id_token_hint", of_another.as_str()), ("post_logout_redirect_uri", BYE)], Some(BYE)),
             (vec![("id_token_hint", foreign.as_str()), ("post_logout_redirect_uri", BYE)], None),
             (vec![("id_token_hint", tampered.as_str()), ("post_logout_redirect_uri", BYE)], None),
             (vec![("id_token_hint", own.as_str()), ("client_id", "till"), ("post_logout_redirect_uri", BYE)], None),

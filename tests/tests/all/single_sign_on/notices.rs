@@ -1,5 +1,6 @@
 //! Clients are informed that a session has ended (OpenID Connect Back-Channel Logout 1.0).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -73,6 +74,11 @@ impl Sso {
         self.d.world.regions[at].home.due.due_page(LOGOUT, NEVER, None, 100).await.unwrap().rows.len()
     }
 
+    /// What the client of a notice calls a session.
+    fn called(&self, session: &Session, claims: &Value) -> String {
+        self.d.world.regions[0].secrets().session_name(&session.id, claims["aud"].as_str().unwrap())
+    }
+
     /// The claims of a notice, which a published key has signed.
     async fn claims(&self, posted: &Posted) -> Value {
         let region = &self.d.world.regions[1];
@@ -136,6 +142,7 @@ fn every_client_of_the_session_that_wants_it_is_informed_once_by_the_region_that
         let mut urls: Vec<_> = posted.iter().map(|posted| posted.url.as_str()).collect();
         urls.sort_unstable();
         assert_eq!(urls, ["https://app.example/logout", "https://web.example/logout"]);
+        let mut sids = BTreeSet::new();
         for posted in &posted {
             assert_eq!(posted.header("content-type"), "application/x-www-form-urlencoded");
             let claims = sso.claims(posted).await;
@@ -145,11 +152,14 @@ fn every_client_of_the_session_that_wants_it_is_informed_once_by_the_region_that
                 (&json!(ISSUER), &json!(now), &json!(now + 120))
             );
             assert!(posted.url.contains(claims["aud"].as_str().unwrap()));
-            assert_eq!((&claims["sid"], &claims["sub"]), (&json!(session.id), &json!(sub)));
+            sids.insert(claims["sid"].to_string());
+            assert_eq!((&claims["sid"], &claims["sub"]), (&json!(sso.called(&session, &claims)), &json!(sub)));
             let event = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
             assert_eq!((&claims["events"], claims.get("nonce")), (&event, None));
-            assert!(!claims.to_string().contains(&id.to_string()));
+            let claims = claims.to_string();
+            assert!(!claims.contains(&id.to_string()) && !claims.contains(&session.id));
         }
+        assert_eq!(sids.len(), 2, "two clients cannot tell that they have one session");
         // Nothing is left a minute later, and no one is informed again.
         sso.end(1, id, &session).await;
         sso.end(0, id, &session).await;
@@ -304,7 +314,8 @@ fn every_session_of_a_person_is_informed_of_and_neither_rows_nor_messages_name_t
             ended.push(sso.claims(&posted).await["sid"].as_str().unwrap().to_owned());
         }
         ended.sort_unstable();
-        let mut both = vec![first.id, second.id];
+        let mut both =
+            vec![sso.called(&first, &json!({ "aud": "web" })), sso.called(&second, &json!({ "aud": "web" }))];
         both.sort_unstable();
         assert_eq!(ended, both);
     });

@@ -130,6 +130,20 @@ fn a_token_is_shown_to_its_client_and_its_audience_only() {
         for (id, token) in [("other", token.as_str()), ("till", "x"), ("till", &changed[..changed.len() - 3])] {
             assert_eq!(sso.state(1, id, token).await, json!({ "active": false }));
         }
+        // A client that has the issuer or another company's audience as its own is not of the audience.
+        let of_issuer = sso.token(0, "other", "").await.body["access_token"].as_str().unwrap().to_owned();
+        let mut greedy = client("greedy");
+        greedy["audience"] = json!(super::ISSUER);
+        let mut food = client("food-api");
+        food["company"] = json!("food");
+        food["audience"] = json!("https://stock.example");
+        for document in [greedy, food] {
+            sso.put(document).await;
+        }
+        sso.restart();
+        assert_eq!(sso.state(1, "other", &of_issuer).await["active"], true);
+        assert_eq!(sso.state(1, "greedy", &of_issuer).await, json!({ "active": false }));
+        assert_eq!(sso.state(1, "food-api", &token).await, json!({ "active": false }));
         // The end of a client is the end of its tokens.
         bound["enabled"] = json!(false);
         sso.put(bound).await;
