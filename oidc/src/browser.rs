@@ -6,6 +6,7 @@
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
+//! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `guess` | how many codes of devices may be typed |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
@@ -22,6 +23,7 @@ mod authorize;
 mod consent;
 mod device;
 mod discovery;
+mod federation;
 mod guess;
 mod hint;
 mod login;
@@ -46,6 +48,7 @@ use crate::Provider;
 pub use crate::address::ClientAddress;
 use crate::back_channel::{cors, other_method};
 use crate::request::NoReturn;
+use crate::upstream::{CALLBACK, START};
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
@@ -58,6 +61,8 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
+        .route(START, get(federation::start))
+        .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))

@@ -5,7 +5,7 @@ mod device;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use umoja_look::texts::sign_on as say;
+use umoja_look::texts::{federation, sign_on as say};
 use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
 use crate::answer::Answer;
@@ -65,6 +65,14 @@ pub enum Again {
     Locked,
     /// The service cannot answer now.
     Unavailable,
+    /// The other provider gave no answer that can be used.
+    NoProvider,
+    /// The person did not sign in at the other provider.
+    NotThere,
+    /// The person of the login at the other provider may not sign in.
+    NotAllowed,
+    /// The login at the other provider cannot be connected to the account.
+    NotConnected,
 }
 
 impl Again {
@@ -74,6 +82,10 @@ impl Again {
             Self::Wrong => "wrong",
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
+            Self::NoProvider => "no_provider",
+            Self::NotThere => "not_there",
+            Self::NotAllowed => "not_allowed",
+            Self::NotConnected => "not_connected",
         }
     }
 
@@ -83,6 +95,10 @@ impl Again {
             Self::Wrong => say::WRONG.into(),
             Self::Locked => say::LOCKED.into(),
             Self::Unavailable => say::UNAVAILABLE.into(),
+            Self::NoProvider => federation::NO_PROVIDER.into(),
+            Self::NotThere => federation::NOT_THERE.into(),
+            Self::NotAllowed => federation::NOT_ALLOWED.into(),
+            Self::NotConnected => federation::NOT_CONNECTED.into(),
         }
     }
 }
@@ -102,6 +118,10 @@ pub struct SignIn<'a> {
     pub hint: &'a str,
     /// Why the person has to try again.
     pub again: Option<Again>,
+    /// The providers at which the person may sign in instead: their names, and the paths at which that begins.
+    pub others: &'a [(String, String)],
+    /// The name of the provider whose login the person connects.
+    pub connects: Option<&'a str>,
 }
 
 /// The page on which a person signs in.
@@ -112,8 +132,15 @@ pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
     let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
     let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
-    let page = page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form);
-    view.answer(page)
+    let page = page.alert(on.again.map(Again::phrase));
+    let page = match on.connects {
+        Some(provider) => page.done(Some(federation::CONNECT.with(&[("provider", provider)]))),
+        None => page,
+    };
+    let page = on.others.iter().fold(page.form(&form), |page, (name, path)| {
+        page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)]))
+    });
+    view.answer(page.leads_to(on.leads_to).languages(Choice::Form))
 }
 
 /// The page on which a person lets a client have what it asks for.

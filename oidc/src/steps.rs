@@ -9,6 +9,7 @@ use umoja_store::secrets::{SealedFor, Secrets};
 use crate::request::AuthorizationRequest;
 use crate::sealed::{BoundTo, open, seal};
 use crate::tokens::SignedIn;
+use crate::upstream::Unconnected;
 
 /// The beginning of the `request_uri` of a pushed request (RFC 9126 section 2.2).
 const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
@@ -63,6 +64,9 @@ pub struct OnPage {
     pub request: AuthorizationRequest,
     /// To whom the page was shown; `None` before the person signed in.
     pub shown_to: Option<ShownTo>,
+    /// The login at another provider that the person connects by signing in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconnected: Option<Unconnected>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -73,7 +77,15 @@ impl OnPage {
 
     /// A step of the browser with this value of the cookie.
     pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
-        Self { request, shown_to, browser: BoundTo::new(browser), expires_at: now.plus(Self::LIFETIME_MS) }
+        let expires_at = now.plus(Self::LIFETIME_MS);
+        Self { request, shown_to, unconnected: None, browser: BoundTo::new(browser), expires_at }
+    }
+
+    /// The same step, with a login at another provider that the person connects by signing in.
+    #[must_use]
+    pub fn connecting(mut self, unconnected: Option<Unconnected>) -> Self {
+        self.unconnected = unconnected;
+        self
     }
 
     /// The value of the form.

@@ -134,7 +134,9 @@ impl OnDevice<'_> {
     fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
         let client = &self.registered.client.name;
         let hint = self.asked.form.get("identifier").unwrap_or_default();
-        pages::sign_in(&self.view(None), &SignIn { client, action: PAGE, leads_to: None, step, hint, again })
+        let (leads_to, others, connects) = (None, &[][..], None);
+        let on = SignIn { client, action: PAGE, leads_to, step, hint, again, others, connects };
+        pages::sign_in(&self.view(None), &on)
     }
 
     async fn sign_in(&self, step: DeviceStep) -> Result<Response, Stop> {

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
+use super::federation;
 use super::proceed::{Done, Going};
 use super::send::Cookies;
 use super::sign_in::{self, Entered};
@@ -25,16 +26,24 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let given = |name| asked.form.get(name).unwrap_or_default();
     let step = OnPage::open(secrets, given("step"), Some(&browser), provider.now()).ok_or(NoReturn::Page)?;
     let registered = provider.registered(step.request.client.as_str()).await?;
-    let going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
+    let mut going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
+    going.unconnected = step.unconnected;
     if asked.chosen().is_some() {
-        return Ok(going.again(None));
+        return going.again(None).await;
     }
     let (identifier, password) = (given("identifier"), given("password"));
     let entered = Entered { identifier, password, browser: &browser, address: asked.address };
     let (cookie, standing) = match sign_in::attempt(&provider, going.registered, entered).await {
         Ok(signed_in) => signed_in,
-        Err(rejected) => return Ok(going.again(Some(rejected))),
+        Err(rejected) => return going.again(Some(rejected)).await,
     };
+    if let Some(login) = going.unconnected.take() {
+        let client = &going.registered.client;
+        if let Err(rejected) = federation::connect(&provider, client, cookie.user, &login).await? {
+            provider.end_session(cookie.user, &cookie.session).await?;
+            return going.again(Some(rejected)).await;
+        }
+    }
     // A browser that has signed in is known again for as long as it keeps the cookie.
     let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };
     let visit = Visit::with(&provider, cookie, standing);

@@ -7,7 +7,7 @@ use umoja_accounts::access::{Needed, NewSession, Standing};
 use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
-use umoja_schema::{Actor, IdentifierKind};
+use umoja_schema::{Actor, IdentifierKind, Millis, UserId};
 
 use crate::Provider;
 use crate::pages::Again;
@@ -42,6 +42,11 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// A sign-in at another provider that came to nothing.
+    pub(super) const fn at_provider(again: Again) -> Self {
+        Self { again, retry_after_secs: None }
+    }
+
     const WRONG: Self = Self { again: Again::Wrong, retry_after_secs: None };
     const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
 }
@@ -93,31 +98,44 @@ async fn signed_in(
         origin: origin.clone(),
     };
     let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
-    let (user, amr) = (person.primary.id(), vec![PASSWORD.to_owned()]);
-    let life_ms = SessionCookie::LIFETIME_MS;
-    let new = NewSession { auth_time: now, amr: amr.clone(), acr: None, label: None, life_ms };
-    let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
-    let needed = Needed { session: Some(&session.id), ..Needed::default() };
+    let user = person.primary.id();
+    let cookie = begin(provider, user, now, vec![PASSWORD.to_owned()]).await.map_err(unavailable)?;
+    let needed = Needed { session: Some(&cookie.session), ..Needed::default() };
     // A new password ends the sessions that it finds. One that began meanwhile, by the former password, it may not have found.
     let mut standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
     if standing.as_ref().and_then(Standing::person_version) != Some(person.version()) {
         let again = rule().run(accounts, &context).await;
         if !matches!(again, Ok(Some(_))) {
-            provider.end_session(user, &session.id).await.map_err(unavailable)?;
+            provider.end_session(user, &cookie.session).await.map_err(unavailable)?;
             return Err(again.map_or_else(unavailable, |_| Rejection::WRONG));
         }
         standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
     }
-    let cookie = SessionCookie {
+    Ok((cookie, standing))
+}
+
+/// Begins a session of a user who has proved at this time who it is, under a new id in this region.
+///
+/// # Errors
+/// If the store fails, or the user is erased.
+pub(super) async fn begin(
+    provider: &Provider,
+    user: UserId,
+    auth_time: Millis,
+    amr: Vec<String>,
+) -> Result<SessionCookie, Error> {
+    let (accounts, life_ms) = (&provider.accounts, SessionCookie::LIFETIME_MS);
+    let new = NewSession { auth_time, amr: amr.clone(), acr: None, label: None, life_ms };
+    let session = accounts.begin_session(user, new).await?;
+    Ok(SessionCookie {
         user,
         session: session.id,
-        signed_in: SignedIn { auth_time: now.secs(), acr: None, amr },
+        signed_in: SignedIn { auth_time: auth_time.secs(), acr: None, amr },
         issued_at: session.created_at,
-        used_at: now,
+        used_at: session.created_at,
         ends_at: session.expires_at,
         region: accounts.home.own.name.clone(),
-    };
-    Ok((cookie, standing))
+    })
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.

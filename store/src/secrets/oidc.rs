@@ -31,10 +31,14 @@ pub enum SealedFor {
     Logout,
     /// The private half of a key that signs tokens.
     Key,
+    /// A sign-in that a person makes at another provider.
+    Upstream,
+    /// The secret by which Umoja proves to another provider who it is.
+    ProviderSecret,
 }
 
 impl SealedFor {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -45,6 +49,8 @@ impl SealedFor {
         Self::Access,
         Self::Logout,
         Self::Key,
+        Self::Upstream,
+        Self::ProviderSecret,
     ];
 
     const fn name(self) -> &'static str {
@@ -59,6 +65,8 @@ impl SealedFor {
             Self::Access => "access",
             Self::Logout => "logout",
             Self::Key => "key",
+            Self::Upstream => "upstream",
+            Self::ProviderSecret => "provider-secret",
         }
     }
 
