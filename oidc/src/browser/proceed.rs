@@ -164,7 +164,7 @@ impl<'a> Going<'a> {
         };
         let on = SignIn {
             client: &self.registered.client.name,
-            action: super::login::PATH,
+            action: "/login",
             leads_to: Some(&self.request.return_to.redirect_uri),
             step: &step,
             hint: typed.or(self.request.login_hint.as_deref()).unwrap_or_default(),

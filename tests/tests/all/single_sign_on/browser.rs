@@ -48,10 +48,12 @@ pub(super) struct Page {
 impl Page {
     /// The value of a field of the form.
     pub(super) fn field(&self, name: &str) -> String {
-        let (_, rest) = self.html.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| {
+        let (_, rest) = self.html.split_once(&format!(" name=\"{name}\"")).unwrap_or_else(|| {
             panic!("{} has no field {name}: {}", self.status, self.html);
         });
-        rest.split('"').next().unwrap().to_owned()
+        let value = rest.split('>').next().and_then(|tag| tag.split_once(" value=\""));
+        let (_, value) = value.unwrap_or_else(|| panic!("the field {name} has no value: {}", self.html));
+        value.split('"').next().unwrap().to_owned()
     }
 
     pub(super) fn step(&self) -> String {

@@ -57,7 +57,7 @@ fn a_failed_login_writes_only_the_request_id() {
 }
 
 #[test]
-fn counting_a_login_costs_one_or_two_small_writes() {
+fn counting_a_login_costs_a_few_small_writes() {
     story(103, async |d| {
         d.register(0, "ada@example.com", "correct horse").await.ok(201);
         let faults = &d.world.regions[0].faults.attempts;
@@ -68,12 +68,13 @@ fn counting_a_login_costs_one_or_two_small_writes() {
             faults.calls().into_iter().collect::<Vec<_>>()
         };
         let no_client = json!({});
-        assert_eq!(login("correct horse", no_client.clone()).await, [("count", 1), ("tally", 1)]);
-        assert_eq!(login("correct horse", no_client.clone()).await, [("count", 1), ("forget", 1), ("tally", 1)]);
+        for _ in 0..2 {
+            assert_eq!(login("correct horse", no_client.clone()).await, [("count", 1), ("forget", 1), ("tally", 1)]);
+        }
         assert_eq!(login("wrong horse", no_client.clone()).await, [("count", 2), ("tally", 1)]);
         assert_eq!(login("correct horse", no_client).await, [("count", 1), ("forget", 2), ("tally", 1)]);
         let phone = json!({ "ip": "192.0.2.7", "device_id": "phone" });
-        let first = [("count", 1), ("count_known", 1), ("remember", 1), ("tally", 2)];
+        let first = [("count", 1), ("count_known", 1), ("forget", 1), ("remember", 1), ("tally", 2)];
         assert_eq!(login("correct horse", phone.clone()).await, first);
         assert_eq!(login("correct horse", phone.clone()).await, [("count_known", 1)]);
         assert_eq!(login("correct horse", phone).await, [("count_known", 1), ("remember", 1)]);

@@ -338,8 +338,8 @@ fn every_failure_and_rejection_is_counted_once_by_reason() {
         };
         assert!(d.accepts(0, EMAIL, RIGHT).await);
         assert_eq!(counted(), [0; 6], "a successful login is not among them");
-        fail(&d, EMAIL, 4).await;
-        assert_eq!(counted(), [4, 0, 0, 0, 0, 0]);
+        fail(&d, EMAIL, 5).await;
+        assert_eq!(counted(), [5, 0, 0, 0, 0, 0]);
         locked(&login(&d, EMAIL, RIGHT, stranger()).await);
         assert_eq!(counted(), [0, 1, 0, 0, 0, 0]);
         // Fifteen more failures with an identifier that is still open lock the person out.
