@@ -3,8 +3,6 @@
 use umoja_schema::Millis;
 use umoja_schema::access::Family;
 
-use super::Needed;
-
 /// A family as a genuine token of it describes it: the row may not have arrived in the region that gets the token.
 #[derive(Debug, Clone)]
 pub struct Described {
@@ -12,12 +10,4 @@ pub struct Described {
     pub family: Family,
     /// When it began.
     pub begun_at: Millis,
-}
-
-impl Described {
-    /// The rows that decide whether the family counts.
-    pub fn needed(&self) -> Needed<'_> {
-        let Family { id, client, session, .. } = &self.family;
-        Needed { session: session.as_deref(), client: Some(client), family: Some(id) }
-    }
 }

@@ -122,7 +122,7 @@ impl People {
     ) -> Result<Refreshed, Error> {
         let user = described.family.user;
         until_written!({
-            let Some(standing) = Standing::read_needed(self, user, &described.needed()).await? else {
+            let Some(standing) = Standing::read_needed(self, user, &Needed::of(described)).await? else {
                 let outcome = if self.has_arrived(user).await? { Refreshed::Ended } else { Refreshed::Behind };
                 return Ok(Some(outcome));
             };

@@ -31,7 +31,13 @@ pub struct Needed<'a> {
     pub family: Option<&'a str>,
 }
 
-impl Needed<'_> {
+impl<'a> Needed<'a> {
+    /// The rows that decide whether a family counts.
+    pub fn of(described: &'a Described) -> Self {
+        let Family { id, client, session, .. } = &described.family;
+        Self { session: session.as_deref(), client: Some(client), family: Some(id) }
+    }
+
     /// The beginnings of the sort keys of these rows.
     fn prefixes(&self) -> Vec<String> {
         let mut prefixes = vec![Subject::of_all(), self.client.map_or_else(Grant::of_all, Grant::of_client)];

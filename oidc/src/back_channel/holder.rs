@@ -30,7 +30,7 @@ pub(super) async fn holder_in(
     session: Option<&str>,
 ) -> Result<Option<Standing>, Problem> {
     let (people, user) = (&provider.accounts.people, described.family.user);
-    let needed = Needed { session, ..described.needed() };
+    let needed = Needed { session, ..Needed::of(described) };
     let Some(standing) = Standing::read_needed(people, user, &needed).await? else {
         return if people.has_arrived(user).await? { Ok(None) } else { Err(Problem::Unavailable) };
     };
