@@ -8,6 +8,7 @@
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `offered` | the providers that the page for signing in offers |
 //! | `guess` | how many codes of devices may be typed |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
@@ -28,6 +29,7 @@ mod guess;
 mod hint;
 mod login;
 mod logout;
+mod offered;
 mod par;
 mod proceed;
 mod send;

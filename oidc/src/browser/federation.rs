@@ -15,7 +15,6 @@ use super::sign_in::{self, Rejection};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
-use crate::answer::with_query;
 use crate::form::Form;
 use crate::pages::Again;
 use crate::provider::{Registered, Upstream};
@@ -23,26 +22,8 @@ use crate::request::NoReturn;
 use crate::steps::{OnPage, SessionCookie};
 use crate::upstream::id_token::{Expected, Said, read};
 use crate::upstream::learnt::{FRESH_MS, Learnt};
-use crate::upstream::step::{AtProvider, MAX_STATE};
-use crate::upstream::{CALLBACK, FEDERATED, Fault, START, Unconnected, redeem, userinfo};
-
-/// The providers that the page of a client offers: their names, and the paths at which a sign-in with them begins.
-///
-/// # Errors
-/// If the region cannot read them.
-pub(super) async fn offered(provider: &Provider, client: &Client, step: &str) -> Result<Vec<(String, String)>, Stop> {
-    let mut offered = Vec::new();
-    if step.len() > MAX_STATE {
-        return Ok(offered);
-    }
-    for id in &client.providers {
-        if let Some(upstream) = provider.upstream(id).await? {
-            let path = with_query(START, [("provider", id.as_str()), ("step", step)].into_iter());
-            offered.push((upstream.provider.name.clone(), path.to_string()));
-        }
-    }
-    Ok(offered)
-}
+use crate::upstream::step::AtProvider;
+use crate::upstream::{CALLBACK, FEDERATED, Fault, Unconnected, redeem, userinfo};
 
 /// Sends the browser to the provider that the person has chosen on the page for signing in.
 pub(super) async fn start(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {

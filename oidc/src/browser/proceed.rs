@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::asked::Asked;
-use super::federation;
 use super::hint;
+use super::offered::offered;
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
@@ -157,7 +157,7 @@ impl<'a> Going<'a> {
         cookies: &mut Cookies,
     ) -> Result<Response, Stop> {
         let step = self.step(None, cookies);
-        let others = federation::offered(self.provider, &self.registered.client, &step).await?;
+        let others = offered(self.provider, &self.registered.client, &step).await?;
         let connects = match &self.unconnected {
             Some(login) => self.provider.upstream(&login.provider).await?,
             None => None,
