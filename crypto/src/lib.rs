@@ -33,6 +33,8 @@ mod mac;
 pub mod numbers;
 pub mod password;
 pub mod surrogates;
+pub mod totp;
+pub mod webauthn;
 mod webhook;
 mod wrap;
 

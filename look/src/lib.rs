@@ -1,4 +1,4 @@
-//! How everything looks that a person sees: the status page, and the pages of single sign-on. One style, one set of parts, five
+//! How everything looks that a person sees: the status page, and the pages of single sign-on. One style, one set of pieces, five
 //! languages.
 //!
 //! | module | what it holds |
@@ -9,11 +9,11 @@
 //! | [`look`] | the name and the colours of a company |
 //! | [`html`] | text that is safe within HTML |
 //! | [`form`] | forms, with the labels and the names that programs fill in by |
-//! | [`page`] | a page: its parts, its headers, and the policy of what it may do |
+//! | [`page`] | a page: its pieces, its headers, and the policy of what it may do |
 //!
 //! # A page
 //!
-//! [`Page`] takes parts, and makes the answer. No part takes HTML, so what others have written is always text. What a page may do is
+//! [`Page`] takes pieces, and makes the answer. No piece takes HTML, so what others have written is always text. What a page may do is
 //! its policy (CSP): its own style, forms to the issuer, and no program, except where the page says so.
 //!
 //! # A text

@@ -1,4 +1,4 @@
-//! A page: its parts, its headers, and the policy of what it may do (CSP). It allows the page's own style and no other's, and forms to the
+//! A page: its pieces, its headers, and the policy of what it may do (CSP). It allows the page's own style and no other's, and forms to the
 //! issuer and to where the page leads: browsers apply `form-action` to the redirect after a form too.
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -34,7 +34,7 @@ pub struct Page<'a> {
     look: &'a Look,
     language: Language,
     title: Phrase,
-    parts: Html,
+    pieces: Html,
     forms: usize,
     status: StatusCode,
     to: Option<String>,
@@ -77,7 +77,7 @@ impl<'a> Page<'a> {
             look,
             language,
             title: title.into(),
-            parts: Html::default(),
+            pieces: Html::default(),
             forms: 0,
             status: StatusCode::OK,
             to: None,
@@ -88,7 +88,7 @@ impl<'a> Page<'a> {
     }
 
     fn add(mut self, html: &str) -> Self {
-        self.parts.push(&Html::own(html));
+        self.pieces.push(&Html::own(html));
         self
     }
 
@@ -158,7 +158,7 @@ impl<'a> Page<'a> {
     pub fn form(mut self, form: &Form) -> Self {
         let html = form.html(self.language, self.forms, matches!(self.script, Script::Sends));
         self.forms += 1;
-        self.parts.push(&html);
+        self.pieces.push(&html);
         self
     }
 
@@ -241,7 +241,7 @@ impl<'a> Page<'a> {
     fn html(&self, style: &str) -> String {
         let title = self.title.html(self.language);
         let mut main = Html::own(&format!("<h1>{title}</h1>"));
-        main.push(&self.parts);
+        main.push(&self.pieces);
         let script = match self.script {
             Script::None => String::new(),
             Script::Sends => format!("<script>{SEND}</script>"),
@@ -331,8 +331,9 @@ pub fn languages(current: Language, choice: Choice<'_>) -> Html {
         let chosen = match choice {
             Choice::None => return Html::default(),
             Choice::Links(path) => {
+                let separator = if path.contains('?') { "&amp;" } else { "?" };
                 let path = Html::escaped(path);
-                format!("<a href=\"{path}?lang={tag}\" lang=\"{tag}\" hreflang=\"{tag}\"{mark}>{name}</a>")
+                format!("<a href=\"{path}{separator}lang={tag}\" lang=\"{tag}\" hreflang=\"{tag}\"{mark}>{name}</a>")
             }
             Choice::Form => format!(
                 "<button form=\"{FIRST}\" formnovalidate name=\"lang\" value=\"{tag}\" lang=\"{tag}\"{mark}>{name}</button>"

@@ -57,7 +57,7 @@ impl Text {
     }
 
     /// The text in a language, with its places open.
-    fn open(self, language: Language) -> &'static str {
+    pub fn words(self, language: Language) -> &'static str {
         (self.area)().texts(language).get(self.name).map_or(self.name, String::as_str)
     }
 }
@@ -83,7 +83,7 @@ impl Phrase {
         match self {
             Self::Foreign(words) => Html::isolated(words),
             Self::Text(text, values) => {
-                filled(text.open(language), values, Html::escaped, Html::isolated).into_iter().collect()
+                filled(text.words(language), values, Html::escaped, Html::isolated).into_iter().collect()
             }
         }
     }
@@ -97,7 +97,7 @@ impl Phrase {
         };
         match self {
             Self::Foreign(words) => isolated(words),
-            Self::Text(text, values) => filled(text.open(language), values, str::to_owned, isolated).concat(),
+            Self::Text(text, values) => filled(text.words(language), values, str::to_owned, isolated).concat(),
         }
     }
 }

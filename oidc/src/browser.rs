@@ -3,8 +3,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `account` | `/account`: the pages on which a person looks after its account |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
+//! | `factor` | `/factor`: the form with a second factor |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
@@ -15,15 +17,18 @@
 //! | `discovery` | the metadata of the provider |
 //! | [`sign_in`] | whether a password is right, and the session that begins then |
 //! | [`visit`] | who the person is whose browser it is |
+//! | `second` | whether a second factor is a person's |
 //! | `proceed` | the next page for a request, or its answer |
 //!
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
 
+mod account;
 mod asked;
 mod authorize;
 mod consent;
 mod device;
 mod discovery;
+mod factor;
 mod federation;
 mod guess;
 mod hint;
@@ -32,6 +37,7 @@ mod logout;
 mod offered;
 mod par;
 mod proceed;
+mod second;
 mod send;
 pub mod sign_in;
 mod stop;
@@ -49,6 +55,7 @@ use self::stop::Stop;
 use crate::Provider;
 pub use crate::address::ClientAddress;
 use crate::back_channel::{cors, other_method};
+use crate::pages::{PROGRAM_PATH, passkey_program};
 use crate::request::NoReturn;
 use crate::upstream::{CALLBACK, START};
 
@@ -62,14 +69,17 @@ pub fn router(provider: Arc<Provider>) -> Router {
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(login::PATH, post(login::login))
+        .route(factor::PATH, post(factor::factor))
         .route(consent::PATH, post(consent::consent))
         .route(START, get(federation::start))
         .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
+        .merge(account::router())
         .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))
         .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
         .with_state(provider)
+        .route(PROGRAM_PATH, get(async || passkey_program()))
         .merge(cors(called_by_programs))
 }
 

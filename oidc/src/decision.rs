@@ -1,10 +1,11 @@
-//! What has to happen before a client gets a code: that the person signs in, or consents, or nothing (OpenID Connect Core section
+//! What has to happen before a client gets a code: that the person signs in, shows a second factor, or consents, or nothing (OpenID Connect Core section
 //! 3.1.2.3 and 3.1.2.4).
 
 use std::collections::BTreeSet;
 
 use umoja_schema::Client;
 
+use crate::assurance::Class;
 use crate::request::{AuthorizationRequest, Fault};
 
 /// Clocks of two regions may differ by this many seconds. A session may be older by it than `max_age` says.
@@ -19,6 +20,12 @@ pub struct Visitor {
     pub for_this: bool,
     /// Whether this is another person than the one whose id token the client sent as a hint.
     pub is_other: bool,
+    /// How well the person has proved who it is.
+    pub class: Class,
+    /// How well it has to have.
+    pub needed: Class,
+    /// Whether the person has a second factor.
+    pub has_second_factor: bool,
 }
 
 /// What the person has let the client have.
@@ -35,6 +42,10 @@ pub struct Consented {
 pub enum Step {
     /// The page on which the person signs in.
     SignIn,
+    /// The page on which the person shows a second factor.
+    Factor,
+    /// The page that says to a person without a second factor that it needs one.
+    Enrol,
     /// The page on which the person consents.
     Consent,
     /// The code.
@@ -66,8 +77,8 @@ impl Asks {
 /// What comes next for a request.
 ///
 /// # Errors
-/// [`Fault::LoginRequired`] or [`Fault::ConsentRequired`] if the client wants no page and one is needed, and [`Fault::AccessDenied`] if
-/// another person has signed in than the client expects.
+/// [`Fault::LoginRequired`], [`Fault::UnmetAuthentication`] or [`Fault::ConsentRequired`] if the client wants no page and one is needed, and
+/// [`Fault::AccessDenied`] if another person has signed in than the client expects.
 pub fn next(
     request: &AuthorizationRequest,
     person: Option<Visitor>,
@@ -87,6 +98,13 @@ pub fn next(
     if person.is_other || (is_unasked && !person.for_this) {
         return wanted(Step::SignIn, Fault::LoginRequired);
     }
+    if person.class < person.needed {
+        return if person.has_second_factor {
+            wanted(Step::Factor, Fault::LoginRequired)
+        } else {
+            wanted(Step::Enrol, Fault::UnmetAuthentication)
+        };
+    }
     let lacks = asks != Asks::Never && !request.scopes.is_subset(&consented.scopes);
     if lacks || ((request.prompt.consent || asks == Asks::Always) && !consented.for_this) {
         return wanted(Step::Consent, Fault::ConsentRequired);
@@ -104,7 +122,8 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn ago(secs: u64) -> Visitor {
-        Visitor { auth_time: NOW - secs, for_this: false, is_other: false }
+        let (class, needed, has_second_factor) = (Class::One, Class::One, false);
+        Visitor { auth_time: NOW - secs, for_this: false, is_other: false, class, needed, has_second_factor }
     }
 
     fn all() -> Consented {
@@ -155,6 +174,19 @@ mod tests {
         assert_eq!(step("", Some(other)), Ok(Step::SignIn));
         assert_eq!(step("prompt=none", Some(other)), Err(Fault::LoginRequired));
         assert_eq!(step("", Some(Visitor { for_this: true, ..other })), Err(Fault::AccessDenied));
+    }
+
+    #[test]
+    fn a_second_factor_is_shown_before_anything_is_given_and_who_has_none_gets_nothing() {
+        let needs = Visitor { needed: Class::Two, has_second_factor: true, ..ago(1) };
+        let lacks = Visitor { has_second_factor: false, ..needs };
+        assert_eq!(step("prompt=consent", Some(needs)), Ok(Step::Factor));
+        assert_eq!(step("prompt=none", Some(needs)), Err(Fault::LoginRequired));
+        assert_eq!(step("", Some(Visitor { for_this: true, ..needs })), Ok(Step::Factor));
+        assert_eq!(step("", Some(lacks)), Ok(Step::Enrol));
+        assert_eq!(step("prompt=none", Some(lacks)), Err(Fault::UnmetAuthentication));
+        assert_eq!(step("", Some(Visitor { class: Class::Two, ..needs })), Ok(Step::Issue));
+        assert_eq!(step("max_age=1", Some(Visitor { auth_time: NOW - 60, ..needs })), Ok(Step::SignIn));
     }
 
     #[test]

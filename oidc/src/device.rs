@@ -14,6 +14,7 @@ use crate::Once;
 use crate::code::Code;
 use crate::once::AHEAD_SECS;
 use crate::sealed::{BoundTo, open, seal};
+use crate::steps::Passed;
 
 /// The path at which a device begins.
 pub const AUTHORIZATION: &str = "/oauth2/device";
@@ -94,6 +95,9 @@ pub struct DeviceStep {
     pub expires_at: Millis,
     /// The session of the person to whom the page was shown; `None` before the person signed in.
     pub shown_to: Option<String>,
+    /// Whose password was right; `None` before that, and once a session has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Passed>,
     browser: BoundTo,
 }
 
@@ -107,13 +111,19 @@ impl DeviceStep {
         browser: &str,
     ) -> Self {
         let browser = BoundTo::new(browser);
-        Self { user_code: user_code.to_owned(), jti, client, scopes, expires_at, shown_to: None, browser }
+        Self { user_code: user_code.to_owned(), jti, client, scopes, expires_at, shown_to: None, passed: None, browser }
     }
 
     /// The same step, shown to the person of a session, or to no one who has signed in.
     #[must_use]
     pub fn shown_to(self, session: Option<&str>) -> Self {
-        Self { shown_to: session.map(str::to_owned), ..self }
+        Self { shown_to: session.map(str::to_owned), passed: None, ..self }
+    }
+
+    /// The same step, of a person whose password was right.
+    #[must_use]
+    pub fn passed(self, passed: Passed) -> Self {
+        Self { shown_to: None, passed: Some(passed), ..self }
     }
 
     /// The value of the form.

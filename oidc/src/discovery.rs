@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use umoja_schema::{ClientAuthMethod, OidcAlgorithm, SubjectType};
 
+use crate::assurance::CLASSES;
 use crate::back_channel::{GRANTS, INTROSPECT, JWKS, REVOKE, TOKEN, USERINFO};
 use crate::claims;
 use crate::device::AUTHORIZATION;
@@ -25,7 +26,7 @@ const ENDPOINTS: [(&str, &str); 9] = [
 ];
 
 /// The claims of every id token.
-const CLAIMS: [&str; 8] = ["iss", "sub", "aud", "iat", "exp", "auth_time", "sid", "amr"];
+const CLAIMS: [&str; 9] = ["iss", "sub", "aud", "iat", "exp", "auth_time", "sid", "acr", "amr"];
 
 /// The metadata of an issuer, which has no trailing slash.
 pub fn metadata(issuer: &str) -> Value {
@@ -45,6 +46,7 @@ pub fn metadata(issuer: &str) -> Value {
         "id_token_signing_alg_values_supported": OidcAlgorithm::ALL.iter().map(|alg| alg.as_str()).collect::<Vec<_>>(),
         "scopes_supported": scopes,
         "claims_supported": claims,
+        "acr_values_supported": CLASSES,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": signed,

@@ -19,10 +19,13 @@
 //! | [`conditional`] | the answer to who has a document already |
 //! | [`discovery`] | the metadata of the provider |
 //! | [`request`] | which authorization requests are answered with a page, and which are sent back |
-//! | [`decision`] | whether a person has to sign in or to consent first |
+//! | [`decision`] | whether a person has to sign in, to show a second factor or to consent first |
+//! | [`assurance`] | how well a person has proved who it is, and how well it has to (`acr`, `amr`) |
+//! | [`passkey`] | what a page asks of a passkey, and what comes back |
 //! | [`answer`] | the answer that a browser takes to a client, with the issuer (RFC 9207) |
 //! | [`code`] | authorization codes, which describe themselves |
 //! | [`steps`] | pushed requests, forms and sessions, which describe themselves |
+//! | [`on_account`] | forms of the pages of an account, which describe themselves |
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
@@ -35,6 +38,7 @@ pub mod access_token;
 mod address;
 pub mod answer;
 pub mod assertion;
+pub mod assurance;
 pub mod back_channel;
 pub mod browser;
 pub mod claims;
@@ -49,8 +53,10 @@ pub mod dpop;
 pub mod form;
 pub mod logout;
 mod notices;
+pub mod on_account;
 mod once;
 pub mod pages;
+pub mod passkey;
 pub mod pkce;
 pub mod possession;
 pub mod presented;

@@ -1,17 +1,24 @@
-//! The pages of the provider. They work without a program, except that a form for a client sends itself where programs run. What they look
+//! The pages of the provider. They work without a program, except that a form for a client sends itself where programs run, and
+//! that a passkey needs one. What they look
 //! like and what they may do, `umoja_look` decides for all pages.
 
+pub mod account;
 mod device;
+mod factor;
+mod passkey;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use umoja_look::texts::{federation, sign_on as say};
+use umoja_look::texts::{factors, federation, sign_on as say};
 use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
+use self::passkey::with_passkey;
 use crate::answer::Answer;
 use crate::request::NoReturn;
 
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
+pub use self::factor::{Factor, enrol, factor};
+pub use self::passkey::{PROGRAM_PATH, passkey_program};
 
 /// What the pages say of each scope.
 const SCOPES: [(&str, Text); 6] = [
@@ -61,6 +68,10 @@ impl View {
 pub enum Again {
     /// No user may sign in with this. It does not say why.
     Wrong,
+    /// The code is none, or was used before.
+    WrongCode,
+    /// The passkey is none of the person's, or its answer is not accepted.
+    WrongPasskey,
     /// Too many attempts failed.
     Locked,
     /// The service cannot answer now.
@@ -80,6 +91,8 @@ impl Again {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Wrong => "wrong",
+            Self::WrongCode => "wrong_code",
+            Self::WrongPasskey => "wrong_passkey",
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
             Self::NoProvider => "no_provider",
@@ -93,6 +106,8 @@ impl Again {
     pub fn phrase(self) -> Phrase {
         match self {
             Self::Wrong => say::WRONG.into(),
+            Self::WrongCode => factors::WRONG_CODE.into(),
+            Self::WrongPasskey => factors::WRONG_PASSKEY.into(),
             Self::Locked => say::LOCKED.into(),
             Self::Unavailable => say::UNAVAILABLE.into(),
             Self::NoProvider => federation::NO_PROVIDER.into(),
@@ -114,6 +129,8 @@ pub struct SignIn<'a> {
     pub leads_to: Option<&'a str>,
     /// The value that the form sends back.
     pub step: &'a str,
+    /// What is asked of a passkey.
+    pub passkey: &'a str,
     /// Whom the client expects, or what the person typed.
     pub hint: &'a str,
     /// Why the person has to try again.
@@ -126,21 +143,27 @@ pub struct SignIn<'a> {
 
 /// The page on which a person signs in.
 pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
+    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
+    view.answer(sign_in_form(page, on))
+}
+
+/// Adds the form by which a person signs in to a page.
+fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
     let is_faulty = on.again == Some(Again::Wrong);
-    let name = Field::name("identifier", say::NAME, "username").value(on.hint).faulty(is_faulty);
+    let name = Field::name("identifier", say::NAME, "username webauthn").value(on.hint).faulty(is_faulty);
     let password = Field::password("password", say::PASSWORD).faulty(is_faulty);
     let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
-    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
     let page = page.alert(on.again.map(Again::phrase));
     let page = match on.connects {
         Some(provider) => page.done(Some(federation::CONNECT.with(&[("provider", provider)]))),
         None => page,
     };
-    let page = on.others.iter().fold(page.form(&form), |page, (name, path)| {
-        page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)]))
-    });
-    view.answer(page.leads_to(on.leads_to).languages(Choice::Form))
+    let page = page.form(&form).leads_to(on.leads_to).languages(Choice::Form);
+    let page = with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY);
+    on.others
+        .iter()
+        .fold(page, |page, (name, path)| page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)])))
 }
 
 /// The page on which a person lets a client have what it asks for.

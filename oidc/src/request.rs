@@ -156,6 +156,8 @@ pub enum Fault {
     LoginRequired,
     /// The person would have to consent.
     ConsentRequired,
+    /// The person cannot prove well enough who it is (OpenID Connect Core Error Code unmet_authentication_requirements 1.0).
+    UnmetAuthentication,
     /// The person has rejected.
     AccessDenied,
     /// A region that has to answer does not.
@@ -178,6 +180,7 @@ impl Fault {
             Self::Registration => "registration_not_supported",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::UnmetAuthentication => "unmet_authentication_requirements",
             Self::AccessDenied => "access_denied",
             Self::Unavailable => "temporarily_unavailable",
         }

@@ -47,6 +47,29 @@ impl Pushed {
     }
 }
 
+/// A password that was right, of a person who shows a second factor before a session begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// The user who signed in.
+    pub user: UserId,
+    /// The version of the person whose password it was: a password that was replaced since has passed nothing.
+    pub version: String,
+    /// By which methods.
+    pub amr: Vec<String>,
+    /// When.
+    pub at: Millis,
+}
+
+impl Passed {
+    /// How long a person may take to show the second factor, in milliseconds.
+    pub const LIFETIME_MS: u64 = 10 * 60_000;
+
+    /// Whether it counts still.
+    pub fn is_live(&self, now: Millis) -> bool {
+        now.since(self.at) < Self::LIFETIME_MS
+    }
+}
+
 /// The person to whom a page was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownTo {
@@ -64,6 +87,9 @@ pub struct OnPage {
     pub request: AuthorizationRequest,
     /// To whom the page was shown; `None` before the person signed in.
     pub shown_to: Option<ShownTo>,
+    /// Whose password was right; `None` before that, and once a session has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Passed>,
     /// The login at another provider that the person connects by signing in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconnected: Option<Unconnected>,
@@ -78,14 +104,19 @@ impl OnPage {
     /// A step of the browser with this value of the cookie.
     pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
         let expires_at = now.plus(Self::LIFETIME_MS);
-        Self { request, shown_to, unconnected: None, browser: BoundTo::new(browser), expires_at }
+        Self { request, shown_to, passed: None, unconnected: None, browser: BoundTo::new(browser), expires_at }
+    }
+
+    /// The same step, of a person whose password was right.
+    #[must_use]
+    pub fn passed(self, passed: Option<Passed>) -> Self {
+        Self { passed, ..self }
     }
 
     /// The same step, with a login at another provider that the person connects by signing in.
     #[must_use]
-    pub fn connecting(mut self, unconnected: Option<Unconnected>) -> Self {
-        self.unconnected = unconnected;
-        self
+    pub fn connecting(self, unconnected: Option<Unconnected>) -> Self {
+        Self { unconnected, ..self }
     }
 
     /// The value of the form.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::company::is_newer;
 use crate::names::setting;
-use crate::{ClientId, CompanyId, ItemError, LoginProviderId, OidcAlgorithm};
+use crate::{ClientId, CompanyId, ItemError, LoginProviderId, OidcAlgorithm, RequireMfa};
 
 pub use self::redirect::{RedirectFlaw, check_redirect_uri, redirect_matches};
 
@@ -168,6 +168,9 @@ pub struct Client {
     /// How long ago a person may have signed in, in seconds, if a request does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u64>,
+    /// When its persons have to show a second factor; as the company says if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_mfa: Option<RequireMfa>,
     /// How long its access tokens are valid, in seconds.
     #[serde(default = "Client::default_access_secs")]
     pub access_token_secs: u64,

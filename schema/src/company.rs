@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{CompanyId, OldSystem, RestrictionLevel, StatusPage};
+use crate::{CompanyId, OldSystem, RequireMfa, RestrictionLevel, StatusPage};
 
 /// A company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Company {
     /// How the status page looks for its people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_page: Option<StatusPage>,
+    /// When persons who sign in to its clients have to show a second factor; if they have one, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_mfa: Option<RequireMfa>,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.

@@ -44,6 +44,7 @@ pub mod public_address;
 pub mod record;
 pub mod replica;
 pub mod replicated;
+mod require_mfa;
 mod restriction;
 pub mod status_page;
 pub mod target;
@@ -81,6 +82,7 @@ pub use record::{
 };
 pub use replica::{Item, Key};
 pub use replicated::Replicated;
+pub use require_mfa::RequireMfa;
 pub use restriction::RestrictionLevel;
 pub use status_page::{Colour, StatusPage};
 pub use target::{Deprovisioning, Target, TargetKind};

@@ -100,7 +100,7 @@ pub static TARGET_ACCOUNTS: Replicated = Replicated {
     ends: false,
 };
 
-/// What persons and their clients may do: sessions, consents, subjects and families of refresh tokens
+/// What persons and their clients may do: sessions, consents, subjects, families of refresh tokens and factors
 /// ([`crate::access`]). They go with the user.
 pub static ACCESS: Replicated = Replicated {
     name: table::ACCESS,

@@ -2,6 +2,7 @@
 //! init` makes them once. Every region's KMS wraps them, and they are unwrapped once at start-up.
 
 mod derived;
+mod factors;
 mod oidc;
 mod opened;
 mod wrapped;
@@ -19,6 +20,7 @@ use crate::keyring::KeyRing;
 use crate::ports::Registry;
 use crate::proof_keys::ProofKeys;
 
+pub use self::factors::FactorKeys;
 pub use self::oidc::SealedFor;
 pub use self::opened::Secrets;
 use self::wrapped::DERIVATION;

@@ -177,8 +177,8 @@ run "roles" {
       for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement :
       [for resource in statement.Resource : trimprefix(resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-") if strcontains(resource, "dynamodb:eu-west-1")]
       if length(setintersection(statement.Action, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"])) > 0
-    ])) == toset(["access", "attempts", "audit", "due", "identifiers", "journal", "replays", "users"])
-    error_message = "Single sign-on merges and erases no user, and writes no receipt."
+    ])) == toset(["access", "attempts", "audit", "due", "identifiers", "journal", "linked_accounts", "receipts", "replays", "users"])
+    error_message = "Single sign-on writes what a person does with its own account, and no event and no request for a target."
   }
   assert {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([

@@ -91,6 +91,7 @@ impl Caller {
             username_restriction: None,
             old_system: None,
             status_page: None,
+            require_mfa: None,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use umoja_schema::access::{ClientSeen, MAX_LIFE_MS, Session};
+use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attributes, Millis, UserId};
 use umoja_store::apply::MAX_ROUNDS;
 
 use super::Standing;
 use super::write::random_id;
+use crate::accounts::until_written;
+use crate::items::replace;
 use crate::{Error, People};
 
 /// A session that begins.
@@ -107,5 +110,38 @@ impl People {
             }
         }
         Ok(all)
+    }
+
+    /// Ends every session of a person but one, with the families that end with them and those that outlive their session. Clients are informed as by [`People::end_session`].
+    ///
+    /// # Errors
+    /// As [`People::end_session`].
+    pub async fn end_other_sessions(&self, user: UserId, kept: &str) -> Result<(), Error> {
+        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        for session in standing.sessions().filter(|session| session.id != kept) {
+            self.announce(session.user, &standing, &session.id).await?;
+            self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
+            self.ended(session.user, &session.id).await?;
+        }
+        for family in standing.families().filter(|family| family.session.as_deref() != Some(kept)) {
+            self.end_known_family(family).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the person of a session has proved more: the methods and the class that the session has from now on. A row that has not
+    /// arrived, or has ended, stays as it is: the cookie says the same.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such live user; if the store fails.
+    pub async fn raise_session(&self, user: UserId, id: &str, (amr, acr): (&[String], &str)) -> Result<(), Error> {
+        until_written!({
+            let key = Session::key(id);
+            let Some(stored) = self.home.own.items.item(&ACCESS, user, &key).await? else { return Ok(Some(())) };
+            let Ok(session) = Session::from_item(&stored) else { return Ok(Some(())) };
+            let raised = Session { amr: amr.to_vec(), acr: Some(acr.to_owned()), ..session };
+            let version = self.next_version(false, Some(&stored.version))?;
+            Ok(replace(self, Some(&stored.version), raised.to_item(version)).await?.then_some(()))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use umoja_schema::access::{AccessRow, ClientSeen, Family, FamilyUses, Grant, Session, Subject};
+use umoja_schema::access::{AccessRow, ClientSeen, Factor, Family, FamilyUses, Grant, Session, Subject};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{
     AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
@@ -29,13 +29,15 @@ pub struct Needed<'a> {
     pub client: Option<&'a str>,
     /// The family, with its uses.
     pub family: Option<&'a str>,
+    /// The factors, with the recovery codes that were used.
+    pub factors: bool,
 }
 
 impl<'a> Needed<'a> {
     /// The rows that decide whether a family counts.
     pub fn of(described: &'a Described) -> Self {
         let Family { id, client, session, .. } = &described.family;
-        Self { session: session.as_deref(), client: Some(client), family: Some(id) }
+        Self { session: session.as_deref(), client: Some(client), family: Some(id), factors: false }
     }
 
     /// The beginnings of the sort keys of these rows.
@@ -46,6 +48,9 @@ impl<'a> Needed<'a> {
         }
         if let Some(family) = self.family {
             prefixes.extend([Family::key(family), FamilyUses::of_family(family)]);
+        }
+        if self.factors {
+            prefixes.push(Factor::of_all());
         }
         prefixes
     }
@@ -135,7 +140,7 @@ impl Standing {
     }
 
     /// True if the rows with this beginning of their sort key were read.
-    fn has_read(&self, beginning: &str) -> bool {
+    pub(super) fn has_read(&self, beginning: &str) -> bool {
         self.read.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| beginning.starts_with(prefix)))
     }
 

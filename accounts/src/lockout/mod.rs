@@ -9,6 +9,8 @@
 //! - A **device** that has logged in as this person at this company has its own attempts, which no other client can use
 //!   up.
 //!
+//! Codes of second factors are counted for the person too, apart from passwords ([`CodeAttempt`]).
+//!
 //! [`Entry::compare`] is the only place that compares a password, and each comparison needs an attempt that was counted
 //! ([`Permit`](umoja_store::ports::Permit)).
 //!
@@ -23,6 +25,7 @@
 //! the table unavailable would lock all users out. If the table only throttles, the attempt is rejected and has to be
 //! retried. Otherwise a flood of requests would evade the count.
 
+mod codes;
 mod entry;
 mod keys;
 mod limits;
@@ -30,6 +33,7 @@ mod resets;
 
 pub use keys::network;
 
+pub(crate) use codes::CodeAttempt;
 pub(crate) use entry::Entry;
 pub use entry::Origin;
 pub(crate) use keys::Target;

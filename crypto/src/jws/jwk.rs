@@ -117,7 +117,7 @@ fn thumbprint(required: &Value) -> String {
 }
 
 /// `RSAPublicKey` (RFC 8017 appendix A.1.1) of a modulus and an exponent.
-fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+pub(crate) fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     tagged(0x30, &[integer(modulus), integer(exponent)].concat())
 }
 

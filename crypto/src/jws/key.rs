@@ -68,7 +68,7 @@ impl VerifyingKey {
     }
 
     /// The key that a JWK spells: the raw key, or for RSA its `RSAPublicKey`.
-    pub(super) fn from_jwk_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+    pub(crate) fn from_jwk_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         match algorithm {
             Algorithm::EdDsa | Algorithm::Es256 => Self::parse(algorithm, bytes),
             Algorithm::Rs256 | Algorithm::Ps256 => Self::from_der(algorithm, bytes),

@@ -63,6 +63,7 @@ pub use self::algorithm::Algorithm;
 pub use self::error::JwsError;
 pub use self::event::{EventClaims, TYP_EVENT, body_hash, sign_event};
 pub use self::jwk::Jwk;
+pub(crate) use self::jwk::rsa_public_key;
 pub use self::jwt::{Jwt, MAX_JWT_BYTES, UnverifiedJwt, half_hash, parse_jwt, sign_jwt, verify_jwt};
 pub use self::key::{KeyError, SigningKey, VerifyingKey};
 pub use self::request::{Expected, RequestClaims, SignedRequest, Timely, Unverified, parse_request, sign_request};

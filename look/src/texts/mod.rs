@@ -1,5 +1,7 @@
 //! The texts of the pages, by area. Each area has five files beside the code, one for each language.
 
+pub mod account;
+pub mod factors;
 pub mod federation;
 pub mod sign_on;
 pub mod status;
@@ -35,13 +37,18 @@ use area;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{federation, sign_on, status};
+    use super::{account, factors, federation, sign_on, status};
     use crate::language::Language;
     use crate::text::Area;
 
     /// Every area. One that is not here is not checked.
-    const AREAS: &[(fn() -> &'static Area, &[&str])] =
-        &[(federation::area, federation::NAMES), (sign_on::area, sign_on::NAMES), (status::area, status::NAMES)];
+    const AREAS: &[(fn() -> &'static Area, &[&str])] = &[
+        (account::area, account::NAMES),
+        (factors::area, factors::NAMES),
+        (federation::area, federation::NAMES),
+        (sign_on::area, sign_on::NAMES),
+        (status::area, status::NAMES),
+    ];
 
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect()

@@ -7,23 +7,26 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use umoja_accounts::access::Standing;
 use umoja_look::Look;
 use umoja_schema::ClientId;
 
 use super::asked::Asked;
 use super::guess::Guess;
 use super::proceed::rejected_as;
+use super::second::{self, NotFinished};
 use super::send::{Cookies, as_link, to};
-use super::sign_in::{self, Entered};
+use super::sign_in::{self, Entered, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
 use crate::code::Code;
 use crate::device::{DeviceAnswer, DeviceStep, PAGE};
-use crate::pages::{self, Again, CodeFault, SignIn, View, device_code, device_confirm, device_done, in_words};
+use crate::pages::{self, Again, CodeFault, Factor, SignIn, View, device_code, device_confirm, device_done, in_words};
+use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
-use crate::steps::SessionCookie;
+use crate::steps::{Passed, SessionCookie};
 use crate::user_code;
 
 /// The path.
@@ -44,17 +47,23 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
     }
     let browser = asked.browser(&provider.issuer);
     match asked.form.get("step") {
-        Some(step) => {
+        Some(text) => {
             let browser = browser.ok_or(NoReturn::Page)?;
-            let step = DeviceStep::open(secrets, step, &browser, now).ok_or(NoReturn::Page)?;
+            let step = DeviceStep::open(secrets, text, &browser, now).ok_or(NoReturn::Page)?;
             let registered = provider.registered(step.client.as_str()).await?;
             let registered = registered.ok_or_else(|| Stop::at(NoReturn::Client, &step.client))?;
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
-            if asked.chosen().is_some() {
+            if asked.chosen().is_some() && step.passed.is_none() {
                 let visit = Visit::of(&provider, &on.asked.headers).await?;
                 return Ok(on.page(step, visit, Cookies::default()).await);
             }
-            if asked.form.get("password").is_some() { on.sign_in(step).await } else { on.answer(step).await }
+            match step.passed.clone() {
+                Some(passed) => on.second(step, passed, text).await,
+                None if ["password", "identifier", "options"].iter().any(|name| asked.form.get(name).is_some()) => {
+                    on.sign_in(step, text).await
+                }
+                None => on.answer(step).await,
+            }
         }
         None => match browser {
             Some(_) if asked.chosen().is_some() => Ok(device_code(&view, code.as_deref().unwrap_or_default(), None)),
@@ -134,29 +143,91 @@ impl OnDevice<'_> {
     fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
         let client = &self.registered.client.name;
         let hint = self.asked.form.get("identifier").unwrap_or_default();
-        let (leads_to, others, connects) = (None, &[][..], None);
-        let on = SignIn { client, action: PAGE, leads_to, step, hint, again, others, connects };
+        let (passkey, leads_to) = (Site::of(&self.provider.issuer).first(step), None);
+        let (passkey, others, connects) = (&*passkey, &[][..], None);
+        let on = SignIn { client, action: PAGE, leads_to, step, passkey, hint, again, others, connects };
         pages::sign_in(&self.view(None), &on)
     }
 
-    async fn sign_in(&self, step: DeviceStep) -> Result<Response, Stop> {
+    /// The same, after an attempt that was rejected.
+    fn again(&self, step: DeviceStep, rejected: Option<Rejection>) -> Response {
+        let accounts = &self.provider.accounts;
+        let step = step.shown_to(None).seal(&accounts.secrets, &*accounts.home.entropy);
+        let mut response = self.sign_in_page(&step, rejected.map(|rejected| rejected.again));
+        rejected_as(&mut response, rejected);
+        response
+    }
+
+    /// The page on which a person shows a second factor, whose password was right.
+    fn factor_page(&self, step: DeviceStep, standing: &Standing, rejected: Option<Rejection>) -> Response {
+        let accounts = &self.provider.accounts;
+        let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
+        let site = Site::of(&self.provider.issuer);
+        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
+        let on = Factor {
+            client: &self.registered.client.name,
+            action: PAGE,
+            leads_to: None,
+            step: &step,
+            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
+            passkey: passkey.as_deref(),
+            again: rejected.map(|rejected| rejected.again),
+        };
+        let mut response = pages::factor(&self.view(None), &on);
+        rejected_as(&mut response, rejected);
+        response
+    }
+
+    /// Signs a person in. `text` is the step as the form has it.
+    async fn sign_in(&self, step: DeviceStep, text: &str) -> Result<Response, Stop> {
         let Self { provider, registered, asked, browser } = self;
-        let accounts = &provider.accounts;
         let given = |name| asked.form.get(name).unwrap_or_default();
-        let (identifier, password) = (given("identifier"), given("password"));
-        let entered = Entered { identifier, password, browser, address: asked.address };
-        let (cookie, standing) = match sign_in::attempt(provider, registered, entered).await {
-            Ok(signed_in) => signed_in,
-            Err(rejected) => {
-                let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-                let mut response = self.sign_in_page(&step, Some(rejected.again));
-                rejected_as(&mut response, Some(rejected));
-                return Ok(response);
+        let begun = if let Some(answer) = asked.form.get("answer") {
+            let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
+            let begun = sign_in::by_passkey(provider, registered, (&sent, text)).await;
+            begun.inspect_err(|rejected| rejected.log(&registered.client))
+        } else {
+            let (identifier, password) = (given("identifier"), given("password"));
+            let entered = Entered { identifier, password, browser, address: asked.address };
+            match sign_in::attempt(provider, registered, entered, &[]).await {
+                Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
+                Ok(Right::Passed(passed, standing)) => {
+                    return Ok(self.factor_page(step.passed(passed), &standing, None));
+                }
+                Err(rejected) => Err(rejected),
             }
         };
+        match begun {
+            Ok(begun) => Ok(self.begun(step, begun).await),
+            Err(rejected) => Ok(self.again(step, Some(rejected))),
+        }
+    }
+
+    /// Begins the session of a person whose password was right, if the form has a second factor.
+    async fn second(&self, step: DeviceStep, passed: Passed, text: &str) -> Result<Response, Stop> {
+        let Self { provider, registered, asked, .. } = self;
+        let rejected = if asked.chosen().is_some() {
+            None
+        } else {
+            match second::finish(provider, registered, &passed, (&asked.form, text)).await {
+                Ok(begun) => return Ok(self.begun(step, begun).await),
+                Err(NotFinished::StartOver) => return Ok(self.again(step, None)),
+                Err(NotFinished::Rejected(rejected)) => Some(rejected),
+            }
+        };
+        match second::standing(provider, registered, &passed).await {
+            Ok(Some(standing)) => Ok(self.factor_page(step, &standing, rejected)),
+            Ok(None) => Ok(self.again(step, None)),
+            Err(rejected) => Ok(self.again(step, Some(rejected))),
+        }
+    }
+
+    /// The next page of a person whose session has begun.
+    async fn begun(&self, step: DeviceStep, (cookie, standing): (SessionCookie, Option<Standing>)) -> Response {
+        let accounts = &self.provider.accounts;
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
-        let visit = Visit::with(provider, cookie, standing);
-        Ok(self.page(step, visit, Cookies { session, ..Cookies::default() }).await)
+        let visit = Visit::with(self.provider, cookie, standing);
+        self.page(step, visit, Cookies { session, ..Cookies::default() }).await
     }
 
     async fn answer(&self, step: DeviceStep) -> Result<Response, Stop> {

@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use umoja_accounts::access::{Needed, Standing};
 use umoja_accounts::{Context, Error, Recognised};
 use umoja_schema::{Actor, Client, Company, Millis, UserId};
 
 use super::asked::Asked;
 use super::proceed::{Done, Going};
 use super::send::{Cookies, to};
-use super::sign_in::{self, Rejection};
+use super::sign_in::{self, OneFactor, ROUNDS, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
 use crate::form::Form;
 use crate::pages::Again;
-use crate::provider::{Registered, Upstream};
+use crate::provider::Upstream;
 use crate::request::NoReturn;
 use crate::steps::{OnPage, SessionCookie};
 use crate::upstream::id_token::{Expected, Said, read};
@@ -79,22 +78,37 @@ pub(super) async fn callback(State(provider): State<Arc<Provider>>, request: Req
             return going.again(None).await;
         }
     };
-    match signed_in(&provider, going.registered, user, &said.auth_time).await? {
-        Some((cookie, standing)) => {
+    let begun = match signed_in(&provider, &going, user, said.auth_time).await? {
+        Ok(begun) => begun,
+        Err(rejected) => return going.again(Some(rejected)).await,
+    };
+    match begun {
+        Right::Begun(cookie, standing) => {
             let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
             let visit = Visit::with(&provider, cookie, standing);
             let cookies = Cookies { browser: Some(browser), session };
             going.on(visit, Done { signed_in: true, consented: false }, cookies).await
         }
-        None => going.again(Some(Rejection::at_provider(Again::NotAllowed))).await,
+        Right::Passed(passed, standing) => Ok(going.factor_page((Some(passed), None), &standing, None)),
     }
 }
 
-/// Gives the person who has just signed in the login at another provider. The inner error is why that cannot be.
+/// Connects the login at another provider with which the person came to the one that has just signed in, if it came with one. The inner
+/// error is why that cannot be: the session has ended then, and the login is forgotten.
 ///
 /// # Errors
 /// [`Stop`] if the region cannot do that now.
-pub(super) async fn connect(
+pub(super) async fn connected(going: &mut Going<'_>, cookie: &SessionCookie) -> Result<Result<(), Rejection>, Stop> {
+    let Some(login) = going.unconnected.take() else { return Ok(Ok(())) };
+    let connected = connect(going.provider, &going.registered.client, cookie.user, &login).await?;
+    if connected.is_err() {
+        going.provider.end_session(cookie.user, &cookie.session).await?;
+    }
+    Ok(connected)
+}
+
+/// Gives a person a login at another provider. The inner error is why that cannot be.
+async fn connect(
     provider: &Provider,
     client: &Client,
     user: UserId,
@@ -159,22 +173,29 @@ async fn answered(
     }
 }
 
-/// Begins the session of a user at a client. `None` if the person may not sign in there.
+/// Begins the session of a user at a client, unless it has to show a second factor first. The inner error is why the person may not sign in.
 async fn signed_in(
     provider: &Provider,
-    registered: &Registered,
+    going: &Going<'_>,
     user: UserId,
-    auth_time: &Option<u64>,
-) -> Result<Option<(SessionCookie, Option<Standing>)>, Stop> {
-    let now = provider.now();
+    auth_time: Option<u64>,
+) -> Result<Result<Right, Rejection>, Stop> {
+    let (registered, now) = (going.registered, provider.now());
     let context = context(&registered.client, &registered.company, now);
-    let Some(person) = provider.accounts.admit(&context, user).await? else { return Ok(None) };
     // How long ago the person proved to the provider who it is, the provider says.
-    let auth_time = auth_time.map_or(now, |secs| Millis(secs.saturating_mul(1000)));
-    let cookie = sign_in::begin(provider, person.primary.id(), auth_time, vec![FEDERATED.to_owned()]).await?;
-    let needed = Needed { session: Some(&cookie.session), ..Needed::default() };
-    let standing = Standing::read_needed(&provider.accounts.people, cookie.user, &needed).await?;
-    Ok(Some((cookie, standing)))
+    let at = auth_time.map_or(now, |secs| Millis(secs.saturating_mul(1000)));
+    for _ in 0..ROUNDS {
+        let Some(person) = provider.accounts.admit(&context, user).await? else {
+            return Ok(Err(Rejection::at_provider(Again::NotAllowed)));
+        };
+        let one = OneFactor { person: &person, at, amr: vec![FEDERATED.to_owned()] };
+        match sign_in::by_one_factor(provider, registered, one, &going.request.acr_values).await {
+            Ok(Some(right)) => return Ok(Ok(right)),
+            Ok(None) => {}
+            Err(rejected) => return Ok(Err(rejected)),
+        }
+    }
+    Ok(Err(Rejection::UNAVAILABLE))
 }
 
 /// A person who signs in at a client, for the data of a company.

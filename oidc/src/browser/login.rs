@@ -1,4 +1,4 @@
-//! `POST /login`: the form by which a person signs in.
+//! `POST /login`: the form by which a person signs in, with a password or with a passkey.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use super::asked::Asked;
 use super::federation;
 use super::proceed::{Done, Going};
 use super::send::Cookies;
-use super::sign_in::{self, Entered};
+use super::sign_in::{self, Entered, Right};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::Provider;
+use crate::passkey::Sent;
 use crate::request::NoReturn;
 use crate::steps::OnPage;
 
@@ -31,18 +32,29 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     if asked.chosen().is_some() {
         return going.again(None).await;
     }
-    let (identifier, password) = (given("identifier"), given("password"));
-    let entered = Entered { identifier, password, browser: &browser, address: asked.address };
-    let (cookie, standing) = match sign_in::attempt(&provider, going.registered, entered).await {
-        Ok(signed_in) => signed_in,
+    let begun = if let Some(answer) = asked.form.get("answer") {
+        match Sent::read(answer) {
+            Some(sent) => {
+                let begun = sign_in::by_passkey(&provider, going.registered, (&sent, given("step"))).await;
+                begun.inspect_err(|rejected| rejected.log(&going.registered.client))
+            }
+            None => return Err(NoReturn::Unreadable.into()),
+        }
+    } else {
+        let (identifier, password) = (given("identifier"), given("password"));
+        let entered = Entered { identifier, password, browser: &browser, address: asked.address };
+        match sign_in::attempt(&provider, going.registered, entered, &going.request.acr_values).await {
+            Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
+            Ok(Right::Passed(passed, standing)) => return Ok(going.factor_page((Some(passed), None), &standing, None)),
+            Err(rejected) => Err(rejected),
+        }
+    };
+    let (cookie, standing) = match begun {
+        Ok(begun) => begun,
         Err(rejected) => return going.again(Some(rejected)).await,
     };
-    if let Some(login) = going.unconnected.take() {
-        let client = &going.registered.client;
-        if let Err(rejected) = federation::connect(&provider, client, cookie.user, &login).await? {
-            provider.end_session(cookie.user, &cookie.session).await?;
-            return going.again(Some(rejected)).await;
-        }
+    if let Err(rejected) = federation::connected(&mut going, &cookie).await? {
+        return going.again(Some(rejected)).await;
     }
     // A browser that has signed in is known again for as long as it keeps the cookie.
     let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };

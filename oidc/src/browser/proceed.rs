@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use umoja_accounts::access::Standing;
+use umoja_look::Look;
 
 use super::asked::Asked;
 use super::hint;
@@ -12,16 +14,17 @@ use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
 use super::visit::Visit;
-use crate::Provider;
 use crate::answer::Answer;
+use crate::assurance::Class;
 use crate::code::Code;
 use crate::decision::{self, Asks, Consented, Step, Visitor};
 use crate::pages::{self, Again, SignIn, View, in_words};
+use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
-use crate::steps::{OnPage, ShownTo};
+use crate::steps::{OnPage, Passed, ShownTo};
 use crate::upstream::Unconnected;
-use umoja_look::Look;
+use crate::{Provider, assurance};
 
 /// A request on its way.
 pub(super) struct Going<'a> {
@@ -40,9 +43,16 @@ pub(super) struct Going<'a> {
 /// The status of a page on which a person signs in, after an attempt that was rejected.
 pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) {
     *response.status_mut() = match rejected.map(|rejected| rejected.again) {
-        None | Some(Again::Wrong | Again::NoProvider | Again::NotThere | Again::NotAllowed | Again::NotConnected) => {
-            StatusCode::OK
-        }
+        None
+        | Some(
+            Again::Wrong
+            | Again::WrongCode
+            | Again::WrongPasskey
+            | Again::NoProvider
+            | Again::NotThere
+            | Again::NotAllowed
+            | Again::NotConnected,
+        ) => StatusCode::OK,
         Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
         Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
     };
@@ -93,11 +103,7 @@ impl<'a> Going<'a> {
             },
             None => None,
         };
-        let visitor = visit.as_ref().map(|visit| Visitor {
-            auth_time: visit.cookie.signed_in.auth_time,
-            for_this: done.signed_in,
-            is_other: hint.as_ref().is_some_and(|hint| !visit.is_called(&hint.sub, client)),
-        });
+        let visitor = visit.as_ref().map(|visit| self.visitor(visit, done, hint.as_ref().map(|hint| &*hint.sub)));
         let mut consented = Consented { for_this: done.consented, ..Consented::default() };
         if let Some(visit) = &visit {
             consented.scopes = visit.standing.granted(client.id.as_str());
@@ -117,10 +123,76 @@ impl<'a> Going<'a> {
                 }
                 self.code(&visit, &mut cookies)?
             }
+            (Ok(Step::Factor), Some(visit)) => {
+                let shown_to = self.shown_to(&visit, done);
+                self.factor_page_with((None, Some(shown_to)), &visit.standing, None, &mut cookies)
+            }
+            (Ok(Step::Enrol), Some(visit)) => {
+                pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &client.name)
+            }
             (Ok(_), _) => self.sign_in_page(None, None, &mut cookies).await?,
         };
         cookies.set(&provider.issuer, response.headers_mut());
         Ok(response)
+    }
+
+    /// The person of a visit, of whom the client may have sent an id token with this subject.
+    fn visitor(&self, visit: &Visit, done: Done, hinted: Option<&str>) -> Visitor {
+        let Self { registered, request, .. } = self;
+        let Registered { client, company } = registered;
+        let class = Class::of_sign_in(&visit.cookie.signed_in);
+        // The factors of who has shown two are not read.
+        let has_second_factor = class < Class::Two && visit.standing.has_second_factor();
+        let policy = assurance::policy(client, company);
+        Visitor {
+            auth_time: visit.cookie.signed_in.auth_time,
+            for_this: done.signed_in,
+            is_other: hinted.is_some_and(|sub| !visit.is_called(sub, client)),
+            class,
+            needed: assurance::needed(policy, has_second_factor, &request.acr_values),
+            has_second_factor,
+        }
+    }
+
+    fn shown_to(&self, visit: &Visit, done: Done) -> ShownTo {
+        ShownTo { session: visit.cookie.session.clone(), for_this: done.signed_in }
+    }
+
+    /// The page on which a person shows a second factor: one whose password was right, or the one of a session.
+    pub(super) fn factor_page(
+        &self,
+        of: (Option<Passed>, Option<ShownTo>),
+        standing: &Standing,
+        rejected: Option<Rejection>,
+    ) -> Response {
+        let mut cookies = Cookies::default();
+        let mut response = self.factor_page_with(of, standing, rejected, &mut cookies);
+        cookies.set(&self.provider.issuer, response.headers_mut());
+        response
+    }
+
+    fn factor_page_with(
+        &self,
+        (passed, shown_to): (Option<Passed>, Option<ShownTo>),
+        standing: &Standing,
+        rejected: Option<Rejection>,
+        cookies: &mut Cookies,
+    ) -> Response {
+        let step = self.step(shown_to, passed, cookies);
+        let site = Site::of(&self.provider.issuer);
+        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
+        let on = pages::Factor {
+            client: &self.registered.client.name,
+            action: "/factor",
+            leads_to: Some(&self.request.return_to.redirect_uri),
+            step: &step,
+            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
+            passkey: passkey.as_deref(),
+            again: rejected.map(|rejected| rejected.again),
+        };
+        let mut response = pages::factor(&self.view(None), &on);
+        rejected_as(&mut response, rejected);
+        response
     }
 
     /// The page on which the person signs in, again: after an attempt that was rejected, or in another language. It has what the person
@@ -156,7 +228,8 @@ impl<'a> Going<'a> {
         typed: Option<&str>,
         cookies: &mut Cookies,
     ) -> Result<Response, Stop> {
-        let step = self.step(None, cookies);
+        let step = self.step(None, None, cookies);
+        let passkey = Site::of(&self.provider.issuer).first(&step);
         let others = offered(self.provider, &self.registered.client, &step).await?;
         let connects = match &self.unconnected {
             Some(login) => self.provider.upstream(&login.provider).await?,
@@ -167,6 +240,7 @@ impl<'a> Going<'a> {
             action: "/login",
             leads_to: Some(&self.request.return_to.redirect_uri),
             step: &step,
+            passkey: &passkey,
             hint: typed.or(self.request.login_hint.as_deref()).unwrap_or_default(),
             again: rejected.map(|rejected| rejected.again),
             others: &others,
@@ -178,18 +252,17 @@ impl<'a> Going<'a> {
     }
 
     async fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
-        let shown_to = ShownTo { session: visit.cookie.session.clone(), for_this: done.signed_in };
-        let step = self.step(Some(shown_to), cookies);
+        let step = self.step(Some(self.shown_to(visit, done)), None, cookies);
         let scopes = self.request.scopes.iter().map(|scope| in_words(scope)).collect();
         let view = self.view(visit.locale(self.provider).await.as_deref());
         pages::consent(&view, &self.registered.client.name, &self.request.return_to.redirect_uri, &step, scopes)
     }
 
     /// The value of the form of a page, which is bound to this browser.
-    fn step(&self, shown_to: Option<ShownTo>, cookies: &mut Cookies) -> String {
+    fn step(&self, shown_to: Option<ShownTo>, passed: Option<Passed>, cookies: &mut Cookies) -> String {
         let accounts = &self.provider.accounts;
         let browser = self.asked.browser_or_new(&self.provider.issuer, &*accounts.home.entropy);
-        let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now());
+        let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now()).passed(passed);
         let step = step.connecting(self.unconnected.clone());
         cookies.browser = Some(browser);
         step.seal(&accounts.secrets, &*accounts.home.entropy)

@@ -1,22 +1,25 @@
-//! Whether a password is right, by the rule of the API: the same lock-outs, and the same work for every name.
+//! Whether a password is right, by the rule of the API: the same lock-outs, and the same work for every name. Whether a passkey is a
+//! person's, and the session that begins then.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use umoja_accounts::access::{Needed, NewSession, Standing};
-use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
+use umoja_accounts::{Authenticate, Context, Error, Origin, Person, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::api::Selector;
-use umoja_schema::{Actor, IdentifierKind, Millis, UserId};
+use umoja_schema::{Actor, Client, IdentifierKind, Millis, UserId};
 
-use crate::Provider;
+use crate::assurance::Class;
 use crate::pages::Again;
+use crate::passkey::{Sent, Site, challenge};
 use crate::provider::Registered;
-use crate::steps::SessionCookie;
+use crate::steps::{OnPage, Passed, SessionCookie};
 use crate::tokens::SignedIn;
+use crate::{Provider, assurance};
 
-/// The method of a sign-in by a password (RFC 8176 section 2).
-const PASSWORD: &str = "pwd";
+/// How often a sign-in is made that another write of the person overtook.
+pub(super) const ROUNDS: usize = 3;
 /// What a person may enter as its name. The first kind counts as which the text can be read.
 const KINDS: [IdentifierKind; 3] = [IdentifierKind::Email, IdentifierKind::PhoneNumber, IdentifierKind::Username];
 
@@ -48,11 +51,44 @@ impl Rejection {
     }
 
     const WRONG: Self = Self { again: Again::Wrong, retry_after_secs: None };
-    const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
+    pub(super) const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
+
+    /// Says in the log that a sign-in was rejected.
+    pub(super) fn log(&self, client: &Client) {
+        tracing::info!(reason = self.again.code(), client = %client.id, "a sign-in was rejected");
+    }
+
+    /// The rejection of an error of a rule.
+    pub(super) fn of(client: &Client, error: Error) -> Self {
+        match error {
+            Error::Locked { retry_after_secs } => {
+                Self { again: Again::Locked, retry_after_secs: Some(retry_after_secs) }
+            }
+            error => {
+                tracing::warn!(client = %client.id, %error, "a person cannot sign in now");
+                Self::UNAVAILABLE
+            }
+        }
+    }
 }
 
-/// Signs a person in at a client: checks the password, and begins a session under a new id in this region. Returns what the region knows of the
-/// person then, too: `None` if the user is gone.
+/// What came of a password that is right.
+pub enum Right {
+    /// A session has begun. With it is what the region knows of the person then: `None` if the user is gone.
+    Begun(SessionCookie, Option<Standing>),
+    /// The person has to show a second factor first. With it is what the region knows of the person.
+    Passed(Passed, Standing),
+}
+
+/// By what a person proved who it is.
+pub(super) struct Proved {
+    pub(super) at: Millis,
+    pub(super) amr: Vec<String>,
+    pub(super) class: Class,
+}
+
+/// Checks the password of a person at a client, and begins a session under a new id in this region if no second factor is needed.
+/// `acr_values` are the classes that the client prefers.
 ///
 /// # Errors
 /// [`Rejection`]. It does not say whether there is a user of the name.
@@ -60,30 +96,20 @@ pub async fn attempt(
     provider: &Provider,
     registered: &Registered,
     entered: Entered<'_>,
-) -> Result<(SessionCookie, Option<Standing>), Rejection> {
-    let signed_in = signed_in(provider, registered, entered).await;
-    if let Err(Rejection { again, .. }) = &signed_in {
-        tracing::info!(reason = again.code(), client = %registered.client.id, "a sign-in was rejected");
-    }
-    signed_in
+    acr_values: &[String],
+) -> Result<Right, Rejection> {
+    right(provider, registered, entered, acr_values).await.inspect_err(|rejected| rejected.log(&registered.client))
 }
 
-async fn signed_in(
+async fn right(
     provider: &Provider,
     registered: &Registered,
     entered: Entered<'_>,
-) -> Result<(SessionCookie, Option<Standing>), Rejection> {
+    acr_values: &[String],
+) -> Result<Right, Rejection> {
     let Registered { client, company } = registered;
     let accounts = &provider.accounts;
-    let unavailable = |error: Error| match error {
-        Error::Locked { retry_after_secs } => {
-            Rejection { again: Again::Locked, retry_after_secs: Some(retry_after_secs) }
-        }
-        error => {
-            tracing::warn!(client = %client.id, %error, "a person cannot sign in now");
-            Rejection::UNAVAILABLE
-        }
-    };
+    let unavailable = |error: Error| Rejection::of(client, error);
     if let Some(busy) = accounts.hasher.rejects(&company.id) {
         return Err(unavailable(busy.into()));
     }
@@ -97,45 +123,111 @@ async fn signed_in(
         password: Password::attempt(entered.password),
         origin: origin.clone(),
     };
-    let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
-    let user = person.primary.id();
-    let cookie = begin(provider, user, now, vec![PASSWORD.to_owned()]).await.map_err(unavailable)?;
-    let needed = Needed { session: Some(&cookie.session), ..Needed::default() };
-    // A new password ends the sessions that it finds. One that began meanwhile, by the former password, it may not have found.
-    let mut standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
-    if standing.as_ref().and_then(Standing::person_version) != Some(person.version()) {
-        let again = rule().run(accounts, &context).await;
-        if !matches!(again, Ok(Some(_))) {
-            provider.end_session(user, &cookie.session).await.map_err(unavailable)?;
-            return Err(again.map_or_else(unavailable, |_| Rejection::WRONG));
+    for _ in 0..ROUNDS {
+        let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
+        let one = OneFactor { person: &person, at: now, amr: assurance::password() };
+        if let Some(right) = by_one_factor(provider, registered, one, acr_values).await? {
+            return Ok(right);
         }
-        standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
     }
-    Ok((cookie, standing))
+    Err(Rejection::UNAVAILABLE)
 }
 
-/// Begins a session of a user who has proved at this time who it is, under a new id in this region.
+/// A person who has proved by one factor who it is.
+pub(super) struct OneFactor<'a> {
+    /// The person, as it was then.
+    pub(super) person: &'a Person,
+    /// When.
+    pub(super) at: Millis,
+    /// By which methods.
+    pub(super) amr: Vec<String>,
+}
+
+/// Begins a session of a person who has proved by one factor who it is, if no second one is needed. `None` if the person was changed
+/// meanwhile: a password that was replaced after it was compared begins nothing.
 ///
 /// # Errors
-/// If the store fails, or the user is erased.
+/// [`Rejection`].
+pub(super) async fn by_one_factor(
+    provider: &Provider,
+    registered: &Registered,
+    OneFactor { person, at, amr }: OneFactor<'_>,
+    acr_values: &[String],
+) -> Result<Option<Right>, Rejection> {
+    let Registered { client, company } = registered;
+    let (user, needed) = (person.primary.id(), Needed { factors: true, ..Needed::default() });
+    let standing = Standing::read_needed(&provider.accounts.people, user, &needed).await;
+    let standing = standing.map_err(|error| Rejection::of(client, error))?.ok_or(Rejection::WRONG)?;
+    if standing.person_version() != Some(person.version()) {
+        return Ok(None);
+    }
+    let has_second_factor = standing.has_second_factor();
+    let class = assurance::needed(assurance::policy(client, company), has_second_factor, acr_values);
+    if has_second_factor && class > Class::One {
+        let passed = Passed { user, version: person.version().to_string(), amr, at: provider.now() };
+        return Ok(Some(Right::Passed(passed, standing)));
+    }
+    let begun = begin(provider, client, (user, &standing), Proved { at, amr, class: Class::One }).await?;
+    Ok(begun.map(|(cookie, standing)| Right::Begun(cookie, standing)))
+}
+
+/// Begins a session by a passkey whose authenticator verified the person. `step` is the text of the form, of which the challenge is the hash.
+///
+/// # Errors
+/// [`Rejection`]. It does not say whether there is such a user or such a key.
+pub(super) async fn by_passkey(
+    provider: &Provider,
+    registered: &Registered,
+    (sent, step): (&Sent, &str),
+) -> Result<(SessionCookie, Option<Standing>), Rejection> {
+    const WRONG: Rejection = Rejection { again: Again::WrongPasskey, retry_after_secs: None };
+    let (client, people) = (&registered.client, &provider.accounts.people);
+    let unavailable = |error: Error| Rejection::of(client, error);
+    let (user, answer) = sent.user().zip(sent.answer()).ok_or(WRONG)?;
+    let needed = Needed { factors: true, ..Needed::default() };
+    let standing = Standing::read_needed(people, user, &needed).await.map_err(unavailable)?.ok_or(WRONG)?;
+    if !standing.may_sign_in(&registered.company.id) {
+        return Err(WRONG);
+    }
+    let (site, challenge) = (Site::of(&provider.issuer), challenge(step));
+    let (expected, now) = (site.expects(&challenge, true), provider.now());
+    let until = now.plus(OnPage::LIFETIME_MS);
+    let used = people.use_passkey(&standing, answer, (&expected, until)).await.map_err(unavailable)?.ok_or(WRONG)?;
+    let owner = standing.users().first().copied().ok_or(WRONG)?;
+    let proved = Proved { at: now, amr: assurance::passkey(&used), class: Class::Two };
+    begin(provider, client, (owner, &standing), proved).await?.ok_or(Rejection::UNAVAILABLE)
+}
+
+/// Begins a session of a user, as the region knew its person before. `None` if the person was changed meanwhile: a new password ends the
+/// sessions that it finds, and this one it may not have found.
 pub(super) async fn begin(
     provider: &Provider,
-    user: UserId,
-    auth_time: Millis,
-    amr: Vec<String>,
-) -> Result<SessionCookie, Error> {
-    let (accounts, life_ms) = (&provider.accounts, SessionCookie::LIFETIME_MS);
-    let new = NewSession { auth_time, amr: amr.clone(), acr: None, label: None, life_ms };
-    let session = accounts.begin_session(user, new).await?;
-    Ok(SessionCookie {
+    client: &Client,
+    (user, before): (UserId, &Standing),
+    proved: Proved,
+) -> Result<Option<(SessionCookie, Option<Standing>)>, Rejection> {
+    let Proved { at, amr, class } = proved;
+    let (accounts, now) = (&provider.accounts, provider.now());
+    let unavailable = |error: Error| Rejection::of(client, error);
+    let (acr, life_ms) = (Some(class.as_str().to_owned()), SessionCookie::LIFETIME_MS);
+    let new = NewSession { auth_time: at, amr: amr.clone(), acr: acr.clone(), label: None, life_ms };
+    let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
+    let needed = Needed { session: Some(&session.id), factors: class < Class::Two, ..Needed::default() };
+    let standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
+    if standing.as_ref().and_then(Standing::person_version) != before.person_version() {
+        provider.end_session(user, &session.id).await.map_err(unavailable)?;
+        return Ok(None);
+    }
+    let cookie = SessionCookie {
         user,
         session: session.id,
-        signed_in: SignedIn { auth_time: auth_time.secs(), acr: None, amr },
+        signed_in: SignedIn { auth_time: at.secs(), acr, amr },
         issued_at: session.created_at,
-        used_at: session.created_at,
+        used_at: now,
         ends_at: session.expires_at,
         region: accounts.home.own.name.clone(),
-    })
+    };
+    Ok(Some((cookie, standing)))
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.

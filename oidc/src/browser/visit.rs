@@ -7,6 +7,7 @@ use umoja_schema::access::Sector;
 use umoja_schema::{Client, CompanyId};
 
 use crate::Provider;
+use crate::assurance::Class;
 use crate::cookie::Cookie;
 use crate::steps::SessionCookie;
 
@@ -28,7 +29,9 @@ impl Visit {
         let Some(cookie) = Cookie::Session.value(&provider.issuer, headers) else { return Ok(None) };
         match SessionCookie::open(&provider.accounts.secrets, &cookie) {
             Some(cookie) if cookie.is_in_use(provider.now()) => {
-                let needed = Needed { session: Some(&cookie.session), ..Needed::default() };
+                // Who has shown a second factor is not asked for one again.
+                let factors = Class::of_sign_in(&cookie.signed_in) < Class::Two;
+                let needed = Needed { session: Some(&cookie.session), factors, ..Needed::default() };
                 let standing = Standing::read_needed(&provider.accounts, cookie.user, &needed).await?;
                 Ok(Self::with(provider, cookie, standing))
             }

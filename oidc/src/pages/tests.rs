@@ -21,8 +21,17 @@ fn view(name: &str, language: Language) -> View {
 }
 
 fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
-    let (leads_to, connects) = (Some(CALLBACK), Some(words));
-    SignIn { client: words, action: "/login", leads_to, step: words, hint: words, again, others: &[], connects }
+    SignIn {
+        client: words,
+        action: "/login",
+        leads_to: Some(CALLBACK),
+        step: words,
+        passkey: words,
+        hint: words,
+        again,
+        others: &[],
+        connects: Some(words),
+    }
 }
 
 #[tokio::test]
@@ -37,7 +46,7 @@ async fn what_others_have_written_is_shown_as_text() {
     ];
     for page in pages {
         let (html, _) = shown(page).await;
-        assert!(html.contains("&quot;&gt;&lt;script&gt;") && !html.contains("<script"), "{html}");
+        assert!(html.contains("&quot;&gt;&lt;script&gt;") && !html.contains("<script>"), "{html}");
     }
     let to = ReturnTo { redirect_uri: CALLBACK.to_owned(), mode: ResponseMode::FormPost, state: Some(EVIL.to_owned()) };
     let (html, _) = shown(form_post(&view, &Answer::fault(&to, "https://id.example", Fault::AccessDenied))).await;
@@ -49,7 +58,8 @@ async fn what_others_have_written_is_shown_as_text() {
 async fn the_policy_allows_forms_to_the_client_alone_and_the_colours_are_those_of_the_company() {
     let (html, policy) = shown(sign_in(&view("Soko", Language::En), &on("Shop", None))).await;
     assert!(policy.contains("form-action 'self' https://shop.example;"), "{policy}");
-    assert!(!policy.contains("unsafe") && !policy.contains("script-src"));
+    assert!(!policy.contains("unsafe") && policy.contains("script-src 'self';"), "{policy}");
+    assert_eq!(html.matches("<script").count(), html.matches("<script src=\"/assets/passkey.js\">").count());
     assert!(html.contains("--head:#ffcc00;--on-head:#000000"));
 }
 

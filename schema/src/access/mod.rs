@@ -5,6 +5,7 @@
 //! none comes back.
 
 mod device;
+mod factor;
 mod family;
 mod family_uses;
 mod grant;
@@ -14,6 +15,7 @@ mod session;
 mod subject;
 
 pub use device::DeviceRequest;
+pub use factor::{Factor, FactorKind, Passkey, SpentCode};
 pub use family::Family;
 pub use family_uses::{FamilyUses, KEPT_USES};
 pub use grant::Grant;
@@ -45,6 +47,10 @@ pub enum AccessRow {
     Family(Family),
     /// What one region knows of the uses of a family.
     Uses(FamilyUses),
+    /// A factor.
+    Factor(Factor),
+    /// A recovery code that was used.
+    Spent(SpentCode),
 }
 
 impl AccessRow {
@@ -60,6 +66,8 @@ impl AccessRow {
             Some(Subject::KIND) => Self::Subject(Subject::from_item(item)?),
             Some(Family::KIND) => Self::Family(Family::from_item(item)?),
             Some(FamilyUses::KIND) => Self::Uses(FamilyUses::from_item(item)?),
+            Some(Factor::KIND) => Self::Factor(Factor::from_item(item)?),
+            Some(SpentCode::KIND) => Self::Spent(SpentCode::from_item(item)?),
             _ => return Ok(None),
         }))
     }

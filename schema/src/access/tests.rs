@@ -56,7 +56,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         region: "eu-west-1".parse().unwrap(),
         first_uses: BTreeMap::from([(1, Millis(5))]),
         expires_at,
-        unknown,
+        unknown: unknown.clone(),
     };
     let items = [
         session.to_item(version.clone()),
@@ -74,7 +74,47 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         AccessRow::Family(family),
         AccessRow::Uses(noted),
     ];
-    rows.into_iter().zip(items).collect()
+    rows.into_iter().zip(items).chain(factors(&unknown)).collect()
+}
+
+fn factors(unknown: &Attributes) -> Vec<(AccessRow, VersionedItem)> {
+    let passkey = Passkey {
+        credential_id: vec![1; 32],
+        public_key: vec![2; 77],
+        sign_count: u32::MAX,
+        transports: vec!["internal".into()],
+    };
+    let kinds = [
+        FactorKind::Passkey(passkey),
+        FactorKind::Totp { secret: vec![3] },
+        FactorKind::Recovery { codes: vec![vec![4; 32], vec![5; 32]] },
+    ];
+    let factor = |(number, kind): (usize, FactorKind)| {
+        let label = (number == 0).then(|| vec![6]);
+        let (id, unknown) = (format!("f_{number}"), unknown.clone());
+        let factor = Factor { user: user(), id, kind, label, created_at: Millis(8), unknown };
+        let item = factor.to_item(version(false, 7));
+        (AccessRow::Factor(factor), item)
+    };
+    let spent = SpentCode { user: user(), factor: "f_2".into(), number: 9, at: Millis(9), unknown: unknown.clone() };
+    let item = spent.to_item(version(false, 7));
+    kinds.into_iter().enumerate().map(factor).chain([(AccessRow::Spent(spent), item)]).collect()
+}
+
+#[test]
+fn a_factor_of_an_unknown_kind_and_one_without_its_fields_are_no_factor() {
+    for (row, item) in factors(&Attributes::new()) {
+        if let AccessRow::Factor(_) = row {
+            for name in item.fields.keys().filter(|name| *name != "label") {
+                let mut without = item.clone();
+                without.fields.remove(name);
+                assert!(Factor::from_item(&without).is_err(), "{name}");
+            }
+            let mut novel = item.clone();
+            novel.fields.insert("kind".into(), "voice".to_owned().into());
+            assert!(Factor::from_item(&novel).is_err());
+        }
+    }
 }
 
 #[test]
@@ -102,7 +142,7 @@ fn a_row_of_another_kind_and_an_ended_row_are_no_live_row() {
         let read = VersionedItem::from_item(&ACCESS, ended.to_item()).unwrap();
         assert_eq!(read, ended);
     }
-    let novel = item(user(), "factor#1".into(), version(false, 1), Attributes::new());
+    let novel = item(user(), "novel#1".into(), version(false, 1), Attributes::new());
     assert_eq!(AccessRow::from_item(&novel), Ok(None));
 }
 
@@ -123,7 +163,11 @@ fn no_two_scopes_or_sectors_have_one_key() {
 
 #[test]
 fn a_region_remembers_the_first_use_of_the_last_generations() {
-    let Some((AccessRow::Uses(mut uses), _)) = rows().pop() else { panic!("the last row is that of uses") };
+    let uses = rows().into_iter().find_map(|(row, _)| match row {
+        AccessRow::Uses(uses) => Some(uses),
+        _ => None,
+    });
+    let mut uses = uses.unwrap();
     assert!(!uses.note(1, Millis(99)));
     assert_eq!(uses.first_uses[&1], Millis(5));
     (2..20).for_each(|generation| assert!(uses.note(generation, Millis(generation))));

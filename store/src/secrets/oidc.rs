@@ -29,6 +29,8 @@ pub enum SealedFor {
     Access,
     /// A step of signing out.
     Logout,
+    /// A form of the pages of an account.
+    Account,
     /// The private half of a key that signs tokens.
     Key,
     /// A sign-in that a person makes at another provider.
@@ -38,7 +40,7 @@ pub enum SealedFor {
 }
 
 impl SealedFor {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -48,6 +50,7 @@ impl SealedFor {
         Self::Refresh,
         Self::Access,
         Self::Logout,
+        Self::Account,
         Self::Key,
         Self::Upstream,
         Self::ProviderSecret,
@@ -64,6 +67,7 @@ impl SealedFor {
             Self::Refresh => "refresh",
             Self::Access => "access",
             Self::Logout => "logout",
+            Self::Account => "account",
             Self::Key => "key",
             Self::Upstream => "upstream",
             Self::ProviderSecret => "provider-secret",

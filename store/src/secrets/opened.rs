@@ -14,6 +14,7 @@ use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, LoginProviderI
 use zeroize::Zeroizing;
 
 use super::derived::wrapping_key;
+use super::factors::FactorKeys;
 use super::oidc::{OidcSeals, SealedFor};
 use super::{INDEX, PEPPER, SIGNING, SecretsDocument, SecretsError, signing_key_id};
 use crate::audit::AuditKey;
@@ -38,6 +39,7 @@ pub struct Secrets {
     sent: MacKey,
     oidc: OidcSeals,
     subjects: MacKey,
+    factors: FactorKeys,
     sessions: MacKey,
     passwords: Arc<PasswordKeys>,
 }
@@ -94,6 +96,7 @@ impl Secrets {
             sent: MacKey::derive(derivation.expose(), "umoja/1/sent-accounts"),
             oidc: OidcSeals::derive(&derivation),
             subjects: MacKey::derive(derivation.expose(), "umoja/1/subjects"),
+            factors: FactorKeys::derive(&derivation),
             sessions: MacKey::derive(derivation.expose(), "umoja/1/sessions"),
             passwords,
         })
@@ -264,6 +267,11 @@ impl Secrets {
     pub fn subject(&self, user: UserId, row: &str) -> String {
         let tag = self.subjects.tag(&[user.to_string().as_bytes(), row.as_bytes()]);
         URL_SAFE_NO_PAD.encode(&tag[..16])
+    }
+
+    /// The keys of the factors of persons.
+    pub const fn factors(&self) -> &FactorKeys {
+        &self.factors
     }
 
     /// What a session is called at a client (claim `sid`): the same in every region, and no two clients can tell by it that

@@ -18,6 +18,7 @@ BY_SERVICES = {
 # Used by what no short run can show: a comparison leaves a user alone who was fed within the last hour.
 DELETED = "a comparison that finds a person deleted in the pool"
 FIRST = "a first login that asks a company's old system, which registers or replaces an owner"
+OWN = "a person who changes or erases its own account"
 RACE = "a session that begins while its user is erased"
 LATER = "a session that is looked at a minute after its end"
 NOT_IN_A_RUN = {("reconcile-sources", sid, action): DELETED for sid, action in (
@@ -26,13 +27,16 @@ NOT_IN_A_RUN = {("reconcile-sources", sid, action): DELETED for sid, action in (
     ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
     ("UnlinkErasedUsers", "dynamodb:DeleteItem"))}
 NOT_IN_A_RUN |= {("oidc", sid, action): FIRST for sid, action in (
-    ("JournalConflicts", "dynamodb:Query"), ("JournalConflicts", "dynamodb:UpdateItem"), ("ReadReceipts", "dynamodb:Query"),
+    ("JournalConflicts", "dynamodb:Query"), ("JournalConflicts", "dynamodb:UpdateItem"), ("KeepReceipts", "dynamodb:Query"),
     ("ReadAndChangeIdentifiers", "dynamodb:BatchGetItem"), ("ReadAndChangeIdentifiers", "dynamodb:DeleteItem"),
     ("ReadAndChangeIdentifiers", "dynamodb:PutItem"), ("ReadAndWriteUsers", "dynamodb:ConditionCheckItem"),
     ("ReadAndWriteUsers", "dynamodb:PutItem"), ("RecordEvents", "dynamodb:GetItem"), ("RecordEvents", "dynamodb:PutItem"),
     ("RecordEvents", "dynamodb:Query"), ("MakeAndOpenDataKeys", "kms:GenerateDataKey"),
     ("WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut", "kms:Encrypt"),
     ("WrapDataKeysByPeersAndUseThemWhileTheOwnIsOut", "kms:GenerateDataKey"))}
+NOT_IN_A_RUN |= {("oidc", sid, action): OWN for sid, action in (
+    ("KeepReceipts", "dynamodb:PutItem"), ("KeepReceipts", "dynamodb:UpdateItem"), ("ReadTargetAccounts", "dynamodb:Query"),
+    ("ReadAndChangeLinkedAccounts", "dynamodb:DeleteItem"), ("ReadAndChangeLinkedAccounts", "dynamodb:PutItem"))}
 NOT_IN_A_RUN |= {("oidc", "KeepWhatPersonsMayDo", "dynamodb:DeleteItem"): RACE,
                  ("api", "KeepWhatPersonsMayDo", "dynamodb:DeleteItem"): RACE,
                  ("deliver", "ReadSessions", "dynamodb:Query"): LATER}

@@ -184,6 +184,7 @@ fn company() -> Company {
         username_restriction: None,
         old_system: None,
         status_page: None,
+        require_mfa: None,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

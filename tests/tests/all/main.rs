@@ -7,6 +7,7 @@ mod cognito;
 mod contract;
 mod corpus;
 mod exhaustive;
+mod factors;
 mod failure_table;
 mod failures;
 mod import;

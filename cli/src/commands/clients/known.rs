@@ -43,6 +43,7 @@ pub(in crate::commands) fn new_client(id: &ClientId, company: &CompanyId, is_pub
         subject_type: SubjectType::Public,
         sector_identifier: None,
         default_max_age: None,
+        require_mfa: None,
         access_token_secs: Client::ACCESS_SECS,
         refresh_token_secs: Client::REFRESH_SECS,
         providers: Vec::new(),

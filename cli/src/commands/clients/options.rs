@@ -6,7 +6,9 @@ use clap::Args;
 use serde_json::Value;
 use umoja_crypto::jws::Jwk;
 use umoja_schema::client::check_redirect_uri;
-use umoja_schema::{Client, ClientAuthMethod, GrantType, IdError, LoginProviderId, OidcAlgorithm, SubjectType};
+use umoja_schema::{
+    Client, ClientAuthMethod, GrantType, IdError, LoginProviderId, OidcAlgorithm, RequireMfa, SubjectType,
+};
 
 use crate::CliError;
 use crate::commands::foreign;
@@ -68,6 +70,9 @@ pub(super) struct Options {
     /// How long ago a person may have signed in, in seconds.
     #[arg(long, value_name = "SECS")]
     default_max_age: Option<u64>,
+    /// When persons have to show a second factor: never, `if_enrolled`, always, or as the company says with `company`.
+    #[arg(long, value_name = "WHEN", value_parser = require_mfa)]
+    require_mfa: Option<Mfa>,
     /// How long its access tokens are valid, in seconds.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(30..=3600))]
     access_token_secs: Option<u64>,
@@ -81,6 +86,10 @@ pub(super) struct Options {
 
 /// A provider, or none.
 type Offered = Option<LoginProviderId>;
+
+/// When a second factor is needed; `None` as the company says.
+#[derive(Debug, Clone, Copy)]
+struct Mfa(Option<RequireMfa>);
 
 /// What of the options was read from files and checked.
 pub(super) struct Checked<'o> {
@@ -155,6 +164,9 @@ impl Checked<'_> {
             client.providers = self.providers().cloned().collect();
         }
         client.default_max_age = options.default_max_age.or(client.default_max_age);
+        if let Some(Mfa(require)) = options.require_mfa {
+            client.require_mfa = require;
+        }
         client.access_token_secs = options.access_token_secs.unwrap_or(client.access_token_secs);
         client.refresh_token_secs = options.refresh_token_secs.unwrap_or(client.refresh_token_secs);
         client.check().map_err(|flaw| CliError::Usage(flaw.to_string()))
@@ -195,6 +207,14 @@ fn grant(text: &str) -> Result<GrantType, String> {
                 .to_owned()
         }),
     }
+}
+
+fn require_mfa(text: &str) -> Result<Mfa, String> {
+    if text == "company" {
+        return Ok(Mfa(None));
+    }
+    let require = RequireMfa::from_name(text).ok_or("give never, if_enrolled, always, or company")?;
+    Ok(Mfa(Some(require)))
 }
 
 /// An audience: a URL or another name, without spaces.

@@ -169,6 +169,7 @@ pub(crate) fn new_company(
         username_restriction: None,
         old_system: None,
         status_page: None,
+        require_mfa: None,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],

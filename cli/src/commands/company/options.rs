@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use umoja_schema::foreign_url::location;
 use umoja_schema::status_page::is_display_name;
-use umoja_schema::{Colour, Company, OldSystem, RestrictionLevel, ReturnUrlId, Scope};
+use umoja_schema::{Colour, Company, OldSystem, RequireMfa, RestrictionLevel, ReturnUrlId, Scope};
 
 /// A word of `--scopes`.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,10 @@ pub(super) fn chosen(scopes: &[Scopes]) -> Vec<Scope> {
 pub(super) fn country(text: &str) -> Result<String, String> {
     let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
     if fits { Ok(text.to_owned()) } else { Err("give two capital letters (ISO 3166-1), such as KE".into()) }
+}
+
+pub(super) fn require_mfa(text: &str) -> Result<RequireMfa, String> {
+    RequireMfa::from_name(text).ok_or_else(|| "choose one of never, if_enrolled, always".to_owned())
 }
 
 pub(super) fn restriction(text: &str) -> Result<RestrictionLevel, String> {
@@ -87,6 +91,7 @@ pub(super) fn settings(company: &Company) -> Value {
         "username_restriction": company.username_restriction,
         "rate_limit": company.requests_per_second(),
         "old_system": company.old_system.as_ref().map(ToString::to_string),
+        "require_mfa": company.require_mfa.unwrap_or(RequireMfa::IfEnrolled).as_str(),
         "status_page": company.status_page,
     })
 }

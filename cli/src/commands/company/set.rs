@@ -4,10 +4,12 @@ use std::num::NonZeroU32;
 
 use clap::{ArgGroup, Args};
 use umoja_schema::foreign_url::{Location, location};
-use umoja_schema::{Company, CompanyId, OldSystem, RestrictionLevel};
+use umoja_schema::{Company, CompanyId, OldSystem, RequireMfa, RestrictionLevel};
 
 use super::known::change_known;
-use super::options::{OrNone, Scopes, chosen, country, old_system, or_none, restriction, scopes, settings};
+use super::options::{
+    OrNone, Scopes, chosen, country, old_system, or_none, require_mfa, restriction, scopes, settings,
+};
 use super::page::Look;
 use crate::CliError;
 use crate::commands::foreign;
@@ -16,7 +18,7 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 15] = [
+const CHANGES: [&str; 16] = [
     "name",
     "scopes",
     "add_scopes",
@@ -26,6 +28,7 @@ const CHANGES: [&str; 15] = [
     "username_restriction",
     "rate_limit",
     "old_system",
+    "require_mfa",
     "enabled",
     Look::NAMES[0],
     Look::NAMES[1],
@@ -34,14 +37,15 @@ const CHANGES: [&str; 15] = [
     Look::NAMES[4],
 ];
 
-/// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, status page, or
-/// whether it is enabled. What is not named stays.
+/// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, second factors,
+/// status page, or whether it is enabled. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
   umoja company set soko --scopes users:lookup,users:authenticate \\
       --rate-limit 50 --dir DIR
   umoja company set soko --add-scopes events:list --dir DIR
+  umoja company set soko --require-mfa always --dir DIR
   umoja company set soko --old-system https://login.soko.example/verify \\
       --dir DIR
   umoja company set soko --page-name Soko --page-colour '#0b5fff' \\
@@ -88,6 +92,9 @@ pub(super) struct Set {
     /// Let the old system be on this machine, to try it out. `umoja serve` asks it with the same option only.
     #[arg(long, requires = "old_system")]
     old_system_loopback: bool,
+    /// When persons who sign in to its clients have to show a second factor: never, `if_enrolled` or always.
+    #[arg(long, value_name = "WHEN", value_parser = require_mfa)]
+    require_mfa: Option<RequireMfa>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -156,6 +163,7 @@ impl Set {
         if let Some(OrNone(system)) = &self.old_system {
             company.old_system.clone_from(system);
         }
+        company.require_mfa = self.require_mfa.or(company.require_mfa);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);
         self.page.change(company);

@@ -1,5 +1,6 @@
 //! Clients and browsers at two regions of one issuer.
 
+mod account;
 mod assertions;
 mod attacks;
 mod authorize;
@@ -10,6 +11,7 @@ mod conformance;
 mod consent;
 mod devices;
 mod ends;
+mod factors;
 mod fuzzed;
 mod leaving;
 mod notices;

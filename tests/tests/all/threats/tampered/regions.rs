@@ -58,6 +58,7 @@ pub(super) fn company(id: &str) -> Company {
         username_restriction: None,
         old_system: None,
         status_page: None,
+        require_mfa: None,
         rate_limit: None,
         api_keys,
         keys,

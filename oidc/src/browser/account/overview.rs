@@ -1,0 +1,30 @@
+//! `/account`: what is known of the person.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use umoja_look::texts::account as say;
+
+use super::enter::{Entered, Inside, Section};
+use crate::Provider;
+use crate::browser::stop::Stop;
+
+pub(super) const SECTION: Section = Section { path: "/account", title: say::ACCOUNT, needs_recent: false };
+
+pub(super) async fn overview(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
+    let inside = match Inside::enter(provider, SECTION, request).await? {
+        Entered::Inside(inside) => inside,
+        Entered::Page(response) => return Ok(response),
+    };
+    let user = inside.person.view();
+    let values = [
+        (say::NAME_IS, &user.profile.name),
+        (say::EMAIL_IS, &user.email),
+        (say::PHONE_IS, &user.phone_number),
+        (say::USERNAME_IS, &user.username),
+    ];
+    let lines = values.iter().filter_map(|(text, value)| Some(text.with(&[("value", value.as_deref()?)])));
+    let change = inside.path(super::profile::SECTION.path);
+    Ok(inside.answer(|page| page.list(lines).link(&change, say::CHANGE_PROFILE)))
+}

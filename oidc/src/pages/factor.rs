@@ -1,0 +1,50 @@
+//! The pages of second factors.
+
+use axum::response::Response;
+use umoja_look::texts::factors as say;
+use umoja_look::texts::sign_on::{CONTINUE, CONTINUE_TO};
+use umoja_look::{Choice, Field, Form};
+
+use super::passkey::with_passkey;
+use super::{Again, View};
+
+/// What the page has on which a person shows a second factor.
+#[derive(Debug, Clone, Copy)]
+pub struct Factor<'a> {
+    /// The name of the client into which the person signs in.
+    pub client: &'a str,
+    /// The path to which the forms go.
+    pub action: &'a str,
+    /// The URI to which the forms lead in the end.
+    pub leads_to: Option<&'a str>,
+    /// The value that the forms send back.
+    pub step: &'a str,
+    /// Whether the person has codes.
+    pub codes: bool,
+    /// What is asked of a passkey, if the person has one.
+    pub passkey: Option<&'a str>,
+    /// Why the person has to try again.
+    pub again: Option<Again>,
+}
+
+/// The page on which a person shows a second factor.
+pub fn factor(view: &View, on: &Factor<'_>) -> Response {
+    let page =
+        view.page(say::TITLE).text(CONTINUE_TO.with(&[("client", on.client)])).alert(on.again.map(Again::phrase));
+    let page = if on.codes {
+        let code =
+            Field::code("code", say::CODE).hint(say::CODE_HINT).faulty(on.again == Some(Again::WrongCode)).first();
+        page.form(&Form::post(on.action).hidden("step", on.step).field(code).button(CONTINUE))
+    } else {
+        page
+    };
+    let page = with_passkey(page, on.passkey.map(|options| (on.action, on.step, options)), say::USE_PASSKEY);
+    view.answer(page.leads_to(on.leads_to).languages(Choice::Form))
+}
+
+/// The page of a person who needs a second factor, and has none.
+pub fn enrol(view: &View, client: &str) -> Response {
+    view.answer(
+        view.page(say::TITLE).text(say::ENROL_FIRST.with(&[("client", client)])).link("/account/factors", say::ENROL),
+    )
+}

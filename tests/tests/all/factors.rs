@@ -1,0 +1,219 @@
+//! Factors of persons, over two regions.
+
+use umoja_accounts::access::{CodeUsed, Enrolled, NewPasskey, NewSession, RecoveryCodes, SessionState, Standing};
+use umoja_accounts::{Error, People};
+use umoja_crypto::totp::TotpSecret;
+use umoja_crypto::webauthn::Registered;
+use umoja_schema::UserId;
+use umoja_schema::access::{FactorKind, Session};
+use umoja_schema::replicated::ACCESS;
+use umoja_store::ports::Clock as _;
+use umoja_tests::world::{World, run};
+
+const DAY: u64 = umoja_schema::Millis::DAY_MS;
+/// How long a code lasts.
+const STEP: u64 = 30_000;
+
+async fn populated(seed: u64) -> (World, UserId) {
+    let world = World::new(seed, 2).await;
+    let id = world.register(0, "ada@example.com", "phc").await.unwrap();
+    world.settle().await;
+    (world, id)
+}
+
+fn people(world: &World, at: usize) -> People {
+    world.regions[at].people()
+}
+
+async fn standing(world: &World, at: usize, id: UserId) -> Standing {
+    Standing::read(&people(world, at), id).await.unwrap().unwrap()
+}
+
+fn secret(byte: u8) -> TotpSecret {
+    TotpSecret::new(&[byte; TotpSecret::BYTES]).unwrap()
+}
+
+fn code(world: &World, secret: &TotpSecret) -> String {
+    secret.code(world.clock.now().secs() / 30)
+}
+
+async fn begin(world: &World, at: usize, id: UserId) -> Session {
+    let (auth_time, amr) = (world.clock.now(), vec!["pwd".to_owned()]);
+    let new = NewSession { auth_time, amr, acr: None, label: None, life_ms: DAY };
+    people(world, at).begin_session(id, new).await.unwrap()
+}
+
+/// Adds an application, and gives the codes that come with the first factor.
+async fn add_totp(world: &World, at: usize, id: UserId, secret: &TotpSecret) -> Option<RecoveryCodes> {
+    let added = people(world, at).add_totp((id, "none"), secret, (&code(world, secret), "My phone")).await.unwrap();
+    match added {
+        Enrolled::Added(codes) => codes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn passkey(id: u8) -> NewPasskey {
+    // A key of Ed25519: that of RFC 8037 appendix A.2.
+    let key = hex_bytes("a4010103272006215820d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    let made = Registered {
+        credential_id: vec![id; 16],
+        public_key: key,
+        sign_count: 0,
+        user_verified: true,
+        backup_eligible: false,
+    };
+    NewPasskey { made, transports: vec!["internal".into(), "a b".into()], label: "A key".into() }
+}
+
+fn hex_bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+async fn use_code(world: &World, at: usize, id: UserId, text: &str) -> Result<Option<CodeUsed>, Error> {
+    people(world, at).use_code(&standing(world, at, id).await, text).await
+}
+
+#[test]
+fn a_factor_that_is_added_while_a_region_is_cut_off_works_there_afterwards_and_those_of_both_stay() {
+    run(async {
+        let (world, id) = populated(1801).await;
+        world.set_cut(0, 1, true);
+        world.set_cut(1, 0, true);
+        let (first, second) = (secret(1), secret(2));
+        let codes = add_totp(&world, 0, id, &first).await.unwrap();
+        assert!(!standing(&world, 1, id).await.has_second_factor());
+        assert!(add_totp(&world, 1, id, &second).await.is_some(), "the other region does not know of the first one");
+        assert!(matches!(people(&world, 1).add_passkey((id, "none"), passkey(7)).await, Ok(Enrolled::Added(None))));
+        world.set_cut(0, 1, false);
+        world.set_cut(1, 0, false);
+        world.settle().await;
+        world.clock.advance(STEP);
+        for at in 0..2 {
+            let standing = standing(&world, at, id).await;
+            let labels: Vec<_> =
+                standing.factors().filter_map(|factor| people(&world, at).factor_label(factor)).collect();
+            assert_eq!((standing.factors().count(), labels.len()), (5, 3), "{labels:?}");
+            for secret in [&first, &second] {
+                assert_eq!(use_code(&world, at, id, &code(&world, secret)).await, Ok(Some(CodeUsed::Totp)));
+            }
+        }
+        let recovery = codes.shown().next().unwrap();
+        assert_eq!(use_code(&world, 1, id, &recovery).await, Ok(Some(CodeUsed::Recovery)));
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_code_works_once_in_a_region_and_a_recovery_code_nowhere_once_its_use_has_arrived() {
+    run(async {
+        let (world, id) = populated(1802).await;
+        let secret = secret(1);
+        let codes = add_totp(&world, 0, id, &secret).await.unwrap();
+        world.settle().await;
+        world.clock.advance(STEP);
+        let now = code(&world, &secret);
+        assert_eq!(use_code(&world, 0, id, &now).await, Ok(Some(CodeUsed::Totp)));
+        assert_eq!(use_code(&world, 0, id, &now).await, Ok(None), "it was used");
+        assert_eq!(use_code(&world, 1, id, &now).await, Ok(Some(CodeUsed::Totp)), "each region accepts it once");
+        let all: Vec<_> = codes.shown().collect();
+        assert_eq!(standing(&world, 0, id).await.recovery_codes_left(), 10);
+        assert_eq!(use_code(&world, 0, id, &all[3].to_lowercase()).await, Ok(Some(CodeUsed::Recovery)));
+        assert_eq!(use_code(&world, 0, id, &all[3]).await, Ok(None));
+        world.settle().await;
+        assert_eq!(use_code(&world, 1, id, &all[3]).await, Ok(None), "its use has arrived");
+        assert_eq!(standing(&world, 1, id).await.recovery_codes_left(), 9);
+        let fresh = people(&world, 1).new_recovery_codes(id).await.unwrap();
+        assert_eq!(use_code(&world, 1, id, &all[4]).await, Ok(None), "new codes replace the former ones");
+        assert_eq!(use_code(&world, 1, id, &fresh.shown().next().unwrap()).await, Ok(Some(CodeUsed::Recovery)));
+    });
+}
+
+#[test]
+fn wrong_codes_are_counted_and_lock_further_ones_whether_or_not_they_are_right() {
+    run(async {
+        let (world, id) = populated(1803).await;
+        let secret = secret(1);
+        add_totp(&world, 0, id, &secret).await;
+        world.clock.advance(STEP);
+        for _ in 0..5 {
+            assert_eq!(use_code(&world, 0, id, "000000").await, Ok(None));
+        }
+        let right = code(&world, &secret);
+        assert_eq!(use_code(&world, 0, id, &right).await, Err(Error::Locked { retry_after_secs: 2 }));
+        world.clock.advance(2_000);
+        let right = code(&world, &secret);
+        assert_eq!(use_code(&world, 0, id, &right).await, Ok(Some(CodeUsed::Totp)));
+        world.clock.advance(STEP);
+        for _ in 0..5 {
+            assert_eq!(use_code(&world, 0, id, "AAAAA-AAAAA").await, Ok(None), "a right code forgives the wrong ones");
+        }
+    });
+}
+
+#[test]
+fn whoever_adds_or_removes_a_factor_ends_the_other_sessions() {
+    run(async {
+        let (world, id) = populated(1804).await;
+        let is_live = async |session: &Session| {
+            let now = world.clock.now();
+            let standing = standing(&world, 0, id).await;
+            standing.session(&session.id, session.created_at, now) != SessionState::Ended
+        };
+        let (own, other) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
+        let secret = secret(1);
+        let given = code(&world, &secret);
+        let wrong = people(&world, 0).add_totp((id, &own.id), &secret, ("000000", "")).await;
+        assert!(matches!(wrong, Ok(Enrolled::Wrong)) && is_live(&other).await);
+        people(&world, 0).add_totp((id, &own.id), &secret, (&given, "")).await.unwrap();
+        assert!(is_live(&own).await && !is_live(&other).await);
+        let other = begin(&world, 0, id).await;
+        assert!(!people(&world, 0).remove_factor((id, &own.id), "another").await.unwrap() && is_live(&other).await);
+        let totp = standing(&world, 0, id).await;
+        let totp = totp.factors().find(|one| matches!(one.kind, FactorKind::Totp { .. })).unwrap();
+        assert!(people(&world, 0).remove_factor((id, &own.id), &totp.id).await.unwrap());
+        assert!(is_live(&own).await && !is_live(&other).await);
+        assert_eq!(standing(&world, 0, id).await.factors().count(), 0, "recovery codes go with the last factor");
+        world.settle().await;
+        assert!(!standing(&world, 1, id).await.has_second_factor());
+    });
+}
+
+#[test]
+fn the_factors_of_merged_users_count_and_each_keeps_its_own_after_an_unmerge() {
+    run(async {
+        let (world, ada) = populated(1805).await;
+        let other = world.register(0, "countess@example.com", "phc").await.unwrap();
+        world.settle().await;
+        let secret = secret(1);
+        add_totp(&world, 0, other, &secret).await;
+        world.settle().await;
+        world.merge(0, other, Some(ada)).await.unwrap();
+        world.settle().await;
+        world.clock.advance(STEP);
+        assert_eq!(use_code(&world, 1, ada, &code(&world, &secret)).await, Ok(Some(CodeUsed::Totp)));
+        world.merge(0, other, None).await.unwrap();
+        world.settle().await;
+        assert!(!standing(&world, 1, ada).await.has_second_factor());
+        assert!(standing(&world, 1, other).await.has_second_factor());
+    });
+}
+
+#[test]
+fn a_passkey_is_added_once_and_an_erasure_deletes_every_factor() {
+    run(async {
+        let (world, id) = populated(1806).await;
+        let add = async |at: usize| people(&world, at).add_passkey((id, "none"), passkey(9)).await.unwrap();
+        assert!(matches!((add(0).await, add(1).await), (Enrolled::Added(Some(_)), Enrolled::Added(Some(_)))));
+        world.settle().await;
+        assert!(matches!(add(1).await, Enrolled::Known));
+        let standing = standing(&world, 1, id).await;
+        let found: Vec<_> = standing.passkeys().map(|(_, passkey)| passkey.transports.clone()).collect();
+        assert_eq!(found, [vec!["internal".to_owned()]], "one row, whichever region made it");
+        world.erase(1, id).await.unwrap();
+        world.settle().await;
+        for at in 0..2 {
+            assert_eq!(world.regions[at].home.own.items.items(&ACCESS, id).await.unwrap(), []);
+        }
+    });
+}
