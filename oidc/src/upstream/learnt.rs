@@ -15,7 +15,7 @@ use crate::published::usable;
 pub const FRESH_MS: u64 = 10 * 60_000;
 /// How long it is used while the provider does not answer, in milliseconds.
 const STALE_MS: u64 = 24 * 60 * 60_000;
-/// The shortest time between two questions to a provider, in milliseconds, whoever asks and whatever a token names as its key.
+/// The shortest time between two questions to a provider, in milliseconds, for all callers and whatever a token names as its key.
 pub const ASKED_MS: u64 = 10_000;
 /// The most providers of which something is known.
 const MAX_KNOWN: usize = 256;
