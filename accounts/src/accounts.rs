@@ -14,6 +14,7 @@ use umoja_store::ports::{Hasher, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
+use crate::ends_all::EndsAll;
 use crate::noticed::of_credentials;
 use crate::old_systems::OldSystems;
 use crate::person::Reader;
@@ -90,14 +91,15 @@ impl People {
         Ok(self.sealer.seal(stored.id, version, facts, credentials, unknown).await?)
     }
 
-    /// Encrypts a credentials part, stores it in place of the stored one, and records `event` if there is one. `None`
-    /// if another write got in between.
+    /// Encrypts a credentials part, stores it in place of the stored one, and records `event` if there is one. Everything ends with it that
+    /// the users in `all` have signed in to. `None` if another write got in between.
     pub(crate) async fn write_credentials(
         &self,
         stored: &PartRecord,
         credentials: &Credentials,
         status: AccountStatus,
         event: Option<(&Context, AuditEvent)>,
+        all: Option<EndsAll>,
     ) -> Result<Option<PartRecord>, Error> {
         let events: Vec<_> = event.iter().map(|(_, event)| (stored.id, event.clone())).collect();
         let recorded = async {
@@ -107,7 +109,11 @@ impl People {
         let (record, recorded) = tokio::join!(self.seal_credentials(stored, credentials, status), recorded);
         let (record, recorded) = (record?, recorded?);
         let part = Replacement::of(stored, record.clone(), &of_credentials(stored, status, &events));
-        let is_done = Transaction::new(&self.home, recorded).credentials(&part).is_done().await?;
+        let ends = match all {
+            Some(all) => self.ends_of_all(&all.with(record.id, &record.version)).await?,
+            None => Vec::new(),
+        };
+        let is_done = Transaction::new(&self.home, recorded).credentials(&part).items(ends).is_done().await?;
         Ok(is_done.then_some(record))
     }
 

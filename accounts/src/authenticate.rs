@@ -111,7 +111,7 @@ async fn login(
     }
     if secret.is_some() {
         let upgraded = Credentials { secret, legacy_hashes: Vec::new(), ..credentials };
-        match accounts.write_credentials(&record, &upgraded, AccountStatus::Active, None).await {
+        match accounts.write_credentials(&record, &upgraded, AccountStatus::Active, None, None).await {
             Ok(Some(written)) => person.set(written),
             Ok(None) => return Ok(Login::Overtaken),
             // The password is right anyway, and the next login tries the upgrade again.

@@ -5,6 +5,7 @@ use umoja_crypto::Password;
 use umoja_schema::{AccountStatus, AuditEvent, Credentials, PartRecord};
 use umoja_store::person::PersonParts;
 
+use crate::ends_all::EndsAll;
 use crate::person::unreadable;
 use crate::policy::About;
 use crate::{Accounts, Context, Error, People};
@@ -71,7 +72,7 @@ impl People {
 
 impl Accounts {
     /// Replaces the password of a user that may log in, in the credentials part that decides. `None` if another write
-    /// got in between. It opens the profile parts, because the password policy needs the data about the user.
+    /// got in between. Every session of the person ends with it, in every region. It opens the profile parts, because the password policy needs the data about the user.
     pub(crate) async fn set_password(
         &self,
         context: &Context,
@@ -92,6 +93,8 @@ impl Accounts {
             password_by: context.mark(),
             ..credentials
         };
-        self.write_credentials(&record, &changed, AccountStatus::Active, Some((context, event))).await
+        // Who knew the former password may have signed in with it.
+        let all = Some(EndsAll::from(person));
+        self.write_credentials(&record, &changed, AccountStatus::Active, Some((context, event)), all).await
     }
 }

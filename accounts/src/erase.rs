@@ -113,9 +113,13 @@ impl Erase {
             let reason = self.reason.as_ref();
             let erasing = Erasing { people, context, asked: id, reason, together: &together };
             let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
+            let sessions = people.announce_all(id).await?;
             if erasing.transaction(batch).await?.is_done().await? {
                 done = together;
                 written.extend(ids);
+                for (user, session) in sessions.iter().filter(|(user, _)| written.contains(user)) {
+                    people.ended(*user, session).await?;
+                }
             } else {
                 lost_rounds += 1;
                 if lost_rounds == MAX_ROUNDS {

@@ -113,7 +113,7 @@ impl Accounts {
         let Ok(secret) = self.hasher.hash(kept).await? else { return Ok(not_stored()) };
         let changed = Credentials { secret: Some(secret), password_source: Some(context.source()), ..credentials };
         let event = Some((context, AuditEvent::PasswordLearnt));
-        match self.write_credentials(&user.credentials, &changed, user.status, event).await {
+        match self.write_credentials(&user.credentials, &changed, user.status, event, None).await {
             Ok(Some(written)) => {
                 counter!(metric::PASSWORDS_LEARNT).increment(1);
                 Ok(Learnt::Right(Box::new(person.clone().with_credentials(written))))

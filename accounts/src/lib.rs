@@ -18,6 +18,7 @@ pub mod automatic_merge;
 pub mod conflicts;
 mod context;
 mod deciding_credentials;
+mod ends_all;
 mod erase;
 mod error;
 pub mod events;

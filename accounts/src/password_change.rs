@@ -62,9 +62,9 @@ impl Rule for PasswordChange {
     }
 }
 
-/// The answer, once every session of the person has ended: another holder of the former password may have begun one.
+/// The answer, once every session of the person that ended with the former password is listed as ended.
 async fn changed(accounts: &Accounts, person: &PersonParts) -> Result<Changed, Error> {
-    accounts.end_all_sessions(person.start).await?;
+    accounts.end_what_has_ended(person.start).await?;
     Ok(Changed::Changed(person.version().ok_or(Error::Broken("a person has a version"))?))
 }
 

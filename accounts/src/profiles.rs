@@ -6,6 +6,7 @@ use umoja_store::ownerships;
 use umoja_store::ports::MAX_WRITES;
 
 use crate::audit::{events, notices};
+use crate::ends_all::EndsAll;
 use crate::identifiers::{keeps, reject_taken};
 use crate::noticed::of_credentials;
 use crate::person::{Change, Person};
@@ -154,6 +155,10 @@ impl People {
         if let (Some(new), Some(record)) = (&rules.credentials, &credentials) {
             let noticed = of_credentials(&new.stored, new.status, &events);
             transaction = transaction.credentials(&Replacement::of(&new.stored, record.clone(), &noticed));
+            if new.status == AccountStatus::Disabled && new.stored.status() != Some(new.status) {
+                let all = EndsAll::from(person).with(record.id, &record.version);
+                transaction = transaction.items(self.ends_of_all(&all).await?);
+            }
         }
         if as_read {
             let written: Vec<_> = changes.iter().map(|change| change.id).collect();

@@ -13,7 +13,9 @@ use umoja_store::apply::{
     IDENTIFIER_CONFLICT, OwnershipChange, commit_own, conflicts, plan_linked_accounts, plan_ownerships_of,
 };
 use umoja_store::audit::{Events, Recorder};
-use umoja_store::ports::{Commit, Condition, IdentifierWrite, MAX_WRITES, PartWrite, StoreError, Users, Writes};
+use umoja_store::ports::{
+    Commit, Condition, IdentifierWrite, ItemWrite, MAX_WRITES, PartWrite, StoreError, Users, Writes,
+};
 
 /// A part, and the stored part that it replaces.
 #[derive(Clone)]
@@ -170,6 +172,12 @@ impl<'a> Transaction<'a> {
     /// Writes a credentials part.
     pub fn credentials(mut self, part: &Replacement<'_>) -> Self {
         self.writes.parts.push(part.write());
+        self
+    }
+
+    /// Adds versioned items of users that it writes.
+    pub fn items(mut self, items: Vec<ItemWrite>) -> Self {
+        self.writes.items.extend(items);
         self
     }
 

@@ -215,7 +215,7 @@ impl Field {
         let described = described.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let mut attributes = format!(" id=\"{id}\" name=\"{name}\"");
         if !described.is_empty() {
-            attributes.push_str(&format!(" aria-describedby=\"{described}\""));
+            attributes.extend([" aria-describedby=\"", &described, "\""]);
         }
         for (is_so, attribute) in
             [(self.is_faulty, " aria-invalid=\"true\""), (self.is_required, " required"), (self.is_first, " autofocus")]

@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use umoja_accounts::access::DescribedSession;
+use umoja_schema::access::KnownEnds;
 use umoja_schema::{ClientId, Millis, Region, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
@@ -51,6 +53,9 @@ pub struct Code {
     /// When the session ends by itself: the region that redeems the code may not have the session yet.
     #[serde(rename = "e")]
     pub session_expires_at: Millis,
+    /// The ends of everything that were known when the session began.
+    #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
+    pub ends: KnownEnds,
     /// The scopes.
     #[serde(rename = "o")]
     pub scopes: BTreeSet<String>,
@@ -93,6 +98,12 @@ impl Code {
         Once::new("code", self.client.as_str(), &self.jti, self.expires_at.secs() + 1 + AHEAD_SECS)
     }
 
+    /// The session, whose row the region that redeems the code may not have yet.
+    pub fn session(&self) -> DescribedSession<'_> {
+        let begun_at = Millis(self.signed_in.auth_time.saturating_mul(1000));
+        DescribedSession { user: self.user, id: &self.session, ends: &self.ends, begun_at }
+    }
+
     /// When it was issued.
     pub const fn issued_at(&self) -> Millis {
         Millis(self.expires_at.0.saturating_sub(Self::LIFETIME_MS))
@@ -126,6 +137,7 @@ mod tests {
             min_version: "v".to_owned(),
             session: "s".to_owned(),
             session_expires_at: now.plus(1),
+            ends: KnownEnds::default(),
             scopes: ["openid".to_owned()].into(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             jkt: None,

@@ -2,6 +2,8 @@
 //! client pushed (RFC 9126), a request whose person is signing in, and the session.
 
 use serde::{Deserialize, Serialize};
+use umoja_accounts::access::DescribedSession;
+use umoja_schema::access::KnownEnds;
 use umoja_schema::{ClientId, Millis, Region, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
@@ -52,8 +54,9 @@ impl Pushed {
 pub struct Passed {
     /// The user who signed in.
     pub user: UserId,
-    /// The version of the person whose password it was: a password that was replaced since has passed nothing.
-    pub version: String,
+    /// The ends of everything that were known then: a password that was replaced since has passed nothing.
+    #[serde(default, skip_serializing_if = "KnownEnds::is_empty")]
+    pub ends: KnownEnds,
     /// By which methods.
     pub amr: Vec<String>,
     /// When.
@@ -205,6 +208,9 @@ pub struct SessionCookie {
     pub user: UserId,
     /// The id of the session, which is new at each login.
     pub session: String,
+    /// The ends of everything that were known when the session began.
+    #[serde(default, skip_serializing_if = "KnownEnds::is_empty")]
+    pub ends: KnownEnds,
     /// How the person signed in.
     pub signed_in: SignedIn,
     /// When the session began.
@@ -224,6 +230,11 @@ impl SessionCookie {
     pub const IDLE_MS: u64 = 4 * 60 * 60_000;
     /// How much a session is used before its use is noted, in milliseconds: a cookie is not set again with each request.
     pub const NOTED_MS: u64 = 5 * 60_000;
+
+    /// The session, whose row a region may not have yet.
+    pub fn described(&self) -> DescribedSession<'_> {
+        DescribedSession { user: self.user, id: &self.session, ends: &self.ends, begun_at: self.issued_at }
+    }
 
     /// Whether the browser has used the session lately, and the session has not ended by itself.
     pub fn is_in_use(&self, now: Millis) -> bool {
@@ -297,6 +308,7 @@ mod tests {
         let cookie = SessionCookie {
             user: UserId::v8([1; 16]),
             session: "s".to_owned(),
+            ends: KnownEnds::default(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             issued_at: NOW,
             used_at: NOW,

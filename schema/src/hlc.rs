@@ -54,7 +54,8 @@ pub enum HlcError {
 }
 
 /// A hybrid logical clock value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Hlc(u64);
 
 impl Hlc {
@@ -112,6 +113,20 @@ impl FromStr for Hlc {
             return Err(crate::ItemError::new("hlc"));
         }
         u64::from_str_radix(text, 16).map(Self).map_err(|_| crate::ItemError::new("hlc"))
+    }
+}
+
+impl TryFrom<String> for Hlc {
+    type Error = crate::ItemError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Hlc> for String {
+    fn from(hlc: Hlc) -> Self {
+        hlc.to_string()
     }
 }
 

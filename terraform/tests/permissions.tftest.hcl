@@ -184,8 +184,8 @@ run "roles" {
     condition = [for name, policy in aws_iam_role_policy.function : name if anytrue([
       for statement in jsondecode(policy.policy).Statement :
       contains(statement.Action, "dynamodb:PutItem") && contains(statement.Resource, "arn:aws:dynamodb:eu-west-1:123456789012:table/umoja-access")
-    ])] == ["anti-entropy", "api", "oidc", "reconcile-writes", "replicator"]
-    error_message = "Only single sign-on writes what persons may do, the api, which ends it at a new password, and what replicates it."
+    ])] == ["anti-entropy", "api", "ingest-worker", "oidc", "reconcile-writes", "replicator", "scim"]
+    error_message = "Only single sign-on writes what persons may do, who sets passwords, disables and erases, which ends it, and what replicates it."
   }
   assert {
     condition = !anytrue(flatten([for policy in aws_iam_role_policy.function : [

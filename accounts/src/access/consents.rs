@@ -42,7 +42,7 @@ impl People {
     }
 
     /// Gives a client again what was withdrawn of these scopes: the client needs no consent, and the person signs in to it again. Tokens
-    /// with a withdrawn scope are not valid, whoever the client is.
+    /// with a withdrawn scope are not valid, also of a client that needs no consent.
     ///
     /// # Errors
     /// If the store fails.

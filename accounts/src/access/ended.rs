@@ -22,6 +22,8 @@ pub const LOGOUT: &str = "logout";
 
 /// After which time a notice is sent whose session was about to end when its process was killed, in milliseconds.
 const HELD_MS: u64 = 30_000;
+/// What stands for all sessions of a user in its row: those that have ended because everything has. No session has this id.
+const ALL: &str = "*";
 /// How long after the end of a session it is looked for clients that got tokens at the same time in another region, in milliseconds. For as
 /// long it is remembered who was informed, so that two who end one session at the same time inform each client once.
 const LATE_MS: u64 = 60_000;
@@ -119,6 +121,26 @@ impl EndedSessions {
         }
     }
 
+    /// Has all sessions of the user looked at, at a time and a while later.
+    fn expect_all(&mut self, now: Millis, at: Millis) {
+        let new = EndedSession { since: now, look_at: None, notices: BTreeMap::new() };
+        let all = self.0.entry(ALL.to_owned()).or_insert(new);
+        (all.since, all.look_at) = (now, Some(at));
+    }
+
+    /// True of what stands for all sessions of the user.
+    pub fn is_of_all(session: &str) -> bool {
+        session == ALL
+    }
+
+    /// Notes that all sessions were looked at. They are once more, a while after the end, for those that began in another region before it.
+    pub fn looked_at_all(&mut self, now: Millis) {
+        if let Some(all) = self.0.get_mut(ALL) {
+            let late = all.since.plus(LATE_MS);
+            all.look_at = (now < late).then_some(late);
+        }
+    }
+
     /// Lets what was held be sent now.
     fn release(&mut self, session: &str, now: Millis) {
         for notice in self.0.get_mut(session).into_iter().flat_map(|ended| ended.notices.values_mut()) {
@@ -166,6 +188,13 @@ pub async fn change_ended(
 }
 
 impl People {
+    /// Notes that everything of a user is about to end.
+    pub(super) async fn expect_ends(&self, user: UserId) -> Result<(), Error> {
+        let now = self.home.clock.now();
+        change_ended(&*self.home.due, user, |row| row.expect_all(now, now.plus(HELD_MS))).await?;
+        Ok(())
+    }
+
     /// The notices for the clients that got tokens in a session and have a URL for it.
     ///
     /// # Errors
@@ -201,8 +230,27 @@ impl People {
         Ok(())
     }
 
+    /// Notes the notices about the sessions of a person that is about to be erased, because its rows go with it. Returns the sessions. A
+    /// person that cannot be read is erased all the same, and no client is informed.
+    pub(crate) async fn announce_all(&self, user: UserId) -> Result<Vec<(UserId, String)>, Error> {
+        let standing = match Standing::read(self, user).await {
+            Ok(Some(standing)) => standing,
+            Ok(None) => return Ok(Vec::new()),
+            Err(error) => {
+                tracing::warn!(%user, %error, "no client is informed of the sessions of a person that is erased");
+                return Ok(Vec::new());
+            }
+        };
+        let mut sessions = Vec::new();
+        for session in standing.session_rows() {
+            self.announce(session.user, &standing, &session.id).await?;
+            sessions.push((session.user, session.id.clone()));
+        }
+        Ok(sessions)
+    }
+
     /// Has what was announced sent, now that the session has ended.
-    pub(super) async fn ended(&self, user: UserId, session: &str) -> Result<(), Error> {
+    pub(crate) async fn ended(&self, user: UserId, session: &str) -> Result<(), Error> {
         let now = self.home.clock.now();
         let row = change_ended(&*self.home.due, user, |row| row.release(session, now)).await?;
         if row.0.get(session).is_some_and(|ended| !ended.notices.is_empty()) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use umoja_schema::access::{ENDED_FOR_MS, Family, FamilyUses, MAX_LIFE_MS};
+use umoja_schema::access::{ENDED_FOR_MS, Family, FamilyUses, KnownEnds, MAX_LIFE_MS};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attributes, UserId};
 
@@ -24,6 +24,8 @@ pub struct NewFamily {
     pub scopes: BTreeSet<String>,
     /// The thumbprint of the key to which it is bound.
     pub jkt: Option<String>,
+    /// The ends of everything that were known when its session began.
+    pub ends: KnownEnds,
     /// How long it lasts, in milliseconds; at most [`MAX_LIFE_MS`].
     pub life_ms: u64,
 }
@@ -57,9 +59,10 @@ impl People {
     /// # Errors
     /// As [`People::begin_family`].
     pub async fn begin_family_as(&self, user: UserId, id: String, new: NewFamily) -> Result<Option<Family>, Error> {
-        let NewFamily { client, session, scopes, jkt, life_ms } = new;
+        let NewFamily { client, session, scopes, jkt, ends, life_ms } = new;
         let expires_at = self.home.clock.now().plus(life_ms.min(MAX_LIFE_MS));
-        let family = Family { user, id, client, session, scopes, jkt, expires_at, unknown: Attributes::new() };
+        let unknown = Attributes::new();
+        let family = Family { user, id, client, session, scopes, jkt, expires_at, ends, unknown };
         Ok(self.add(|version| family.to_item(version)).await?.then_some(family))
     }
 

@@ -5,6 +5,8 @@
 //!   of replication ([`Reuse`]).
 //! - All writes are rows of the table `access` of the own region. An end beats every live row in every region.
 //!
+//! - What ends everything of a person is compared with what each session knew when it began, and with no time.
+//!
 //! No rule compares the clocks of two machines, except for the time within which a refresh token may be used again, and for what has
 //! not arrived: whether it is young, and whether a consent was withdrawn before it began.
 
@@ -12,19 +14,22 @@ mod consents;
 mod described;
 mod devices;
 mod ended;
+mod everything;
 mod factors;
 mod families;
+mod label;
 mod reuse;
 mod sessions;
 mod standing;
 mod subjects;
 mod write;
 
-pub use described::Described;
+pub use described::{Described, DescribedSession};
 pub use devices::NewDevice;
 pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice, change_ended};
 pub use factors::{CodeUsed, Enrolled, MAX_FACTORS, NewPasskey, PasskeyAnswer, PasskeyUsed, RecoveryCodes};
 pub use families::{NewFamily, Refreshed};
+pub use label::DeviceLabel;
 pub use reuse::Reuse;
 pub use sessions::NewSession;
 pub use standing::{FamilyState, Needed, SessionState, Standing};

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::access::{ClientSeen, MAX_LIFE_MS, Session};
+use umoja_schema::access::{ClientSeen, KnownEnds, MAX_LIFE_MS, Session};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attributes, Millis, UserId};
-use umoja_store::apply::MAX_ROUNDS;
 
 use super::Standing;
 use super::write::random_id;
@@ -24,21 +23,37 @@ pub struct NewSession {
     pub acr: Option<String>,
     /// What the person sees of the device, sealed.
     pub label: Option<Vec<u8>>,
+    /// What the region knew before the person proved who it is ([`Standing::known_ends`]): what ends everything at the same moment ends
+    /// the session too.
+    pub ends: KnownEnds,
     /// How long it lasts, in milliseconds; at most [`MAX_LIFE_MS`].
     pub life_ms: u64,
 }
 
 impl People {
+    /// A new random id for a session.
+    pub fn new_session_id(&self) -> String {
+        random_id(&self.home)
+    }
+
     /// Begins a session of a user, under a new random id.
     ///
     /// # Errors
     /// If the store fails, or the user is erased.
     pub async fn begin_session(&self, user: UserId, new: NewSession) -> Result<Session, Error> {
+        self.begin_session_as(user, self.new_session_id(), new).await
+    }
+
+    /// As [`People::begin_session`], under an id of [`People::new_session_id`].
+    ///
+    /// # Errors
+    /// As [`People::begin_session`].
+    pub async fn begin_session_as(&self, user: UserId, id: String, new: NewSession) -> Result<Session, Error> {
         let now = self.home.clock.now();
-        let NewSession { auth_time, amr, acr, label, life_ms } = new;
-        let (id, expires_at) = (random_id(&self.home), now.plus(life_ms.min(MAX_LIFE_MS)));
-        let unknown = Attributes::new();
-        let session = Session { user, id, auth_time, amr, acr, label, created_at: now, expires_at, unknown };
+        let NewSession { auth_time, amr, acr, label, ends, life_ms } = new;
+        let expires_at = now.plus(life_ms.min(MAX_LIFE_MS));
+        let (created_at, unknown) = (now, Attributes::new());
+        let session = Session { user, id, auth_time, amr, acr, label, created_at, expires_at, ends, unknown };
         let is_added = self.add(|version| session.to_item(version)).await?;
         if is_added { Ok(session) } else { Err(Error::Broken("a random id is new")) }
     }
@@ -69,7 +84,7 @@ impl People {
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn end_session(&self, user: UserId, id: &str) -> Result<BTreeSet<String>, Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        let known = standing.sessions().find(|session| session.id == id);
+        let known = standing.session_rows().find(|session| session.id == id);
         let owner = known.map_or(user, |session| session.user);
         let is_new = !standing.has_ended(id);
         if is_new {
@@ -83,33 +98,6 @@ impl People {
             self.ended(owner, id).await?;
         }
         Ok(standing.clients_of(id))
-    }
-
-    /// Ends every session and every family of a person, those that outlive their session too. Returns the clients that got
-    /// tokens in each session. They are informed as by [`People::end_session`].
-    ///
-    /// # Errors
-    /// As [`People::end_session`].
-    pub async fn end_all_sessions(&self, user: UserId) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
-        let mut all = Vec::new();
-        // What began meanwhile ends too: who begins a family looks at its session afterwards, so one of the two finds the other.
-        for _ in 0..MAX_ROUNDS {
-            let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-            let (mut sessions, mut families) = (standing.sessions().peekable(), standing.families().peekable());
-            if sessions.peek().is_none() && families.peek().is_none() {
-                break;
-            }
-            for session in sessions {
-                self.announce(session.user, &standing, &session.id).await?;
-                self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
-                self.ended(session.user, &session.id).await?;
-                all.push((session.id.clone(), standing.clients_of(&session.id)));
-            }
-            for family in families {
-                self.end_known_family(family).await?;
-            }
-        }
-        Ok(all)
     }
 
     /// Ends every session of a person but one, with the families that end with them and those that outlive their session. Clients are informed as by [`People::end_session`].

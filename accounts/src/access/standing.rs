@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
-use umoja_schema::access::{AccessRow, ClientSeen, Factor, Family, FamilyUses, Grant, Session, Subject};
+use umoja_schema::access::{
+    AccessRow, ClientSeen, EndOfAll, Factor, Family, FamilyUses, Grant, KnownEnds, Session, Subject,
+};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{
     AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
@@ -11,7 +13,7 @@ use umoja_schema::{
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Parts;
 
-use super::described::Described;
+use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
 use crate::links::may_log_in;
 use crate::{Error, People, Person};
@@ -19,7 +21,7 @@ use crate::{Error, People, Person};
 /// How long a session counts whose row has not arrived, in milliseconds.
 const FRESH_MS: u64 = 60_000;
 
-/// Which rows of a person a request needs, besides its subjects. A person has as many rows as sign-ins and tokens of a year, and a request
+/// Which rows of a person a request needs, besides its subjects and the ends of everything. A person has as many rows as sign-ins and tokens of a year, and a request
 /// is about few of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needed<'a> {
@@ -42,7 +44,8 @@ impl<'a> Needed<'a> {
 
     /// The beginnings of the sort keys of these rows.
     fn prefixes(&self) -> Vec<String> {
-        let mut prefixes = vec![Subject::of_all(), self.client.map_or_else(Grant::of_all, Grant::of_client)];
+        let mut prefixes =
+            vec![EndOfAll::of_all(), Subject::of_all(), self.client.map_or_else(Grant::of_all, Grant::of_client)];
         if let Some(session) = self.session {
             prefixes.extend([Session::key(session), ClientSeen::of_session(session)]);
         }
@@ -144,6 +147,11 @@ impl Standing {
         self.read.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| beginning.starts_with(prefix)))
     }
 
+    /// The parts of the person, as they were read.
+    pub(super) const fn parts(&self) -> &PersonParts {
+        &self.person
+    }
+
     /// The users of the person, the primary account first.
     pub fn users(&self) -> &[UserId] {
         &self.users
@@ -177,16 +185,45 @@ impl Standing {
         may_log_in(&self.person, company)
     }
 
-    /// Whether the session of a cookie that was issued then counts.
-    pub fn session(&self, id: &str, issued_at: Millis, now: Millis) -> SessionState<'_> {
-        if !self.is_active() || self.has_ended(id) {
+    /// Whether a session counts that a genuine cookie or code describes.
+    pub fn session(&self, described: DescribedSession<'_>, now: Millis) -> SessionState<'_> {
+        let DescribedSession { user, id, ends, begun_at } = described;
+        if !self.is_active() || self.has_ended(id) || self.is_ended_by_all(user, ends) {
             return SessionState::Ended;
         }
         match self.session_rows().find(|session| session.id == id) {
             Some(session) => SessionState::Live(session),
-            None if now.since(issued_at) < FRESH_MS => SessionState::Fresh,
+            None if now.since(begun_at) < FRESH_MS => SessionState::Fresh,
             None => SessionState::Ended,
         }
+    }
+
+    /// The ends of everything that count as known for what begins now. One does not whose region had newer credentials of its user than
+    /// this one has: what begins here may begin by the password that was replaced.
+    pub fn known_ends(&self) -> KnownEnds {
+        let mut known = KnownEnds::of(&self.users);
+        for (version, end) in self.ends_of_all() {
+            let credentials = self.person.get(end.user).and_then(|parts| parts.credentials.as_ref());
+            if credentials.is_some_and(|stored| stored.version >= end.credentials) {
+                known.note(end.user, &end.region, version.hlc);
+            }
+        }
+        match self.users.first() {
+            Some(owner) => known.for_owner(*owner),
+            None => known,
+        }
+    }
+
+    /// True if what a user of the person began, when these ends of everything were known, was ended by another one.
+    pub fn is_ended_by_all(&self, owner: UserId, known: &KnownEnds) -> bool {
+        self.ends_of_all().any(|(version, end)| known.is_ended_by(owner, (end.user, &end.region, version.hlc)))
+    }
+
+    fn ends_of_all(&self) -> impl Iterator<Item = (&Version, &EndOfAll)> {
+        self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::All(end) => Some((&row.version, end)),
+            _ => None,
+        })
     }
 
     /// True if the session was ended before it expired.
@@ -198,10 +235,19 @@ impl Standing {
     /// The live sessions of the person.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         debug_assert!(self.read.is_none(), "not all sessions were read");
-        self.session_rows()
+        self.session_rows().filter(|session| !self.is_ended_by_all(session.user, &session.ends))
     }
 
-    fn session_rows(&self) -> impl Iterator<Item = &Session> {
+    /// The sessions that have ended with everything and not by themselves, each with its user: another region began them before it heard of
+    /// the end, or who ended everything was stopped.
+    pub fn ended_with_all(&self) -> Vec<(UserId, String)> {
+        debug_assert!(self.read.is_none(), "not all sessions were read");
+        let over = self.session_rows().filter(|session| self.is_ended_by_all(session.user, &session.ends));
+        over.map(|session| (session.user, session.id.clone())).collect()
+    }
+
+    /// The sessions of the person that were read and are not ended themselves.
+    pub(super) fn session_rows(&self) -> impl Iterator<Item = &Session> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::Session(session) => Some(session),
             _ => None,
@@ -293,6 +339,7 @@ impl Standing {
         !self.is_active()
             || self.ended.contains(&Family::key(&family.id))
             || family.session.as_ref().is_some_and(|session| self.has_ended(session))
+            || self.is_ended_by_all(family.user, &family.ends)
             || is_reused(&self.uses(&family.id), reuse)
     }
 

@@ -117,7 +117,7 @@ impl Importer {
         let changed = Credentials { legacy_hashes, password_source: Some(context.source()), ..credentials };
         let status = record.status().ok_or(Reason::Unreadable)?;
         let event = Some((context, AuditEvent::Imported));
-        let written = people.write_credentials(record, &changed, status, event).await?;
+        let written = people.write_credentials(record, &changed, status, event, None).await?;
         Ok(if written.is_some() { Earlier::There } else { Earlier::Overtaken })
     }
 

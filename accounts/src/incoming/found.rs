@@ -119,7 +119,12 @@ impl Feeder {
                 ..Rules::of(&context.actor)
             };
             match people.write_profiles(person, &[change], &rules, |_| Vec::new()).await {
-                Ok(Some(_)) if is_visible => return Ok(Some(Applied::Changed(id))),
+                Ok(Some(_)) if is_visible => {
+                    if account.as_ref().is_some_and(|new| new.status == AccountStatus::Disabled) {
+                        people.end_what_has_ended(id).await?;
+                    }
+                    return Ok(Some(Applied::Changed(id)));
+                }
                 Ok(Some(_)) => return Ok(Some(Applied::Unchanged(id))),
                 Ok(None) => return Ok(None),
                 Err(Error::Taken(kind)) => {

@@ -6,6 +6,7 @@ use umoja_store::apply::MAX_ROUNDS;
 use super::change::{Applied, IncomingChange};
 use super::feeder::{Feeder, Found};
 use crate::Context;
+use crate::ends_all::EndsAll;
 use crate::import::{Failed, Reason};
 use crate::person::{Person, unreadable};
 
@@ -19,7 +20,10 @@ impl Feeder {
             match self.dropped(context, &person, change.at).await? {
                 Dropped::One => is_changed = true,
                 Dropped::Overtaken => {}
-                Dropped::None if is_changed => return Ok(Applied::Changed(id)),
+                Dropped::None if is_changed => {
+                    self.people().end_what_has_ended(id).await?;
+                    return Ok(Applied::Changed(id));
+                }
                 Dropped::None => return Ok(Applied::Unchanged(id)),
             }
         }
@@ -27,7 +31,7 @@ impl Feeder {
     }
 
     /// Drops what the company has stated from the first user of the person that has any of it. Merged users each have
-    /// their own credentials, and any of them can decide.
+    /// their own credentials, and any of them can decide. What the person has signed in to ends with them.
     async fn dropped(&self, context: &Context, person: &Person, at: Millis) -> Result<Dropped, Failed> {
         let people = self.people();
         for user in person.users() {
@@ -41,7 +45,8 @@ impl Feeder {
             };
             let Some(changed) = without_statements(context, &credentials, at) else { continue };
             let event = Some((context, AuditEvent::PasswordDropped));
-            let written = people.write_credentials(stored, &changed, user.status, event).await?;
+            let written =
+                people.write_credentials(stored, &changed, user.status, event, Some(EndsAll::from(person))).await?;
             return Ok(if written.is_some() { Dropped::One } else { Dropped::Overtaken });
         }
         Ok(Dropped::None)

@@ -81,8 +81,7 @@ impl Rule for ResetFinish {
                 person
             }))
         })?;
-        // Who knew the former password may have begun a session.
-        accounts.end_all_sessions(person.start).await?;
+        accounts.end_what_has_ended(person.start).await?;
         lockout::forgive(accounts, &person).await;
         let (id, version) = person.primary.id().zip(person.version()).ok_or(Error::Broken("a person has a version"))?;
         Ok(Finished { id, version })

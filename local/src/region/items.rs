@@ -119,9 +119,10 @@ fn add_readable(
     found: &mut Vec<VersionedItem>,
 ) -> Result<(), Fault> {
     while let Some(row) = rows.next()? {
-        match readable(read(table, row))? {
-            Some(item) => found.push(item),
-            None => tracing::error!(%user, table = table.name, "an item cannot be read"),
+        if let Some(item) = readable(read(table, row))? {
+            found.push(item);
+        } else {
+            tracing::error!(%user, table = table.name, "an item cannot be read");
         }
     }
     Ok(())

@@ -42,7 +42,9 @@ mod tests {
     use crate::text::Area;
 
     /// Every area. One that is not here is not checked.
-    const AREAS: &[(fn() -> &'static Area, &[&str])] = &[
+    type Named = (fn() -> &'static Area, &'static [&'static str]);
+
+    const AREAS: &[Named] = &[
         (account::area, account::NAMES),
         (factors::area, factors::NAMES),
         (federation::area, federation::NAMES),

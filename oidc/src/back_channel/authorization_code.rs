@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use umoja_accounts::access::{Needed, NewFamily, SessionState, Standing};
+use umoja_accounts::access::{NewFamily, SessionState, Standing};
 use umoja_schema::access::Sector;
 use umoja_schema::{Client, ClientKind, GrantType, Millis, PersonVersion};
 
@@ -51,34 +51,18 @@ pub(super) async fn redeem(
     let mut granted = granted(client, &code, key.as_ref(), (provider.now(), begun_at));
     let standing =
         holder_in(provider, client, &granted.described(), Some(&code.session)).await?.ok_or(Problem::Grant)?;
-    let signed_in_at = Millis(code.signed_in.auth_time.saturating_mul(1000));
-    if standing.session(&code.session, signed_in_at, provider.now()) == SessionState::Ended {
+    if standing.session(code.session(), provider.now()) == SessionState::Ended {
         return Err(Problem::Grant);
     }
     granted.sub = subject(provider, client, &standing, &code).await?;
     let keys = provider.keys().await?;
     spend(provider, client, &code, (once, &granted)).await?;
     begin(provider, client, &standing, &code, &granted).await?;
-    if granted.is_offline {
-        outlives_no_end(provider, &code, (&granted, signed_in_at)).await?;
-    }
     let mut issued = issue(provider, &keys, client, &granted, &code.scopes, (key, code.nonce));
     if client.may_use(GrantType::RefreshToken) {
         issued.refresh_token = Some(granted.seal(&people.secrets));
     }
     Ok(issued)
-}
-
-/// Ends a family that outlives its session if the session ended while the family began: who ended everything may not have found it.
-async fn outlives_no_end(provider: &Provider, code: &Code, of: (&Granted, Millis)) -> Result<(), Problem> {
-    let (people, (granted, signed_in_at)) = (&provider.accounts.people, of);
-    let needed = Needed { session: Some(&code.session), ..Needed::default() };
-    let standing = Standing::read_needed(people, code.user, &needed).await?.ok_or(Problem::Grant)?;
-    if standing.session(&code.session, signed_in_at, provider.now()) != SessionState::Ended {
-        return Ok(());
-    }
-    people.end_family(code.user, &granted.family).await?;
-    Err(Problem::Grant)
 }
 
 /// Waits until the person is here as the region that issued the code saw it.
@@ -102,6 +86,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, (now, begun_at): 
         generation: 0,
         client: client.id.clone(),
         session: code.session.clone(),
+        ends: code.ends.clone(),
         is_offline,
         sub: String::new(),
         scopes: code.scopes.clone(),
@@ -161,6 +146,7 @@ async fn begin(
         session: family.session,
         scopes: family.scopes,
         jkt: family.jkt,
+        ends: family.ends,
         life_ms: family.expires_at.since(provider.now()),
     };
     // Who used the code again was faster.

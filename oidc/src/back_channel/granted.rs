@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use umoja_accounts::access::Described;
-use umoja_schema::access::Family;
+use umoja_schema::access::{Family, KnownEnds};
 use umoja_schema::{Attributes, Client, ClientId, Millis, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
@@ -34,6 +34,9 @@ pub(super) struct Granted {
     /// The session in which it began.
     #[serde(rename = "s")]
     pub(super) session: String,
+    /// The ends of everything that were known when that session began.
+    #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
+    pub(super) ends: KnownEnds,
     /// Whether it outlives that session.
     #[serde(rename = "l")]
     pub(super) is_offline: bool,
@@ -78,6 +81,7 @@ impl Granted {
             scopes: self.scopes.clone(),
             jkt: self.jkt.clone(),
             expires_at: self.expires_at,
+            ends: self.ends.clone(),
             unknown: Attributes::new(),
         };
         Described { family, begun_at: self.begun_at }
@@ -89,6 +93,7 @@ impl Granted {
             user: self.user,
             family: self.family.clone(),
             session: (!self.is_offline).then(|| self.session.clone()),
+            ends: self.ends.clone(),
             begun_at: self.begun_at,
         }
     }
@@ -107,6 +112,9 @@ pub(super) struct OnBehalf {
     /// The session with which it ends.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
+    /// The ends of everything that were known when its session began.
+    #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
+    ends: KnownEnds,
     /// When the family began.
     #[serde(rename = "b")]
     begun_at: Millis,
@@ -133,6 +141,7 @@ impl OnBehalf {
             scopes: tokens::scopes(&access.scope),
             jkt: None,
             expires_at: Millis(access.exp.saturating_mul(1000)),
+            ends: self.ends.clone(),
             unknown: Attributes::new(),
         };
         Described { family, begun_at: self.begun_at }
@@ -151,6 +160,7 @@ mod tests {
             generation: 0,
             client: "shop".parse().unwrap(),
             session: "s".to_owned(),
+            ends: KnownEnds::default(),
             is_offline: false,
             sub: "n".to_owned(),
             scopes: ["openid".to_owned()].into(),

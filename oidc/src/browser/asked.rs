@@ -48,6 +48,11 @@ impl Asked {
         Ok(Self { headers: parts.headers, form, is_post, address })
     }
 
+    /// What the browser says of itself.
+    pub(super) fn agent(&self) -> Option<&str> {
+        self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok())
+    }
+
     /// The cookie to which the forms of this browser are bound.
     pub(super) fn browser(&self, issuer: &str) -> Option<String> {
         let is_ours = |value: &String| value.len() == BROWSER && URL_SAFE_NO_PAD.decode(value).is_ok();

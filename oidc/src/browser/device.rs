@@ -184,11 +184,11 @@ impl OnDevice<'_> {
         let given = |name| asked.form.get(name).unwrap_or_default();
         let begun = if let Some(answer) = asked.form.get("answer") {
             let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
-            let begun = sign_in::by_passkey(provider, registered, (&sent, text)).await;
+            let begun = sign_in::by_passkey(provider, registered, (&sent, text, asked.agent())).await;
             begun.inspect_err(|rejected| rejected.log(&registered.client))
         } else {
             let (identifier, password) = (given("identifier"), given("password"));
-            let entered = Entered { identifier, password, browser, address: asked.address };
+            let entered = Entered { identifier, password, browser, address: asked.address, agent: asked.agent() };
             match sign_in::attempt(provider, registered, entered, &[]).await {
                 Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
                 Ok(Right::Passed(passed, standing)) => {
@@ -209,7 +209,7 @@ impl OnDevice<'_> {
         let rejected = if asked.chosen().is_some() {
             None
         } else {
-            match second::finish(provider, registered, &passed, (&asked.form, text)).await {
+            match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
                 Ok(begun) => return Ok(self.begun(step, begun).await),
                 Err(NotFinished::StartOver) => return Ok(self.again(step, None)),
                 Err(NotFinished::Rejected(rejected)) => Some(rejected),
@@ -265,7 +265,7 @@ impl OnDevice<'_> {
 
 /// What the device gets: what a client gets by a code.
 fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
-    let SessionCookie { user, session, signed_in, ends_at, .. } = visit.cookie.clone();
+    let SessionCookie { user, session, ends, signed_in, ends_at, .. } = visit.cookie.clone();
     Code {
         jti: step.jti.clone(),
         region: provider.accounts.home.own.name.clone(),
@@ -277,6 +277,7 @@ fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
         min_version: visit.standing.version(user).map(|version| version.to_string()).unwrap_or_default(),
         session,
         session_expires_at: ends_at,
+        ends,
         scopes: step.scopes.clone(),
         signed_in,
         jkt: None,

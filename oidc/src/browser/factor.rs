@@ -46,7 +46,7 @@ async fn after_password(
     let rejected = if asked.chosen().is_some() {
         None
     } else {
-        match second::finish(provider, registered, &passed, (&asked.form, text)).await {
+        match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
             Ok((cookie, standing)) => {
                 if let Err(rejected) = federation::connected(&mut going, &cookie).await? {
                     return going.again(Some(rejected)).await;

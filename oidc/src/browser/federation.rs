@@ -188,7 +188,8 @@ async fn signed_in(
         let Some(person) = provider.accounts.admit(&context, user).await? else {
             return Ok(Err(Rejection::at_provider(Again::NotAllowed)));
         };
-        let one = OneFactor { person: &person, at, amr: vec![FEDERATED.to_owned()] };
+        let (amr, agent) = (vec![FEDERATED.to_owned()], going.asked.agent());
+        let one = OneFactor { person: &person, at, amr, agent };
         match sign_in::by_one_factor(provider, registered, one, &going.request.acr_values).await {
             Ok(Some(right)) => return Ok(Ok(right)),
             Ok(None) => {}

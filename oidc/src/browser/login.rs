@@ -35,14 +35,15 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let begun = if let Some(answer) = asked.form.get("answer") {
         match Sent::read(answer) {
             Some(sent) => {
-                let begun = sign_in::by_passkey(&provider, going.registered, (&sent, given("step"))).await;
+                let begun =
+                    sign_in::by_passkey(&provider, going.registered, (&sent, given("step"), asked.agent())).await;
                 begun.inspect_err(|rejected| rejected.log(&going.registered.client))
             }
             None => return Err(NoReturn::Unreadable.into()),
         }
     } else {
         let (identifier, password) = (given("identifier"), given("password"));
-        let entered = Entered { identifier, password, browser: &browser, address: asked.address };
+        let entered = Entered { identifier, password, browser: &browser, address: asked.address, agent: asked.agent() };
         match sign_in::attempt(&provider, going.registered, entered, &going.request.acr_values).await {
             Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
             Ok(Right::Passed(passed, standing)) => return Ok(going.factor_page((Some(passed), None), &standing, None)),

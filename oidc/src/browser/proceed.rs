@@ -283,6 +283,7 @@ impl<'a> Going<'a> {
             min_version: visit.standing.version(cookie.user).map(|version| version.to_string()).unwrap_or_default(),
             session: cookie.session.clone(),
             session_expires_at: cookie.ends_at,
+            ends: cookie.ends.clone(),
             scopes: request.scopes.clone(),
             signed_in: cookie.signed_in.clone(),
             jkt: request.jkt.clone(),

@@ -31,13 +31,15 @@ pub(super) async fn finish(
     provider: &Provider,
     registered: &Registered,
     passed: &Passed,
-    (form, step): (&Form, &str),
+    (form, step, agent): (&Form, &str, Option<&str>),
 ) -> Result<(SessionCookie, Option<Standing>), NotFinished> {
-    let standing = standing(provider, registered, passed).await?.ok_or(NotFinished::StartOver)?;
+    let session = provider.accounts.new_session_id();
+    let standing = known(provider, registered, passed, Some(&session)).await?.ok_or(NotFinished::StartOver)?;
     let amr = shown(provider, registered, &standing, (&passed.amr, form, step)).await?;
-    let proved = Proved { at: passed.at, amr, class: Class::Two };
-    let begun = begin(provider, &registered.client, (passed.user, &standing), proved).await?;
-    begun.ok_or(NotFinished::StartOver)
+    let ends = passed.ends.clone();
+    let proved = Proved { session, at: passed.at, amr, class: Class::Two, ends, agent };
+    let (cookie, standing) = begin(provider, &registered.client, (passed.user, standing), proved).await?;
+    Ok((cookie, Some(standing)))
 }
 
 /// What the region knows of a person whose password was right. `None` if it has to be entered again.
@@ -46,12 +48,22 @@ pub(super) async fn standing(
     registered: &Registered,
     passed: &Passed,
 ) -> Result<Option<Standing>, Rejection> {
-    let needed = Needed { factors: true, ..Needed::default() };
+    known(provider, registered, passed, None).await
+}
+
+/// [`standing`], with the rows of a session.
+async fn known(
+    provider: &Provider,
+    registered: &Registered,
+    passed: &Passed,
+    session: Option<&str>,
+) -> Result<Option<Standing>, Rejection> {
+    let needed = Needed { session, factors: true, ..Needed::default() };
     let read = Standing::read_needed(&provider.accounts.people, passed.user, &needed).await;
     let standing = read.map_err(|error| Rejection::of(&registered.client, error))?;
-    let is_same = |standing: &Standing| standing.person_version().is_some_and(|now| now.to_string() == passed.version);
     Ok(standing.filter(|standing| {
-        passed.is_live(provider.now()) && is_same(standing) && standing.may_sign_in(&registered.company.id)
+        let is_replaced = standing.is_ended_by_all(passed.user, &passed.ends);
+        passed.is_live(provider.now()) && !is_replaced && standing.may_sign_in(&registered.company.id)
     }))
 }
 

@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use umoja_accounts::access::{Needed, NewSession, Standing};
+use umoja_accounts::access::{DeviceLabel, Needed, NewSession, Standing};
 use umoja_accounts::{Authenticate, Context, Error, Origin, Person, Rule as _};
 use umoja_crypto::Password;
+use umoja_schema::access::KnownEnds;
 use umoja_schema::api::Selector;
 use umoja_schema::{Actor, Client, IdentifierKind, Millis, UserId};
 
@@ -33,6 +34,8 @@ pub struct Entered<'a> {
     pub browser: &'a str,
     /// The address of the browser.
     pub address: Option<IpAddr>,
+    /// What the browser says of itself (`User-Agent`), if anything.
+    pub agent: Option<&'a str>,
 }
 
 /// Why a person has to try again.
@@ -81,10 +84,16 @@ pub enum Right {
 }
 
 /// By what a person proved who it is.
-pub(super) struct Proved {
+pub(super) struct Proved<'a> {
+    /// The id of the session that begins, whose rows the standing has.
+    pub(super) session: String,
     pub(super) at: Millis,
     pub(super) amr: Vec<String>,
     pub(super) class: Class,
+    /// The ends of everything that were known before the first proof.
+    pub(super) ends: KnownEnds,
+    /// What the browser says of itself.
+    pub(super) agent: Option<&'a str>,
 }
 
 /// Checks the password of a person at a client, and begins a session under a new id in this region if no second factor is needed.
@@ -125,7 +134,7 @@ async fn right(
     };
     for _ in 0..ROUNDS {
         let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
-        let one = OneFactor { person: &person, at: now, amr: assurance::password() };
+        let one = OneFactor { person: &person, at: now, amr: assurance::password(), agent: entered.agent };
         if let Some(right) = by_one_factor(provider, registered, one, acr_values).await? {
             return Ok(right);
         }
@@ -141,50 +150,56 @@ pub(super) struct OneFactor<'a> {
     pub(super) at: Millis,
     /// By which methods.
     pub(super) amr: Vec<String>,
+    /// What the browser says of itself.
+    pub(super) agent: Option<&'a str>,
 }
 
 /// Begins a session of a person who has proved by one factor who it is, if no second one is needed. `None` if the person was changed
-/// meanwhile: a password that was replaced after it was compared begins nothing.
+/// meanwhile: a password that was replaced after it was compared begins nothing, and one that is replaced later ends what begins.
 ///
 /// # Errors
 /// [`Rejection`].
 pub(super) async fn by_one_factor(
     provider: &Provider,
     registered: &Registered,
-    OneFactor { person, at, amr }: OneFactor<'_>,
+    OneFactor { person, at, amr, agent }: OneFactor<'_>,
     acr_values: &[String],
 ) -> Result<Option<Right>, Rejection> {
-    let Registered { client, company } = registered;
-    let (user, needed) = (person.primary.id(), Needed { factors: true, ..Needed::default() });
-    let standing = Standing::read_needed(&provider.accounts.people, user, &needed).await;
+    let (Registered { client, company }, people) = (registered, &provider.accounts.people);
+    let session = people.new_session_id();
+    let needed = Needed { session: Some(&session), factors: true, ..Needed::default() };
+    let user = person.primary.id();
+    let standing = Standing::read_needed(people, user, &needed).await;
     let standing = standing.map_err(|error| Rejection::of(client, error))?.ok_or(Rejection::WRONG)?;
     if standing.person_version() != Some(person.version()) {
         return Ok(None);
     }
-    let has_second_factor = standing.has_second_factor();
+    let (has_second_factor, ends) = (standing.has_second_factor(), standing.known_ends());
     let class = assurance::needed(assurance::policy(client, company), has_second_factor, acr_values);
     if has_second_factor && class > Class::One {
-        let passed = Passed { user, version: person.version().to_string(), amr, at: provider.now() };
-        return Ok(Some(Right::Passed(passed, standing)));
+        return Ok(Some(Right::Passed(Passed { user, ends, amr, at: provider.now() }, standing)));
     }
-    let begun = begin(provider, client, (user, &standing), Proved { at, amr, class: Class::One }).await?;
-    Ok(begun.map(|(cookie, standing)| Right::Begun(cookie, standing)))
+    let proved = Proved { session, at, amr, class: Class::One, ends, agent };
+    let (cookie, standing) = begin(provider, client, (user, standing), proved).await?;
+    Ok(Some(Right::Begun(cookie, Some(standing))))
 }
 
-/// Begins a session by a passkey whose authenticator verified the person. `step` is the text of the form, of which the challenge is the hash.
+/// Begins a session by a passkey whose authenticator verified the person. `step` is the text of the form, of which the challenge is the hash,
+/// and `agent` what the browser says of itself.
 ///
 /// # Errors
 /// [`Rejection`]. It does not say whether there is such a user or such a key.
 pub(super) async fn by_passkey(
     provider: &Provider,
     registered: &Registered,
-    (sent, step): (&Sent, &str),
+    (sent, step, agent): (&Sent, &str, Option<&str>),
 ) -> Result<(SessionCookie, Option<Standing>), Rejection> {
     const WRONG: Rejection = Rejection { again: Again::WrongPasskey, retry_after_secs: None };
     let (client, people) = (&registered.client, &provider.accounts.people);
     let unavailable = |error: Error| Rejection::of(client, error);
     let (user, answer) = sent.user().zip(sent.answer()).ok_or(WRONG)?;
-    let needed = Needed { factors: true, ..Needed::default() };
+    let session = people.new_session_id();
+    let needed = Needed { session: Some(&session), factors: true, ..Needed::default() };
     let standing = Standing::read_needed(people, user, &needed).await.map_err(unavailable)?.ok_or(WRONG)?;
     if !standing.may_sign_in(&registered.company.id) {
         return Err(WRONG);
@@ -194,40 +209,44 @@ pub(super) async fn by_passkey(
     let until = now.plus(OnPage::LIFETIME_MS);
     let used = people.use_passkey(&standing, answer, (&expected, until)).await.map_err(unavailable)?.ok_or(WRONG)?;
     let owner = standing.users().first().copied().ok_or(WRONG)?;
-    let proved = Proved { at: now, amr: assurance::passkey(&used), class: Class::Two };
-    begin(provider, client, (owner, &standing), proved).await?.ok_or(Rejection::UNAVAILABLE)
+    let (amr, ends) = (assurance::passkey(&used), standing.known_ends());
+    let proved = Proved { session, at: now, amr, class: Class::Two, ends, agent };
+    let (cookie, standing) = begin(provider, client, (owner, standing), proved).await?;
+    Ok((cookie, Some(standing)))
 }
 
-/// Begins a session of a user, as the region knew its person before. `None` if the person was changed meanwhile: a new password ends the
-/// sessions that it finds, and this one it may not have found.
+/// Begins a session of a user, of whom was read what ends everything before the person proved who it is.
+///
+/// # Errors
+/// [`Rejection`], also if something has ended everything that the person began so.
 pub(super) async fn begin(
     provider: &Provider,
     client: &Client,
-    (user, before): (UserId, &Standing),
-    proved: Proved,
-) -> Result<Option<(SessionCookie, Option<Standing>)>, Rejection> {
-    let Proved { at, amr, class } = proved;
+    (user, standing): (UserId, Standing),
+    proved: Proved<'_>,
+) -> Result<(SessionCookie, Standing), Rejection> {
+    let Proved { session, at, amr, class, ends, agent } = proved;
     let (accounts, now) = (&provider.accounts, provider.now());
-    let unavailable = |error: Error| Rejection::of(client, error);
-    let (acr, life_ms) = (Some(class.as_str().to_owned()), SessionCookie::LIFETIME_MS);
-    let new = NewSession { auth_time: at, amr: amr.clone(), acr: acr.clone(), label: None, life_ms };
-    let session = accounts.begin_session(user, new).await.map_err(unavailable)?;
-    let needed = Needed { session: Some(&session.id), factors: class < Class::Two, ..Needed::default() };
-    let standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
-    if standing.as_ref().and_then(Standing::person_version) != before.person_version() {
-        provider.end_session(user, &session.id).await.map_err(unavailable)?;
-        return Ok(None);
+    if standing.is_ended_by_all(user, &ends) {
+        // Another region has replaced the password, and the new one has not arrived.
+        return Err(Rejection::UNAVAILABLE);
     }
+    let (acr, life_ms) = (Some(class.as_str().to_owned()), SessionCookie::LIFETIME_MS);
+    let label = agent.and_then(DeviceLabel::of_user_agent).map(|label| accounts.seal_label(&label));
+    let new = NewSession { auth_time: at, amr: amr.clone(), acr: acr.clone(), label, ends: ends.clone(), life_ms };
+    let session = accounts.begin_session_as(user, session, new).await;
+    let session = session.map_err(|error| Rejection::of(client, error))?;
     let cookie = SessionCookie {
         user,
         session: session.id,
+        ends,
         signed_in: SignedIn { auth_time: at.secs(), acr, amr },
         issued_at: session.created_at,
         used_at: now,
         ends_at: session.expires_at,
         region: accounts.home.own.name.clone(),
     };
-    Ok(Some((cookie, standing)))
+    Ok((cookie, standing))
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.

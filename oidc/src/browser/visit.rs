@@ -42,7 +42,7 @@ impl Visit {
     /// The person of a cookie that is in use, by what was read of the person. `None` as before.
     pub fn with(provider: &Provider, cookie: SessionCookie, standing: Option<Standing>) -> Option<Self> {
         let standing = standing?;
-        let has_ended = standing.session(&cookie.session, cookie.issued_at, provider.now()) == SessionState::Ended;
+        let has_ended = standing.session(cookie.described(), provider.now()) == SessionState::Ended;
         (!has_ended).then_some(Self { cookie, standing })
     }
 

@@ -114,6 +114,9 @@ impl Work {
     }
 }
 
+/// The notices of sessions that have ended, by client.
+type Late = BTreeMap<String, BTreeMap<String, LogoutNotice>>;
+
 /// What follows from a call.
 enum Outcome {
     Accepted,
@@ -212,9 +215,9 @@ impl Logouts {
                 Err(error) => failed = Some(error),
             }
         }
-        let mut found = BTreeMap::new();
+        let mut found = Late::new();
         for session in &work.looks {
-            found.insert(session, self.late(user, session).await?);
+            found.extend(self.late(user, session).await?);
         }
         let now = home.clock.now();
         change_ended(&*home.due, user, |row| {
@@ -224,9 +227,14 @@ impl Logouts {
                     outcome.note(notice);
                 }
             }
+            if work.looks.iter().any(|session| EndedSessions::is_of_all(session)) {
+                row.looked_at_all(now);
+            }
             for (session, notices) in &found {
                 row.add(session, now, now, notices);
-                if let Some(ended) = row.0.get_mut(*session) {
+            }
+            for session in work.looks.iter().filter(|session| !EndedSessions::is_of_all(session)) {
+                if let Some(ended) = row.0.get_mut(session) {
                     ended.look_at = None;
                 }
             }
@@ -236,18 +244,40 @@ impl Logouts {
         failed.map_or(Ok(informed), Err)
     }
 
-    /// The notices of clients whose tokens were not known when the session ended. None if it did not end, or the person is erased.
-    async fn late(&self, user: UserId, session: &str) -> Result<BTreeMap<String, LogoutNotice>, StoreError> {
+    /// The notices of clients whose tokens were not known when the session ended, or when everything did. None if it did not end, or the
+    /// person is erased.
+    async fn late(&self, user: UserId, session: &str) -> Result<Late, StoreError> {
+        let is_all = EndedSessions::is_of_all(session);
         let needed = Needed { session: Some(session), ..Needed::default() };
-        match Standing::read_needed(&self.people, user, &needed).await {
-            Ok(Some(standing)) if standing.has_ended(session) => self.people.notices(&standing, session).await,
-            Ok(_) => Ok(BTreeMap::new()),
-            Err(umoja_accounts::Error::Store(error)) => Err(error),
+        let read = async {
+            if is_all {
+                Standing::read(&self.people, user).await
+            } else {
+                Standing::read_needed(&self.people, user, &needed).await
+            }
+        };
+        let standing = match read.await {
+            Ok(Some(standing)) => standing,
+            Ok(None) => return Ok(Late::new()),
+            Err(umoja_accounts::Error::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "an ended session cannot be looked at again");
-                Ok(BTreeMap::new())
+                return Ok(Late::new());
             }
+        };
+        let sessions = if is_all {
+            standing.ended_with_all()
+        } else if standing.has_ended(session) {
+            vec![(user, session.to_owned())]
+        } else {
+            Vec::new()
+        };
+        let mut late = Late::new();
+        for (_, session) in sessions.into_iter().filter(|(owner, _)| *owner == user) {
+            let notices = self.people.notices(&standing, &session).await?;
+            late.insert(session, notices);
         }
+        Ok(late)
     }
 
     /// Sends a notice, if its client may be called.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::KnownEnds;
 use super::item::{expires_at, item, key, live, optional, read_texts, texts};
 use crate::{Attributes, ItemError, Millis, UserId, Version, VersionedItem};
 
@@ -27,6 +28,8 @@ pub struct Family {
     pub jkt: Option<String>,
     /// When it ends by itself.
     pub expires_at: Millis,
+    /// The ends of everything that the region knew when it began.
+    pub ends: KnownEnds,
     /// Fields written by a newer version of Umoja.
     pub unknown: Attributes,
 }
@@ -46,6 +49,7 @@ impl Family {
         fields.extend([(CLIENT.into(), self.client.clone().into()), (SCOPES.into(), texts(&self.scopes))]);
         fields.extend(self.session.clone().map(|session| (SESSION.into(), session.into())));
         fields.extend(self.jkt.clone().map(|jkt| (JKT.into(), jkt.into())));
+        self.ends.put(&mut fields);
         item(self.user, Self::key(&self.id), version, fields).expiring(self.expires_at)
     }
 
@@ -63,6 +67,7 @@ impl Family {
             scopes: read_texts(&mut fields, SCOPES)?,
             jkt: optional(&mut fields, JKT)?,
             expires_at: expires_at(item)?,
+            ends: KnownEnds::take(&mut fields)?,
             unknown: fields.0,
         })
     }

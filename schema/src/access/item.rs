@@ -44,6 +44,11 @@ pub(super) fn optional(fields: &mut Reader, name: &'static str) -> Result<Option
     if fields.0.contains_key(name) { fields.text(name).map(Some) } else { Ok(None) }
 }
 
+/// A map that may be absent.
+pub(super) fn optional_map(fields: &mut Reader, name: &'static str) -> Result<Attributes, ItemError> {
+    if fields.0.contains_key(name) { fields.map(name) } else { Ok(Attributes::new()) }
+}
+
 /// A text of any characters as a part of a sort key, in which only letters, digits and `-` stand for themselves.
 pub(super) fn escaped(text: &str) -> String {
     let byte = |b: u8| match b {

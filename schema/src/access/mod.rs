@@ -5,20 +5,24 @@
 //! none comes back.
 
 mod device;
+mod end_of_all;
 mod factor;
 mod family;
 mod family_uses;
 mod grant;
 mod item;
+mod known_ends;
 mod seen;
 mod session;
 mod subject;
 
 pub use device::DeviceRequest;
+pub use end_of_all::EndOfAll;
 pub use factor::{Factor, FactorKind, Passkey, SpentCode};
 pub use family::Family;
 pub use family_uses::{FamilyUses, KEPT_USES};
 pub use grant::Grant;
+pub use known_ends::KnownEnds;
 pub use seen::ClientSeen;
 pub use session::Session;
 pub use subject::{Sector, Subject};
@@ -51,6 +55,8 @@ pub enum AccessRow {
     Factor(Factor),
     /// A recovery code that was used.
     Spent(SpentCode),
+    /// An end of everything.
+    All(EndOfAll),
 }
 
 impl AccessRow {
@@ -68,6 +74,7 @@ impl AccessRow {
             Some(FamilyUses::KIND) => Self::Uses(FamilyUses::from_item(item)?),
             Some(Factor::KIND) => Self::Factor(Factor::from_item(item)?),
             Some(SpentCode::KIND) => Self::Spent(SpentCode::from_item(item)?),
+            Some(EndOfAll::KIND) => Self::All(EndOfAll::from_item(item)?),
             _ => return Ok(None),
         }))
     }

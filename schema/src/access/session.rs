@@ -1,5 +1,6 @@
 //! Sessions: that a person has signed in with a browser.
 
+use super::KnownEnds;
 use super::item::{expires_at, item, key, live, optional, read_texts, texts};
 use crate::target_account::bytes;
 use crate::{Attribute, Attributes, ItemError, Millis, UserId, Version, VersionedItem};
@@ -29,6 +30,8 @@ pub struct Session {
     pub created_at: Millis,
     /// When it ends by itself.
     pub expires_at: Millis,
+    /// The ends of everything that the region knew when it began.
+    pub ends: KnownEnds,
     /// Fields written by a newer version of Umoja.
     pub unknown: Attributes,
 }
@@ -42,6 +45,11 @@ impl Session {
         key(Self::KIND, &[id])
     }
 
+    /// The beginning of all sort keys.
+    pub fn of_all() -> String {
+        key(Self::KIND, &[""])
+    }
+
     /// The item of this row in a version.
     pub fn to_item(&self, version: Version) -> VersionedItem {
         let mut fields = self.unknown.clone();
@@ -52,6 +60,7 @@ impl Session {
         ]);
         fields.extend(self.acr.clone().map(|acr| (ACR.into(), acr.into())));
         fields.extend(self.label.clone().map(|label| (LABEL.into(), Attribute::B(label))));
+        self.ends.put(&mut fields);
         item(self.user, Self::key(&self.id), version, fields).expiring(self.expires_at)
     }
 
@@ -70,6 +79,7 @@ impl Session {
             label: bytes(&mut fields, LABEL)?,
             created_at: Millis(fields.number(CREATED_AT)?),
             expires_at: expires_at(item)?,
+            ends: KnownEnds::take(&mut fields)?,
             unknown: fields.0,
         })
     }

@@ -16,6 +16,8 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
     let (user, unknown) = (user(), Attributes::from([("novelty".to_owned(), Attribute::Null)]));
     let version = version(false, 7);
     let expires_at = Millis(9_000);
+    let mut ends = KnownEnds::of(&[user, UserId::v8([2; 16])]);
+    ends.note(user, &"eu-west-1".parse().unwrap(), Hlc::at(Millis(3)));
     let session = Session {
         user,
         id: "s_1".into(),
@@ -25,6 +27,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         label: Some(vec![1]),
         created_at: Millis(2),
         expires_at,
+        ends: ends.clone(),
         unknown: unknown.clone(),
     };
     let seen = ClientSeen { user, session: "s_1".into(), client: "shop".into(), expires_at, unknown: unknown.clone() };
@@ -48,6 +51,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         scopes: BTreeSet::from(["openid".into()]),
         jkt: Some("t".into()),
         expires_at,
+        ends,
         unknown: unknown.clone(),
     };
     let noted = FamilyUses {
@@ -58,12 +62,18 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         expires_at,
         unknown: unknown.clone(),
     };
+    let credentials = version.clone();
+    let all = EndOfAll {
+        unknown: unknown.clone(),
+        ..EndOfAll::new(user, "eu-west-1".parse().unwrap(), credentials, Millis(1))
+    };
     let items = [
         session.to_item(version.clone()),
         seen.to_item(version.clone()),
         grant.to_item(version.clone()),
         subject.to_item(version.clone()),
         family.to_item(version.clone()),
+        all.to_item(version.clone()),
         noted.to_item(version),
     ];
     let rows = [
@@ -72,6 +82,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         AccessRow::Grant(grant),
         AccessRow::Subject(subject),
         AccessRow::Family(family),
+        AccessRow::All(all),
         AccessRow::Uses(noted),
     ];
     rows.into_iter().zip(items).chain(factors(&unknown)).collect()

@@ -37,10 +37,12 @@ pub enum SealedFor {
     Upstream,
     /// The secret by which Umoja proves to another provider who it is.
     ProviderSecret,
+    /// What a person sees of the device of a session.
+    Label,
 }
 
 impl SealedFor {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -54,6 +56,7 @@ impl SealedFor {
         Self::Key,
         Self::Upstream,
         Self::ProviderSecret,
+        Self::Label,
     ];
 
     const fn name(self) -> &'static str {
@@ -71,6 +74,7 @@ impl SealedFor {
             Self::Key => "key",
             Self::Upstream => "upstream",
             Self::ProviderSecret => "provider-secret",
+            Self::Label => "label",
         }
     }
 

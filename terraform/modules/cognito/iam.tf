@@ -56,6 +56,18 @@ locals {
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["inbox"]]
     },
+    {
+      # A new password and a user who is disabled end what the person had signed in to.
+      Sid      = "EndWhatPersonsMayDo"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = [local.own_table["access"]]
+    },
+    {
+      # The clients of a session that ends, which `deliver` informs.
+      Sid      = "RingForClients"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
+      Resource = [local.own_table["due"]]
+    },
   ])
 
   policies = {

@@ -13,14 +13,13 @@ locals {
       Resource = [local.own_table["replays"], local.own_table["idempotency"]]
     },
     local.count_attempts,
-    local.keep_access,
     {
       # What a request asks of a target, and what became of it.
       Sid      = "RequestAccountsAtTargets"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = [local.own_table["target_accounts"]]
     },
-  ], local.ring_for_systems)
+  ])
 
   # Only if companies have such old systems.
   ask_old_pools = [

@@ -49,8 +49,8 @@ locals {
     ])
   }
 
-  # Matching, registering, changing, suspending and erasing people of a company.
-  write_people = concat([local.know_companies], module.people.statements)
+  # Matching, registering, changing, suspending and erasing people of a company, and ending what they had signed in to.
+  write_people = concat([local.know_companies], module.people.statements, [local.keep_access], local.ring_for_systems)
 
   know_companies = {
     Sid      = "KnowCompanies"
@@ -59,7 +59,7 @@ locals {
   }
 
   keep_access = {
-    # Sessions, consents, subjects and families: `oidc` begins and ends them, and the api ends them at a new password.
+    # Sessions, consents, subjects and families: `oidc` begins and ends them, and who changes a password, disables or erases ends them.
     # DeleteItem: those of a user who is erased at that moment.
     Sid      = "KeepWhatPersonsMayDo"
     Action   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]

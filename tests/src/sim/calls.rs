@@ -67,6 +67,7 @@ impl Fleet {
         }
         self.set_open(user, request.idk.as_ref(), true);
         self.guesses.borrow_mut().send(at, request.operation);
+        let begun = self.signing.sessions.borrow().len();
         let raw = caller.send(endpoint, &claims.path, &token).await;
         if raw.headers["content-type"] == "application/problem+json" {
             assert_eq!(raw.status, 503, "answer: {} was answered {}", request.operation, raw.problem());
@@ -83,6 +84,10 @@ impl Fleet {
             self.note_done(at, user, (id, request.idk.as_ref()), &reply);
         }
         self.guesses.borrow_mut().answer(at, request.operation);
+        // A repeated request may have been done before later sessions began.
+        if request.idk.is_none() && reply.status == 200 && request.call.ends_sessions(&reply.body) {
+            self.note_end_of_all(id, begun);
+        }
         let request_company = request.company;
         let Request { call, idk, is_unused, right, min_version, .. } = request;
         let company = names::company(request_company);

@@ -301,6 +301,15 @@ pub enum Call {
 }
 
 impl Call {
+    /// True if the answer says that everything has ended that the person had signed in to.
+    pub(super) fn ends_sessions(&self, answer: &serde_json::Value) -> bool {
+        match self {
+            Self::Password { .. } => answer["changed"] == true,
+            Self::ResetFinish { .. } | Self::Status { active: false, .. } => true,
+            _ => false,
+        }
+    }
+
     /// The operation of the API, as at the end of its path. `None` if an earlier call determines it.
     pub const fn operation(&self) -> Option<&'static str> {
         Some(match self {

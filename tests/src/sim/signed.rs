@@ -2,6 +2,7 @@
 
 mod acts;
 mod check;
+mod known;
 mod rotation;
 
 use umoja_schema::access::Subject;

@@ -17,6 +17,7 @@ use umoja_schema::{Millis, UserId, Version};
 use self::keys::Signers;
 use self::provider::{Clients, ISSUER};
 use super::coverage::Signed;
+use super::history::Passwords;
 use super::plan::{CLIENTS, Job, Plan, Step};
 use super::rules::Rule;
 use crate::deployment::Deployment;
@@ -78,6 +79,12 @@ pub(super) struct SessionOf {
     pub(super) ends: BTreeSet<usize>,
     /// True once an end was acknowledged in a region that knew the client.
     pub(super) is_to_be_informed: bool,
+    /// The rows that end everything that the region had when it began.
+    pub(super) known: BTreeMap<(UserId, String), Version>,
+    /// The possible passwords of the person in the region when it began, if nothing else ran then.
+    pub(super) passwords: Option<Passwords>,
+    /// True once the end of everything was acknowledged in some region after it began.
+    pub(super) is_over_with_all: bool,
 }
 
 /// A family of refresh tokens.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use umoja_accounts::People;
-use umoja_accounts::access::{NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing};
-use umoja_schema::access::{Sector, Session};
+use umoja_accounts::access::{DescribedSession, NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing};
+use umoja_schema::access::{EndOfAll, Sector, Session};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, UserId};
-use umoja_store::ports::Clock as _;
+use umoja_store::ports::{Clock as _, Condition, ItemWrite, Writes};
 use umoja_tests::world::{World, run};
 
 const DAY: u64 = Millis::DAY_MS;
@@ -33,13 +33,16 @@ fn scopes(scopes: &[&str]) -> BTreeSet<String> {
 
 async fn begin(world: &World, at: usize, id: UserId) -> Session {
     let auth_time = world.clock.now();
-    let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, life_ms: DAY };
+    let ends = standing(world, at, id).await.unwrap().known_ends();
+    let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, ends, life_ms: DAY };
     people(world, at).begin_session(id, new).await.unwrap()
 }
 
 async fn family(world: &World, at: usize, id: UserId, session: Option<&str>) -> String {
     let session = session.map(str::to_owned);
-    let new = NewFamily { client: "web".into(), session, scopes: scopes(&["openid"]), jkt: None, life_ms: DAY };
+    let (client, scopes, ends) =
+        ("web".into(), scopes(&["openid"]), standing(world, at, id).await.unwrap().known_ends());
+    let new = NewFamily { client, session, scopes, jkt: None, ends, life_ms: DAY };
     people(world, at).begin_family(id, new).await.unwrap().id
 }
 
@@ -47,10 +50,15 @@ async fn is_valid(world: &World, at: usize, id: UserId, family: &str) -> bool {
     standing(world, at, id).await.is_some_and(|standing| standing.family(family, Reuse::default()).is_some())
 }
 
+fn described(session: &Session) -> DescribedSession<'_> {
+    let Session { user, id, ends, created_at, .. } = session;
+    DescribedSession { user: *user, id, ends, begun_at: *created_at }
+}
+
 async fn is_live(world: &World, at: usize, id: UserId, session: &Session) -> bool {
     let now = world.clock.now();
     let Some(standing) = standing(world, at, id).await else { return false };
-    standing.session(&session.id, session.created_at, now) != SessionState::Ended
+    standing.session(described(session), now) != SessionState::Ended
 }
 
 #[test]
@@ -74,6 +82,78 @@ fn an_ended_session_and_its_families_are_over_in_every_region() {
         world.settle().await;
         assert!(!is_valid(&world, 1, id, &offline).await);
         world.check_invariants().await;
+    });
+}
+
+#[test]
+fn the_end_of_everything_ends_what_began_where_it_had_not_arrived_and_nothing_later() {
+    run(async {
+        let (world, id) = populated(20).await;
+        let here = begin(&world, 0, id).await;
+        world.settle().await;
+        let (there, offline) = (begin(&world, 1, id).await, family(&world, 1, id, None).await);
+        people(&world, 0).end_all_sessions(id).await.unwrap();
+        assert!(!is_live(&world, 0, id, &here).await && is_live(&world, 1, id, &here).await);
+        assert!(!is_live(&world, 0, id, &there).await, "its row has not arrived, and it is young");
+        let later = begin(&world, 0, id).await;
+        assert!(is_live(&world, 1, id, &later).await);
+        world.settle().await;
+        for at in 0..2 {
+            assert!(!is_live(&world, at, id, &here).await && !is_live(&world, at, id, &there).await);
+            assert!(!is_valid(&world, at, id, &offline).await && is_live(&world, at, id, &later).await);
+            let listed: Vec<_> =
+                standing(&world, at, id).await.unwrap().sessions().map(|session| session.id.clone()).collect();
+            assert_eq!(listed, [later.id.clone()]);
+            assert!(is_live(&world, at, id, &begin(&world, at, id).await).await);
+        }
+        // Two ends at once each end what the other region began.
+        let both = [begin(&world, 0, id).await, begin(&world, 1, id).await];
+        for at in 0..2 {
+            people(&world, at).end_all_sessions(id).await.unwrap();
+        }
+        world.settle().await;
+        for at in 0..2 {
+            assert!(!is_live(&world, at, id, &both[0]).await && !is_live(&world, at, id, &both[1]).await);
+        }
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn an_end_that_comes_before_its_credentials_is_not_known_to_what_begins() {
+    run(async {
+        let (world, id) = populated(21).await;
+        people(&world, 0).end_all_sessions(id).await.unwrap();
+        let end = world.regions[0].home.own.items.items(&ACCESS, id).await.unwrap().remove(0);
+        let mut row = EndOfAll::from_item(&end).unwrap();
+        row.credentials.hlc = row.credentials.hlc.successor();
+        let item = row.to_item(end.version.clone());
+        let writes = Writes { items: vec![ItemWrite { item, condition: Condition::Older }], ..Writes::default() };
+        world.regions[1].home.own.users.commit(&writes).await.unwrap();
+        let standing = standing(&world, 1, id).await.unwrap();
+        assert!(standing.is_ended_by_all(id, &standing.known_ends()));
+        assert!(!is_live(&world, 1, id, &begin(&world, 1, id).await).await);
+    });
+}
+
+#[test]
+fn the_end_of_everything_of_one_of_two_that_are_merged_elsewhere_ends_what_both_began() {
+    run(async {
+        let (world, ada) = populated(22).await;
+        let eve = world.register(0, "eve@example.com", "phc").await.unwrap();
+        world.settle().await;
+        let alone = begin(&world, 1, ada).await;
+        world.merge(1, eve, Some(ada)).await.unwrap();
+        let merged = begin(&world, 1, ada).await;
+        // The region does not know of the merge.
+        people(&world, 0).end_all_sessions(eve).await.unwrap();
+        world.settle().await;
+        for at in 0..2 {
+            assert!(is_live(&world, at, ada, &alone).await && !is_live(&world, at, ada, &merged).await);
+        }
+        people(&world, 0).end_all_sessions(eve).await.unwrap();
+        world.settle().await;
+        assert!(!is_live(&world, 1, ada, &alone).await, "now it does");
     });
 }
 

@@ -1,6 +1,8 @@
 //! Factors of persons, over two regions.
 
-use umoja_accounts::access::{CodeUsed, Enrolled, NewPasskey, NewSession, RecoveryCodes, SessionState, Standing};
+use umoja_accounts::access::{
+    CodeUsed, DescribedSession, Enrolled, NewPasskey, NewSession, RecoveryCodes, SessionState, Standing,
+};
 use umoja_accounts::{Error, People};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn::Registered;
@@ -39,7 +41,8 @@ fn code(world: &World, secret: &TotpSecret) -> String {
 
 async fn begin(world: &World, at: usize, id: UserId) -> Session {
     let (auth_time, amr) = (world.clock.now(), vec!["pwd".to_owned()]);
-    let new = NewSession { auth_time, amr, acr: None, label: None, life_ms: DAY };
+    let ends = standing(world, at, id).await.known_ends();
+    let new = NewSession { auth_time, amr, acr: None, label: None, ends, life_ms: DAY };
     people(world, at).begin_session(id, new).await.unwrap()
 }
 
@@ -158,7 +161,9 @@ fn whoever_adds_or_removes_a_factor_ends_the_other_sessions() {
         let is_live = async |session: &Session| {
             let now = world.clock.now();
             let standing = standing(&world, 0, id).await;
-            standing.session(&session.id, session.created_at, now) != SessionState::Ended
+            let Session { user, id, ends, created_at, .. } = session;
+            let described = DescribedSession { user: *user, id, ends, begun_at: *created_at };
+            standing.session(described, now) != SessionState::Ended
         };
         let (own, other) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
         let secret = secret(1);

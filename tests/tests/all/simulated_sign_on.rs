@@ -1,7 +1,7 @@
 //! Single sign-on in the simulation: short runs that show what each rule prevents. CI does far more seeds
 //! (`sim --signed-in`).
 
-use umoja_tests::sim::plan::{Call, Job, Sign, Step};
+use umoja_tests::sim::plan::{Call, Job, Service, Sign, Step, Trouble};
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
 
@@ -124,7 +124,7 @@ fn a_subject_that_a_merge_changes_is_detected() {
 #[test]
 fn tokens_of_a_disabled_person_are_detected() {
     let disable = called(Call::Status { active: false, idk: false });
-    fails(Rule::ActivePerson, [sign_in(0), sign(0, REDEEM), disable, sign(0, USE)], "who may not sign in");
+    fails(Rule::ActivePerson, [disable, sign_in(0), sign(0, REDEEM)], "who may not sign in");
 }
 
 /// Failure: a region signs by a key that another one has not read
@@ -132,6 +132,29 @@ fn tokens_of_a_disabled_person_are_detected() {
 fn a_key_that_signs_unpublished_is_detected() {
     let steps = [sign(1, Sign::Keys), sign(0, Sign::Rotate), sign(0, Sign::Token)];
     fails(Rule::PublishedBefore, steps, "does not verify");
+}
+
+/// Failure: everything of a person ends in a region while the person signs in at another one
+#[test]
+fn a_session_that_outlives_the_end_of_everything_is_detected() {
+    let steps = [sign_in(1), sign(0, Sign::OutEverywhere), Step::Round, sign(1, REDEEM)];
+    fails(Rule::EndsAll, steps, "after the end of a session");
+    let disable = called(Call::Status { active: false, idk: false });
+    let enable = called(Call::Status { active: true, idk: false });
+    let steps = [sign_in(1), sign(1, REDEEM), disable, Step::Round, enable, Step::Round];
+    fails(Rule::EndsAll, steps, "although it has ended");
+}
+
+/// Failure: a password is changed while a thief signs in with the former one at another region
+#[test]
+fn a_session_of_a_former_password_is_detected() {
+    let change = || called(Call::Password { right: true, idk: false });
+    fails(Rule::EndsAll, [change(), sign_in(1), sign(1, REDEEM), Step::Round], "of a former password");
+    // The credentials come later than what ends everything.
+    let lost = Step::Next { at: 1, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
+    let replicate = || alone(Job::Replicate { at: 0, take: 0, again: 0, order: 0 });
+    let steps = [replicate(), change(), lost, replicate(), sign_in(1), sign(1, REDEEM), Step::Round];
+    fails(Rule::EndedCredentials, steps, "of a former password");
 }
 
 /// Failure: a process is killed while a session ends

@@ -207,7 +207,7 @@ impl StopSignal {
 
 #[cfg(test)]
 mod tests {
-    use super::public_url;
+    use super::{issuer, public_url};
 
     #[test]
     fn a_public_url_is_https_or_on_this_machine() {
@@ -226,5 +226,18 @@ mod tests {
             assert!(public_url(&format!("eu-west-1={url}")).is_err(), "{url}");
         }
         assert_eq!(public_url("eu-west-1=default").unwrap().1, None);
+    }
+
+    #[test]
+    fn an_issuer_is_the_root_of_a_host() {
+        for url in ["https://login.example.com", "https://login.example.com:8443", "http://localhost:7400"] {
+            assert_eq!(issuer(url).unwrap().as_deref(), Some(url));
+        }
+        for url in
+            ["https://example.com/login", "https://example.com/", "https://Login.example.com", "http://example.com"]
+        {
+            assert!(issuer(url).is_err(), "{url}");
+        }
+        assert_eq!(issuer("default").unwrap(), None);
     }
 }

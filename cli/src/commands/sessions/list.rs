@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_accounts::access::{Reuse, Standing};
+use umoja_accounts::access::{DeviceLabel, Reuse, Standing};
 use umoja_schema::access::{Family, Session};
 
 use super::asked::Asked;
@@ -14,8 +14,8 @@ use crate::output::{Output, table, time};
 /// List the live sessions of a person, and the access of clients that outlives them.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "List the live sessions of a person with the clients that got tokens in them, and the access of clients \
-that outlives its session (scope offline_access). With --json, `sids` is what each client calls the session (claim sid). The command shows what one region holds; what began elsewhere a moment \
+    long_about = "List the live sessions of a person with the browser and the system of each device, as the browser names them, and the clients that got \
+tokens in it, and the access of clients that outlives its session (scope offline_access). With --json, `sids` is what each client calls the session (claim sid). The command shows what one region holds; what began elsewhere a moment \
 ago may not have arrived yet. It prints no personal data and no token.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
@@ -35,7 +35,7 @@ pub(super) struct List {
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let asked = Asked::of(&self.user, &self.target).await?;
-        let Asked { region, user, standing, .. } = &asked;
+        let Asked { region, user, people, standing } = &asked;
         let mut sessions: Vec<&Session> = standing.sessions().collect();
         sessions.sort_by_key(|session| (session.created_at, &session.id));
         let mut lasting: Vec<&Family> = standing.families().filter(|family| outlives(standing, family)).collect();
@@ -58,11 +58,12 @@ impl List {
                 let clients: Vec<String> = standing.clients_of(&session.id).into_iter().collect();
                 let clients = if clients.is_empty() { "no client".to_owned() } else { clients.join(", ") };
                 let (since, until) = (time(session.auth_time), time(session.expires_at));
-                vec!["session".to_owned(), session.id.clone(), format!("{since} to {until}"), clients]
+                let device = people.label(session).map(|label| device(&label)).unwrap_or_default();
+                vec!["session".to_owned(), session.id.clone(), format!("{since} to {until}"), device, clients]
             });
             let lasting = lasting.iter().map(|family| {
                 let until = format!("to {}", time(family.expires_at));
-                vec!["lasting".to_owned(), String::new(), until, family.client.clone()]
+                vec!["lasting".to_owned(), String::new(), until, String::new(), family.client.clone()]
             });
             format!("{user}{is_active}\n{}", table(&sessions.chain(lasting).collect::<Vec<_>>()))
         });
@@ -76,6 +77,14 @@ fn outlives(standing: &Standing, family: &Family) -> bool {
     family.session.is_none() && is_valid
 }
 
+/// The device of a session in words.
+fn device(label: &DeviceLabel) -> String {
+    match (&label.browser, &label.system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (one, other) => one.as_ref().or(other.as_ref()).cloned().unwrap_or_default(),
+    }
+}
+
 fn value(asked: &Asked, session: &Session) -> Value {
     json!({
         "id": session.id,
@@ -84,6 +93,7 @@ fn value(asked: &Asked, session: &Session) -> Value {
         "acr": session.acr,
         "created_at": time(session.created_at),
         "expires_at": time(session.expires_at),
+        "device": asked.people.label(session),
         "clients": asked.standing.clients_of(&session.id),
         "sids": asked.names(session),
     })

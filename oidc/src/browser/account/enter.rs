@@ -213,10 +213,11 @@ impl Door<'_> {
         let Self { provider, at, browser, .. } = self;
         let given = |name| asked.form.get(name).unwrap_or_default();
         let identifier = given("identifier");
-        let typed = Typed { identifier, password: given("password"), browser, address: asked.address };
+        let typed =
+            Typed { identifier, password: given("password"), browser, address: asked.address, agent: asked.agent() };
         let begun = if let Some(answer) = asked.form.get("answer") {
             let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
-            let begun = sign_in::by_passkey(provider, at, (&sent, given("step"))).await;
+            let begun = sign_in::by_passkey(provider, at, (&sent, given("step"), asked.agent())).await;
             begun.inspect_err(|rejected| rejected.log(&at.client))
         } else {
             // What is done here changes the account, so it needs what the person has.
@@ -239,7 +240,7 @@ impl Door<'_> {
         let rejected = if asked.chosen().is_some() {
             None
         } else {
-            match second::finish(provider, at, &passed, (&asked.form, text)).await {
+            match second::finish(provider, at, &passed, (&asked.form, text, asked.agent())).await {
                 Ok((cookie, _)) => return self.begun(&cookie),
                 Err(NotFinished::StartOver) => return Ok(self.page("", false, None)),
                 Err(NotFinished::Rejected(rejected)) => Some(rejected),

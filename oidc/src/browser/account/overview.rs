@@ -5,12 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use umoja_look::texts::account as say;
+use umoja_look::texts::sign_on;
 
 use super::enter::{Entered, Inside, Section};
 use crate::Provider;
 use crate::browser::stop::Stop;
 
 pub(super) const SECTION: Section = Section { path: "/account", title: say::ACCOUNT, needs_recent: false };
+
+/// Where a person signs out.
+const SIGN_OUT: &str = "/oauth2/logout";
 
 pub(super) async fn overview(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let inside = match Inside::enter(provider, SECTION, request).await? {
@@ -26,5 +30,5 @@ pub(super) async fn overview(State(provider): State<Arc<Provider>>, request: Req
     ];
     let lines = values.iter().filter_map(|(text, value)| Some(text.with(&[("value", value.as_deref()?)])));
     let change = inside.path(super::profile::SECTION.path);
-    Ok(inside.answer(|page| page.list(lines).link(&change, say::CHANGE_PROFILE)))
+    Ok(inside.answer(|page| page.list(lines).link(&change, say::CHANGE_PROFILE).link(SIGN_OUT, sign_on::SIGN_OUT)))
 }

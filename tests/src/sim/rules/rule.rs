@@ -83,11 +83,15 @@ pub enum Rule {
     PublishedBefore,
     /// What clients hear of the end of a session is written before the end.
     AnnouncedFirst,
+    /// What ends everything ends what began in a region that had not heard of it.
+    EndsAll,
+    /// An end of everything is not known where the credentials have not arrived that it came with.
+    EndedCredentials,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -127,6 +131,8 @@ impl Rule {
         Self::ActivePerson,
         Self::PublishedBefore,
         Self::AnnouncedFirst,
+        Self::EndsAll,
+        Self::EndedCredentials,
     ];
 
     /// The run of a seed, of the mode in which the rule matters.
@@ -154,6 +160,8 @@ impl Rule {
                 | Self::ActivePerson
                 | Self::PublishedBefore
                 | Self::AnnouncedFirst
+                | Self::EndsAll
+                | Self::EndedCredentials
         )
     }
 
@@ -199,6 +207,8 @@ impl Rule {
             Self::ActivePerson => "active-person",
             Self::PublishedBefore => "published-before",
             Self::AnnouncedFirst => "announced-first",
+            Self::EndsAll => "ends-all",
+            Self::EndedCredentials => "ended-credentials",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The writes and reads of single sign-on without a rule.
 
-use umoja_schema::access::{Grant, Subject};
+use umoja_schema::access::{EndOfAll, Grant, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Part, PartRecord, Region};
+use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Millis, Part, PartRecord, Region, Version};
 use umoja_store::ports::{Condition, Writes};
 
 use super::Rule;
@@ -26,11 +26,15 @@ pub(super) fn bend(rule: Rule, own: &Region, writes: &mut Writes) {
                 item.version.erased = true;
                 item.fields.clear();
             }
+            Rule::EndedCredentials if kind == EndOfAll::KIND => {
+                let none = Version { erased: false, hlc: Hlc::at(Millis(0)), origin: own.clone() };
+                item.fields.insert("credentials".into(), none.to_string().into());
+            }
             Rule::OneSubject if kind == Subject::KIND => {
                 item.fields.insert("sub".into(), format!("{own}-{}", item.version.hlc).into());
             }
             Rule::EarliestSubject if kind == Subject::KIND => {
-                let turned = Hlc::at(umoja_schema::Millis(4_000_000_000_000 - item.version.hlc.millis().0));
+                let turned = Hlc::at(Millis(4_000_000_000_000 - item.version.hlc.millis().0));
                 item.fields.insert("created".into(), turned.to_string().into());
             }
             _ => {}

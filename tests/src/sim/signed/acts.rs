@@ -11,6 +11,7 @@ use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, Part, UserId, Version};
 use umoja_store::ports::Clock as _;
 
+use super::known::ALL;
 use crate::sim::fleet::Fleet;
 use crate::sim::names::company;
 use crate::sim::plan::Sign;
@@ -29,7 +30,7 @@ impl Fleet {
     /// What a person, a client or an operator does at the provider of a region. `alone` if nothing else runs at the same time.
     pub(in crate::sim) async fn sign(&self, at: usize, user: usize, sign: Sign, alone: bool) {
         match sign {
-            Sign::In { client } => self.sign_in(at, user, client).await,
+            Sign::In { client } => self.sign_in(at, user, client, alone).await,
             Sign::Redeem { code } => self.redeem(at, user, code).await,
             Sign::Refresh { family, before } => self.refresh(at, user, family, before).await,
             Sign::Steal { family, back } => self.steal(at, user, family, back).await,
@@ -50,7 +51,10 @@ impl Fleet {
         }
     }
 
-    async fn sign_in(&self, at: usize, number: usize, client: u8) {
+    async fn sign_in(&self, at: usize, number: usize, client: u8, alone: bool) {
+        if alone {
+            self.note_changes();
+        }
         let (people, id) = (&self.signing.people[at], self.id_of(number));
         let Ok(Some(standing)) = Standing::read(people, id).await else { return };
         if !standing.may_sign_in(&company(usize::from(client))) {
@@ -63,7 +67,14 @@ impl Fleet {
             return;
         }
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
-        let new = NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, life_ms };
+        let ends = standing.known_ends();
+        if standing.is_ended_by_all(user, &ends) {
+            return;
+        }
+        let known = self.ends_of_all(at, user).await;
+        let passwords = alone.then(|| self.password_of(at, user)).flatten();
+        let new =
+            NewSession { auth_time: issued_at, amr: amr.clone(), acr: None, label: None, ends: ends.clone(), life_ms };
         let Ok(session) = people.begin_session(user, new).await else { return };
         let code = Code {
             jti: session.id.clone(),
@@ -76,6 +87,7 @@ impl Fleet {
             min_version,
             session: session.id.clone(),
             session_expires_at: session.expires_at,
+            ends,
             scopes,
             signed_in: SignedIn { auth_time: issued_at.secs(), acr: None, amr },
             jkt: None,
@@ -96,6 +108,9 @@ impl Fleet {
             out: BTreeSet::new(),
             ends: BTreeSet::new(),
             is_to_be_informed: false,
+            known,
+            passwords,
+            is_over_with_all: false,
         };
         self.signing.sessions.borrow_mut().push(session);
     }
@@ -254,7 +269,9 @@ impl Fleet {
                 session.ends.insert(at);
             }
         }
+        let begun = self.signing.sessions.borrow().len();
         let Ok(ended) = self.signing.people[at].end_all_sessions(id).await else { return };
+        self.note_end_of_all(id, begun);
         for session in self.signing.sessions.borrow_mut().iter_mut() {
             if ended.iter().any(|(ended, _)| *ended == session.id) {
                 session.out.insert(at);
@@ -338,7 +355,12 @@ impl Fleet {
         let is_ended = |key: String| rows.get(&key).is_some_and(|version| version.erased);
         let place = self.signing.place_of(session);
         let id = family.map(|family| self.signing.families.borrow()[family].id.clone());
+        let known = |(key, version): (&String, &Version)| {
+            !key.starts_with(ALL)
+                || session.known.get(&(session.user, key.clone())).is_some_and(|known| known >= version)
+        };
         let was_over = is_ended(Session::key(&session.id))
+            || !self.ends_of(at, session.user).await.iter().all(known)
             || id.is_some_and(|id| is_ended(Family::key(&id)))
             || session.out.contains(&at);
         let (has_tokens, user) = (false, session.user);

@@ -45,6 +45,7 @@ impl Fleet {
                 || is_barred
                 || !session.ends.is_empty()
                 || session.presented > 1
+                || self.may_have_ended_with_all(&session)
                 || now.plus(SKEW_MS) >= session.expires_at
                 || noted.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
             assert!(!noted.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", noted.user);
@@ -58,6 +59,7 @@ impl Fleet {
         let is_withdrawn =
             |(user, client): &(UserId, u8)| *client == session.client && history.were_ever_one(*user, family.user);
         family.may_be_over
+            || self.may_have_ended_with_all(session)
             || !session.ends.is_empty()
             || session.presented > 1
             || self.signing.withdrawn.borrow().iter().any(is_withdrawn)
@@ -81,13 +83,20 @@ impl Fleet {
 
     async fn check_family(&self, family: &FamilyOf) {
         let session = self.signing.sessions.borrow()[family.session].clone();
-        let is_over = family.is_over || family.is_stolen() || session.is_replayed || !session.out.is_empty();
+        let is_of_former = self.is_of_former_password(&session);
+        let is_over = family.is_over
+            || family.is_stolen()
+            || session.is_replayed
+            || !session.out.is_empty()
+            || session.is_over_with_all
+            || is_of_former;
         let mut is_honest = !is_over && !self.may_be_over(family);
         for (at, people) in self.signing.people.iter().enumerate() {
             let name = &self.region(at).name;
             let standing = Standing::read(people, family.user).await.expect("all services work");
             let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
             let why = (family.is_over, family.stolen, session.is_replayed, &session.out);
+            assert!(!is_valid || !is_of_former, "sign-on: {} of a former password is valid in {name}", family.id);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
             let is_barred = self.is_barred(at, family.user, session.client);
             let is_inactive = !self

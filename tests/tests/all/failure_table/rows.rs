@@ -328,6 +328,16 @@ pub(super) const ROWS: &[[&str; 3]] = &[
         "every client hears of it: once while the region lives, at least once after a crash",
     ],
     [
+        "everything of a person ends in a region while the person signs in at another one",
+        "what began is compared with the ends that its region knew, and with no time",
+        "no tokens once the end has arrived, whichever of the two is first",
+    ],
+    [
+        "a password is changed while a thief signs in with the former one at another region",
+        "the end of everything is written with the password, and names the credentials; where these have not arrived it is not known",
+        "no session of the former password is left in any region, and none of the new one ends",
+    ],
+    [
         "two regions call a user something at once",
         "a subject follows from the user and the sector; of several the earliest counts",
         "one subject in every region, over merges, unmerges and consents that are given again",

@@ -116,7 +116,8 @@ impl Browser {
     async fn send(&mut self, sso: &Sso, at: usize, request: axum::http::request::Builder, body: String) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) };
-        let mut request = request.body(Body::from(body)).unwrap();
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0";
+        let mut request = request.header("user-agent", agent).body(Body::from(body)).unwrap();
         if let Some(address) = self.address {
             request.extensions_mut().insert(ClientAddress(address));
         }

@@ -262,7 +262,7 @@ fn strangers_who_use_up_the_guesses_leave_those_of_who_is_signed_in() {
 }
 
 #[test]
-fn one_address_begins_only_so_many_devices_of_a_public_client() {
+fn one_address_begins_a_hundred_devices_of_a_public_client() {
     story(7_430, async |mut sso| {
         sso.with_tv(&json!({})).await;
         let begin = async |address: Option<&str>| {

@@ -167,34 +167,3 @@ fn what_a_browser_carries_names_no_person() {
         }
     });
 }
-
-// ASVS 5.0 requirement 7.4.3
-#[test]
-fn a_password_that_was_changed_or_reset_ends_the_sessions_and_the_tokens_of_before() {
-    story(1803, async |mut sso| {
-        sso.with_clients().await;
-        let ada = sso.person(0, "ada@example.com").await;
-        sso.d.world.settle().await;
-        for is_reset in [false, true] {
-            let (session, version) = (sso.sign_in(0, ada.id).await, sso.version(0, ada.id).await);
-            let now = SignedUp { id: ada.id, email: ada.email.clone(), session, version };
-            let got = sso.redeem(0, "web", &sso.code(0, "web", &now, "openid offline_access")).await;
-            let unused = sso.code(0, "web", &now, "openid");
-            sso.d.world.deliver().await;
-            assert!(sso.accepts(0, "web", &got).await);
-            if is_reset {
-                let started = sso.d.call(0, "password/reset/start", json!({ "email": ada.email })).await;
-                let body = json!({ "token": started.ok(200).body["token"], "new_password": "a third long password" });
-                sso.d.call(0, "password/reset/finish", body).await.ok(200);
-            } else {
-                let passwords = ("correct horse battery staple", "a second long password");
-                let body = json!({ "id": ada.id, "current_password": passwords.0, "new_password": passwords.1 });
-                assert_eq!(sso.d.call(0, "password/change", body).await.ok(200).body["changed"], true);
-            }
-            assert!(!sso.accepts(0, "web", &got).await);
-            assert_eq!(sso.redeem(0, "web", &unused).await.error(), (400, "invalid_grant"));
-            sso.d.world.deliver().await;
-            assert!(!sso.accepts(1, "web", &got).await);
-        }
-    });
-}

@@ -1,6 +1,7 @@
 //! Clients and browsers at two regions of one issuer.
 
 mod account;
+mod announced;
 mod assertions;
 mod attacks;
 mod authorize;
@@ -17,6 +18,7 @@ mod fuzzed;
 mod leaving;
 mod notices;
 mod over_regions;
+mod passwords;
 mod people;
 mod proofs;
 mod pushed;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use umoja_accounts::access::{LOGOUT, NewSession};
+use umoja_accounts::access::{LOGOUT, NewSession, Standing};
 use umoja_crypto::jws::verify_jwt;
 use umoja_host::HttpsOutbound;
 use umoja_provisioner::Logouts;
@@ -26,7 +26,7 @@ const EMAIL: &str = "ada@example.com";
 const DAY: u64 = 86_400_000;
 
 /// A client that wants to be informed.
-fn informed(id: &str, uri: &str) -> Value {
+pub(super) fn informed(id: &str, uri: &str) -> Value {
     let mut client = client(id);
     client["backchannel_logout_uri"] = uri.into();
     client["backchannel_logout_session_required"] = true.into();
@@ -34,7 +34,7 @@ fn informed(id: &str, uri: &str) -> Value {
 }
 
 impl Sso {
-    fn logouts(&self, at: usize) -> Logouts {
+    pub(super) fn logouts(&self, at: usize) -> Logouts {
         self.logouts_by(at, Arc::<Hook>::clone(&self.hook))
     }
 
@@ -43,7 +43,7 @@ impl Sso {
     }
 
     /// A person with a session of the first region in which these clients got tokens, as every region knows.
-    async fn seen(&self, clients: &[&str]) -> (UserId, Session) {
+    pub(super) async fn seen(&self, clients: &[&str]) -> (UserId, Session) {
         let world = &self.d.world;
         let id = world.register(0, EMAIL, "phc").await.unwrap();
         let session = self.session(id).await;
@@ -55,12 +55,13 @@ impl Sso {
     }
 
     async fn session(&self, id: UserId) -> Session {
-        let auth_time = self.d.world.clock.now();
-        let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, life_ms: DAY };
-        self.d.world.regions[0].people().begin_session(id, new).await.unwrap()
+        let (people, auth_time) = (self.d.world.regions[0].people(), self.d.world.clock.now());
+        let ends = Standing::read(&people, id).await.unwrap().unwrap().known_ends();
+        let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, ends, life_ms: DAY };
+        people.begin_session(id, new).await.unwrap()
     }
 
-    async fn note(&self, at: usize, id: UserId, session: &Session, client: &str) {
+    pub(super) async fn note(&self, at: usize, id: UserId, session: &Session, client: &str) {
         let people = self.d.world.regions[at].people();
         people.note_client(id, &session.id, client, session.expires_at).await.unwrap();
     }
@@ -70,7 +71,7 @@ impl Sso {
     }
 
     /// The rows of a region about ended sessions.
-    async fn rows(&self, at: usize) -> usize {
+    pub(super) async fn rows(&self, at: usize) -> usize {
         self.d.world.regions[at].home.due.due_page(LOGOUT, NEVER, None, 100).await.unwrap().rows.len()
     }
 
@@ -80,7 +81,7 @@ impl Sso {
     }
 
     /// The claims of a notice, which a published key has signed.
-    async fn claims(&self, posted: &Posted) -> Value {
+    pub(super) async fn claims(&self, posted: &Posted) -> Value {
         let region = &self.d.world.regions[1];
         let body = std::str::from_utf8(&posted.body).unwrap();
         let token = body.strip_prefix("logout_token=").unwrap();

@@ -1,7 +1,7 @@
 //! People who signed in, their codes, and the clients that redeem them.
 
 use serde_json::{Value, json};
-use umoja_accounts::access::NewSession;
+use umoja_accounts::access::{NewSession, Standing};
 use umoja_oidc::code::Code;
 use umoja_oidc::tokens::SignedIn;
 use umoja_schema::access::Session;
@@ -63,9 +63,10 @@ impl Sso {
 
     /// A new session of a person.
     pub(super) async fn sign_in(&self, at: usize, id: UserId) -> Session {
-        let auth_time = self.d.world.clock.now();
-        let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, life_ms: DAY };
-        self.d.world.regions[at].people().begin_session(id, new).await.unwrap()
+        let (people, auth_time) = (self.d.world.regions[at].people(), self.d.world.clock.now());
+        let ends = Standing::read(&people, id).await.unwrap().unwrap().known_ends();
+        let new = NewSession { auth_time, amr: vec!["pwd".into()], acr: None, label: None, ends, life_ms: DAY };
+        people.begin_session(id, new).await.unwrap()
     }
 
     /// The version of a person as a region has it.
@@ -89,6 +90,7 @@ impl Sso {
             min_version: person.version.clone(),
             session: person.session.id.clone(),
             session_expires_at: person.session.expires_at,
+            ends: person.session.ends.clone(),
             scopes: scopes.split(' ').map(str::to_owned).collect(),
             signed_in: SignedIn {
                 auth_time: person.session.auth_time.secs(),

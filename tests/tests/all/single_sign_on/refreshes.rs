@@ -52,6 +52,26 @@ fn a_confidential_client_keeps_its_refresh_token_and_its_name_of_the_person() {
 }
 
 #[test]
+fn a_scope_that_an_operator_takes_from_a_client_is_in_no_later_token_and_shows_no_claim() {
+    story(1761, async |mut sso| {
+        let (ada, got) = begun(&mut sso, "web", "openid email offline_access").await;
+        let email = async |sso: &Sso, token: &str| sso.userinfo(0, token).await.body.get("email").cloned();
+        assert_eq!(email(&sso, got.text("access_token")).await, Some(json!(ada.email)));
+        let mut without = web("web");
+        without["scopes"] = json!(["openid", "offline_access"]);
+        without["revision"] = json!(2);
+        sso.put(without).await;
+        sso.restart();
+        assert_eq!(email(&sso, got.text("access_token")).await, None, "a token of before");
+        let refreshed = sso.refresh(0, "web", got.text("refresh_token")).await;
+        assert_eq!(refreshed.text("scope"), "offline_access openid");
+        assert_eq!(email(&sso, refreshed.text("access_token")).await, None);
+        let state = sso.state(0, "web", refreshed.text("access_token")).await;
+        assert_eq!(state["scope"], "offline_access openid");
+    });
+}
+
+#[test]
 fn a_public_client_gets_the_same_next_token_in_every_region_within_the_grace() {
     story(1752, async |mut sso| {
         let (_, got) = begun(&mut sso, "app", "openid").await;
@@ -164,7 +184,7 @@ fn a_family_ends_with_its_session_and_offline_access_does_not() {
 }
 
 #[test]
-fn what_a_disabled_person_has_is_live_again_with_the_person() {
+fn what_a_person_had_that_was_disabled_does_not_come_back_with_the_person() {
     story(1759, async |mut sso| {
         let (ada, got) = begun(&mut sso, "web", "openid offline_access").await;
         sso.d.world.deliver().await;
@@ -172,6 +192,14 @@ fn what_a_disabled_person_has_is_live_again_with_the_person() {
         assert!(!sso.accepts(0, "web", &got).await && sso.accepts(1, "web", &got).await);
         sso.d.world.deliver().await;
         assert!(!sso.accepts(1, "web", &got).await);
+        sso.d.call(1, "status", json!({ "id": ada.id, "status": "active" })).await.ok(200);
+        sso.d.world.deliver().await;
+        for at in [0, 1] {
+            assert!(!sso.accepts(at, "web", &got).await);
+        }
+        let now = SignedUp { session: sso.sign_in(1, ada.id).await, version: sso.version(1, ada.id).await, ..ada };
+        let got = sso.redeem(0, "web", &sso.code(1, "web", &now, "openid offline_access")).await;
+        assert!(sso.accepts(1, "web", &got).await);
     });
 }
 

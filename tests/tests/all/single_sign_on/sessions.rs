@@ -1,6 +1,7 @@
 //! How long a session counts.
 
 use serde_json::json;
+use umoja_accounts::access::Standing;
 
 use super::Sso;
 use super::authorize::sign_in_story;
@@ -53,6 +54,20 @@ fn a_session_ends_after_twelve_hours_and_after_four_without_use() {
         assert!(!is_signed_in(&sso, &unused, 0).await);
         clock.advance(6 * MINUTE);
         assert!(!is_signed_in(&sso, &browser, 0).await);
+    });
+}
+
+#[test]
+fn a_person_sees_the_device_of_a_session_and_who_reads_the_table_does_not() {
+    sign_in_story(1759, json!({}), async |sso| {
+        let code = Browser::default().whole(&sso, 0, &[]).await.code(&sso);
+        sso.d.world.settle().await;
+        let people = sso.d.world.regions[1].people();
+        let standing = Standing::read(&people, code.user).await.unwrap().unwrap();
+        let session = standing.sessions().next().unwrap();
+        let label = people.label(session).unwrap();
+        assert_eq!((label.browser.as_deref(), label.system.as_deref()), (Some("Firefox"), Some("Linux")));
+        assert!(!String::from_utf8_lossy(session.label.as_ref().unwrap()).contains("Firefox"));
     });
 }
 
