@@ -15,7 +15,7 @@ use crate::links::may_log_in;
 use crate::lockout::{Entry, Origin, Target};
 use crate::person::Change;
 use crate::profiles::Rules;
-use crate::{Accounts, Context, Error, Person, Rule};
+use crate::{Accounts, Context, Error, People, Person, Rule};
 
 /// A login attempt.
 pub struct Authenticate {
@@ -167,10 +167,18 @@ async fn linked(accounts: &Accounts, context: &Context, checked: &Person) -> Res
         if person.is_linked_to(&context.company.id) {
             return Ok(Some(Login::Accepted(Box::new(person))));
         }
+        let linked = accounts.link_primary(context, &person).await?;
+        Ok(linked.map(|person| Login::Accepted(Box::new(person))))
+    })
+}
+
+impl People {
+    /// Links the company to the primary account of a person. `None` if another write got in between.
+    pub(crate) async fn link_primary(&self, context: &Context, person: &Person) -> Result<Option<Person>, Error> {
+        let primary = &person.primary;
         let (mut identity, mut facts) = (primary.identity.clone(), primary.facts.clone());
         context.link(&mut identity, &mut facts);
         let change = Change { id: primary.id(), identity, facts };
-        let linked = accounts.write_profiles(&person, &[change], &Rules::of(&context.actor), |_| Vec::new()).await?;
-        Ok(linked.map(|person| Login::Accepted(Box::new(person))))
-    })
+        self.write_profiles(person, &[change], &Rules::of(&context.actor), |_| Vec::new()).await
+    }
 }

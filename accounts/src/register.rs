@@ -146,6 +146,32 @@ impl Register {
         Ok(Some(person))
     }
 
+    /// The known user that the registration matches, linked to the company. `None` if the registration would make a user, or if the
+    /// identifiers belong to other people: then nothing is written.
+    ///
+    /// # Errors
+    /// As the rule itself.
+    pub(crate) async fn matched(
+        &self,
+        people: &People,
+        context: &Context,
+        mut new: New,
+    ) -> Result<Option<Registered>, Error> {
+        let mut is_first = true;
+        until_written!({
+            if !is_first {
+                new.ownerships = OwnershipPlan::of_new(&*people.home.own.users, new.id, &new.facts.ownerships).await?;
+            }
+            is_first = false;
+            let Some(known) = known(new.ownerships.writes(), new.id) else { return Ok(Some(None)) };
+            Ok(match self.fill(people, context, &known, &new).await? {
+                Filled::Matched(registered) => Some(Some(*registered)),
+                Filled::Overtaken => None,
+                Filled::OtherPeople => Some(None),
+            })
+        })
+    }
+
     /// Links an existing user to the company and fills its blanks. The password is ignored.
     async fn fill(&self, people: &People, context: &Context, known: &Known, new: &New) -> Result<Filled, Error> {
         // The password of a matched user is ignored.

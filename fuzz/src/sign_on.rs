@@ -17,8 +17,12 @@ use umoja_oidc::logout::logout;
 use umoja_oidc::presented::Presented;
 use umoja_oidc::request::{AuthorizationRequest, Rejected};
 use umoja_oidc::steps::{OnPage, Pushed, SessionCookie};
+use umoja_oidc::upstream::id_token;
+use umoja_oidc::upstream::metadata::Metadata;
+use umoja_oidc::upstream::step::AtProvider;
 use umoja_oidc::user_code;
 use umoja_schema::Client;
+use umoja_schema::foreign_url::location;
 
 const ISSUER: &str = "https://id.example";
 const NOW_SECS: u64 = 1_795_000_000;
@@ -71,6 +75,19 @@ pub fn signed(text: &str) {
     if let Ok(proven) = prove(text, &expected, NOW_SECS) {
         assert_eq!(proven.thumbprint.len(), 43);
     }
+    let keys: Vec<Jwk> = Jwk::parse(&KEY.jwk()).into_iter().collect();
+    let expected = id_token::Expected {
+        issuer: ISSUER,
+        client_id: "umoja",
+        nonce: "n",
+        access_token: None,
+        max_age: None,
+        now_secs: NOW_SECS,
+    };
+    assert!(id_token::read(text, &keys, &expected).is_err());
+    if let Ok(metadata) = Metadata::read(ISSUER, text.as_bytes()) {
+        assert!([&metadata.token, &metadata.jwks].iter().all(|url| location(url).is_some()));
+    }
     if let Ok(value) = serde_json::from_str::<Value>(text)
         && let Ok(jwk) = Jwk::parse(&value)
     {
@@ -85,6 +102,7 @@ pub fn opened(bytes: &[u8]) {
     again::<Pushed>(bytes);
     again::<OnPage>(bytes);
     again::<SessionCookie>(bytes);
+    again::<AtProvider>(bytes);
     if let Ok(code) = serde_json::from_slice::<Code>(bytes) {
         let _ = code.once().map(|once| once.until());
     }

@@ -60,17 +60,38 @@ pub fn with_query<'a>(uri: &str, parameters: impl Iterator<Item = (&'static str,
         all.push(separator);
         all.push_str(name);
         all.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                all.push(byte.into());
-            } else {
-                // A string takes every text.
-                let _ = write!(all, "%{byte:02X}");
-            }
-        }
+        escape(&mut all, value);
         separator = '&';
     }
     all
+}
+
+/// The parameters as the body of a form.
+pub(crate) fn form_of<'a>(parameters: impl Iterator<Item = (&'static str, &'a str)>) -> Zeroizing<String> {
+    let mut all = with_query("", parameters);
+    // An empty URI leaves the separator.
+    if !all.is_empty() {
+        all.remove(0);
+    }
+    all
+}
+
+/// A value as it stands in a form.
+pub(crate) fn escaped(value: &str) -> Zeroizing<String> {
+    let mut all = Zeroizing::new(String::with_capacity(value.len() * 3));
+    escape(&mut all, value);
+    all
+}
+
+fn escape(all: &mut String, value: &str) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            all.push(byte.into());
+        } else {
+            // A string takes every text.
+            let _ = write!(all, "%{byte:02X}");
+        }
+    }
 }
 
 #[cfg(test)]

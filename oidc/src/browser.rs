@@ -8,7 +8,9 @@
 //! | `login` | `/login`: the form with the password |
 //! | `factor` | `/factor`: the form with a second factor |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
+//! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `offered` | the providers that the page for signing in offers |
 //! | `guess` | how many codes of devices may be typed |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
@@ -27,10 +29,12 @@ mod consent;
 mod device;
 mod discovery;
 mod factor;
+mod federation;
 mod guess;
 mod hint;
 mod login;
 mod logout;
+mod offered;
 mod par;
 mod proceed;
 mod second;
@@ -53,6 +57,7 @@ pub use crate::address::ClientAddress;
 use crate::back_channel::{cors, other_method};
 use crate::pages::{PROGRAM_PATH, passkey_program};
 use crate::request::NoReturn;
+use crate::upstream::{CALLBACK, START};
 
 /// The routes of browsers.
 pub fn router(provider: Arc<Provider>) -> Router {
@@ -66,6 +71,8 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(login::PATH, post(login::login))
         .route(factor::PATH, post(factor::factor))
         .route(consent::PATH, post(consent::consent))
+        .route(START, get(federation::start))
+        .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .merge(account::router())

@@ -29,6 +29,7 @@
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
+//! | [`upstream`] | persons who sign in at another provider |
 //! | [`problem`] | the answer to a request that is rejected (RFC 6749 section 5.2) |
 //!
 //! Time and randomness are those of the region. What works once (an assertion, a proof) works once in each region: [`Once`].
@@ -61,12 +62,14 @@ pub mod possession;
 pub mod presented;
 pub mod problem;
 mod provider;
+mod published;
 pub mod request;
 mod sealed;
 pub mod steps;
 #[cfg(test)]
 mod testing;
 pub mod tokens;
+pub mod upstream;
 pub mod user_code;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ mod passkey;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use umoja_look::texts::{factors, sign_on as say};
+use umoja_look::texts::{factors, federation, sign_on as say};
 use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
 use self::passkey::with_passkey;
@@ -76,6 +76,14 @@ pub enum Again {
     Locked,
     /// The service cannot answer now.
     Unavailable,
+    /// The other provider gave no answer that can be used.
+    NoProvider,
+    /// The person did not sign in at the other provider.
+    NotThere,
+    /// The person of the login at the other provider may not sign in.
+    NotAllowed,
+    /// The login at the other provider cannot be connected to the account.
+    NotConnected,
 }
 
 impl Again {
@@ -87,6 +95,10 @@ impl Again {
             Self::WrongPasskey => "wrong_passkey",
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
+            Self::NoProvider => "no_provider",
+            Self::NotThere => "not_there",
+            Self::NotAllowed => "not_allowed",
+            Self::NotConnected => "not_connected",
         }
     }
 
@@ -98,6 +110,10 @@ impl Again {
             Self::WrongPasskey => factors::WRONG_PASSKEY.into(),
             Self::Locked => say::LOCKED.into(),
             Self::Unavailable => say::UNAVAILABLE.into(),
+            Self::NoProvider => federation::NO_PROVIDER.into(),
+            Self::NotThere => federation::NOT_THERE.into(),
+            Self::NotAllowed => federation::NOT_ALLOWED.into(),
+            Self::NotConnected => federation::NOT_CONNECTED.into(),
         }
     }
 }
@@ -119,6 +135,10 @@ pub struct SignIn<'a> {
     pub hint: &'a str,
     /// Why the person has to try again.
     pub again: Option<Again>,
+    /// The providers at which the person may sign in instead: their names, and the paths at which that begins.
+    pub others: &'a [(String, String)],
+    /// The name of the provider whose login the person connects.
+    pub connects: Option<&'a str>,
 }
 
 /// The page on which a person signs in.
@@ -134,8 +154,16 @@ fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
     let password = Field::password("password", say::PASSWORD).faulty(is_faulty);
     let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
-    let page = page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form);
-    with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY)
+    let page = page.alert(on.again.map(Again::phrase));
+    let page = match on.connects {
+        Some(provider) => page.done(Some(federation::CONNECT.with(&[("provider", provider)]))),
+        None => page,
+    };
+    let page = page.form(&form).leads_to(on.leads_to).languages(Choice::Form);
+    let page = with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY);
+    on.others
+        .iter()
+        .fold(page, |page, (name, path)| page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)])))
 }
 
 /// The page on which a person lets a client have what it asks for.

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use umoja_accounts::Accounts;
 use umoja_accounts::events::Waiting;
 use umoja_crypto::jws::Jwk;
-use umoja_schema::{Client, ClientId, Company, Millis};
+use umoja_schema::{Client, ClientId, Company, LoginProvider, LoginProviderId, Millis};
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
 use umoja_store::ports::{Call, Method, Outbound, StoreError};
 use umoja_store::remembered::Remembered;
 
 use crate::conditional::Document;
-
-/// The most keys of a client.
-const MAX_KEYS: usize = 16;
+use crate::published::usable;
+use crate::upstream::learnt::Upstreams;
 
 /// The OpenID Provider as one region serves it. Every region of a deployment has the same issuer.
 pub struct Provider {
@@ -26,6 +25,9 @@ pub struct Provider {
     clients: Remembered<ClientId, Registered>,
     keys: Remembered<(), Keys>,
     published: Remembered<String, Option<Arc<Vec<Jwk>>>>,
+    upstreams: Remembered<LoginProviderId, Upstream>,
+    /// What was learnt of other providers.
+    pub(crate) learnt: Upstreams,
     /// The requests that wait for a person to arrive.
     pub(crate) waiting: Waiting,
 }
@@ -34,6 +36,14 @@ pub struct Provider {
 pub struct Registered {
     /// The client.
     pub client: Arc<Client>,
+    /// The company.
+    pub company: Arc<Company>,
+}
+
+/// A provider at which persons sign in, with the company whose external ids are its subjects. Both are enabled.
+pub(crate) struct Upstream {
+    /// The provider.
+    pub provider: LoginProvider,
     /// The company.
     pub company: Arc<Company>,
 }
@@ -56,6 +66,8 @@ impl Provider {
             clients: Remembered::default(),
             keys: Remembered::default(),
             published: Remembered::default(),
+            upstreams: Remembered::default(),
+            learnt: Upstreams::default(),
             waiting: Waiting::default(),
         }
     }
@@ -97,6 +109,39 @@ impl Provider {
         let read = (now, Arc::new(Registered { client: Arc::new(client), company: Arc::new(company) }));
         self.clients.remember(id, &read);
         Ok(Some(read.1))
+    }
+
+    /// A provider at which persons sign in, as stored or as stored some seconds ago. `None` if there is no such provider, or it or its
+    /// company is disabled.
+    ///
+    /// # Errors
+    /// If the region cannot read it.
+    pub(crate) async fn upstream(&self, id: &LoginProviderId) -> Result<Option<Arc<Upstream>>, StoreError> {
+        let now = self.now();
+        if let Some((_, upstream)) = self.upstreams.get(id, now) {
+            return Ok(Some(upstream));
+        }
+        let registry = &self.accounts.home.registry;
+        let Some(document) = registry.setting(&LoginProvider::setting(id)).await? else { return Ok(None) };
+        let provider = LoginProvider::read(id.as_str(), document)?;
+        let company = registry.company(&provider.company).await?;
+        let Some(company) = company.filter(|company| company.enabled && provider.enabled && !provider.removed) else {
+            return Ok(None);
+        };
+        let read = (now, Arc::new(Upstream { provider, company: Arc::new(company) }));
+        self.upstreams.remember(id.clone(), &read);
+        Ok(Some(read.1))
+    }
+
+    /// A provider that the page of a client offers.
+    ///
+    /// # Errors
+    /// If the region cannot read it.
+    pub(crate) async fn upstream_of(&self, client: &Client, id: &str) -> Result<Option<Arc<Upstream>>, StoreError> {
+        match client.providers.iter().find(|offered| offered.as_str() == id) {
+            Some(id) => self.upstream(id).await,
+            None => Ok(None),
+        }
     }
 
     /// The keys that sign, as stored some seconds ago at most: a rotation by an operator takes effect without a restart.
@@ -144,10 +189,4 @@ impl Provider {
         let set = serde_json::from_slice(&answer.body).ok().filter(|_| answer.is_success())?;
         Some(usable(&set))
     }
-}
-
-/// The keys of a JWK set that can verify signatures. Others are left out (RFC 7517 section 5).
-fn usable(set: &serde_json::Value) -> Vec<Jwk> {
-    let keys = set["keys"].as_array().into_iter().flatten();
-    keys.filter_map(|key| Jwk::parse(key).ok()).take(MAX_KEYS).collect()
 }

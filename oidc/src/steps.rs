@@ -11,6 +11,7 @@ use umoja_store::secrets::{SealedFor, Secrets};
 use crate::request::AuthorizationRequest;
 use crate::sealed::{BoundTo, open, seal};
 use crate::tokens::SignedIn;
+use crate::upstream::Unconnected;
 
 /// The beginning of the `request_uri` of a pushed request (RFC 9126 section 2.2).
 const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
@@ -92,6 +93,9 @@ pub struct OnPage {
     /// Whose password was right; `None` before that, and once a session has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Passed>,
+    /// The login at another provider that the person connects by signing in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconnected: Option<Unconnected>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -103,13 +107,19 @@ impl OnPage {
     /// A step of the browser with this value of the cookie.
     pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
         let expires_at = now.plus(Self::LIFETIME_MS);
-        Self { request, shown_to, passed: None, browser: BoundTo::new(browser), expires_at }
+        Self { request, shown_to, passed: None, unconnected: None, browser: BoundTo::new(browser), expires_at }
     }
 
     /// The same step, of a person whose password was right.
     #[must_use]
     pub fn passed(self, passed: Option<Passed>) -> Self {
         Self { passed, ..self }
+    }
+
+    /// The same step, with a login at another provider that the person connects by signing in.
+    #[must_use]
+    pub fn connecting(self, unconnected: Option<Unconnected>) -> Self {
+        Self { unconnected, ..self }
     }
 
     /// The value of the form.

@@ -3,7 +3,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::names::setting;
-use umoja_schema::{Client, IngestSource, Item, Key, OidcKeySet, Replicated, Target, Webhook};
+use umoja_schema::{Client, IngestSource, Item, Key, LoginProvider, OidcKeySet, Replicated, Target, Webhook};
 use umoja_store::Home;
 use umoja_store::ports::StoreError;
 
@@ -114,7 +114,9 @@ pub async fn prove_documents(home: &Home) -> Result<(), StoreError> {
             registry.replace_setting(name, Some(&value), &value).await?;
         }
     }
-    for prefix in [IngestSource::SETTINGS, Target::SETTINGS, Client::SETTINGS, OidcKeySet::SETTINGS] {
+    let prefixes =
+        [IngestSource::SETTINGS, Target::SETTINGS, Client::SETTINGS, LoginProvider::SETTINGS, OidcKeySet::SETTINGS];
+    for prefix in prefixes {
         for (name, value) in registry.settings(prefix).await? {
             registry.replace_setting(&name, Some(&value), &value).await?;
         }

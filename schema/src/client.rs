@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::company::is_newer;
 use crate::names::setting;
-use crate::{ClientId, CompanyId, ItemError, OidcAlgorithm, RequireMfa};
+use crate::{ClientId, CompanyId, ItemError, LoginProviderId, OidcAlgorithm, RequireMfa};
 
 pub use self::redirect::{RedirectFlaw, check_redirect_uri, redirect_matches};
 
@@ -177,6 +177,9 @@ pub struct Client {
     /// How long its refresh tokens are valid, in seconds.
     #[serde(default = "Client::default_refresh_secs")]
     pub refresh_token_secs: u64,
+    /// The providers at which persons may sign in instead of here, in the order of the page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<LoginProviderId>,
     /// If false, no one signs in, and its tokens are rejected.
     pub enabled: bool,
     /// True if an operator has removed the client. Its document stays, so that no older one can take its place.

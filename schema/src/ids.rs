@@ -161,6 +161,12 @@ slug!(
 );
 
 slug!(
+    /// A provider at which persons sign in instead of here, such as `soko-google`.
+    LoginProviderId,
+    "a provider id"
+);
+
+slug!(
     /// A URL to which the status page of a company leads back, such as `shop`.
     ReturnUrlId,
     "the id of a return URL"

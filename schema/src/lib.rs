@@ -31,6 +31,7 @@ pub mod infrastructure;
 pub mod ingest;
 pub mod item;
 pub mod log;
+pub mod login_provider;
 pub mod message;
 pub mod names;
 pub mod oidc_key_set;
@@ -64,10 +65,12 @@ pub use events::{EventRow, Notice, Noticed, Place};
 pub use hlc::{Hlc, HlcError, Millis};
 pub use identifier::{Email, ExternalId, IdentifierError, IdentifierKind, PhoneNumber, Username};
 pub use ids::{
-    BlindIndex, ClientId, CompanyId, IdError, Part, Region, ReturnUrlId, SourceId, TargetId, UserId, WebhookId,
+    BlindIndex, ClientId, CompanyId, IdError, LoginProviderId, Part, Region, ReturnUrlId, SourceId, TargetId, UserId,
+    WebhookId,
 };
 pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, Marked, SourceKind, Standing};
 pub use log::{Log, LogRow};
+pub use login_provider::LoginProvider;
 pub use message::Message;
 pub use oidc_key_set::{OidcAlgorithm, OidcKey, OidcKeySet};
 pub use old_system::{NoOldSystem, OldSystem};

@@ -200,6 +200,8 @@ pub mod setting {
         WEBHOOK = "webhook";
         /// A client, one document for each, `client/<id>`; `umoja client` writes it, the same in every region.
         CLIENT = "client";
+        /// A provider at which persons sign in, one document for each, `provider/<id>`; `umoja provider` writes it, the same in every region.
+        PROVIDER = "provider";
         /// The keys that sign the tokens of single sign-on, one document for each algorithm, `oidc-keys/<alg>`; `umoja init` and
         /// `umoja rotate oidc-key` write it, the same in every region.
         OIDC_KEYS = "oidc-keys";

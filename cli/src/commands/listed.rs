@@ -7,7 +7,7 @@ use umoja_schema::Region;
 
 use crate::CliError;
 use crate::deployment::{Answered, DeployedRegion, Document, Regions, Row, names};
-use crate::output::note;
+use crate::output::{note, table};
 
 /// The rows of the regions that answer.
 pub(super) type Rows<'a, D> = Vec<(&'a DeployedRegion, Vec<Row<D>>)>;
@@ -25,6 +25,15 @@ pub(super) async fn rows<D: Document>(deployment: &Regions) -> Result<Rows<'_, D
         note(&format!("{} cannot be read: {error}", region.name()));
     }
     Ok(regions)
+}
+
+/// The members of a document for people, one a line.
+pub(super) fn members(document: &Value) -> String {
+    let member = |(name, value): (&String, &Value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        vec![name.clone(), text]
+    };
+    table(&document.as_object().into_iter().flatten().map(member).collect::<Vec<_>>()).trim_end().to_owned()
 }
 
 /// The keys of the rows that hold no document that Umoja wrote, and the regions that hold them.

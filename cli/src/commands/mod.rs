@@ -27,6 +27,7 @@ mod named;
 mod opens;
 mod passwords;
 mod pools;
+mod providers;
 mod reason;
 mod redrive;
 mod reencrypt;
@@ -85,6 +86,7 @@ enum Command {
     Target(targets::Command),
     Webhook(webhook::Command),
     Client(clients::Command),
+    Provider(providers::Command),
     Sessions(sessions::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
@@ -155,6 +157,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Target(target) => target.run(output).await,
         Command::Webhook(webhook) => webhook.run(output).await,
         Command::Client(client) => client.run(output).await,
+        Command::Provider(provider) => provider.run(output).await,
         Command::Sessions(sessions) => sessions.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,

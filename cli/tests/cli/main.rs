@@ -26,6 +26,7 @@ mod metrics;
 mod operators;
 mod passwords;
 mod pasted;
+mod providers;
 mod redrive;
 mod reference;
 mod region;

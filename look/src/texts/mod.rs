@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod factors;
+pub mod federation;
 pub mod sign_on;
 pub mod status;
 
@@ -36,7 +37,7 @@ use area;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{account, factors, sign_on, status};
+    use super::{account, factors, federation, sign_on, status};
     use crate::language::Language;
     use crate::text::Area;
 
@@ -46,6 +47,7 @@ mod tests {
     const AREAS: &[Named] = &[
         (account::area, account::NAMES),
         (factors::area, factors::NAMES),
+        (federation::area, federation::NAMES),
         (sign_on::area, sign_on::NAMES),
         (status::area, status::NAMES),
     ];

@@ -143,8 +143,9 @@ impl OnDevice<'_> {
     fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
         let client = &self.registered.client.name;
         let hint = self.asked.form.get("identifier").unwrap_or_default();
-        let passkey = Site::of(&self.provider.issuer).first(step);
-        let on = SignIn { client, action: PAGE, leads_to: None, step, passkey: &passkey, hint, again };
+        let (passkey, leads_to) = (Site::of(&self.provider.issuer).first(step), None);
+        let (passkey, others, connects) = (&*passkey, &[][..], None);
+        let on = SignIn { client, action: PAGE, leads_to, step, passkey, hint, again, others, connects };
         pages::sign_in(&self.view(None), &on)
     }
 

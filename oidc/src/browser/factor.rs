@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
+use super::federation;
 use super::proceed::{Done, Going};
 use super::second::{self, NotFinished};
 use super::send::Cookies;
@@ -25,36 +26,44 @@ pub(super) async fn factor(State(provider): State<Arc<Provider>>, request: Reque
     let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
     let text = asked.form.get("step").unwrap_or_default();
     let step = OnPage::open(&provider.accounts.secrets, text, Some(&browser), provider.now());
-    let OnPage { request, shown_to, passed, .. } = step.ok_or(NoReturn::Page)?;
+    let OnPage { request, shown_to, passed, unconnected, .. } = step.ok_or(NoReturn::Page)?;
     let registered = provider.registered(request.client.as_str()).await?;
-    let going = Going::of(&provider, registered.as_deref(), &asked, request)?;
+    let mut going = Going::of(&provider, registered.as_deref(), &asked, request)?;
+    going.unconnected = unconnected;
     match (passed, shown_to) {
-        (Some(passed), _) => after_password(&going, passed, (text, browser)).await,
+        (Some(passed), _) => after_password(going, passed, (text, browser)).await,
         (None, Some(shown_to)) => in_session(&going, shown_to, text).await,
         (None, None) => Err(NoReturn::Page.into()),
     }
 }
 
-async fn after_password(going: &Going<'_>, passed: Passed, (text, browser): (&str, String)) -> Result<Response, Stop> {
-    let Going { provider, registered, asked, .. } = going;
+async fn after_password(
+    mut going: Going<'_>,
+    passed: Passed,
+    (text, browser): (&str, String),
+) -> Result<Response, Stop> {
+    let (provider, registered, asked) = (going.provider, going.registered, going.asked);
     let rejected = if asked.chosen().is_some() {
         None
     } else {
         match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
             Ok((cookie, standing)) => {
+                if let Err(rejected) = federation::connected(&mut going, &cookie).await? {
+                    return going.again(Some(rejected)).await;
+                }
                 let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
                 let cookies = Cookies { browser: Some(browser), session: Some(session) };
                 let visit = Visit::with(provider, cookie, standing);
                 return going.on(visit, Done { signed_in: true, consented: false }, cookies).await;
             }
-            Err(NotFinished::StartOver) => return Ok(going.again(None)),
+            Err(NotFinished::StartOver) => return going.again(None).await,
             Err(NotFinished::Rejected(rejected)) => Some(rejected),
         }
     };
     match second::standing(provider, registered, &passed).await {
         Ok(Some(standing)) => Ok(going.factor_page((Some(passed), None), &standing, rejected)),
-        Ok(None) => Ok(going.again(None)),
-        Err(rejected) => Ok(going.again(Some(rejected))),
+        Ok(None) => going.again(None).await,
+        Err(rejected) => going.again(Some(rejected)).await,
     }
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
+use super::federation;
 use super::proceed::{Done, Going};
 use super::send::Cookies;
 use super::sign_in::{self, Entered, Right};
@@ -26,9 +27,10 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let given = |name| asked.form.get(name).unwrap_or_default();
     let step = OnPage::open(secrets, given("step"), Some(&browser), provider.now()).ok_or(NoReturn::Page)?;
     let registered = provider.registered(step.request.client.as_str()).await?;
-    let going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
+    let mut going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
+    going.unconnected = step.unconnected;
     if asked.chosen().is_some() {
-        return Ok(going.again(None));
+        return going.again(None).await;
     }
     let begun = if let Some(answer) = asked.form.get("answer") {
         match Sent::read(answer) {
@@ -50,8 +52,11 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     };
     let (cookie, standing) = match begun {
         Ok(begun) => begun,
-        Err(rejected) => return Ok(going.again(Some(rejected))),
+        Err(rejected) => return going.again(Some(rejected)).await,
     };
+    if let Err(rejected) = federation::connected(&mut going, &cookie).await? {
+        return going.again(Some(rejected)).await;
+    }
     // A browser that has signed in is known again for as long as it keeps the cookie.
     let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };
     let visit = Visit::with(&provider, cookie, standing);

@@ -9,6 +9,7 @@ use umoja_look::Look;
 
 use super::asked::Asked;
 use super::hint;
+use super::offered::offered;
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
@@ -22,6 +23,7 @@ use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
 use crate::steps::{OnPage, Passed, ShownTo};
+use crate::upstream::Unconnected;
 use crate::{Provider, assurance};
 
 /// A request on its way.
@@ -34,12 +36,23 @@ pub(super) struct Going<'a> {
     pub(super) asked: &'a Asked,
     /// The request.
     pub(super) request: AuthorizationRequest,
+    /// The login at another provider that the person connects by signing in.
+    pub(super) unconnected: Option<Unconnected>,
 }
 
 /// The status of a page on which a person signs in, after an attempt that was rejected.
 pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) {
     *response.status_mut() = match rejected.map(|rejected| rejected.again) {
-        None | Some(Again::Wrong | Again::WrongCode | Again::WrongPasskey) => StatusCode::OK,
+        None
+        | Some(
+            Again::Wrong
+            | Again::WrongCode
+            | Again::WrongPasskey
+            | Again::NoProvider
+            | Again::NotThere
+            | Again::NotAllowed
+            | Again::NotConnected,
+        ) => StatusCode::OK,
         Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
         Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
     };
@@ -72,7 +85,7 @@ impl<'a> Going<'a> {
         if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
             return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
-        Ok(Self { provider, registered, asked, request })
+        Ok(Self { provider, registered, asked, request, unconnected: None })
     }
 
     /// Continues: shows the page that is next, or takes the code to the client.
@@ -116,7 +129,7 @@ impl<'a> Going<'a> {
             (Ok(Step::Enrol), Some(visit)) => {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &client.name)
             }
-            (Ok(_), _) => self.sign_in_page(None, None, &mut cookies),
+            (Ok(_), _) => self.sign_in_page(None, None, &mut cookies).await?,
         };
         cookies.set(&provider.issuer, response.headers_mut());
         Ok(response)
@@ -179,11 +192,14 @@ impl<'a> Going<'a> {
 
     /// The page on which the person signs in, again: after an attempt that was rejected, or in another language. It has what the person
     /// typed as its name.
-    pub(super) fn again(&self, rejected: Option<Rejection>) -> Response {
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot read what the page offers.
+    pub(super) async fn again(&self, rejected: Option<Rejection>) -> Result<Response, Stop> {
         let mut cookies = Cookies::default();
-        let mut response = self.sign_in_page(rejected, self.asked.form.get("identifier"), &mut cookies);
+        let mut response = self.sign_in_page(rejected, self.asked.form.get("identifier"), &mut cookies).await?;
         cookies.set(&self.provider.issuer, response.headers_mut());
-        response
+        Ok(response)
     }
 
     /// Takes an error to the client.
@@ -201,9 +217,19 @@ impl<'a> Going<'a> {
         self.asked.view(&self.provider.issuer, look, &self.request.ui_locales, own)
     }
 
-    fn sign_in_page(&self, rejected: Option<Rejection>, typed: Option<&str>, cookies: &mut Cookies) -> Response {
+    async fn sign_in_page(
+        &self,
+        rejected: Option<Rejection>,
+        typed: Option<&str>,
+        cookies: &mut Cookies,
+    ) -> Result<Response, Stop> {
         let step = self.step(None, None, cookies);
         let passkey = Site::of(&self.provider.issuer).first(&step);
+        let others = offered(self.provider, &self.registered.client, &step).await?;
+        let connects = match &self.unconnected {
+            Some(login) => self.provider.upstream(&login.provider).await?,
+            None => None,
+        };
         let on = SignIn {
             client: &self.registered.client.name,
             action: "/login",
@@ -212,10 +238,12 @@ impl<'a> Going<'a> {
             passkey: &passkey,
             hint: typed.or(self.request.login_hint.as_deref()).unwrap_or_default(),
             again: rejected.map(|rejected| rejected.again),
+            others: &others,
+            connects: connects.as_ref().map(|upstream| upstream.provider.name.as_str()),
         };
         let mut response = pages::sign_in(&self.view(None), &on);
         rejected_as(&mut response, rejected);
-        response
+        Ok(response)
     }
 
     async fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
@@ -230,6 +258,7 @@ impl<'a> Going<'a> {
         let accounts = &self.provider.accounts;
         let browser = self.asked.browser_or_new(&self.provider.issuer, &*accounts.home.entropy);
         let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now()).passed(passed);
+        let step = step.connecting(self.unconnected.clone());
         cookies.browser = Some(browser);
         step.seal(&accounts.secrets, &*accounts.home.entropy)
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use umoja_accounts::access::{DeviceLabel, Needed, NewSession, Standing};
-use umoja_accounts::{Authenticate, Context, Error, Origin, Rule as _};
+use umoja_accounts::{Authenticate, Context, Error, Origin, Person, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::access::KnownEnds;
 use umoja_schema::api::Selector;
@@ -20,7 +20,7 @@ use crate::tokens::SignedIn;
 use crate::{Provider, assurance};
 
 /// How often a sign-in is made that another write of the person overtook.
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;
 /// What a person may enter as its name. The first kind counts as which the text can be read.
 const KINDS: [IdentifierKind; 3] = [IdentifierKind::Email, IdentifierKind::PhoneNumber, IdentifierKind::Username];
 
@@ -48,6 +48,11 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// A sign-in at another provider that came to nothing.
+    pub(super) const fn at_provider(again: Again) -> Self {
+        Self { again, retry_after_secs: None }
+    }
+
     const WRONG: Self = Self { again: Again::Wrong, retry_after_secs: None };
     pub(super) const UNAVAILABLE: Self = Self { again: Again::Unavailable, retry_after_secs: Some(1) };
 
@@ -127,27 +132,56 @@ async fn right(
         password: Password::attempt(entered.password),
         origin: origin.clone(),
     };
-    let id = accounts.new_session_id();
     for _ in 0..ROUNDS {
         let person = rule().run(accounts, &context).await.map_err(unavailable)?.ok_or(Rejection::WRONG)?;
-        let (user, needed) = (person.primary.id(), Needed { session: Some(&id), factors: true, ..Needed::default() });
-        let standing = Standing::read_needed(&accounts.people, user, &needed).await.map_err(unavailable)?;
-        let standing = standing.ok_or(Rejection::WRONG)?;
-        // A password that was replaced after it was compared begins nothing. One that is replaced from here on ends what begins.
-        if standing.person_version() != Some(person.version()) {
-            continue;
+        let one = OneFactor { person: &person, at: now, amr: assurance::password(), agent: entered.agent };
+        if let Some(right) = by_one_factor(provider, registered, one, acr_values).await? {
+            return Ok(right);
         }
-        let has_second_factor = standing.has_second_factor();
-        let class = assurance::needed(assurance::policy(client, company), has_second_factor, acr_values);
-        let (amr, ends) = (assurance::password(), standing.known_ends());
-        if has_second_factor && class > Class::One {
-            return Ok(Right::Passed(Passed { user, ends, amr, at: now }, standing));
-        }
-        let proved = Proved { session: id, at: now, amr, class: Class::One, ends, agent: entered.agent };
-        let (cookie, standing) = begin(provider, client, (user, standing), proved).await?;
-        return Ok(Right::Begun(cookie, Some(standing)));
     }
     Err(Rejection::UNAVAILABLE)
+}
+
+/// A person who has proved by one factor who it is.
+pub(super) struct OneFactor<'a> {
+    /// The person, as it was then.
+    pub(super) person: &'a Person,
+    /// When.
+    pub(super) at: Millis,
+    /// By which methods.
+    pub(super) amr: Vec<String>,
+    /// What the browser says of itself.
+    pub(super) agent: Option<&'a str>,
+}
+
+/// Begins a session of a person who has proved by one factor who it is, if no second one is needed. `None` if the person was changed
+/// meanwhile: a password that was replaced after it was compared begins nothing, and one that is replaced later ends what begins.
+///
+/// # Errors
+/// [`Rejection`].
+pub(super) async fn by_one_factor(
+    provider: &Provider,
+    registered: &Registered,
+    OneFactor { person, at, amr, agent }: OneFactor<'_>,
+    acr_values: &[String],
+) -> Result<Option<Right>, Rejection> {
+    let (Registered { client, company }, people) = (registered, &provider.accounts.people);
+    let session = people.new_session_id();
+    let needed = Needed { session: Some(&session), factors: true, ..Needed::default() };
+    let user = person.primary.id();
+    let standing = Standing::read_needed(people, user, &needed).await;
+    let standing = standing.map_err(|error| Rejection::of(client, error))?.ok_or(Rejection::WRONG)?;
+    if standing.person_version() != Some(person.version()) {
+        return Ok(None);
+    }
+    let (has_second_factor, ends) = (standing.has_second_factor(), standing.known_ends());
+    let class = assurance::needed(assurance::policy(client, company), has_second_factor, acr_values);
+    if has_second_factor && class > Class::One {
+        return Ok(Some(Right::Passed(Passed { user, ends, amr, at: provider.now() }, standing)));
+    }
+    let proved = Proved { session, at, amr, class: Class::One, ends, agent };
+    let (cookie, standing) = begin(provider, client, (user, standing), proved).await?;
+    Ok(Some(Right::Begun(cookie, Some(standing))))
 }
 
 /// Begins a session by a passkey whose authenticator verified the person. `step` is the text of the form, of which the challenge is the hash,

@@ -29,6 +29,8 @@ fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
         passkey: words,
         hint: words,
         again,
+        others: &[],
+        connects: Some(words),
     }
 }
 
@@ -71,6 +73,15 @@ async fn a_page_is_in_the_language_of_the_person_and_says_what_its_fields_are() 
         }
         assert!(html.contains("autocomplete=\"current-password\"") && html.contains("value=\"Shop\""));
     }
+}
+
+#[tokio::test]
+async fn the_providers_of_a_client_are_links_below_the_form() {
+    let others = [(EVIL.to_owned(), "/federation/start?step=a&provider=google".to_owned())];
+    let (html, _) = shown(sign_in(&view("Soko", Language::En), &SignIn { others: &others, ..on("Shop", None) })).await;
+    let (form, links) = html.split_once("</form>").unwrap();
+    assert!(!form.contains("/federation/start") && !html.contains("<script"));
+    assert!(links.contains("href=\"/federation/start?step=a&amp;provider=google\""), "{links}");
 }
 
 #[tokio::test]

@@ -33,12 +33,16 @@ pub enum SealedFor {
     Account,
     /// The private half of a key that signs tokens.
     Key,
+    /// A sign-in that a person makes at another provider.
+    Upstream,
+    /// The secret by which Umoja proves to another provider who it is.
+    ProviderSecret,
     /// What a person sees of the device of a session.
     Label,
 }
 
 impl SealedFor {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -50,6 +54,8 @@ impl SealedFor {
         Self::Logout,
         Self::Account,
         Self::Key,
+        Self::Upstream,
+        Self::ProviderSecret,
         Self::Label,
     ];
 
@@ -66,6 +72,8 @@ impl SealedFor {
             Self::Logout => "logout",
             Self::Account => "account",
             Self::Key => "key",
+            Self::Upstream => "upstream",
+            Self::ProviderSecret => "provider-secret",
             Self::Label => "label",
         }
     }

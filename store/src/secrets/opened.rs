@@ -10,7 +10,7 @@ use umoja_crypto::hpke::PrivateKey;
 use umoja_crypto::jws::SigningKey;
 use umoja_crypto::legacy::HashKey;
 use umoja_crypto::{Aad, IndexKey, MacKey, PasswordKeys, Pepper, WebhookSecret, WrappingKey};
-use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, TargetId, UserId, WebhookId};
+use umoja_schema::{BlindIndex, CompanyId, IdentifierKind, LogRow, LoginProviderId, TargetId, UserId, WebhookId};
 use zeroize::Zeroizing;
 
 use super::derived::wrapping_key;
@@ -197,6 +197,19 @@ impl Secrets {
     pub fn open_target_token(&self, id: &TargetId, sealed: &str) -> Option<Zeroizing<String>> {
         let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         text_of(&self.targets.open_bytes(&token_aad(id), &sealed).ok()?)
+    }
+
+    /// The secret by which Umoja proves to a provider who it is, sealed for the provider's document.
+    pub fn seal_provider_secret(&self, id: &LoginProviderId, secret: &str, entropy: &dyn Entropy) -> String {
+        let content = Zeroizing::new(format!("{id} {secret}"));
+        self.oidc.seal(SealedFor::ProviderSecret, entropy, content.as_bytes())
+    }
+
+    /// Opens a secret that [`Secrets::seal_provider_secret`] sealed for this provider.
+    pub fn open_provider_secret(&self, id: &LoginProviderId, sealed: &str) -> Option<Zeroizing<String>> {
+        let content = text_of(&self.oidc.open(SealedFor::ProviderSecret, sealed)?)?;
+        let (named, secret) = content.split_once(' ')?;
+        (named == id.as_str()).then(|| Zeroizing::new(secret.to_owned()))
     }
 
     /// The id that a target has given a user's account, sealed for the row of the two. Some systems take an address as the

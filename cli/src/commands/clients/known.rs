@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 use umoja_crypto::ClientSecret;
 use umoja_schema::client::ClientSecretHash;
-use umoja_schema::{Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, OidcAlgorithm, SubjectType};
+use umoja_schema::{
+    Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, LoginProviderId, OidcAlgorithm, SubjectType,
+};
 
 use crate::CliError;
 pub(super) use crate::commands::known::{change_known, known};
@@ -44,6 +46,7 @@ pub(in crate::commands) fn new_client(id: &ClientId, company: &CompanyId, is_pub
         require_mfa: None,
         access_token_secs: Client::ACCESS_SECS,
         refresh_token_secs: Client::REFRESH_SECS,
+        providers: Vec::new(),
         enabled: true,
         removed: false,
         unknown: Map::new(),
@@ -89,6 +92,17 @@ pub(super) async fn check_audience(
             other.id, other.company
         ))),
     }
+}
+
+/// Rejects providers that there are not.
+pub(super) async fn check_providers(
+    deployment: &Regions,
+    providers: impl Iterator<Item = &LoginProviderId>,
+) -> Result<(), CliError> {
+    for id in providers {
+        known(deployment, id).await?;
+    }
+    Ok(())
 }
 
 /// A client in a word.

@@ -6,7 +6,7 @@ use umoja_schema::{Client, ClientId};
 
 use super::known::{known, settings, state};
 use crate::CliError;
-use crate::commands::listed::{Unreadable, rows};
+use crate::commands::listed::{Unreadable, members, rows};
 use crate::commands::target::Target;
 use crate::deployment::newest_of;
 use crate::output::{Output, table};
@@ -37,13 +37,7 @@ impl Show {
         let deployment = self.target.regions().await?;
         let client = known(&deployment, &self.id).await?;
         let value = settings(&client, deployment.clock.now().secs());
-        output.answer(&value, || {
-            let member = |(name, value): (&String, &Value)| {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                vec![name.clone(), text]
-            };
-            table(&value.as_object().into_iter().flatten().map(member).collect::<Vec<_>>()).trim_end().to_owned()
-        });
+        output.answer(&value, || members(&value));
         Ok(())
     }
 }

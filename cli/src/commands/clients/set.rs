@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::ClientId;
 
-use super::known::{change_known, check_audience, known, settings};
+use super::known::{change_known, check_audience, check_providers, known, settings};
 use super::options::Options;
 use crate::CliError;
 use crate::commands::target::Target;
@@ -14,7 +14,8 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja client set shop-web --first-party true --dir DIR
-  umoja client set shop-web --redirect-uri https://shop.example/v2 --dir DIR")]
+  umoja client set shop-web --redirect-uri https://shop.example/v2 --dir DIR
+  umoja client set shop-web --provider none --dir DIR")]
 pub(super) struct Set {
     /// The client's id.
     id: ClientId,
@@ -68,6 +69,7 @@ impl Set {
         let (deployment, _alone) = self.target.changing_documents().await?;
         let company = known(&deployment, &self.id).await?.company;
         check_audience(&deployment, &company, checked.audience()).await?;
+        check_providers(&deployment, checked.providers()).await?;
         let changed = change_known(&deployment, &self.id, |client| {
             let had_secret = client.has_secret();
             checked.apply(client)?;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::{Client, Company, IngestSource, OidcKeySet, Target, Webhook};
+use umoja_schema::{Client, Company, IngestSource, LoginProvider, OidcKeySet, Target, Webhook};
 
 use crate::deployment::{Answered, DeployedRegion, Document, Held, Regions, Row, newest_of};
 
@@ -86,6 +86,7 @@ pub(super) async fn repair(regions: &Regions) -> Vec<String> {
     repaired.extend(repair_kind::<Webhook>(regions).await);
     repaired.extend(repair_kind::<Target>(regions).await);
     repaired.extend(repair_kind::<Client>(regions).await);
+    repaired.extend(repair_kind::<LoginProvider>(regions).await);
     repaired.extend(repair_kind::<OidcKeySet>(regions).await);
     repaired
 }
@@ -121,6 +122,7 @@ pub(super) async fn attention(regions: &Regions) -> Vec<String> {
     attention.extend(attention_of::<Webhook>(regions).await);
     attention.extend(attention_of::<Target>(regions).await);
     attention.extend(attention_of::<Client>(regions).await);
+    attention.extend(attention_of::<LoginProvider>(regions).await);
     attention.extend(attention_of::<OidcKeySet>(regions).await);
     attention
 }

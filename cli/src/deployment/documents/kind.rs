@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde_json::Value;
 use umoja_schema::{
-    Client, ClientId, Company, CompanyId, IngestSource, ItemError, OidcAlgorithm, OidcKeySet, SourceId, Target,
-    TargetId, Webhook, WebhookId,
+    Client, ClientId, Company, CompanyId, IngestSource, ItemError, LoginProvider, LoginProviderId, OidcAlgorithm,
+    OidcKeySet, SourceId, Target, TargetId, Webhook, WebhookId,
 };
 use umoja_store::ports::{CompanyRow, Etag, Registry, SettingRow, StoreError};
 
@@ -199,6 +199,7 @@ setting_document!(IngestSource, SourceId, "source");
 setting_document!(Webhook, WebhookId, "webhook");
 setting_document!(Target, TargetId, "target");
 setting_document!(Client, ClientId, "client");
+setting_document!(LoginProvider, LoginProviderId, "provider");
 setting_document!(OidcKeySet, OidcAlgorithm, "key set of single sign-on");
 
 fn value(document: &impl Serialize) -> Result<Value, StoreError> {

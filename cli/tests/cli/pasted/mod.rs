@@ -24,7 +24,7 @@ const PARSED: [(&str, &str); 9] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 34] = [
+const BEFORE: [(&str, &str); 39] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -70,6 +70,22 @@ const BEFORE: [(&str, &str); 34] = [
          DIR",
     ),
     ("umoja client ", "umoja client add shop-web --company shop --redirect-uri https://shop.example/ --dir DIR"),
+    ("umoja provider add", "printf secret > google.txt"),
+    ("umoja provider list", "true"),
+    (
+        "umoja provider remove",
+        "umoja provider add google --company shop --issuer https://accounts.google.com --client-id umoja --dir DIR; umoja provider \
+         disable google --dir DIR",
+    ),
+    (
+        "umoja provider set google --client-secret-file",
+        "printf secret > google.txt; umoja provider add google --company shop --issuer https://accounts.google.com --client-id umoja \
+         --dir DIR",
+    ),
+    (
+        "umoja provider ",
+        "umoja provider add google --company shop --issuer https://accounts.google.com --client-id umoja --dir DIR",
+    ),
     ("umoja webhook add", "true"),
     ("umoja webhook list", "true"),
     (

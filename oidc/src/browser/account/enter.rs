@@ -199,7 +199,9 @@ impl Door<'_> {
         let again = rejected.map(|rejected| rejected.again);
         let client = at.company.display_name();
         let passkey = Site::of(&provider.issuer).first(&step);
-        let on = SignIn { client, action: section.path, leads_to: None, step: &step, passkey: &passkey, hint, again };
+        let (action, step, passkey) = (section.path, &*step, &*passkey);
+        let (leads_to, others, connects) = (None, &[][..], None);
+        let on = SignIn { client, action, leads_to, step, passkey, hint, again, others, connects };
         let mut response = pages::sign_in(view, &on, is_again);
         rejected_as(&mut response, rejected);
         let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };

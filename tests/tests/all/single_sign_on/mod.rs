@@ -13,6 +13,7 @@ mod consent;
 mod devices;
 mod ends;
 mod factors;
+mod federation;
 mod fuzzed;
 mod leaving;
 mod notices;
@@ -109,12 +110,16 @@ impl Sso {
 
     /// Begins again in every region, with nothing remembered.
     fn restart(&mut self) {
+        self.serve(ISSUER, &(Arc::<Hook>::clone(&self.hook) as Arc<dyn Outbound>));
+    }
+
+    /// Serves as an issuer in every region, with nothing remembered.
+    fn serve(&mut self, issuer: &str, outbound: &Arc<dyn Outbound>) {
         let router = |region: &umoja_tests::world::WorldRegion| {
             let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(&self.d.hasher);
             let passwords = PasswordRules { min_chars: 8, min_score: 3 };
             let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None };
-            let outbound: Arc<dyn Outbound> = Arc::<Hook>::clone(&self.hook);
-            umoja_oidc::router(Arc::new(Provider::new(accounts, ISSUER, outbound)))
+            umoja_oidc::router(Arc::new(Provider::new(accounts, issuer, Arc::clone(outbound))))
         };
         self.routers = self.d.world.regions.iter().map(router).collect();
     }
