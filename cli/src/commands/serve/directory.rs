@@ -32,6 +32,7 @@ impl Serve {
             limits: self.clients.limits(),
             old_system_loopback: self.old_system_loopback,
             outbound_loopback: self.outbound_loopback,
+            mailer: self.mail.mailer(deployment.config().is_for_trying_out().then_some(dir))?,
             ..ServerSettings::default()
         };
         let minutes = deployment.config().anti_entropy_every_mins;

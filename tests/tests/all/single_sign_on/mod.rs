@@ -108,7 +108,7 @@ impl Sso {
         let router = |region: &umoja_tests::world::WorldRegion| {
             let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(&self.d.hasher);
             let passwords = PasswordRules { min_chars: 8, min_score: 3 };
-            let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None };
+            let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None, mailer: None };
             let outbound: Arc<dyn Outbound> = Arc::<Hook>::clone(&self.hook);
             umoja_oidc::router(Arc::new(Provider::new(accounts, ISSUER, outbound)))
         };
