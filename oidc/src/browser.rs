@@ -34,9 +34,13 @@ pub mod visit;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 
 pub use self::asked::ClientAddress;
+use self::stop::Stop;
 use crate::Provider;
 use crate::back_channel::cors;
 
@@ -52,6 +56,17 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
-        .with_state(Arc::clone(&provider))
+        .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
+        .with_state(provider)
         .merge(cors(called_by_programs))
+}
+
+/// Adds the page to an answer that goes no further, in the language of the browser.
+async fn in_language(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
+    let view = asked::view_of(&provider.issuer, request.headers());
+    let response = next.run(request).await;
+    match response.extensions().get::<Stop>() {
+        Some(stop) => stop.page(&view),
+        None => response,
+    }
 }

@@ -10,6 +10,8 @@ pub enum Cookie {
     Session,
     /// What forms are bound to.
     Browser,
+    /// The language that the person chose.
+    Language,
 }
 
 impl Cookie {
@@ -19,6 +21,8 @@ impl Cookie {
             (Self::Session, false) => "umoja_sso",
             (Self::Browser, true) => "__Host-umoja_browser",
             (Self::Browser, false) => "umoja_browser",
+            (Self::Language, true) => "__Host-umoja_language",
+            (Self::Language, false) => "umoja_language",
         }
     }
 

@@ -1,55 +1,58 @@
-//! The pages of the provider. They work without a program, except that a form for a client sends itself where programs run. Their policy
-//! (CSP) allows the page's own style and no other's, and forms to the issuer and to the client that gets the answer: browsers apply
-//! `form-action` to the redirect after a form too.
+//! The pages of the provider. They work without a program, except that a form for a client sends itself where programs run. What they look
+//! like and what they may do, `umoja_look` decides for all pages.
 
 mod device;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-use umoja_schema::{Colour, Company};
+use umoja_look::texts::sign_on as say;
+use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
 use crate::answer::Answer;
 use crate::request::NoReturn;
 
-pub use self::device::{CodeFault, device_code, device_confirm, device_done, device_sign_in};
+pub use self::device::{CodeFault, device_code, device_confirm, device_done};
 
-const STYLE: &str = include_str!("../assets/pages.css");
-/// Sends the form of a page.
-const SEND: &str = "document.forms[0].submit()";
-/// The colour of the head of a company without one.
-const HEAD: Colour = Colour::new([0x1f, 0x3a, 0x5f]);
+/// What the pages say of each scope.
+const SCOPES: [(&str, Text); 6] = [
+    ("openid", say::SCOPE_OPENID),
+    ("profile", say::SCOPE_PROFILE),
+    ("email", say::SCOPE_EMAIL),
+    ("phone", say::SCOPE_PHONE),
+    ("address", say::SCOPE_ADDRESS),
+    ("offline_access", say::SCOPE_OFFLINE_ACCESS),
+];
 
-/// How the pages look for the people of a company.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    name: String,
-    head: Colour,
-    page: Colour,
+/// A scope as a page says it. One that only its client knows stands as it is.
+pub fn in_words(scope: &str) -> Phrase {
+    let known = SCOPES.iter().find(|(name, _)| *name == scope);
+    known.map_or_else(|| Phrase::foreign(scope), |(_, text)| Phrase::from(*text))
 }
 
-impl Look {
-    /// The look of a company.
-    pub fn of(company: &Company) -> Self {
-        let settings = company.status_page.as_ref();
-        Self {
-            name: company.display_name().to_owned(),
-            head: settings.and_then(|page| page.colour).unwrap_or(HEAD),
-            page: settings.and_then(|page| page.background).unwrap_or(Colour::WHITE),
+/// For whom a page is: the look of a company, and the language of the person.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The look.
+    pub look: Look,
+    /// The language.
+    pub language: Language,
+    /// The cookie that keeps the language, if the person has just chosen it.
+    pub kept: Option<HeaderValue>,
+}
+
+impl View {
+    /// A page of this view.
+    pub fn page(&self, title: impl Into<Phrase>) -> Page<'_> {
+        Page::new(&self.look, self.language, title)
+    }
+
+    /// The answer with a page.
+    pub fn answer(&self, page: Page<'_>) -> Response {
+        let mut response = page.into_response();
+        if let Some(cookie) = &self.kept {
+            response.headers_mut().append(header::SET_COOKIE, cookie.clone());
         }
-    }
-
-    /// The look of a page that is of no company.
-    pub fn plain() -> Self {
-        Self { name: String::new(), head: HEAD, page: Colour::WHITE }
-    }
-
-    /// The style. What is read stands in the ink of what is behind it.
-    fn style(&self) -> String {
-        let Self { head, page, .. } = self;
-        format!(":root{{--head:{head};--on-head:{};--page:{page};--ink:{}}}\n{STYLE}", head.ink(), page.ink())
+        response
     }
 }
 
@@ -64,181 +67,91 @@ pub enum Again {
     Unavailable,
 }
 
-/// The page on which a person signs in. `step` is the value that the form sends back, `hint` whom the client expects.
-pub fn sign_in(
-    look: &Look,
-    client: &str,
-    redirect_uri: &str,
-    step: &str,
-    hint: &str,
-    again: Option<Again>,
-) -> Response {
-    sign_in_at(look, client, ("/login", &Policy::form(Some(redirect_uri))), step, hint, again)
+impl Again {
+    /// The reason, as a page says it.
+    pub fn phrase(self) -> Phrase {
+        match self {
+            Self::Wrong => say::WRONG.into(),
+            Self::Locked => say::LOCKED.into(),
+            Self::Unavailable => say::UNAVAILABLE.into(),
+        }
+    }
 }
 
-/// The same, with a form that goes to a path.
-fn sign_in_at(
-    look: &Look,
-    client: &str,
-    (action, policy): (&str, &Policy<'_>),
-    step: &str,
-    hint: &str,
-    again: Option<Again>,
-) -> Response {
-    let (client, step, hint) = (escaped(client), escaped(step), escaped(hint));
-    let alert = again.map_or("", |again| match again {
-        Again::Wrong => "<p role=\"alert\">The name or the password is wrong.</p>",
-        Again::Locked => "<p role=\"alert\">Too many attempts failed. Try again later.</p>",
-        Again::Unavailable => "<p role=\"alert\">The service cannot answer now. Try again.</p>",
-    });
-    let main = format!(
-        "<p>to continue to <bdi>{client}</bdi></p>{alert}\
-         <form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
-         <label for=\"name\">E-mail address, phone number or user name</label>\
-         <input id=\"name\" name=\"identifier\" value=\"{hint}\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" required>\
-         <label for=\"password\">Password</label>\
-         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required>\
-         <button>Sign in</button></form>"
-    );
-    page(look, StatusCode::OK, "Sign in", &main, policy)
+/// What the page has on which a person signs in.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn<'a> {
+    /// The name of the client into which the person signs in.
+    pub client: &'a str,
+    /// The path to which the form goes.
+    pub action: &'a str,
+    /// The URI to which the form leads in the end.
+    pub leads_to: Option<&'a str>,
+    /// The value that the form sends back.
+    pub step: &'a str,
+    /// Whom the client expects, or what the person typed.
+    pub hint: &'a str,
+    /// Why the person has to try again.
+    pub again: Option<Again>,
 }
 
-/// The page on which a person lets a client have what it asks for. `scopes` are in words.
-pub fn consent(look: &Look, client: &str, redirect_uri: &str, step: &str, scopes: &[&str]) -> Response {
-    let (client, step) = (escaped(client), escaped(step));
-    let scopes: String =
-        scopes.iter().flat_map(|scope| ["<li>".to_owned(), escaped(scope), "</li>".to_owned()]).collect();
-    let main = format!(
-        "<p><bdi>{client}</bdi> wants to have:</p><ul>{scopes}</ul>\
-         <form method=\"post\" action=\"/consent\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
-         <button name=\"answer\" value=\"allow\">Allow</button> \
-         <button class=\"other\" name=\"answer\" value=\"reject\">Reject</button></form>"
-    );
-    page(look, StatusCode::OK, "Allow access", &main, &Policy::form(Some(redirect_uri)))
+/// The page on which a person signs in.
+pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
+    let is_faulty = on.again == Some(Again::Wrong);
+    let name = Field::name("identifier", say::NAME, "username").value(on.hint).faulty(is_faulty);
+    let password = Field::password("password", say::PASSWORD).faulty(is_faulty);
+    let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
+    let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
+    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
+    let page = page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form);
+    view.answer(page)
+}
+
+/// The page on which a person lets a client have what it asks for.
+pub fn consent(view: &View, client: &str, redirect_uri: &str, step: &str, scopes: Vec<Phrase>) -> Response {
+    let form = Form::post("/consent").hidden("step", step);
+    let form = form.answer("answer", "allow", say::ALLOW).other("answer", "reject", say::REJECT);
+    let page = view.page(say::ALLOW_ACCESS).text(say::WANTS.with(&[("client", client)])).list(scopes);
+    view.answer(page.form(&form).leads_to(Some(redirect_uri)).languages(Choice::Form))
 }
 
 /// The page that asks whether a person wants to sign out.
-pub fn sign_out(look: &Look, step: &str, redirect_uri: Option<&str>) -> Response {
-    let main = format!(
-        "<p>You sign out of every application into which you have signed in here.</p>\
-         <form method=\"post\" action=\"/oauth2/logout\"><input type=\"hidden\" name=\"step\" value=\"{}\">\
-         <button>Sign out</button></form>",
-        escaped(step)
-    );
-    page(look, StatusCode::OK, "Sign out", &main, &Policy::form(redirect_uri))
+pub fn sign_out(view: &View, step: &str, redirect_uri: Option<&str>) -> Response {
+    let form = Form::post("/oauth2/logout").hidden("step", step).button(say::SIGN_OUT);
+    let page = view.page(say::SIGN_OUT).text(say::SIGN_OUT_ALL).form(&form);
+    view.answer(page.leads_to(redirect_uri).languages(Choice::Form))
 }
 
 /// The page of a person who has signed out.
-pub fn signed_out(look: &Look) -> Response {
-    page(look, StatusCode::OK, "You are signed out", "<p>You may close this page.</p>", &Policy::form(None))
+pub fn signed_out(view: &View) -> Response {
+    view.answer(view.page(say::SIGNED_OUT).text(say::CLOSE))
 }
 
-/// The page of a request whose answer goes nowhere.
-pub fn no_return(reason: NoReturn) -> Response {
-    let main = format!("<p role=\"alert\">No user was signed in: {reason}.</p>");
-    page(&Look::plain(), StatusCode::BAD_REQUEST, "This link does not work", &main, &Policy::form(None))
+/// The page of a request whose answer goes nowhere. It says what the person can do next.
+pub fn no_return(view: &View, reason: NoReturn) -> Response {
+    let text = match reason {
+        NoReturn::Client => say::NO_CLIENT,
+        NoReturn::Redirect => say::NO_REDIRECT,
+        NoReturn::Unreadable => say::NO_READING,
+        NoReturn::Pushed => say::NO_PUSHED,
+        NoReturn::Page => say::NO_PAGE,
+    };
+    view.answer(view.page(say::BAD_LINK).alert(Some(text.into())).status(StatusCode::BAD_REQUEST))
 }
 
 /// The page of a request that the region cannot answer now.
-pub fn unavailable() -> Response {
-    let main = "<p role=\"alert\">The service cannot answer now. Try again.</p>";
-    let look = Look::plain();
-    let mut response = page(&look, StatusCode::SERVICE_UNAVAILABLE, "Try again", main, &Policy::form(None));
+pub fn unavailable(view: &View) -> Response {
+    let page = view.page(say::TRY_AGAIN).alert(Some(say::UNAVAILABLE.into()));
+    let mut response = view.answer(page.status(StatusCode::SERVICE_UNAVAILABLE));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
 /// The page whose form takes an answer to its client (OAuth 2.0 Form Post Response Mode).
-pub fn form_post(answer: &Answer<'_>) -> Response {
-    let field =
-        |(name, value): (_, &str)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value));
-    let fields = answer.parameters().map(field).collect::<Vec<_>>().concat();
-    let action = escaped(answer.action());
-    let main = format!(
-        "<form method=\"post\" action=\"{action}\">{fields}<noscript><button>Continue</button></noscript></form>\
-         <script>{SEND}</script>"
-    );
-    let policy = Policy { to: Some(answer.action()), sends: true };
-    page(&Look::plain(), StatusCode::OK, "Continue", &main, &policy)
-}
-
-/// What a page may do.
-struct Policy<'a> {
-    /// Where its form leads in the end, beside the issuer.
-    to: Option<&'a str>,
-    /// Whether its form sends itself.
-    sends: bool,
-}
-
-impl<'a> Policy<'a> {
-    const fn form(to: Option<&'a str>) -> Self {
-        Self { to, sends: false }
-    }
-
-    fn text(&self, style: &str) -> String {
-        let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
-        let script = if self.sends { format!("script-src 'sha256-{}'; ", hash(SEND)) } else { String::new() };
-        let to = self.to.map(|uri| format!(" {}", source(uri))).unwrap_or_default();
-        format!(
-            "default-src 'none'; {script}style-src 'sha256-{}'; img-src data:; form-action 'self'{to}; \
-             frame-ancestors 'none'; base-uri 'none'",
-            hash(style)
-        )
-    }
-}
-
-/// The source of a redirect URI (CSP 3 section 2.3.1): its origin; its scheme, if it is that of an application or an address of IPv6, for
-/// which a policy has no form.
-fn source(uri: &str) -> &str {
-    let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
-    let host = rest.strip_prefix("//").filter(|host| matches!(scheme, "http" | "https") && !host.starts_with('['));
-    let end = match host {
-        Some(host) => scheme.len() + 3 + host.find(['/', '?', '#']).unwrap_or(host.len()),
-        None => scheme.len() + 1,
-    };
-    uri.get(..end).unwrap_or_default()
-}
-
-fn page(look: &Look, status: StatusCode, title: &str, main: &str, policy: &Policy<'_>) -> Response {
-    let (style, name) = (look.style(), escaped(&look.name));
-    let html = format!(
-        "<!doctype html><html lang=\"en\" dir=\"ltr\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
-         <title>{title}</title><link rel=\"icon\" href=\"data:,\"><style>{style}</style></head>\
-         <body><header><p><bdi>{name}</bdi></p></header><main><h1>{title}</h1>{main}</main></body></html>"
-    );
-    let mut response = (status, html).into_response();
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    // A registered URI has no character that a header cannot have; without a policy that can be sent, the page may do nothing.
-    let policy = HeaderValue::try_from(policy.text(&style));
-    let nothing = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'");
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy.unwrap_or(nothing));
-    response
-}
-
-/// A text within an element or within a quoted attribute.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+pub fn form_post(view: &View, answer: &Answer<'_>) -> Response {
+    let form = Form::post(answer.action()).button(say::CONTINUE);
+    let form = answer.parameters().fold(form, |form, (name, value)| form.hidden(name, value));
+    view.answer(view.page(say::CONTINUE).leads_to(Some(answer.action())).sends_itself().form(&form))
 }
 
 #[cfg(test)]

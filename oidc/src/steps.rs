@@ -95,10 +95,24 @@ pub struct Leaving {
     expires_at: Millis,
 }
 
+/// What the page has that asks whether a person wants to sign out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnLeaving {
+    /// The client that began the logout.
+    pub client: Option<String>,
+    /// Where the browser goes then.
+    pub to: Option<String>,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 enum Left {
     Form(String),
-    Page { to: Option<String>, browser: BoundTo },
+    Page {
+        to: Option<String>,
+        #[serde(default)]
+        client: Option<String>,
+        browser: BoundTo,
+    },
 }
 
 impl Leaving {
@@ -107,9 +121,10 @@ impl Leaving {
         Self { what: Left::Form(text.to_owned()), expires_at: now.plus(Pushed::LIFETIME_MS) }
     }
 
-    /// The page of the browser with this value of the cookie, after which it goes to a URI.
-    pub fn page(to: Option<&str>, browser: &str, now: Millis) -> Self {
-        let what = Left::Page { to: to.map(str::to_owned), browser: BoundTo::new(browser) };
+    /// The page of the browser with this value of the cookie, in the look of a client's company, after which it goes to a URI.
+    pub fn page(client: Option<&str>, to: Option<&str>, browser: &str, now: Millis) -> Self {
+        let [to, client] = [to, client].map(|text| text.map(str::to_owned));
+        let what = Left::Page { to, client, browser: BoundTo::new(browser) };
         Self { what, expires_at: now.plus(OnPage::LIFETIME_MS) }
     }
 
@@ -126,10 +141,10 @@ impl Leaving {
         }
     }
 
-    /// Where the browser goes after the page, if the page was made for the browser with this value of the cookie.
-    pub fn open_page(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Option<String>> {
+    /// What the page had, if it was made for the browser with this value of the cookie.
+    pub fn open_page(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<OnLeaving> {
         match Self::open(secrets, text, now)? {
-            Left::Page { to, browser: bound } => bound.is(browser).then_some(to),
+            Left::Page { to, client, browser: bound } => bound.is(browser).then_some(OnLeaving { client, to }),
             Left::Form(_) => None,
         }
     }

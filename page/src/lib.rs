@@ -22,8 +22,6 @@
 
 mod events;
 mod html;
-mod language;
-mod look;
 mod page;
 mod problem;
 mod region;

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use umoja_accounts::People;
+use umoja_look::{Language, Look};
 use umoja_schema::{Company, CompanyId, Millis};
 use umoja_store::ports::Clock;
 use umoja_store::remembered::Remembered;
 
-use crate::language::Language;
-use crate::look::Look;
 use crate::problem::Problem;
 use crate::region::Region;
 use crate::statuses::{Account, Opened, Statuses};

@@ -10,10 +10,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
+use umoja_look::Wanted;
 use umoja_schema::Company;
 
 use crate::events::{self, Seen};
-use crate::language::Language;
 use crate::page::{Page, View};
 use crate::problem::Problem;
 use crate::session;
@@ -59,7 +59,8 @@ async fn guarded(request: Request, next: Next) -> Response {
 
 async fn html(State(page): State<Arc<Page>>, uri: Uri, headers: HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = Language::wanted(uri.query().unwrap_or_default(), accepted.unwrap_or_default());
+    let chosen = uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("lang="));
+    let language = Wanted { chosen, accepted: accepted.unwrap_or_default(), ..Wanted::default() }.language();
     let named = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_LANGUAGE, language.tag()),

@@ -62,7 +62,7 @@ try {
     await page.goto(origin);
     await Promise.all([page.waitForURL(`${issuer}/**`), manager((make) => { make().signinRedirect(); })]);
     await page.getByLabel('Password').fill(PERSON.password);
-    await page.locator('#name').fill(PERSON.email);
+    await page.locator('#identifier').fill(PERSON.email);
     await page.getByRole('button', { name: 'Sign in' }).click();
     if (turn === 0) { await page.getByRole('button', { name: 'Allow' }).click(); }
     await page.waitForURL(`${origin}/callback?**`);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use umoja_look::Look;
 
 use super::asked::Asked;
 use super::proceed::{Done, Going};
@@ -28,12 +29,16 @@ pub(super) async fn authorize(State(provider): State<Arc<Provider>>, request: Re
     let request = match read(&provider, &asked, registered.as_deref().map(|registered| &*registered.client)) {
         Ok(request) => request,
         Err(Rejected::Page(reason)) => return Err(reason.into()),
-        Err(Rejected::Answer(to, fault)) => return Ok(answered(&Answer::fault(&to, &provider.issuer, fault))),
+        Err(Rejected::Answer(to, fault)) => {
+            let look = registered.as_deref().map_or_else(Look::plain, |registered| Look::of(&registered.company));
+            let view = asked.view(&provider.issuer, look, &[], None);
+            return answered(&view, &Answer::fault(&to, &provider.issuer, fault));
+        }
     };
     if asked.is_post
         && let Some(url) = as_get(&provider, &request)
     {
-        return Ok(to(&url));
+        return to(&url);
     }
     let visit = Visit::of(&provider, &asked.headers).await?;
     let going = Going::of(&provider, registered.as_deref(), &asked, request)?;

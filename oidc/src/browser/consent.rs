@@ -34,13 +34,16 @@ pub(super) async fn consent(State(provider): State<Arc<Provider>>, request: Requ
     if shown_to.session != visit.cookie.session {
         return going.on(Some(visit), Done::default(), cookies).await;
     }
+    if asked.chosen().is_some() {
+        return going.on(Some(visit), Done { signed_in: shown_to.for_this, consented: false }, cookies).await;
+    }
     match given("answer") {
         "allow" => {
             let (user, client) = (visit.cookie.user, going.request.client.as_str());
             provider.accounts.consent_as(&visit.standing, user, client, &going.request.scopes).await?;
             going.on(Some(visit), Done { signed_in: shown_to.for_this, consented: true }, cookies).await
         }
-        "reject" => Ok(going.fault(Fault::AccessDenied)),
+        "reject" => going.fault(Fault::AccessDenied),
         _ => Err(NoReturn::Unreadable.into()),
     }
 }

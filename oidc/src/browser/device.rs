@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use umoja_look::Look;
 use umoja_schema::{ClientId, Millis};
 use umoja_store::ports::{Counted, Limit, Tally};
 
 use super::asked::Asked;
-use super::proceed::{in_words, rejected_as};
+use super::proceed::rejected_as;
 use super::send::Cookies;
 use super::sign_in::{self, Entered};
 use super::stop::Stop;
@@ -19,7 +20,7 @@ use super::visit::Visit;
 use crate::Provider;
 use crate::code::Code;
 use crate::device::{DeviceAnswer, DeviceStep, PAGE};
-use crate::pages::{CodeFault, Look, device_code, device_confirm, device_done, device_sign_in};
+use crate::pages::{self, Again, CodeFault, SignIn, View, device_code, device_confirm, device_done, in_words};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::SessionCookie;
@@ -39,10 +40,11 @@ const ALL_WRONG: u64 = 10_000;
 pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
     let given = |name| asked.form.get(name).unwrap_or_default();
-    if !asked.is_post {
+    let view = asked.view(&provider.issuer, Look::plain(), &[], None);
+    if !asked.is_post || (asked.chosen().is_some() && asked.form.get("step").is_none()) {
         // What is no code is not repeated.
         let typed = user_code::typed(given("user_code")).map(|code| user_code::shown(&code)).unwrap_or_default();
-        return Ok(device_code(&Look::plain(), &typed, None));
+        return Ok(device_code(&view, &typed, None));
     }
     let browser = asked.browser(&provider.issuer);
     let (secrets, now) = (&provider.accounts.secrets, provider.now());
@@ -52,17 +54,21 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
             let step = DeviceStep::open(secrets, step, &browser, now).ok_or(NoReturn::Page)?;
             let registered = provider.registered(step.client.as_str()).await?.ok_or(NoReturn::Client)?;
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
+            if asked.chosen().is_some() {
+                let visit = Visit::of(&provider, &on.asked.headers).await?;
+                return Ok(on.page(step, visit, Cookies::default()).await);
+            }
             if asked.form.get("password").is_some() { on.sign_in(step).await } else { on.answer(step).await }
         }
-        None => typed(&provider, &asked).await,
+        None => typed(&provider, &asked, &view).await,
     }
 }
 
 /// The next page for a code that a person has typed.
-async fn typed(provider: &Provider, asked: &Asked) -> Result<Response, Stop> {
+async fn typed(provider: &Provider, asked: &Asked, view: &View) -> Result<Response, Stop> {
     let people = &provider.accounts.people;
     let browser = asked.browser_or_new(&provider.issuer, &*people.home.entropy);
-    let wrong = |fault| Ok(device_code(&Look::plain(), "", Some(fault)));
+    let wrong = |fault| Ok(device_code(view, "", Some(fault)));
     let Some(code) = user_code::typed(asked.form.get("user_code").unwrap_or_default()) else {
         return wrong(CodeFault::Wrong);
     };
@@ -81,7 +87,7 @@ async fn typed(provider: &Provider, asked: &Asked) -> Result<Response, Stop> {
     let step = DeviceStep::new(&code, (waiting.jti, client), waiting.scopes, waiting.expires_at, &browser);
     let visit = Visit::of(provider, &asked.headers).await?;
     let on = OnDevice { provider, registered: &registered, asked, browser };
-    Ok(on.page(step, visit, Cookies::default()))
+    Ok(on.page(step, visit, Cookies::default()).await)
 }
 
 /// A request of a device, on the page of a person.
@@ -94,24 +100,35 @@ struct OnDevice<'a> {
 
 impl OnDevice<'_> {
     /// The page that is next: that on which the person signs in, or that on which it answers.
-    fn page(&self, step: DeviceStep, visit: Option<Visit>, mut cookies: Cookies) -> Response {
+    async fn page(&self, step: DeviceStep, visit: Option<Visit>, mut cookies: Cookies) -> Response {
         let Self { provider, registered, .. } = self;
         let accounts = &provider.accounts;
-        let (look, client) = (Look::of(&registered.company), &registered.client.name);
         let seal = |step: DeviceStep| step.seal(&accounts.secrets, &*accounts.home.entropy);
         let mut response = match visit.and_then(|visit| visit.at(&registered.company.id)) {
             Some(visit) => {
-                let scopes: Vec<_> = step.scopes.clone().into_iter().collect();
-                let words: Vec<_> = scopes.iter().map(|scope| in_words(scope)).collect();
+                let scopes = step.scopes.iter().map(|scope| in_words(scope)).collect();
+                let view = self.view(visit.locale(provider).await.as_deref());
                 let code = user_code::shown(&step.user_code);
                 let shown = step.shown_to(Some(&visit.cookie.session));
-                device_confirm(&look, client, &code, &seal(shown), &words)
+                device_confirm(&view, &registered.client.name, &code, &seal(shown), scopes)
             }
-            None => device_sign_in(&look, client, &seal(step.shown_to(None)), None),
+            None => self.sign_in_page(&seal(step.shown_to(None)), None),
         };
         cookies.browser = Some(self.browser.clone());
         cookies.set(&provider.issuer, response.headers_mut());
         response
+    }
+
+    /// The view of a page for this request, with the person's own language where it is known.
+    fn view(&self, own: Option<&str>) -> View {
+        self.asked.view(&self.provider.issuer, Look::of(&self.registered.company), &[], own)
+    }
+
+    /// The page on which the person signs in.
+    fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
+        let client = &self.registered.client.name;
+        let hint = self.asked.form.get("identifier").unwrap_or_default();
+        pages::sign_in(&self.view(None), &SignIn { client, action: PAGE, leads_to: None, step, hint, again })
     }
 
     async fn sign_in(&self, step: DeviceStep) -> Result<Response, Stop> {
@@ -123,16 +140,15 @@ impl OnDevice<'_> {
         let (cookie, standing) = match sign_in::attempt(provider, registered, entered).await {
             Ok(signed_in) => signed_in,
             Err(rejected) => {
-                let (look, client) = (Look::of(&registered.company), &registered.client.name);
                 let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-                let mut response = device_sign_in(&look, client, &step, Some(rejected.again));
+                let mut response = self.sign_in_page(&step, Some(rejected.again));
                 rejected_as(&mut response, Some(rejected));
                 return Ok(response);
             }
         };
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
         let visit = Visit::with(provider, cookie, standing);
-        Ok(self.page(step, visit, Cookies { session, ..Cookies::default() }))
+        Ok(self.page(step, visit, Cookies { session, ..Cookies::default() }).await)
     }
 
     async fn answer(&self, step: DeviceStep) -> Result<Response, Stop> {
@@ -143,7 +159,7 @@ impl OnDevice<'_> {
         // Only who saw the page can answer it: another person may have signed in with this browser since.
         let visit = match visit {
             Some(visit) if step.shown_to.as_ref() == Some(&visit.cookie.session) => visit,
-            visit => return Ok(self.page(step, visit, Cookies::default())),
+            visit => return Ok(self.page(step, visit, Cookies::default()).await),
         };
         let is_allowed = match asked.form.get("answer") {
             Some("allow") => true,
@@ -157,11 +173,11 @@ impl OnDevice<'_> {
         }
         let allowed = is_allowed.then(|| allowed(provider, &step, &visit));
         let answer = DeviceAnswer { jti: step.jti.clone(), allowed }.seal(secrets, entropy);
-        let look = Look::of(&registered.company);
+        let view = self.view(None);
         if accounts.answer_device(&step.user_code, &step.jti, &answer).await? {
-            Ok(device_done(&look, is_allowed))
+            Ok(device_done(&view, is_allowed))
         } else {
-            Ok(device_code(&Look::plain(), "", Some(CodeFault::Wrong)))
+            Ok(device_code(&view, "", Some(CodeFault::Wrong)))
         }
     }
 }

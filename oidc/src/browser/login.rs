@@ -26,11 +26,14 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
     let step = OnPage::open(secrets, given("step"), Some(&browser), provider.now()).ok_or(NoReturn::Page)?;
     let registered = provider.registered(step.request.client.as_str()).await?;
     let going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
+    if asked.chosen().is_some() {
+        return Ok(going.again(None));
+    }
     let (identifier, password) = (given("identifier"), given("password"));
     let entered = Entered { identifier, password, browser: &browser, address: asked.address };
     let (cookie, standing) = match sign_in::attempt(&provider, going.registered, entered).await {
         Ok(signed_in) => signed_in,
-        Err(rejected) => return Ok(going.again(rejected)),
+        Err(rejected) => return Ok(going.again(Some(rejected))),
     };
     // A browser that has signed in is known again for as long as it keeps the cookie.
     let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };

@@ -15,25 +15,11 @@ use crate::Provider;
 use crate::answer::Answer;
 use crate::code::Code;
 use crate::decision::{self, Consented, Step, Visitor};
-use crate::pages::{self, Again, Look};
+use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
 use crate::steps::{OnPage, ShownTo};
-
-/// What the consent page says of each scope.
-const WORDS: [(&str, &str); 6] = [
-    ("openid", "who you are here: a name of letters and digits"),
-    ("profile", "your name and what you say of yourself"),
-    ("email", "your e-mail address"),
-    ("phone", "your phone number"),
-    ("address", "your postal address"),
-    ("offline_access", "access while you are away"),
-];
-
-/// A scope as the consent page says it. One that only its client knows stands as it is.
-pub(super) fn in_words(scope: &str) -> &str {
-    WORDS.iter().find(|(name, _)| *name == scope).map_or(scope, |(_, words)| words)
-}
+use umoja_look::Look;
 
 /// A request on its way.
 pub(super) struct Going<'a> {
@@ -97,7 +83,7 @@ impl<'a> Going<'a> {
         let hint = match &request.id_token_hint {
             Some(token) => match hint::read(&provider.keys().await?.signing, &provider.issuer, token) {
                 Some(hint) => Some(hint),
-                None => return Ok(self.fault(Fault::Invalid("id_token_hint is no id token of this issuer"))),
+                None => return self.fault(Fault::Invalid("id_token_hint is no id token of this issuer")),
             },
             None => None,
         };
@@ -115,44 +101,59 @@ impl<'a> Going<'a> {
         }
         let step = decision::next(request, visitor, &consented, !client.first_party, provider.now().secs());
         let mut response = match (step, visit) {
-            (Err(fault), _) => self.fault(fault),
-            (Ok(Step::Consent), Some(visit)) => self.consent_page(&visit, done, &mut cookies),
-            (Ok(Step::Issue), Some(visit)) => self.code(&visit, &mut cookies),
-            (Ok(_), _) => self.sign_in_page(None, &mut cookies),
+            (Err(fault), _) => self.fault(fault)?,
+            (Ok(Step::Consent), Some(visit)) => self.consent_page(&visit, done, &mut cookies).await,
+            (Ok(Step::Issue), Some(visit)) => self.code(&visit, &mut cookies)?,
+            (Ok(_), _) => self.sign_in_page(None, None, &mut cookies),
         };
         cookies.set(&provider.issuer, response.headers_mut());
         Ok(response)
     }
 
-    /// The page on which the person signs in, after an attempt that was rejected.
-    pub(super) fn again(&self, rejected: Rejection) -> Response {
+    /// The page on which the person signs in, again: after an attempt that was rejected, or in another language. It has what the person
+    /// typed as its name.
+    pub(super) fn again(&self, rejected: Option<Rejection>) -> Response {
         let mut cookies = Cookies::default();
-        let mut response = self.sign_in_page(Some(rejected), &mut cookies);
+        let mut response = self.sign_in_page(rejected, self.asked.form.get("identifier"), &mut cookies);
         cookies.set(&self.provider.issuer, response.headers_mut());
         response
     }
 
     /// Takes an error to the client.
-    pub(super) fn fault(&self, fault: Fault) -> Response {
-        answered(&Answer::fault(&self.request.return_to, &self.provider.issuer, fault))
+    ///
+    /// # Errors
+    /// [`Stop`] if its URI cannot be sent.
+    pub(super) fn fault(&self, fault: Fault) -> Result<Response, Stop> {
+        answered(&self.view(None), &Answer::fault(&self.request.return_to, &self.provider.issuer, fault))
     }
 
-    fn sign_in_page(&self, rejected: Option<Rejection>, cookies: &mut Cookies) -> Response {
+    /// The view of a page for this request, with the person's own language where it is known.
+    fn view(&self, own: Option<&str>) -> View {
+        let look = Look::of(&self.registered.company);
+        self.asked.view(&self.provider.issuer, look, &self.request.ui_locales, own)
+    }
+
+    fn sign_in_page(&self, rejected: Option<Rejection>, typed: Option<&str>, cookies: &mut Cookies) -> Response {
         let step = self.step(None, cookies);
-        let (look, client) = (Look::of(&self.registered.company), &self.registered.client.name);
-        let hint = self.request.login_hint.as_deref().unwrap_or_default();
-        let again = rejected.map(|rejected| rejected.again);
-        let mut response = pages::sign_in(&look, client, &self.request.return_to.redirect_uri, &step, hint, again);
+        let on = SignIn {
+            client: &self.registered.client.name,
+            action: super::login::PATH,
+            leads_to: Some(&self.request.return_to.redirect_uri),
+            step: &step,
+            hint: typed.or(self.request.login_hint.as_deref()).unwrap_or_default(),
+            again: rejected.map(|rejected| rejected.again),
+        };
+        let mut response = pages::sign_in(&self.view(None), &on);
         rejected_as(&mut response, rejected);
         response
     }
 
-    fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
+    async fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
         let shown_to = ShownTo { session: visit.cookie.session.clone(), for_this: done.signed_in };
         let step = self.step(Some(shown_to), cookies);
-        let scopes: Vec<_> = self.request.scopes.iter().map(|scope| in_words(scope)).collect();
-        let (look, client) = (Look::of(&self.registered.company), &self.registered.client.name);
-        pages::consent(&look, client, &self.request.return_to.redirect_uri, &step, &scopes)
+        let scopes = self.request.scopes.iter().map(|scope| in_words(scope)).collect();
+        let view = self.view(visit.locale(self.provider).await.as_deref());
+        pages::consent(&view, &self.registered.client.name, &self.request.return_to.redirect_uri, &step, scopes)
     }
 
     /// The value of the form of a page, which is bound to this browser.
@@ -164,7 +165,7 @@ impl<'a> Going<'a> {
         step.seal(&accounts.secrets, &*accounts.home.entropy)
     }
 
-    fn code(&self, visit: &Visit, cookies: &mut Cookies) -> Response {
+    fn code(&self, visit: &Visit, cookies: &mut Cookies) -> Result<Response, Stop> {
         let (request, now, accounts) = (&self.request, self.provider.now(), &self.provider.accounts);
         let (secrets, entropy) = (&accounts.secrets, &*accounts.home.entropy);
         let cookie = &visit.cookie;
@@ -187,6 +188,7 @@ impl<'a> Going<'a> {
         if let (None, Some(used)) = (&cookies.session, cookie.used(now)) {
             cookies.session = Some(used.seal(secrets, entropy));
         }
-        answered(&Answer::code(&request.return_to, &self.provider.issuer, &code.seal(secrets, entropy)))
+        let view = self.view(None);
+        answered(&view, &Answer::code(&request.return_to, &self.provider.issuer, &code.seal(secrets, entropy)))
     }
 }

@@ -3,10 +3,11 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use super::stop::Stop;
 use crate::Provider;
 use crate::answer::{Answer, with_query};
 use crate::cookie::Cookie;
-use crate::pages;
+use crate::pages::{self, View};
 use crate::problem::never_stored;
 use crate::request::{NoReturn, ResponseMode};
 
@@ -14,23 +15,29 @@ use crate::request::{NoReturn, ResponseMode};
 const BROWSER_SECS: u64 = 30 * 24 * 60 * 60;
 
 /// Takes an answer to its client.
-pub(super) fn answered(answer: &Answer<'_>) -> Response {
+///
+/// # Errors
+/// [`Stop`] if its URI cannot be sent.
+pub(super) fn answered(view: &View, answer: &Answer<'_>) -> Result<Response, Stop> {
     match answer.mode() {
         ResponseMode::Query => to(&answer.location()),
-        ResponseMode::FormPost => pages::form_post(answer),
+        ResponseMode::FormPost => Ok(pages::form_post(view, answer)),
     }
 }
 
 /// Sends the browser to a URL with `GET`, also after a form: with another status it would send the password again (RFC 9700 section
 /// 4.12).
-pub(super) fn to(location: &str) -> Response {
-    let Ok(location) = HeaderValue::from_str(location) else { return pages::no_return(NoReturn::Redirect) };
+///
+/// # Errors
+/// [`Stop`] if it is no URL that can be sent.
+pub(super) fn to(location: &str) -> Result<Response, Stop> {
+    let location = HeaderValue::from_str(location).map_err(|_| NoReturn::Redirect)?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
     never_stored(headers);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::LOCATION, location);
-    response
+    Ok(response)
 }
 
 /// The URL of a path, by which a browser that has sent a form comes again. It sends its cookies (`SameSite=Lax`) with a link of another site,

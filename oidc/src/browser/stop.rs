@@ -6,7 +6,7 @@ use umoja_store::oidc_keys::OidcKeysError;
 use umoja_store::ports::StoreError;
 
 use crate::form::FormError;
-use crate::pages;
+use crate::pages::{self, View};
 use crate::request::NoReturn;
 
 /// Why a browser goes no further.
@@ -50,11 +50,21 @@ impl From<OidcKeysError> for Stop {
     }
 }
 
-impl IntoResponse for Stop {
-    fn into_response(self) -> Response {
+impl Stop {
+    /// The page.
+    pub(super) fn page(self, view: &View) -> Response {
         match self {
-            Self::Page(reason) => pages::no_return(reason),
-            Self::Unavailable => pages::unavailable(),
+            Self::Page(reason) => pages::no_return(view, reason),
+            Self::Unavailable => pages::unavailable(view),
         }
+    }
+}
+
+impl IntoResponse for Stop {
+    /// An answer without its page, which [`super::router`] adds in the language of the browser.
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        response.extensions_mut().insert(self);
+        response
     }
 }

@@ -47,6 +47,11 @@ impl Visit {
         self.standing.may_sign_in(company).then_some(self)
     }
 
+    /// The language of the person's profile. `None` if it has none, or cannot be opened now: a page is shown all the same.
+    pub async fn locale(&self, provider: &Provider) -> Option<String> {
+        self.standing.person(&provider.accounts).await.ok()??.view().profile.locale
+    }
+
     /// Whether the person is, or was before a merge, the one that a client calls this.
     pub fn is_called(&self, sub: &str, client: &Client) -> bool {
         let sector = Sector::from(client);

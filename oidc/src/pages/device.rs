@@ -2,8 +2,10 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use umoja_look::texts::sign_on as say;
+use umoja_look::{Choice, Field, Form, Phrase};
 
-use super::{Again, Look, Policy, escaped, page, sign_in_at};
+use super::View;
 use crate::device::PAGE;
 
 /// Why a person has to type a code again.
@@ -16,52 +18,32 @@ pub enum CodeFault {
 }
 
 /// The page on which a person types the code of a device. `typed` is what a link has filled in.
-pub fn device_code(look: &Look, typed: &str, fault: Option<CodeFault>) -> Response {
+pub fn device_code(view: &View, typed: &str, fault: Option<CodeFault>) -> Response {
     let (alert, status) = match fault {
-        None => ("", StatusCode::OK),
-        Some(CodeFault::Wrong) => {
-            ("<p role=\"alert\">No device waits for this code. Look at the device, and try again.</p>", StatusCode::OK)
-        }
-        Some(CodeFault::Locked) => {
-            ("<p role=\"alert\">Too many wrong codes were typed. Try again later.</p>", StatusCode::TOO_MANY_REQUESTS)
-        }
+        None => (None, StatusCode::OK),
+        Some(CodeFault::Wrong) => (Some(say::NO_DEVICE.into()), StatusCode::OK),
+        Some(CodeFault::Locked) => (Some(say::CODES_LOCKED.into()), StatusCode::TOO_MANY_REQUESTS),
     };
-    let typed = escaped(typed);
-    let main = format!(
-        "{alert}<form method=\"post\" action=\"{PAGE}\"><label for=\"code\">The code that your device shows</label>\
-         <input id=\"code\" name=\"user_code\" value=\"{typed}\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" required>\
-         <button>Continue</button></form>"
-    );
-    page(look, status, "Connect a device", &main, &Policy::form(None))
+    let code = Field::capitals("user_code", say::DEVICE_CODE).value(typed).faulty(fault.is_some()).first();
+    let form = Form::post(PAGE).field(code).button(say::CONTINUE);
+    view.answer(view.page(say::CONNECT_DEVICE).alert(alert).form(&form).status(status).languages(Choice::Form))
 }
 
-/// The page on which a person signs in to let a device in.
-pub fn device_sign_in(look: &Look, client: &str, step: &str, again: Option<Again>) -> Response {
-    sign_in_at(look, client, (PAGE, &Policy::form(None)), step, "", again)
-}
-
-/// The page on which a person lets a device in. `code` is as the device shows it, `scopes` are in words.
-pub fn device_confirm(look: &Look, client: &str, code: &str, step: &str, scopes: &[&str]) -> Response {
-    let (client, code, step) = (escaped(client), escaped(code), escaped(step));
-    let scopes: String =
-        scopes.iter().flat_map(|scope| ["<li>".to_owned(), escaped(scope), "</li>".to_owned()]).collect();
-    let main = format!(
-        "<p>A device with the code <strong>{code}</strong> wants to sign in to <bdi>{client}</bdi> as you, and to have:</p>\
-         <ul>{scopes}</ul>\
-         <p>Allow it only if this code is on the screen of a device that you have in front of you. Reject it if another person sent you the code.</p>\
-         <form method=\"post\" action=\"{PAGE}\"><input type=\"hidden\" name=\"step\" value=\"{step}\">\
-         <button name=\"answer\" value=\"allow\">Allow</button> \
-         <button class=\"other\" name=\"answer\" value=\"reject\">Reject</button></form>"
-    );
-    page(look, StatusCode::OK, "Connect a device", &main, &Policy::form(None))
+/// The page on which a person lets a device in. `code` is as the device shows it.
+pub fn device_confirm(view: &View, client: &str, code: &str, step: &str, scopes: Vec<Phrase>) -> Response {
+    let form = Form::post(PAGE).hidden("step", step);
+    let form = form.answer("answer", "allow", say::ALLOW).other("answer", "reject", say::REJECT);
+    let page = view.page(say::CONNECT_DEVICE).text(say::DEVICE_WANTS.with(&[("client", client)])).code(code);
+    let page = page.text(say::DEVICE_GETS).list(scopes).text(say::DEVICE_WARNING);
+    view.answer(page.form(&form).languages(Choice::Form))
 }
 
 /// The page after an answer.
-pub fn device_done(look: &Look, is_allowed: bool) -> Response {
-    let (title, main) = if is_allowed {
-        ("The device is connected", "<p>Go on at the device. You may close this page.</p>")
+pub fn device_done(view: &View, is_allowed: bool) -> Response {
+    let (title, text) = if is_allowed {
+        (say::DEVICE_CONNECTED, say::DEVICE_GO_ON)
     } else {
-        ("The device is rejected", "<p>It gets nothing. You may close this page.</p>")
+        (say::DEVICE_REJECTED, say::DEVICE_GETS_NOTHING)
     };
-    page(look, StatusCode::OK, title, main, &Policy::form(None))
+    view.answer(view.page(title).text(text))
 }
