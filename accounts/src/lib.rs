@@ -34,6 +34,7 @@ mod kept_out;
 mod links;
 mod lockout;
 mod lookup;
+pub mod mail;
 mod matching;
 mod merge;
 mod named;

@@ -93,16 +93,6 @@ async fn an_address_that_a_server_does_not_know_is_rejected_for_good() {
     mailer.send(&MAIL).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_connection_takes_many_mails() {
-    let sink = Sink::start(None);
-    let mailer = smtp(&sink.url(""), None).unwrap();
-    for _ in 0..3 {
-        mailer.send(&MAIL).await.unwrap();
-    }
-    assert_eq!((sink.connections(), sink.arrived().len()), (1, 3));
-}
-
 #[test]
 fn a_mail_leaves_this_machine_under_tls_only() {
     for (url, wanted) in [

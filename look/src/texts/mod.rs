@@ -1,5 +1,6 @@
 //! The texts of the pages, by area. Each area has five files beside the code, one for each language.
 
+pub mod mail;
 pub mod sign_on;
 pub mod status;
 
@@ -34,13 +35,13 @@ use area;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{sign_on, status};
+    use super::{mail, sign_on, status};
     use crate::language::Language;
     use crate::text::Area;
 
     /// Every area. One that is not here is not checked.
     const AREAS: &[(fn() -> &'static Area, &[&str])] =
-        &[(sign_on::area, sign_on::NAMES), (status::area, status::NAMES)];
+        &[(mail::area, mail::NAMES), (sign_on::area, sign_on::NAMES), (status::area, status::NAMES)];
 
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect()

@@ -31,10 +31,14 @@ pub enum SealedFor {
     Logout,
     /// The private half of a key that signs tokens.
     Key,
+    /// The challenge of a code that was sent by mail.
+    MailCode,
+    /// A step of setting a new password.
+    Reset,
 }
 
 impl SealedFor {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -45,6 +49,8 @@ impl SealedFor {
         Self::Access,
         Self::Logout,
         Self::Key,
+        Self::MailCode,
+        Self::Reset,
     ];
 
     const fn name(self) -> &'static str {
@@ -59,6 +65,8 @@ impl SealedFor {
             Self::Access => "access",
             Self::Logout => "logout",
             Self::Key => "key",
+            Self::MailCode => "mail_code",
+            Self::Reset => "reset",
         }
     }
 

@@ -10,7 +10,6 @@ use umoja_store::contract::mailer::Arrived;
 
 #[derive(Default)]
 struct Kept {
-    connections: usize,
     senders: Vec<String>,
     arrived: Vec<Arrived>,
 }
@@ -30,7 +29,6 @@ impl Sink {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (kept, login) = (Arc::clone(&shared), login.clone());
-                kept.lock().unwrap().connections += 1;
                 std::thread::spawn(move || converse(stream, &kept, login.as_deref()));
             }
         });
@@ -47,10 +45,6 @@ impl Sink {
 
     pub(super) fn senders(&self) -> Vec<String> {
         self.kept.lock().unwrap().senders.clone()
-    }
-
-    pub(super) fn connections(&self) -> usize {
-        self.kept.lock().unwrap().connections
     }
 }
 
@@ -133,7 +127,7 @@ pub(super) fn arrived(envelope: Option<&str>, message: &[u8]) -> Arrived {
         "7bit" | "8bit" => body.as_bytes().to_vec(),
         other => panic!("{other}"),
     };
-    let text = String::from_utf8(body).unwrap().replace("\r\n", "\n");
+    let text = String::from_utf8(body).unwrap().replace("\r\n", "\n").trim_end_matches('\n').to_owned();
     Arrived { to, from_name: unquoted(&words(name)), subject: words(header("subject")), text }
 }
 
