@@ -7,6 +7,7 @@
 //! | `login` | `/login`: the form with the password |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `reset` | `/reset`: a person sets a new password by a code of a mail |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
 //! | `discovery` | the metadata of the provider |
@@ -26,6 +27,7 @@ mod login;
 mod logout;
 mod par;
 mod proceed;
+mod reset;
 mod send;
 pub mod sign_in;
 mod stop;
@@ -55,6 +57,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(login::PATH, post(login::login))
         .route(consent::PATH, post(consent::consent))
         .route(device::PATH, get(device::device).post(device::device))
+        .route(reset::PATH, get(reset::reset).post(reset::reset))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .layer(middleware::from_fn_with_state(Arc::clone(&provider), in_language))
         .with_state(provider)

@@ -23,6 +23,7 @@
 //! | [`answer`] | the answer that a browser takes to a client, with the issuer (RFC 9207) |
 //! | [`code`] | authorization codes, which describe themselves |
 //! | [`steps`] | pushed requests, forms and sessions, which describe themselves |
+//! | [`reset`] | what the pages of a new password carry |
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
@@ -55,6 +56,7 @@ pub mod presented;
 pub mod problem;
 mod provider;
 pub mod request;
+pub mod reset;
 mod sealed;
 pub mod steps;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! like and what they may do, `umoja_look` decides for all pages.
 
 mod device;
+mod reset;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +13,7 @@ use crate::answer::Answer;
 use crate::request::NoReturn;
 
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
+pub use self::reset::{ResetFault, reset_ask, reset_code, reset_done};
 
 /// What the pages say of each scope.
 const SCOPES: [(&str, Text); 6] = [
@@ -91,6 +93,8 @@ pub struct SignIn<'a> {
     pub step: &'a str,
     /// Whom the client expects, or what the person typed.
     pub hint: &'a str,
+    /// The link for who has forgotten the password; `None` where no mail is sent.
+    pub forgotten: Option<&'a str>,
     /// Why the person has to try again.
     pub again: Option<Again>,
 }
@@ -104,7 +108,10 @@ pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
     let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
     let page = page.alert(on.again.map(Again::phrase)).form(&form).leads_to(on.leads_to).languages(Choice::Form);
-    view.answer(page)
+    view.answer(match on.forgotten {
+        Some(link) => page.link(link, umoja_look::texts::mail::FORGOTTEN),
+        None => page,
+    })
 }
 
 /// The page on which a person lets a client have what it asks for.

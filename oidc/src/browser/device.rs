@@ -128,7 +128,9 @@ impl OnDevice<'_> {
     fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
         let client = &self.registered.client.name;
         let hint = self.asked.form.get("identifier").unwrap_or_default();
-        pages::sign_in(&self.view(None), &SignIn { client, action: PAGE, leads_to: None, step, hint, again })
+        let forgotten = super::reset::link(self.provider, self.registered);
+        let forgotten = forgotten.as_deref();
+        pages::sign_in(&self.view(None), &SignIn { client, action: PAGE, leads_to: None, step, hint, forgotten, again })
     }
 
     async fn sign_in(&self, step: DeviceStep) -> Result<Response, Stop> {

@@ -135,7 +135,9 @@ impl<'a> Going<'a> {
 
     fn sign_in_page(&self, rejected: Option<Rejection>, typed: Option<&str>, cookies: &mut Cookies) -> Response {
         let step = self.step(None, cookies);
+        let forgotten = super::reset::link(self.provider, self.registered);
         let on = SignIn {
+            forgotten: forgotten.as_deref(),
             client: &self.registered.client.name,
             action: super::login::PATH,
             leads_to: Some(&self.request.return_to.redirect_uri),

@@ -21,7 +21,15 @@ fn view(name: &str, language: Language) -> View {
 }
 
 fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
-    SignIn { client: words, action: "/login", leads_to: Some(CALLBACK), step: words, hint: words, again }
+    SignIn {
+        client: words,
+        action: "/login",
+        leads_to: Some(CALLBACK),
+        step: words,
+        hint: words,
+        forgotten: None,
+        again,
+    }
 }
 
 #[tokio::test]
