@@ -35,7 +35,7 @@ pub struct Deployment {
     pub food: Caller,
     /// A company with every scope that is not trusted to verify.
     pub blog: Caller,
-    /// Everybody's mailbox.
+    /// The mailbox of all users.
     pub mail: Arc<Mailbox>,
 }
 

@@ -1,4 +1,4 @@
-//! A mailbox of everybody, in memory.
+//! The mailbox of all users, in memory.
 
 use std::sync::{Mutex, PoisonError};
 

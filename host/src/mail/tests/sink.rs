@@ -20,7 +20,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// A server that takes mail of anybody, or of this user with this password.
+    /// A server that takes mail of every user, or of this user with this password.
     pub(super) fn start(login: Option<(&str, &str)>) -> Self {
         let login = login.map(|(user, password)| STANDARD.encode(format!("\0{user}\0{password}")));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

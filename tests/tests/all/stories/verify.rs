@@ -65,6 +65,7 @@ fn a_verified_address_is_the_persons_and_another_company_meets_the_person() {
         finish(&d, 0, &challenge, &d.mail.code(ADA)).await.ok(200);
         let met = d.register(0, ADA, "another password").await;
         assert_eq!(met.ok(200).id(), id);
+        d.world.settle().await;
         d.world.check_invariants().await;
     });
 }
