@@ -10,7 +10,7 @@ use umoja_schema::{
 };
 use umoja_store::Home;
 use umoja_store::audit::Recorder;
-use umoja_store::ports::{Hasher, StoreError};
+use umoja_store::ports::{Hasher, Mailer, StoreError};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -41,7 +41,7 @@ pub struct PasswordRules {
     pub min_score: u8,
 }
 
-/// People, with the hasher and the requirements for their passwords.
+/// People, with the hasher and the requirements for their passwords, and what calls the world for them.
 #[derive(Clone)]
 pub struct Accounts {
     /// The people.
@@ -52,6 +52,8 @@ pub struct Accounts {
     pub passwords: PasswordRules,
     /// The old systems of companies; `None` in a process that asks none.
     pub old_systems: Option<Arc<OldSystems>>,
+    /// What sends mail to people; `None` in a process that sends none.
+    pub mailer: Option<Arc<dyn Mailer>>,
 }
 
 impl Deref for Accounts {

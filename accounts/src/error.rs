@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use umoja_crypto::{PolicyError, Weakness};
 use umoja_schema::{HlcError, IdentifierError, IdentifierKind};
 use umoja_store::person::{MergeError, PersonError, TooLarge};
-use umoja_store::ports::{Busy, StoreError};
+use umoja_store::ports::{Busy, MailError, StoreError};
 use umoja_store::seal::SealError;
 
 /// Why a rule was not carried out.
@@ -55,6 +55,21 @@ pub enum Error {
     /// The reset token is forged, used or expired, or the account has changed since.
     #[error("the reset token is not valid")]
     ResetTokenInvalid,
+    /// A code of a mail is wrong, was used or has expired, or the address has changed since.
+    #[error("the code is not valid")]
+    CodeInvalid,
+    /// Too many mails were asked for.
+    #[error("too many mails were asked for")]
+    TooManyMails {
+        /// The time until the next one is sent, in seconds.
+        retry_after_secs: u32,
+    },
+    /// This process sends no mail.
+    #[error("no mail is sent here")]
+    NoMail,
+    /// The mail was not handed over.
+    #[error(transparent)]
+    Mail(MailError),
     /// The merge is not possible.
     #[error(transparent)]
     Merge(#[from] MergeError),

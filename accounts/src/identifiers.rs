@@ -25,6 +25,14 @@ impl People {
         Owning { secrets, company, region, now: context.now }.set(facts, slot, normalised, verified);
     }
 
+    /// The same for an identifier that the person has proved to this deployment: it is verified, whichever company asked.
+    pub(crate) fn set_proved(&self, context: &Context, facts: &mut ProfileFacts, slot: OwnedSlot, normalised: &str) {
+        let of_slot = slot.clone();
+        self.set_ownership(context, facts, slot, normalised, None);
+        let is_it = |ownership: &&mut Ownership| (ownership.kind, &ownership.company) == (of_slot.0, &of_slot.1);
+        facts.ownerships.values_mut().filter(is_it).for_each(|ownership| ownership.verified = true);
+    }
+
     /// Sets an identifier of a user: ownership, value and source. The company is the source.
     pub(crate) fn set_identifier(
         &self,

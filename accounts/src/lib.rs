@@ -36,6 +36,7 @@ mod links;
 mod lockout;
 mod logins;
 mod lookup;
+pub mod mail;
 mod matching;
 mod merge;
 mod named;

@@ -33,6 +33,8 @@ pub struct Said<'a> {
 enum Set {
     Value(Parsed, Option<bool>),
     Verified(bool),
+    /// The person has shown that it has the value of this hash.
+    Proved([u8; 32]),
     Removed,
 }
 
@@ -80,6 +82,12 @@ impl Patch {
         Ok(patch)
     }
 
+    /// The address of a person is verified, because the person has shown that it has the address of this hash ([`proof_of`]). Which company
+    /// asked does not count: it is this deployment that has seen it.
+    pub(crate) fn proved(proof: [u8; 32]) -> Self {
+        Self { identifiers: vec![(IdentifierKind::Email, Set::Proved(proof))], profile: None }
+    }
+
     /// The changes of the users of a person, without those that stay as they are and with the primary account last.
     ///
     /// An identifier is set and verified on the user whose value callers see. Other users that own the same identifier
@@ -90,7 +98,7 @@ impl Patch {
         let mut all = Vec::<(_, Change)>::new();
         for (n, user) in person.users().enumerate() {
             let concerns = |(kind, change): &(IdentifierKind, Set)| match change {
-                Set::Value(..) | Set::Verified(_) => place_of(person, context, *kind) == n,
+                Set::Value(..) | Set::Verified(_) | Set::Proved(_) => place_of(person, context, *kind) == n,
                 Set::Removed => true,
             };
             let mut own = self.clone();
@@ -129,6 +137,7 @@ impl Patch {
         let verified = match set {
             Set::Value(_, verified) => *verified,
             Set::Verified(verified) => Some(*verified),
+            Set::Proved(_) => Some(true),
             Set::Removed => return Ok(()),
         };
         let (placed, change) = &all[place];
@@ -140,8 +149,8 @@ impl Patch {
             if is_replaced && !ownerships.is_disjoint(&before) {
                 drop_identifier(&mut change.identity, &mut change.facts, &slot);
             } else if let Some(verified) = verified.filter(|_| !ownerships.is_disjoint(&after)) {
-                let set = Set::Verified(verified);
-                Self::apply_identifier(people, context, &mut change.identity, &mut change.facts, kind, &set)?;
+                let set = if matches!(set, Set::Proved(_)) { set } else { &Set::Verified(verified) };
+                Self::apply_identifier(people, context, &mut change.identity, &mut change.facts, kind, set)?;
             }
         }
         Ok(())
@@ -190,6 +199,14 @@ impl Patch {
                 let parsed = context.parse(kind, stored)?;
                 people.set_ownership(context, facts, context.slot(kind), &parsed.normalised, Some(*verified));
             }
+            Set::Proved(proof) => {
+                let stored = value_of(identity, context, kind).ok_or(Error::CodeInvalid)?;
+                let parsed = context.parse(kind, stored)?;
+                if proof_of(people, &parsed.normalised) != *proof {
+                    return Err(Error::CodeInvalid);
+                }
+                people.set_proved(context, facts, context.slot(kind), &parsed.normalised);
+            }
         }
         Ok(())
     }
@@ -234,6 +251,11 @@ impl Patch {
         let set = |(kind, parsed, verified): (_, _, bool)| (kind, Set::Value(parsed, verified.then_some(true)));
         Self { identifiers: given.into_iter().map(set).collect(), profile: None }
     }
+}
+
+/// The hash that stands for an identifier in what a person carries until it has shown that it has it.
+pub(crate) fn proof_of(people: &People, normalised: &str) -> [u8; 32] {
+    people.secrets.request_hash(&["proved identifier", normalised])
 }
 
 /// The position of the user on which an identifier of a kind is set: the user whose value callers see, or else the

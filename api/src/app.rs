@@ -9,7 +9,7 @@ use umoja_accounts::rates::Rates;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_schema::{Region, Target, TargetId};
 use umoja_store::Home;
-use umoja_store::ports::Hasher;
+use umoja_store::ports::{Hasher, Mailer};
 use umoja_store::remembered::Remembered;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
@@ -64,7 +64,7 @@ impl App {
             None => Rates::in_memory(),
         };
         let people = People { home, sealer, secrets };
-        let accounts = Accounts { people, hasher, passwords, old_systems: None };
+        let accounts = Accounts { people, hasher, passwords, old_systems: None, mailer: None };
         Self {
             accounts,
             config,
@@ -87,6 +87,13 @@ impl App {
     #[must_use]
     pub fn with_old_systems(mut self, systems: Arc<OldSystems>) -> Self {
         self.accounts.old_systems = Some(systems);
+        self
+    }
+
+    /// Sends mail to people.
+    #[must_use]
+    pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.accounts.mailer = Some(mailer);
         self
     }
 }

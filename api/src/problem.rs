@@ -12,6 +12,10 @@ use umoja_store::seal::SealError;
 /// The name of the rate limit policy of a company in answers.
 pub(crate) const POLICY: &str = "company";
 
+/// How long a caller waits before it asks again for a mail, in seconds: an operator sets mail up, or its server answers again.
+const NO_MAIL_SECS: u32 = 60;
+const MAIL_SECS: u32 = 10;
+
 /// A type of problem.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProblemKind {
@@ -50,6 +54,7 @@ problems! {
     ERASED = 409 "user_erased" "The user was erased" "Register the person as a new user with another `idk`, because an erased user cannot be restored.";
     USER_DISABLED = 409 "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
     RESET_TOKEN = 409 "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
+    CODE = 409 "code_invalid" "The code is not valid" "Ask the person to check it, or start again: after five wrong codes or ten minutes, after its use, and after a change of the address, only a new code works.";
     ALREADY_MERGED = 409 "already_merged" "The duplicate is already merged into another user" "Merge that other user, or unmerge the duplicate first.";
     MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is already merged into the duplicate" "Unmerge the survivor first if you want the other direction; the two are one person already.";
     NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "A user would be left without an identifier" "Give the merged user another identifier first, because the two share their only identifier or one of them has none.";
@@ -69,10 +74,13 @@ problems! {
     PASSWORD_BREACHED = 422 "password_breached" "The password is known from a breach" "Choose another password here and wherever else this one is used, because attackers try stolen passwords everywhere.";
     IDK_REUSED = 422 "idempotency_key_reused" "The idempotency key was used for another request" "Use a new `idk` for each new request.";
     RATE_LIMITED = 429 "rate_limited" "The company has made too many requests" "Try again after `Retry-After` seconds; the request was not executed, and `RateLimit` and `RateLimit-Policy` say how many requests are left.";
+    TOO_MANY_MAILS = 429 "too_many_mails" "Too many mails were asked for" "Try again after `Retry-After` seconds; no mail was sent.";
     LOCKED = 429 "too_many_attempts" "Too many password attempts failed" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "The region is processing too many requests" "Try again after `Retry-After` seconds.";
     OLD_SYSTEM = 503 "old_system_unavailable" "The old system of the company does not answer" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
+    NO_MAIL = 503 "no_mail" "This deployment sends no mail" "Ask the operator to set up mail.";
+    MAIL = 503 "mail_unavailable" "The mail was not sent" "Try again after `Retry-After` seconds; if that does not help, check the address of the user.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
     NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "Try again in the region that answered the write, or here later, when this region runs the newer version of Umoja that wrote the user.";
     UNREADABLE = 503 "unreadable" "This region cannot read what it stores" "Try again in another region; this one can answer again once an operator or its daily anti-entropy has repaired the damage.";
@@ -224,6 +232,10 @@ impl From<Error> for Problem {
             Error::Weak(weakness) => Self::weak("password", weakness),
             Error::KeyReused => Self::from(&IDK_REUSED),
             Error::ResetTokenInvalid => Self::from(&RESET_TOKEN),
+            Error::CodeInvalid => Self::from(&CODE),
+            Error::TooManyMails { retry_after_secs } => Self::later(&TOO_MANY_MAILS, retry_after_secs),
+            Error::NoMail => Self::later(&NO_MAIL, NO_MAIL_SECS),
+            Error::Mail(_) => Self::later(&MAIL, MAIL_SECS),
             Error::EventsExpired => Self::from(&CURSOR_EXPIRED),
             Error::NoIdentifierLeft => Self::from(&NO_IDENTIFIER_LEFT),
             Error::Merge(why) => Self::from(match why {

@@ -17,7 +17,7 @@ use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::Region;
 use umoja_store::Home;
-use umoja_store::ports::Outbound;
+use umoja_store::ports::{Mailer, Outbound};
 
 use crate::deployment::served::InForce;
 use crate::deployment::{Deployment, locks};
@@ -40,6 +40,8 @@ pub(crate) struct ServerSettings {
     pub(crate) old_system_loopback: bool,
     /// Whether what Umoja calls, such as a webhook, may be on this machine.
     pub(crate) outbound_loopback: bool,
+    /// What sends mail to people.
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
     /// Whether a region whose port is taken moves to another port, which is then stored.
     pub(crate) may_move_ports: bool,
 }
@@ -103,6 +105,7 @@ impl Server {
                 OldEndpoint::new()
             }),
             outbound: outbound(settings.outbound_loopback),
+            mailer: settings.mailer,
             issuer,
             lock: Box::new(lock),
         };

@@ -53,6 +53,6 @@ impl Hashers {
         let hashing = hashing(&self.passwords, &people.secrets);
         let hasher = Arc::clone(&self.hasher);
         let passwords = PasswordRules { min_chars: MIN_PASSWORD_CHARS, min_score: MIN_SCORE };
-        (Accounts { people, hasher, passwords, old_systems: None }, hashing)
+        (Accounts { people, hasher, passwords, old_systems: None, mailer: None }, hashing)
     }
 }

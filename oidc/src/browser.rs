@@ -12,6 +12,7 @@
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `offered` | the providers that the page for signing in offers |
 //! | `guess` | how many codes of devices may be typed |
+//! | `reset` | `/reset`: a person sets a new password by a code of a mail |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
 //! | `discovery` | the metadata of the provider |
@@ -37,6 +38,7 @@ mod logout;
 mod offered;
 mod par;
 mod proceed;
+mod reset;
 mod second;
 mod send;
 pub mod sign_in;
@@ -74,6 +76,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(START, get(federation::start))
         .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
+        .route(reset::PATH, get(reset::reset).post(reset::reset))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .merge(account::router())
         .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))

@@ -26,6 +26,7 @@
 //! | [`code`] | authorization codes, which describe themselves |
 //! | [`steps`] | pushed requests, forms and sessions, which describe themselves |
 //! | [`on_account`] | forms of the pages of an account, which describe themselves |
+//! | [`reset`] | what the pages of a new password carry |
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
@@ -64,6 +65,7 @@ pub mod problem;
 mod provider;
 mod published;
 pub mod request;
+pub mod reset;
 mod sealed;
 pub mod steps;
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod account;
 mod device;
 mod factor;
 mod passkey;
+mod reset;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -19,6 +20,7 @@ use crate::request::NoReturn;
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
 pub use self::factor::{Factor, enrol, factor};
 pub use self::passkey::{PROGRAM_PATH, passkey_program};
+pub use self::reset::{ResetFault, reset_ask, reset_code, reset_done};
 
 /// What the pages say of each scope.
 const SCOPES: [(&str, Text); 6] = [
@@ -133,6 +135,8 @@ pub struct SignIn<'a> {
     pub passkey: &'a str,
     /// Whom the client expects, or what the person typed.
     pub hint: &'a str,
+    /// The link for who has forgotten the password; `None` where no mail is sent.
+    pub forgotten: Option<&'a str>,
     /// Why the person has to try again.
     pub again: Option<Again>,
     /// The providers at which the person may sign in instead: their names, and the paths at which that begins.
@@ -161,9 +165,14 @@ fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
     };
     let page = page.form(&form).leads_to(on.leads_to).languages(Choice::Form);
     let page = with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY);
-    on.others
+    let page = on
+        .others
         .iter()
-        .fold(page, |page, (name, path)| page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)])))
+        .fold(page, |page, (name, path)| page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)])));
+    match on.forgotten {
+        Some(link) => page.link(link, umoja_look::texts::mail::FORGOTTEN),
+        None => page,
+    }
 }
 
 /// The page on which a person lets a client have what it asks for.

@@ -19,7 +19,7 @@ use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
 use umoja_schema::names::metric::{self, Metric, Program};
 use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
-use umoja_store::ports::{Entropy, Hasher, Outbound};
+use umoja_store::ports::{Entropy, Hasher, Mailer, Outbound};
 use umoja_store::{Home, RegionEntry};
 
 #[cfg(feature = "aws")]
@@ -54,6 +54,8 @@ pub struct ApiSettings {
     pub breached: Option<BreachedList>,
     /// The old systems of companies; the default asks those on the public internet.
     pub old_systems: Option<Arc<OldSystems>>,
+    /// What sends mail to people. Without it, what needs a mail says so.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// How events reach status pages.
     pub events: Events,
     /// The base URL that clients of this host use, if it differs from the one in the deployment's settings.
@@ -70,6 +72,7 @@ pub struct BuildApi {
     events: Events,
     /// Lives as long as the process, because it remembers which of them are out.
     old_systems: Arc<OldSystems>,
+    mailer: Option<Arc<dyn Mailer>>,
 }
 
 impl BuildApi {
@@ -81,8 +84,8 @@ impl BuildApi {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
         let old_systems = settings.old_systems.unwrap_or_else(|| old_systems(OldEndpoint::new()));
-        let ApiSettings { public_url, sign_on, events, .. } = settings;
-        Ok(Self { hasher, public_url, sign_on, events, old_systems })
+        let ApiSettings { public_url, sign_on, events, mailer, .. } = settings;
+        Ok(Self { hasher, public_url, sign_on, events, old_systems, mailer })
     }
 }
 
@@ -144,11 +147,15 @@ impl Build for BuildApi {
             let passwords =
                 PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
             let (hasher, old_systems) = (Arc::clone(&self.hasher), Some(Arc::clone(&self.old_systems)));
-            routes(Accounts { people: people.clone(), hasher, passwords, old_systems })
+            routes(Accounts { people: people.clone(), hasher, passwords, old_systems, mailer: self.mailer.clone() })
         });
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
-        let app = Arc::new(app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries));
+        let app = app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries);
+        let app = Arc::new(match &self.mailer {
+            Some(mailer) => app.with_mailer(Arc::clone(mailer)),
+            None => app,
+        });
         let sign_on = sign_on.unwrap_or_default();
         let router = if settings.own.state.serves() {
             let others = umoja_page::router(page).merge(sign_on);
@@ -234,6 +241,7 @@ mod tests {
             sign_on,
             events: Events::Buffered,
             old_systems: old_systems(OldEndpoint::new()),
+            mailer: None,
         };
         Live::new(Arc::clone(regions) as _, build, regions.own().clone(), Arc::clone(&regions.clock) as _)
     }

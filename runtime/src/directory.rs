@@ -24,7 +24,7 @@ use umoja_provisioner::targets::OnTime;
 use umoja_provisioner::{Logouts, Provisioner, Webhooks};
 use umoja_schema::Region;
 use umoja_store::keyring::KeyRing;
-use umoja_store::ports::{Hasher, Outbound};
+use umoja_store::ports::{Hasher, Mailer, Outbound};
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::{Secrets, SecretsError};
 use umoja_store::{Home, RegionState};
@@ -75,6 +75,8 @@ pub struct DirectorySettings {
     pub old_systems: Arc<OldSystems>,
     /// What calls webhooks and targets.
     pub outbound: Arc<dyn Outbound>,
+    /// What sends mail to people.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// Single sign-on, if it is served.
     pub issuer: Option<Issuer>,
     /// A lock that is held for as long as the regions are served.
@@ -225,7 +227,11 @@ impl DirectoryServer {
             Webhooks::new(home.clone(), Arc::clone(&secrets), Arc::clone(&self.settings.outbound), url.clone());
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
         let app = app.with_old_systems(Arc::clone(&self.settings.old_systems));
-        let app = Arc::new(app.with_deliveries(Arc::new(OnTime::new(people.clone()))));
+        let app = app.with_deliveries(Arc::new(OnTime::new(people.clone())));
+        let app = Arc::new(match &self.settings.mailer {
+            Some(mailer) => app.with_mailer(Arc::clone(mailer)),
+            None => app,
+        });
         // No gateway stands in front, so the process itself counts what sources send.
         let rates = Arc::new(Rates::in_memory());
         let sources = Arc::new(Acceptor::new(home.clone()).with_rates(Arc::clone(&rates)));
@@ -290,7 +296,8 @@ impl DirectoryServer {
     fn accounts(&self, people: &People, old_systems: Option<Arc<OldSystems>>) -> Accounts {
         let passwords =
             PasswordRules { min_chars: self.settings.min_password_chars, min_score: self.settings.min_password_score };
-        Accounts { people: people.clone(), hasher: Arc::clone(&self.settings.hasher), passwords, old_systems }
+        let (hasher, mailer) = (Arc::clone(&self.settings.hasher), self.settings.mailer.clone());
+        Accounts { people: people.clone(), hasher, passwords, old_systems, mailer }
     }
 
     /// Every region with its base URL.

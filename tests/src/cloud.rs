@@ -72,7 +72,13 @@ impl Cloud {
                 .expect("settings can be written");
             home.registry.put_company(&shop.company(&Scope::ALL, true)).await.expect("companies can be written");
             let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await.expect("secrets were created"));
-            endpoints.push(endpoint(home.clone(), sealer, secrets, Arc::clone(&hasher), &region_names));
+            endpoints.push(endpoint(
+                home.clone(),
+                sealer,
+                secrets,
+                (Arc::clone(&hasher), Arc::default()),
+                &region_names,
+            ));
             let replicator = Replicator::new(home.clone());
             built.push(CloudRegion { tables, home, replicator, cursors: Mutex::default() });
         }

@@ -18,6 +18,7 @@ use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
 use crate::caller::{Caller, Endpoint, Reply};
+use crate::mailbox::Mailbox;
 use crate::world::{World, WorldRegion};
 
 /// A deployment with its API.
@@ -34,6 +35,8 @@ pub struct Deployment {
     pub food: Caller,
     /// A company with every scope that is not trusted to verify.
     pub blog: Caller,
+    /// The mailbox of all users.
+    pub mail: Arc<Mailbox>,
 }
 
 impl Deployment {
@@ -50,13 +53,14 @@ impl Deployment {
     /// The same with an existing hasher, because checking the engines of a new one takes longer than a short run.
     pub async fn hashing_with(world: World, hasher: Arc<CountingHasher>) -> Self {
         let names: Vec<Region> = world.regions.iter().map(|region| region.name.clone()).collect();
+        let mail = Arc::<Mailbox>::default();
         let endpoint = |region: &WorldRegion| {
             let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
-            endpoint(region.home.clone(), sealer, secrets, Arc::clone(&hasher), &names)
+            endpoint(region.home.clone(), sealer, secrets, (Arc::clone(&hasher), Arc::clone(&mail)), &names)
         };
         let endpoints = world.regions.iter().map(endpoint).collect();
         let (shop, food, blog) = (Caller::new("shop", 1), Caller::new("food", 2), Caller::new("blog", 3));
-        let deployment = Self { world, endpoints, hasher, shop, food, blog };
+        let deployment = Self { world, endpoints, hasher, shop, food, blog, mail };
         for (caller, trusted) in [(&deployment.shop, true), (&deployment.food, true), (&deployment.blog, false)] {
             deployment.put_company(&caller.company(&Scope::ALL, trusted)).await;
         }
@@ -70,7 +74,8 @@ impl Deployment {
         let names: Vec<Region> = self.world.regions.iter().map(|region| region.name.clone()).collect();
         let endpoint = |region: &WorldRegion| {
             let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
-            instance(region.home.clone(), sealer, secrets, Arc::clone(&self.hasher), &names, None, Some(&systems))
+            let with = (Arc::clone(&self.hasher), Arc::clone(&self.mail));
+            instance(region.home.clone(), sealer, secrets, with, &names, None, Some(&systems))
         };
         self.endpoints = self.world.regions.iter().map(endpoint).collect();
         self
@@ -82,7 +87,8 @@ impl Deployment {
         let region = &self.world.regions[at];
         let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
         let lease = NonZeroU32::new(rate_lease);
-        instance(region.home.clone(), sealer, secrets, Arc::clone(&self.hasher), &[], lease, None)
+        let with = (Arc::clone(&self.hasher), Arc::clone(&self.mail));
+        instance(region.home.clone(), sealer, secrets, with, &[], lease, None)
     }
 
     /// Stores a company in every region.
@@ -148,17 +154,17 @@ pub fn endpoint(
     home: Home,
     sealer: Arc<Sealer>,
     secrets: Arc<Secrets>,
-    hasher: Arc<CountingHasher>,
+    with: (Arc<CountingHasher>, Arc<Mailbox>),
     regions: &[Region],
 ) -> Endpoint {
-    instance(home, sealer, secrets, hasher, regions, None, None)
+    instance(home, sealer, secrets, with, regions, None, None)
 }
 
 fn instance(
     home: Home,
     sealer: Arc<Sealer>,
     secrets: Arc<Secrets>,
-    hasher: Arc<CountingHasher>,
+    (hasher, mail): (Arc<CountingHasher>, Arc<Mailbox>),
     regions: &[Region],
     rate_lease: Option<NonZeroU32>,
     old_systems: Option<&Arc<OldSystems>>,
@@ -176,7 +182,9 @@ fn instance(
     };
     let jwks = secrets.signing_keys().iter().map(|key| (key.kid().to_owned(), key.verifying_key())).collect();
     let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
-    let app = App::new(home, sealer, secrets, hasher, config).with_deliveries(Arc::new(OnTime::new(people)));
+    let app = App::new(home, sealer, secrets, hasher, config)
+        .with_deliveries(Arc::new(OnTime::new(people)))
+        .with_mailer(mail);
     let app = match old_systems {
         Some(systems) => app.with_old_systems(Arc::clone(systems)),
         None => app,

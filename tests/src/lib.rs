@@ -13,6 +13,7 @@ pub mod dynamodb;
 pub mod emulator;
 pub mod exhaustive;
 pub mod hook;
+pub mod mailbox;
 pub mod operations;
 pub mod pool;
 pub mod provider;

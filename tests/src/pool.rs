@@ -202,6 +202,7 @@ pub fn triggers(d: &Deployment, at: usize, provider: &Provider) -> Cognito {
         hasher: Arc::clone(&d.hasher) as _,
         passwords: PasswordRules { min_chars: 8, min_score: 3 },
         old_systems: None,
+        mailer: None,
     };
     Cognito::new(accounts, region.hashing(region.secrets()), provider.source.id.clone())
 }

@@ -44,6 +44,12 @@ pub struct DeviceLabel {
 }
 
 impl DeviceLabel {
+    /// The names of the products, such as `Firefox, Linux`.
+    pub fn products(&self) -> String {
+        let names = [self.browser.as_deref(), self.system.as_deref()];
+        names.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// What a header `User-Agent` says. `None` if that is nothing that is known.
     pub fn of_user_agent(header: &str) -> Option<Self> {
         let find = |names: &[(&str, &str)]| {

@@ -61,6 +61,11 @@ impl Target {
         Ok(Self { identifier, stand_in: UserId::v8(stand_in) })
     }
 
+    /// The keyed hash of the identifier.
+    pub(crate) const fn identifier(&self) -> &[u8; 32] {
+        &self.identifier
+    }
+
     /// The target of a user's id.
     pub(crate) fn of_id(people: &People, id: UserId) -> Self {
         Self { identifier: people.secrets.request_hash(&["attempts by id", &id.to_string()]), stand_in: id }

@@ -252,7 +252,7 @@ mod tests {
         check_refs(&document, &document);
         let plain = plain_document("https://example.com", MIN_PASSWORD_CHARS);
         check_refs(&plain, &plain);
-        assert_eq!(document["paths"].as_object().unwrap().len(), 16 + 5);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 18 + 5);
     }
 
     #[test]

@@ -9,15 +9,15 @@ pub(super) fn problem_description(status: u16) -> &'static str {
         404 => "There is no such user.",
         409 => {
             "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
-             are merged in another way, the user is disabled or suspended, or the token is not valid; see `code`."
+             are merged in another way, the user is disabled or suspended, or the token or the code is not valid; see `code`."
         }
         422 => {
             "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
              member, and `code` the rule."
         }
         429 => {
-            "The company has made too many requests (`rate_limited`), or too many password attempts failed and this one \
-             was not checked (`too_many_attempts`); see `Retry-After`."
+            "The company has made too many requests (`rate_limited`), too many password attempts failed and this one was \
+             not checked (`too_many_attempts`), or too many mails were asked for (`too_many_mails`); see `Retry-After`."
         }
         500 => "The service has an internal error, which the operator finds by the `Request-Id`.",
         _ => "The region cannot answer now; see `Retry-After`.",

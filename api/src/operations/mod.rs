@@ -19,6 +19,8 @@ mod reset_start;
 mod status;
 mod unmerge;
 mod update;
+mod verify_finish;
+mod verify_start;
 
 use schemars::SchemaGenerator;
 use serde_json::Value;
@@ -49,6 +51,8 @@ operations! {
     password_change::PasswordChange,
     reset_start::ResetStart,
     reset_finish::ResetFinish,
+    verify_start::VerifyStart,
+    verify_finish::VerifyFinish,
     erase::Erase,
     erasure::Erasure,
     export::Export,

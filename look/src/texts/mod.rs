@@ -3,6 +3,7 @@
 pub mod account;
 pub mod factors;
 pub mod federation;
+pub mod mail;
 pub mod sign_on;
 pub mod status;
 
@@ -37,7 +38,7 @@ use area;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{account, factors, federation, sign_on, status};
+    use super::{account, factors, federation, mail, sign_on, status};
     use crate::language::Language;
     use crate::text::Area;
 
@@ -48,6 +49,7 @@ mod tests {
         (account::area, account::NAMES),
         (factors::area, factors::NAMES),
         (federation::area, federation::NAMES),
+        (mail::area, mail::NAMES),
         (sign_on::area, sign_on::NAMES),
         (status::area, status::NAMES),
     ];

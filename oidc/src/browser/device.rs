@@ -143,9 +143,11 @@ impl OnDevice<'_> {
     fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
         let client = &self.registered.client.name;
         let hint = self.asked.form.get("identifier").unwrap_or_default();
+        let forgotten = super::reset::link(self.provider, self.registered);
+        let forgotten = forgotten.as_deref();
         let (passkey, leads_to) = (Site::of(&self.provider.issuer).first(step), None);
         let (passkey, others, connects) = (&*passkey, &[][..], None);
-        let on = SignIn { client, action: PAGE, leads_to, step, passkey, hint, again, others, connects };
+        let on = SignIn { client, action: PAGE, leads_to, step, passkey, hint, forgotten, again, others, connects };
         pages::sign_in(&self.view(None), &on)
     }
 

@@ -230,7 +230,9 @@ impl<'a> Going<'a> {
             Some(login) => self.provider.upstream(&login.provider).await?,
             None => None,
         };
+        let forgotten = super::reset::link(self.provider, self.registered);
         let on = SignIn {
+            forgotten: forgotten.as_deref(),
             client: &self.registered.client.name,
             action: "/login",
             leads_to: Some(&self.request.return_to.redirect_uri),

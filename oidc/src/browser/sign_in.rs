@@ -250,7 +250,7 @@ pub(super) async fn begin(
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.
-fn selector(context: &Context, identifier: &str) -> Option<Selector> {
+pub(super) fn selector(context: &Context, identifier: &str) -> Option<Selector> {
     let kind = KINDS.into_iter().find(|kind| context.parse(*kind, identifier).is_ok())?;
     Some(Selector::Identifier(kind, identifier.to_owned()))
 }

@@ -28,6 +28,7 @@ fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
         step: words,
         passkey: words,
         hint: words,
+        forgotten: None,
         again,
         others: &[],
         connects: Some(words),

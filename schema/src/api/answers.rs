@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::constraints::{E164, EMAIL, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION};
+use super::constraints::{
+    E164, EMAIL, MAX_CHALLENGE, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION,
+};
 use super::provisioning::Provisioning;
 use crate::audit::field;
 use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, TargetId, UserId};
 
-never_printed!(User, ResetStarted, Exported, ExportedLinkedAccount);
+never_printed!(User, ResetStarted, VerifyStarted, Exported, ExportedLinkedAccount);
 
 /// A user as callers see one. Of a person with linked accounts, it is the primary account, and its blank members are
 /// filled from the others in the order of their registration. A value that would make the profile or `filled_from`
@@ -126,6 +128,18 @@ pub struct PasswordChanged {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = VERSION))]
     pub version: Option<String>,
+}
+
+/// Answer of `verify/start`: the code is on its way to the user's address.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct VerifyStarted {
+    /// For `verify/finish`, in any region, beside the code. It does not have the code in clear.
+    #[schemars(length(min = 1, max = MAX_CHALLENGE), regex(pattern = TOKEN))]
+    pub challenge: String,
+    /// When the code stops working, in seconds since the Unix epoch.
+    pub expires_at: u64,
+    /// The user.
+    pub id: UserId,
 }
 
 /// Answer of `password/reset/start`: a token, and where to send it. Send it to an address of this answer and never to

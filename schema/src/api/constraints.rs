@@ -25,6 +25,15 @@ pub(super) const TOKEN: &str = r"^[A-Za-z0-9_.-]+$";
 /// The most characters of a reset token.
 pub(super) const MAX_TOKEN: usize = 512;
 
+/// The most characters of a challenge.
+pub(super) const MAX_CHALLENGE: usize = 4096;
+
+/// The most characters of a code as a person types it.
+pub(super) const MAX_CODE: usize = 64;
+
+/// The most characters of a tag of a language (RFC 5646 section 4.4.1).
+pub(super) const MAX_LANGUAGE: usize = 35;
+
 /// The most characters of a user name and of an external id, and the most bytes of each before it is normalised.
 pub(super) const MAX_RAW_USERNAME: usize = MAX_USERNAME * MAX_RAW_BYTES;
 pub(super) const MAX_RAW_EXTERNAL_ID: usize = MAX_EXTERNAL_ID * MAX_RAW_BYTES;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::constraints::{
-    EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, MAX_TOKEN, USERNAME, VERSION,
-    at_least_one, exactly_one,
+    EMAIL, MAX_CHALLENGE, MAX_CODE, MAX_LANGUAGE, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME,
+    MAX_TOKEN, USERNAME, VERSION, at_least_one, exactly_one,
 };
 use super::provisioning::{MAX_TARGETS, MAX_WAIT_MS, Params, Provisions, params, provisions};
 use super::selector::selector;
@@ -21,6 +21,8 @@ never_printed!(
     PasswordChange,
     ResetStart,
     ResetFinish,
+    VerifyStart,
+    VerifyFinish,
     SetStatus,
     Erase,
     Erasure,
@@ -204,6 +206,32 @@ pub struct ResetFinish {
     /// The new password: 8 to 256 characters that meet the password policy.
     #[schemars(length(min = 8, max = 256))]
     pub new_password: String,
+}
+
+/// Body of `verify/start`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyStart {
+    /// The user, to whose stored e-mail address a code is sent.
+    pub id: UserId,
+    /// The language of the mail, as a BCP 47 tag; that of the user's profile if absent. English if there are no texts in it.
+    #[schemars(length(min = 1, max = MAX_LANGUAGE))]
+    pub language: Option<String>,
+    /// A `version` from an earlier answer of any region: a region that is behind it answers 503.
+    #[schemars(regex(pattern = VERSION))]
+    pub min_version: Option<String>,
+}
+
+/// Body of `verify/finish`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyFinish {
+    /// The `challenge` of `verify/start`.
+    #[schemars(length(min = 1, max = MAX_CHALLENGE))]
+    pub challenge: String,
+    /// The code of 8 digits that the person typed.
+    #[schemars(length(min = 1, max = MAX_CODE))]
+    pub code: String,
 }
 
 /// Body of `status`.

@@ -365,6 +365,24 @@ macro_rules! legacy_login_contract {
     };
 }
 
+/// The tests of an adapter that sends mail. Takes a function that returns a new
+/// [`PostOffice`](crate::contract::mailer::PostOffice), after any attributes for the tests.
+#[macro_export]
+macro_rules! mailer_contract {
+    ($(#[$attribute:meta])* $make:path) => {
+        $crate::contract_cases! { [$(#[$attribute])*] $make, mailer:
+            a_mail_arrives_as_it_was_sent,
+            a_mail_of_every_script_arrives_as_it_was_sent,
+            a_line_of_any_length_and_a_line_with_a_dot_arrive_as_they_were_sent,
+            each_mail_is_sent_once_also_side_by_side,
+            a_text_that_would_begin_another_header_is_rejected,
+            what_is_no_address_is_rejected,
+            a_server_that_does_not_answer_is_an_error,
+            an_error_has_nothing_of_the_mail,
+        }
+    };
+}
+
 /// The tests of an adapter that calls foreign systems. Takes a function that returns a new
 /// [`Outside`](crate::contract::outbound::Outside), after any attributes for the tests.
 #[macro_export]

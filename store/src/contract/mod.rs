@@ -40,6 +40,7 @@ pub mod keys;
 pub mod legacy_login;
 pub mod linked_accounts;
 pub mod logs;
+pub mod mailer;
 pub mod outbound;
 pub mod ownerships;
 pub mod queue;

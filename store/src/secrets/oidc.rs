@@ -39,10 +39,14 @@ pub enum SealedFor {
     ProviderSecret,
     /// What a person sees of the device of a session.
     Label,
+    /// The challenge of a code that was sent by mail.
+    MailCode,
+    /// A step of setting a new password.
+    Reset,
 }
 
 impl SealedFor {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Code,
         Self::Session,
         Self::Browser,
@@ -57,6 +61,8 @@ impl SealedFor {
         Self::Upstream,
         Self::ProviderSecret,
         Self::Label,
+        Self::MailCode,
+        Self::Reset,
     ];
 
     const fn name(self) -> &'static str {
@@ -75,6 +81,8 @@ impl SealedFor {
             Self::Upstream => "upstream",
             Self::ProviderSecret => "provider-secret",
             Self::Label => "label",
+            Self::MailCode => "mail_code",
+            Self::Reset => "reset",
         }
     }
 

@@ -8,7 +8,7 @@ use umoja_schema::{Part, PersonVersion, RecordVersion, UserId, Version};
 use umoja_store::ports::Clock as _;
 
 use super::answered::Answered;
-use super::fleet::{Fleet, Repeatable};
+use super::fleet::{Challenge, Fleet, Repeatable};
 use super::history::{Attempt, Passwords, Secret};
 use super::names::{self, email, phone, username};
 use super::plan::{By, Call, Set};
@@ -140,6 +140,13 @@ impl Fleet {
         if let Some(token) = reply.body["token"].as_str() {
             person.token = Some((request.company, token.to_owned()));
         }
+        if let Some(text) = reply.body["challenge"].as_str() {
+            let id = named(&reply.body, "id").expect("a challenge names its user");
+            // Another mail may be later, and then no code is right.
+            let code = self.deployment.mail.all().last().map(crate::mailbox::Arrived::code).unwrap_or_default();
+            let (company, text) = (request.company, text.to_owned());
+            person.challenge = Some(Challenge { company, id, text, code });
+        }
         if let Some(ticket) = reply.body["provisioning"]["ticket"].as_str() {
             person.ticket = Some((request.company, ticket.to_owned()));
         }
@@ -232,6 +239,13 @@ impl Fleet {
                 let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
                 let request = plain(json!({ "token": token, "new_password": new_password }));
                 (Request { company, secret, right, ..request }, *idk)
+            }
+            Call::VerifyStart => (plain(json!({ "id": id })), false),
+            Call::VerifyFinish { right } => {
+                let challenge = self.people.borrow()[user].challenge.clone()?;
+                let code = if *right { challenge.code.as_str() } else { "no code" };
+                let request = plain(json!({ "challenge": challenge.text, "code": code }));
+                (Request { company: challenge.company, about: Some(challenge.id), ..request }, false)
             }
             Call::Status { active, idk } => {
                 let status = if *active { "active" } else { "disabled" };

@@ -109,6 +109,8 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Password { .. } => "password",
             Call::ResetStart { .. } => "reset start",
             Call::ResetFinish { .. } => "reset finish",
+            Call::VerifyStart => "verify start",
+            Call::VerifyFinish { .. } => "verify finish",
             Call::Status { .. } => "status",
             Call::Export => "export",
             Call::Erase { .. } => "erase",

@@ -97,8 +97,19 @@ pub(super) struct Person {
     pub(super) repeatable: Option<Repeatable>,
     /// The last password reset token, and the company that it was issued to.
     pub(super) token: Option<(usize, String)>,
+    /// The last challenge of a code, with its user, the code, and the company that has it.
+    pub(super) challenge: Option<Challenge>,
     /// The last ticket, and the company that it was issued to.
     pub(super) ticket: Option<(usize, String)>,
+}
+
+/// A code of a mail that is under way.
+#[derive(Clone)]
+pub(super) struct Challenge {
+    pub(super) company: usize,
+    pub(super) id: UserId,
+    pub(super) text: String,
+    pub(super) code: String,
 }
 
 /// A call that can be repeated.

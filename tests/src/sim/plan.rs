@@ -263,6 +263,12 @@ pub enum Call {
         right: bool,
         idk: bool,
     },
+    /// A code is sent to the address of the user.
+    VerifyStart,
+    /// The user's last code comes back, or another one.
+    VerifyFinish {
+        right: bool,
+    },
     Status {
         active: bool,
         idk: bool,
@@ -320,6 +326,8 @@ impl Call {
             Self::Password { .. } => "password/change",
             Self::ResetStart { .. } => "password/reset/start",
             Self::ResetFinish { .. } => "password/reset/finish",
+            Self::VerifyStart => "verify/start",
+            Self::VerifyFinish { .. } => "verify/finish",
             Self::Status { .. } => "status",
             Self::Export => "export",
             Self::Erase { .. } => "erase",

@@ -60,8 +60,8 @@ impl Fleet {
         if slot.reading < reading {
             let names: Vec<_> = self.world().regions.iter().map(|region| region.name.clone()).collect();
             let (home, sealer) = (region.home.clone(), Arc::clone(&region.sealer));
-            let hasher = Arc::clone(&self.deployment.hasher);
-            let endpoint = Rc::new(endpoint(home, sealer, Arc::clone(&secrets), hasher, &names));
+            let with = (Arc::clone(&self.deployment.hasher), Arc::clone(&self.deployment.mail));
+            let endpoint = Rc::new(endpoint(home, sealer, Arc::clone(&secrets), with, &names));
             self.instances.used.borrow_mut().push((reading, Rc::downgrade(&endpoint)));
             *slot = Slot { endpoint: Some(endpoint), secrets: Some(secrets), reading };
         }

@@ -141,6 +141,7 @@ impl World {
             hasher,
             passwords: PasswordRules { min_chars: 1, min_score: 0 },
             old_systems: None,
+            mailer: None,
         }
     }
 

@@ -44,6 +44,7 @@ impl Pool {
             hasher: Arc::new(InlineHasher::new(Arc::clone(&passwords))),
             passwords: PasswordRules { min_chars: 8, min_score: 3 },
             old_systems: None,
+            mailer: None,
         };
         let source: SourceId = source.id.clone();
         Ok(Self { id, cognito: Cognito::new(accounts, Hashing::Threads(passwords), source) })

@@ -36,7 +36,7 @@ impl Serve {
             Ok::<_, CliError>(())
         })?;
         let known = before.known_issuer();
-        match self.start(&deployment, lock).await {
+        match self.start(dir, &deployment, lock).await {
             Ok(served) => Self::serve(dir, served, known, output).await,
             Err(error) => {
                 // What was asked for was never served, so the next start is as before.
@@ -49,7 +49,7 @@ impl Serve {
         }
     }
 
-    async fn start(&self, deployment: &Deployment, lock: ServeLock) -> Result<Served, CliError> {
+    async fn start(&self, dir: &Path, deployment: &Deployment, lock: ServeLock) -> Result<Served, CliError> {
         logging::start_serving(self.log_format);
         let stopped = stop_signal()?;
         let exporting = self.metrics.start(&metric::recorded_by(RECORDING)).await?;
@@ -57,6 +57,7 @@ impl Serve {
             limits: self.clients.limits(),
             old_system_loopback: self.old_system_loopback,
             outbound_loopback: self.outbound_loopback,
+            mailer: self.mail.mailer(deployment.config().is_for_trying_out().then_some(dir))?,
             ..ServerSettings::default()
         };
         let minutes = deployment.config().anti_entropy_every_mins;

@@ -2,6 +2,7 @@
 
 mod clients;
 mod directory;
+mod mail;
 mod metrics;
 #[cfg_attr(not(feature = "aws"), path = "no_region.rs")]
 mod region;
@@ -15,6 +16,7 @@ use umoja_host::{BreachedError, BreachedList};
 use umoja_schema::Region;
 
 use self::clients::Clients;
+use self::mail::MailOptions;
 use self::metrics::Metrics;
 use super::logging::LogFormat;
 use super::target::{Place, Target};
@@ -86,6 +88,8 @@ pub(super) struct Serve {
     /// Let webhooks be on this machine, also without TLS: to try them out.
     #[arg(long, help_heading = HEADING_DIR, conflicts_with = "prefix")]
     outbound_loopback: bool,
+    #[command(flatten)]
+    mail: MailOptions,
     #[command(flatten)]
     clients: Clients,
     #[command(flatten)]

@@ -25,6 +25,7 @@ impl Serve {
         let settings = ApiSettings {
             breached: self.breached()?.map(|(_, list)| list),
             public_url: self.public_url_of(&region)?,
+            mailer: self.mail.mailer(None)?,
             sign_on: self.issuer.clone().flatten().map(SignOn::at),
             ..ApiSettings::default()
         };

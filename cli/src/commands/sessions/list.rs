@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use umoja_accounts::access::{DeviceLabel, Reuse, Standing};
+use umoja_accounts::access::{Reuse, Standing};
 use umoja_schema::access::{Family, Session};
 
 use super::asked::Asked;
@@ -58,7 +58,7 @@ impl List {
                 let clients: Vec<String> = standing.clients_of(&session.id).into_iter().collect();
                 let clients = if clients.is_empty() { "no client".to_owned() } else { clients.join(", ") };
                 let (since, until) = (time(session.auth_time), time(session.expires_at));
-                let device = people.label(session).map(|label| device(&label)).unwrap_or_default();
+                let device = people.label(session).map(|label| label.products()).unwrap_or_default();
                 vec!["session".to_owned(), session.id.clone(), format!("{since} to {until}"), device, clients]
             });
             let lasting = lasting.iter().map(|family| {
@@ -75,14 +75,6 @@ impl List {
 fn outlives(standing: &Standing, family: &Family) -> bool {
     let is_valid = !standing.is_active() || standing.family(&family.id, Reuse::default()).is_some();
     family.session.is_none() && is_valid
-}
-
-/// The device of a session in words.
-fn device(label: &DeviceLabel) -> String {
-    match (&label.browser, &label.system) {
-        (Some(browser), Some(system)) => format!("{browser} on {system}"),
-        (one, other) => one.as_ref().or(other.as_ref()).cloned().unwrap_or_default(),
-    }
 }
 
 fn value(asked: &Asked, session: &Session) -> Value {

@@ -201,7 +201,7 @@ impl Door<'_> {
         let passkey = Site::of(&provider.issuer).first(&step);
         let (action, step, passkey) = (section.path, &*step, &*passkey);
         let (leads_to, others, connects) = (None, &[][..], None);
-        let on = SignIn { client, action, leads_to, step, passkey, hint, again, others, connects };
+        let on = SignIn { client, action, leads_to, step, passkey, hint, forgotten: None, again, others, connects };
         let mut response = pages::sign_in(view, &on, is_again);
         rejected_as(&mut response, rejected);
         let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };

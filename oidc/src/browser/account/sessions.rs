@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use time::OffsetDateTime;
 use umoja_look::texts::account as say;
-use umoja_look::{Card, Form};
+use umoja_look::{Card, Form, Phrase};
 use umoja_schema::Millis;
 
 use super::enter::{Entered, Inside, Section};
@@ -41,10 +41,10 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
     Ok(inside.answer(|mut page| {
         page = page.done(done).text(say::SESSIONS_ARE);
         for session in all {
-            let lines = vec![
-                say::SINCE.with(&[("time", &time(session.auth_time))]),
-                say::UNTIL.with(&[("time", &time(session.expires_at))]),
-            ];
+            let device = inside.provider.accounts.label(session).map(|device| Phrase::foreign(&device.products()));
+            let since = say::SINCE.with(&[("time", &time(session.auth_time))]);
+            let until = say::UNTIL.with(&[("time", &time(session.expires_at))]);
+            let lines = device.into_iter().chain([since, until]).collect();
             let is_own = session.id == own;
             let card = Card::new(if is_own { say::THIS_BROWSER } else { say::OTHER_BROWSER }, lines);
             let end = form().other("end", &session.id, say::END_SESSION);

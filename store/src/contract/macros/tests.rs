@@ -18,6 +18,7 @@ fn every_case_is_in_its_macro() {
         ("attempts", include_str!("../attempts.rs")),
         ("checkpoints", include_str!("../checkpoints.rs")),
         ("due", include_str!("../due.rs")),
+        ("mailer", include_str!("../mailer.rs")),
         ("outbound", include_str!("../outbound.rs")),
         ("streams", include_str!("../streams.rs")),
         ("keys", include_str!("../keys.rs")),

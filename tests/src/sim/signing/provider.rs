@@ -87,7 +87,7 @@ pub(in crate::sim) const SECTOR: &str = "till.example";
 pub(in crate::sim) fn routes(people: &People, hasher: &Arc<CountingHasher>, clients: &Arc<Clients>) -> Router {
     let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(hasher);
     let passwords = PasswordRules { min_chars: 8, min_score: 3 };
-    let accounts = Accounts { people: people.clone(), hasher, passwords, old_systems: None };
+    let accounts = Accounts { people: people.clone(), hasher, passwords, old_systems: None, mailer: None };
     router(Arc::new(Provider::new(accounts, ISSUER, Arc::<Clients>::clone(clients) as _)))
 }
 

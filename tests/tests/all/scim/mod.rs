@@ -62,7 +62,7 @@ impl Server {
         let provider = Provider::new(d, SourceKind::Scim, &company.id, at).await;
         let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(&d.hasher);
         let passwords = PasswordRules { min_chars: 8, min_score: 3 };
-        let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None };
+        let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None, mailer: None };
         let hashing = crate::import::importer(d, at, company).await.hashing;
         let scim = Scim {
             base_url: base_url.to_owned(),

@@ -23,6 +23,7 @@ mod people;
 mod proofs;
 mod pushed;
 mod refreshes;
+mod resets;
 mod sessions;
 mod tokens;
 
@@ -41,9 +42,10 @@ use umoja_crypto::{SigningKey, client_secret_hash};
 use umoja_oidc::Provider;
 use umoja_schema::{Client, Millis, OidcAlgorithm, OidcKeySet};
 use umoja_store::oidc_keys::new_oidc_key;
-use umoja_store::ports::{Hasher, Outbound};
+use umoja_store::ports::{Hasher, Mailer, Outbound};
 use umoja_tests::deployment::{CountingHasher, Deployment};
 use umoja_tests::hook::Hook;
+use umoja_tests::mailbox::Mailbox;
 use umoja_tests::world::run;
 
 const ISSUER: &str = "https://login.example";
@@ -118,7 +120,8 @@ impl Sso {
         let router = |region: &umoja_tests::world::WorldRegion| {
             let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(&self.d.hasher);
             let passwords = PasswordRules { min_chars: 8, min_score: 3 };
-            let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None };
+            let mailer: Option<Arc<dyn Mailer>> = Some(Arc::<Mailbox>::clone(&self.d.mail));
+            let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None, mailer };
             umoja_oidc::router(Arc::new(Provider::new(accounts, issuer, Arc::clone(outbound))))
         };
         self.routers = self.d.world.regions.iter().map(router).collect();

@@ -53,6 +53,8 @@ fn bodies(id: &str, version: &str, ticket: &str) -> Vec<(&'static str, Value)> {
         ("password/change", json!({ "id": id, "current_password": "x", "new_password": PASSWORD })),
         ("password/reset/start", json!({ "username": "ada", "lifetime_secs": 60, "min_version": version })),
         ("password/reset/finish", json!({ "token": "a.b", "new_password": PASSWORD })),
+        ("verify/start", json!({ "id": id, "language": "sw", "min_version": version })),
+        ("verify/finish", json!({ "challenge": "a.b", "code": "12345678" })),
         ("erase", json!({ "username": "countess", "reason": "asked", "min_version": version })),
         ("erasure", json!({ "id": id })),
         ("export", json!({ "email": "ada@example.com", "id": null, "after": null })),

@@ -34,6 +34,7 @@ mod sources;
 mod status;
 mod two_people;
 mod update;
+mod verify;
 
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::{World, run};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use umoja_schema::names::metric;
 use umoja_schema::{Attribute, Attributes};
-use umoja_store::ports::Queue as _;
+use umoja_store::ports::{MailError, Queue as _};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
@@ -97,6 +97,14 @@ async fn story() {
     let token = d.call(0, "password/reset/start", json!({ "email": email })).await.ok(200).body["token"].clone();
     let reset = json!({ "token": token, "new_password": c(" feeds eleven geese") });
     d.call(0, "password/reset/finish", reset).await.ok(200);
+    let challenge = d.call(0, "verify/start", json!({ "id": id })).await.ok(200).body["challenge"].clone();
+    for code in [c(" is no code"), d.mail.code(&email)] {
+        d.call(0, "verify/finish", json!({ "challenge": challenge, "code": code })).await;
+    }
+    for fault in [MailError::Unavailable("no connection"), MailError::Rejected("the server does not take it")] {
+        d.mail.set_fault(Some(fault));
+        d.call(0, "verify/start", json!({ "id": id })).await.rejected(503, "mail_unavailable");
+    }
     d.world.round().await;
 
     let mut problems = Vec::new();

@@ -1,0 +1,86 @@
+//! A code by mail as a second factor of a sign-in (RFC 8176: `otp`).
+
+use umoja_look::Language;
+use umoja_schema::UserId;
+
+use super::code::{About, Challenge, Purpose};
+use super::counts::{count_address, count_company};
+use super::letter::Letter;
+use super::proof::{address_of, language_of, of_address, version_of};
+use crate::{Accounts, Context, Error};
+
+/// A code for a sign-in that is being sent.
+pub struct SignInCode {
+    /// What the page carries until the code comes back.
+    pub challenge: String,
+    /// The mail.
+    pub letter: Letter,
+}
+
+impl Accounts {
+    /// Whether a person can get a code by mail as a second factor: the process sends mail, and the person's address is verified.
+    ///
+    /// # Errors
+    /// If the region cannot read the person.
+    pub async fn has_mailed_factor(&self, user: UserId) -> Result<bool, Error> {
+        if self.mailer.is_none() {
+            return Ok(false);
+        }
+        let person = self.reader().load(user).await?;
+        Ok(person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| is_verified))
+    }
+
+    /// A code for the sign-in of a person whose first factor was right, to the person's verified address. `None` if there is none. The
+    /// language is that of the page.
+    ///
+    /// # Errors
+    /// [`Error::NoMail`], [`Error::TooManyMails`], or that the region cannot read the person.
+    pub async fn mailed_code(
+        &self,
+        context: &Context,
+        user: UserId,
+        language: Option<Language>,
+    ) -> Result<Option<SignInCode>, Error> {
+        self.mailer()?;
+        let Some(person) = self.reader().load(user).await? else { return Ok(None) };
+        let Some((address, true)) = address_of(&person) else { return Ok(None) };
+        count_address(self, context, &address).await?;
+        count_company(self, context).await?;
+        let about = About {
+            user: Some(user),
+            version: Some(version_of(&person)),
+            address: of_address(self, context, &address)?,
+            token: None,
+        };
+        let challenge = Challenge::new(self, context, Purpose::SignIn, about);
+        let to = (address, language_of(&person, language));
+        let letter = Letter::of(self, context, Purpose::SignIn, &challenge, to)?;
+        Ok(Some(SignInCode { challenge: challenge.seal(self), letter }))
+    }
+
+    /// Whether a code is the one that this person got for this sign-in. It is right once in each region.
+    ///
+    /// # Errors
+    /// If the region cannot check it now.
+    pub async fn is_mailed_code(
+        &self,
+        context: &Context,
+        user: UserId,
+        challenge: &str,
+        code: &str,
+    ) -> Result<bool, Error> {
+        let checked = async {
+            let challenge = Challenge::read(self, context, Purpose::SignIn, challenge)?;
+            if challenge.about.user != Some(user) {
+                return Err(Error::CodeInvalid);
+            }
+            challenge.check(self, context, code).await?;
+            challenge.spend(self, context).await
+        };
+        match checked.await {
+            Ok(()) => Ok(true),
+            Err(Error::CodeInvalid) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `GET` and `POST /reset`: a person who has forgotten its password gets a code by mail, and sets a new one with it.
+//!
+//! Every name is answered alike, and after the same time: the page waits for longer than the work for a user takes, and the mail is sent
+//! beside it. A link has nothing but the client; the person types the code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use tokio::time::sleep;
+use umoja_accounts::{Context, Error};
+use umoja_crypto::Password;
+use umoja_look::Look;
+use umoja_schema::Actor;
+
+use super::asked::Asked;
+use super::send::Cookies;
+use super::sign_in::selector;
+use super::stop::Stop;
+use crate::Provider;
+use crate::pages::{ResetFault, View, reset_ask, reset_code, reset_done};
+use crate::provider::Registered;
+use crate::request::NoReturn;
+use crate::reset::ResetStep;
+
+/// The path.
+pub(super) const PATH: &str = "/reset";
+
+/// When a name is answered. Reading a user and writing an audit row takes a tenth of it.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// The link to the first page, from the page on which a person signs in to a client. `None` where no mail is sent.
+pub(super) fn link(provider: &Provider, registered: &Registered) -> Option<String> {
+    provider.accounts.mailer.is_some().then(|| format!("{PATH}?client={}", registered.client.id))
+}
+
+pub(super) async fn reset(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
+    let asked = Asked::read(request).await?;
+    if !asked.is_post {
+        let registered = provider.registered(asked.form.get("client").unwrap_or_default()).await?;
+        let registered = registered.ok_or(NoReturn::Client)?;
+        return Ok(Resetting { provider: &provider, registered: &registered, asked: &asked }.ask(None));
+    }
+    let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
+    let given = |name| asked.form.get(name).unwrap_or_default();
+    let step = ResetStep::open(&provider.accounts.secrets, given("step"), &browser, provider.now());
+    let step = step.ok_or(NoReturn::Page)?;
+    let registered = provider.registered(step.client.as_str()).await?.ok_or(NoReturn::Client)?;
+    let resetting = Resetting { provider: &provider, registered: &registered, asked: &asked };
+    match (&step.challenge, asked.chosen()) {
+        (None, Some(_)) => Ok(resetting.ask(None)),
+        (None, None) => resetting.start(given("identifier"), &browser).await,
+        (Some(_), Some(_)) => Ok(resetting.code(&step, None)),
+        (Some(challenge), None) => {
+            let fault = resetting.finish(challenge, given("code"), given("new_password")).await?;
+            Ok(fault.map_or_else(|| reset_done(&resetting.view()), |fault| resetting.code(&step, Some(fault))))
+        }
+    }
+}
+
+/// A person of a client who sets a new password.
+struct Resetting<'a> {
+    provider: &'a Provider,
+    registered: &'a Registered,
+    asked: &'a Asked,
+}
+
+impl Resetting<'_> {
+    fn view(&self) -> View {
+        self.asked.view(&self.provider.issuer, Look::of(&self.registered.company), &[], None)
+    }
+
+    fn context(&self) -> Context {
+        let Registered { client, company } = self.registered;
+        let actor = Actor::Client { id: client.id.clone(), company: company.id.clone() };
+        Context { actor, company: Arc::clone(company), now: self.provider.now(), request: None }
+    }
+
+    /// The first page.
+    fn ask(&self, fault: Option<ResetFault>) -> Response {
+        let Self { provider, registered, asked } = self;
+        let accounts = &provider.accounts;
+        let browser = asked.browser_or_new(&provider.issuer, &*accounts.home.entropy);
+        let step = ResetStep::new(registered.client.id.clone(), None, &browser, provider.now());
+        let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
+        let typed = asked.form.get("identifier").unwrap_or_default();
+        let mut response = reset_ask(&self.view(), PATH, &step, typed, fault);
+        Cookies { browser: Some(browser), session: None }.set(&provider.issuer, response.headers_mut());
+        response
+    }
+
+    /// The second page.
+    fn code(&self, step: &ResetStep, fault: Option<ResetFault>) -> Response {
+        let accounts = &self.provider.accounts;
+        let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
+        let again = format!("{PATH}?client={}", self.registered.client.id);
+        reset_code(&self.view(), (PATH, &again), &step, fault)
+    }
+
+    /// Sends a code to the person of a name, if there is one.
+    async fn start(&self, name: &str, browser: &str) -> Result<Response, Stop> {
+        let (accounts, context) = (&self.provider.accounts, self.context());
+        let Some(name) = selector(&context, name) else { return Ok(self.ask(Some(ResetFault::Name))) };
+        let language = self.view().language;
+        let begun = async {
+            let reset = accounts.start_mailed_reset(&context, &name, language).await?;
+            // Whether it can be sent, and how long that takes, must not be seen. It is logged.
+            if let Some(letter) = reset.letter {
+                tokio::spawn(letter.send());
+            }
+            Ok::<_, Error>(reset.challenge)
+        };
+        let (begun, ()) = tokio::join!(begun, sleep(ANSWER));
+        match begun {
+            Err(Error::TooManyMails { retry_after_secs }) => Ok(self.ask(Some(ResetFault::TooMany(retry_after_secs)))),
+            Err(error) => Err(error.into()),
+            Ok(challenge) => {
+                let client = self.registered.client.id.clone();
+                let step = ResetStep::new(client, Some(challenge), browser, self.provider.now());
+                Ok(self.code(&step, None))
+            }
+        }
+    }
+
+    /// Sets a password by a code. What is wrong, if it was not set.
+    async fn finish(&self, challenge: &str, code: &str, password: &str) -> Result<Option<ResetFault>, Stop> {
+        let accounts = &self.provider.accounts;
+        let least = accounts.passwords.min_chars;
+        let Ok(password) = Password::new(password, least) else { return Ok(Some(ResetFault::Short(least))) };
+        if let Some(busy) = accounts.hasher.rejects(&self.registered.company.id) {
+            return Err(Error::from(busy).into());
+        }
+        match accounts.finish_mailed_reset(&self.context(), challenge, code, password).await {
+            Ok(_) => Ok(None),
+            Err(Error::CodeInvalid | Error::Disabled | Error::NotFound) => Ok(Some(ResetFault::Code)),
+            Err(Error::Weak(_)) => Ok(Some(ResetFault::Weak)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
