@@ -19,6 +19,9 @@ const RECORDING: &[Program] = &[Program::Api, Program::Background, Program::Dire
 
 impl Serve {
     pub(super) async fn directory(&self, dir: &Path, output: Output) -> Result<(), CliError> {
+        if self.mail.without_server().is_some() {
+            return Err(CliError::Usage("--mail-from is the sender of mail by a server: add --smtp URL".into()));
+        }
         let mut deployment = Deployment::open(dir)?;
         let lock = ServeLock::take(dir).await?;
         deployment.reconfigure(|stored| {
