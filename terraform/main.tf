@@ -26,6 +26,7 @@ module "region" {
   log_retention_days  = var.log_retention_days
   tracing             = var.tracing
   alarms              = var.alarms
+  mail_from           = var.mail_from
   old_pools           = var.old_pools
   deletion_protection = var.deletion_protection
 }

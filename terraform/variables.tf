@@ -363,6 +363,17 @@ variable "alarms" {
   nullable = false
 }
 
+variable "mail_from" {
+  description = "The address from which `api` and `oidc` send mail by SES of the region, such as `no-reply@id.example.com`. It or its domain has to be a verified identity of SES in the region. Null: no mail is sent."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.mail_from == null || can(regex("^[A-Za-z0-9._%+-]+@[a-z0-9.-]+$", var.mail_from))
+    error_message = "It must be an address such as `no-reply@id.example.com`."
+  }
+}
+
 variable "old_pools" {
   description = "ARNs of user pools of Cognito that are old systems of companies (`umoja company set --old-system`)."
   type        = list(string)

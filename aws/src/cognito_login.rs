@@ -1,29 +1,21 @@
 //! A user pool of Amazon Cognito as an old system: `AdminInitiateAuth` with `ADMIN_USER_PASSWORD_AUTH`.
 //!
-//! The one call is signed here (SigV4) and sent over the session's connections, because the SDK's client of Cognito
-//! would make the function that answers logins a third larger. The client that is named needs no secret and has to
+//! The one call is signed (`crate::signed`) and sent over the session's connections, without the SDK's client of Cognito. The client that is named needs no secret and has to
 //! allow `ALLOW_ADMIN_USER_PASSWORD_AUTH`; the role needs `cognito-idp:AdminInitiateAuth` on the pool.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::identity::Identity;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use umoja_schema::{OldSystem, Region};
 use umoja_store::ports::{KnownAs, LegacyAnswer, LegacyError, LegacyLogin, Question};
 use zeroize::Zeroizing;
 
 use crate::home::endpoint;
+use crate::signed::{Call, Unsigned, signed};
 use crate::{Options, Session};
 
 /// The longest that a question may take.
@@ -64,7 +56,18 @@ impl CognitoLogin {
             Some(endpoint) => format!("{}/", endpoint.trim_end_matches('/')),
             None => format!("https://cognito-idp.{region}.amazonaws.com/"),
         };
-        let request = signed(&session.shared, &url, region.as_str(), &body, question.at_secs).await?;
+        let call = Call {
+            service: "cognito-idp",
+            region: region.as_str(),
+            url: &url,
+            headers: &[("content-type", CONTENT_TYPE), ("x-amz-target", TARGET)],
+            body: &body,
+            at_secs: question.at_secs,
+        };
+        let request = signed(&session.shared, &call).await.map_err(|why| match why {
+            Unsigned::Credentials => LegacyError::Unavailable("there are no credentials"),
+            Unsigned::Rejected => LegacyError::Rejected("the request cannot be signed"),
+        })?;
         let response = connections.send(request).await.map_err(|_| LegacyError::Unavailable("no connection"))?;
         let status = response.status().as_u16();
         read(status, &bounded(ByteStream::new(response.into_body())).await?)
@@ -83,45 +86,6 @@ async fn bounded(mut body: ByteStream) -> Result<Zeroizing<Vec<u8>>, LegacyError
         answer.extend_from_slice(&bytes);
     }
     Ok(answer)
-}
-
-/// The signed request.
-async fn signed(
-    shared: &SdkConfig,
-    url: &str,
-    region: &str,
-    body: &str,
-    at_secs: u64,
-) -> Result<HttpRequest, LegacyError> {
-    const NONE: LegacyError = LegacyError::Rejected("the request cannot be signed");
-    let provider = shared.credentials_provider().ok_or(NONE)?;
-    let credentials = provider.provide_credentials().await;
-    let credentials = credentials.map_err(|_| LegacyError::Unavailable("there are no credentials"))?;
-    let identity: Identity = credentials.into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("cognito-idp")
-        .time(SystemTime::UNIX_EPOCH + Duration::from_secs(at_secs))
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|_| NONE)?
-        .into();
-    let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", TARGET)];
-    // What is signed may be logged by the SDK at the level `trace`, so it gets the hash of the body only.
-    let body_hash = SignableBody::Precomputed(hex::encode(Sha256::digest(body.as_bytes())));
-    let signable = SignableRequest::new("POST", url, headers.into_iter(), body_hash).map_err(|_| NONE)?;
-    let (instructions, _) = sign(signable, &params).map_err(|_| NONE)?.into_parts();
-    let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method("POST").map_err(|_| NONE)?;
-    request.set_uri(url).map_err(|_| NONE)?;
-    for (name, value) in headers {
-        request.headers_mut().insert(name, value);
-    }
-    for (name, value) in instructions.headers() {
-        request.headers_mut().insert(name.to_owned(), value.to_owned());
-    }
-    Ok(request)
 }
 
 #[async_trait]

@@ -1,5 +1,5 @@
 //! The store's ports on AWS: `Users`, `Logs`, `Items`, `Inbox`, `Registry`, `Requests`, `Attempts` and `Checkpoints` on
-//! DynamoDB, `Keys` on KMS, `Queue` on SQS and through SNS, `UserPool` and `LegacyLogin` on Cognito. The only crate
+//! DynamoDB, `Keys` on KMS, `Queue` on SQS and through SNS, `UserPool` and `LegacyLogin` on Cognito, `Mailer` on SES. The only crate
 //! that names the AWS SDK.
 //!
 //! A [`Session`] holds what regions share (credentials, connections). A [`Deployment`] makes from it the ports of a
@@ -24,7 +24,9 @@ pub mod in_process;
 mod kms;
 #[cfg(feature = "provision")]
 pub mod provision;
+mod ses;
 mod session;
+mod signed;
 mod sqs;
 pub mod tables;
 mod topic;
@@ -35,6 +37,7 @@ pub use connections::Service;
 pub use dynamodb::DynamoDb;
 pub use home::Deployment;
 pub use kms::KmsKeys;
+pub use ses::SesMailer;
 pub use session::{AwsRegion, Options, Session};
 pub use sqs::SqsQueue;
 pub use topic::TopicQueue;

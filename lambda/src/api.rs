@@ -8,7 +8,9 @@ use umoja_crypto::EngineError;
 use umoja_host::{OsEntropy, PoolSettings};
 use umoja_runtime::api::{ApiSettings, BuildApi, answer};
 
+use crate::environment::Environment;
 use crate::function::Function;
+use crate::mail::mailer;
 
 /// An instance gets one request at a time, so it never hashes two passwords at once.
 pub(crate) const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time::Duration::from_secs(2) };
@@ -17,8 +19,8 @@ pub(crate) const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time
 ///
 /// # Errors
 /// If no engine computes the published test vectors on this machine.
-pub fn build() -> Result<BuildApi, EngineError> {
-    BuildApi::new(ApiSettings { pool: POOL, ..ApiSettings::default() })
+pub fn build(environment: &Environment) -> Result<BuildApi, EngineError> {
+    BuildApi::new(ApiSettings { pool: POOL, mailer: mailer(environment), ..ApiSettings::default() })
 }
 
 /// Answers a request of API Gateway.

@@ -31,6 +31,8 @@ pub struct Environment {
     pub outbound_loopback: bool,
     /// The issuer of single sign-on, for the functions that serve it.
     pub issuer: Option<String>,
+    /// The address from which mail is sent, for the functions that send some.
+    pub mail_from: Option<String>,
 }
 
 /// A variable that is absent or malformed. Only another deployment of the function repairs that.
@@ -68,6 +70,7 @@ impl Environment {
             outbound_loopback: parsed(variable(environment::OUTBOUND_LOOPBACK), environment::OUTBOUND_LOOPBACK)?
                 .unwrap_or(false),
             issuer: variable(environment::ISSUER).filter(|issuer| !issuer.is_empty()),
+            mail_from: variable(environment::MAIL_FROM).filter(|from| !from.is_empty()),
         })
     }
 }
@@ -85,7 +88,7 @@ mod tests {
         let read_both = read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "eu-west-1")]).unwrap();
         assert_eq!((read_both.prefix.as_str(), read_both.region.as_str()), ("umoja", "eu-west-1"));
         assert_eq!((read_both.source, read_both.peer_wrap_budget_ms), (None, PEER_WRAP_BUDGET_MS));
-        assert_eq!(read_both.issuer, None);
+        assert_eq!((read_both.issuer, read_both.mail_from), (None, None));
         assert_eq!(read(&[("AWS_REGION", "eu-west-1")]), Err(EnvironmentError("UMOJA_PREFIX")));
         assert_eq!(read(&[("UMOJA_PREFIX", ""), ("AWS_REGION", "x")]), Err(EnvironmentError("UMOJA_PREFIX")));
         assert_eq!(read(&[("UMOJA_PREFIX", "umoja"), ("AWS_REGION", "A b")]), Err(EnvironmentError("AWS_REGION")));

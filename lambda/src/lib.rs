@@ -46,6 +46,7 @@ pub mod function;
 pub mod ingest;
 pub mod ingest_worker;
 pub mod log;
+mod mail;
 pub mod metrics;
 pub mod oidc;
 pub mod people;

@@ -19,10 +19,11 @@ use umoja_runtime::people::people;
 use umoja_runtime::region::{Build, NotReady, Settings};
 use umoja_store::Home;
 use umoja_store::keyring::PEER_WRAP_BUDGET_MS;
-use umoja_store::ports::Outbound;
+use umoja_store::ports::{Mailer, Outbound};
 
 use crate::environment::Environment;
 use crate::function::Function;
+use crate::mail::mailer;
 use crate::people::Hashers;
 use crate::routes::{Routes, answer, of_gateway};
 
@@ -37,6 +38,7 @@ pub struct BuildOidc {
     old_systems: Arc<OldSystems>,
     outbound: Arc<dyn Outbound>,
     issuer: Option<String>,
+    mailer: Option<Arc<dyn Mailer>>,
 }
 
 impl BuildOidc {
@@ -50,6 +52,7 @@ impl BuildOidc {
             old_systems: old_systems(OldEndpoint::new()),
             outbound: Arc::new(HttpsOutbound::new()),
             issuer: environment.issuer.clone(),
+            mailer: mailer(environment),
         })
     }
 }
@@ -63,6 +66,7 @@ impl Build for BuildOidc {
         let Some(issuer) = &self.issuer else { return Ok(Routes::none()) };
         let (mut accounts, _) = self.hashers.accounts(people(home, settings, PEER_WRAP_BUDGET_MS).await?);
         accounts.old_systems = Some(Arc::clone(&self.old_systems));
+        accounts.mailer.clone_from(&self.mailer);
         let provider = Arc::new(Provider::new(accounts, issuer, Arc::clone(&self.outbound)));
         Ok(Routes::new(settings, || umoja_oidc::router(provider)))
     }
@@ -110,6 +114,7 @@ mod tests {
             old_systems: old_systems(OldEndpoint::new()),
             outbound: Arc::new(HttpsOutbound::new()),
             issuer: issuer.map(str::to_owned),
+            mailer: None,
         };
         let live = Live::new(Arc::clone(&regions) as _, build, regions.own().clone(), Arc::clone(&regions.clock) as _);
         let request = Request::get(format!("https://id.execute-api/oidc{path}")).body(Body::Empty).unwrap();

@@ -79,6 +79,7 @@ pub fn document() -> Value {
             "topic": environment::TOPIC,
             "outbound_loopback": environment::OUTBOUND_LOOPBACK,
             "issuer": environment::ISSUER,
+            "mail_from": environment::MAIL_FROM,
             "source": environment::SOURCE,
             "user_pools": environment::USER_POOLS,
             "peer_wrap_budget_ms": environment::PEER_WRAP_BUDGET_MS,

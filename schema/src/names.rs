@@ -274,6 +274,8 @@ pub mod environment {
         /// The issuer of single sign-on, a URL without a trailing slash that leads to all regions. Without it the function
         /// `oidc` serves nothing.
         ISSUER = "UMOJA_ISSUER";
+        /// The address from which the functions `api` and `oidc` send mail by SES. Without it they send none.
+        MAIL_FROM = "UMOJA_MAIL_FROM";
     }
 }
 

@@ -411,6 +411,29 @@ run "sign_on_behind_a_firewall_and_a_given_url" {
   }
 }
 
+run "mail" {
+  module {
+    source = "./modules/region"
+  }
+
+  variables {
+    mail_from = "no-reply@id.example.com"
+  }
+
+  assert {
+    condition     = [for name, function in aws_lambda_function.this : name if contains(keys(function.environment[0].variables), "UMOJA_MAIL_FROM")] == ["api", "oidc"]
+    error_message = "Two functions send mail."
+  }
+  assert {
+    condition     = [for name, role in aws_iam_role_policy.function : name if strcontains(role.policy, "ses:SendEmail")] == ["api", "oidc"]
+    error_message = "No other function may."
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.function["oidc"].policy).Statement : statement.Resource if statement.Sid == "SendMail"] == [["arn:aws:ses:eu-west-1:123456789012:identity/no-reply@id.example.com", "arn:aws:ses:eu-west-1:123456789012:identity/id.example.com"]]
+    error_message = "Only as the identity of the sender."
+  }
+}
+
 run "issuer_domain" {
   module {
     source = "./modules/region"

@@ -7,6 +7,6 @@ use umoja_runtime::api::NEEDS;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let function = Function::start(NEEDS, build).await?;
+    let function = Function::start_with(NEEDS, |_, environment| build(environment)).await?;
     lambda_http::run(service_fn(async |request: Request| Ok::<_, Error>(handle(&function, request).await))).await
 }

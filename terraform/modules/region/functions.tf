@@ -8,10 +8,13 @@ locals {
 
   issuer_variable = { for name in [local.names.environment.issuer] : name => local.issuer if local.issuer != null }
 
+  mail_variable = { for name in [local.names.environment.mail_from] : name => var.mail_from if var.mail_from != null }
+
   # What only some functions need.
   own_variables = {
+    api     = local.mail_variable
     ingest  = { (local.names.environment.topic) = local.accepted_topic_arn }
-    oidc    = local.issuer_variable
+    oidc    = merge(local.issuer_variable, local.mail_variable)
     deliver = merge(local.issuer_variable, { for name in [local.names.environment.outbound_loopback] : name => "true" if var.deliver.loopback })
   }
 }

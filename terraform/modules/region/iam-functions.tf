@@ -6,7 +6,7 @@
 
 locals {
   policies = {
-    api               = concat(local.policy_api, local.ask_old_pools)
+    api               = concat(local.policy_api, local.ask_old_pools, local.send_mail)
     replicator        = local.policy_replicator
     feed              = local.policy_feed
     deliver           = local.policy_deliver
@@ -18,7 +18,7 @@ locals {
     ingest            = local.policy_ingest
     ingest-worker     = local.policy_ingest_worker
     scim              = local.policy_scim
-    oidc              = concat(local.policy_oidc, local.ask_old_pools)
+    oidc              = concat(local.policy_oidc, local.ask_old_pools, local.send_mail)
   }
 }
 

@@ -73,6 +73,16 @@ locals {
     Resource = [local.own_table["attempts"]]
   }
 
+  # Only if the deployment sends mail. SES checks the identity of the address, or else that of its domain.
+  send_mail = [
+    for from in [var.mail_from] : {
+      Sid       = "SendMail"
+      Action    = ["ses:SendEmail"]
+      Resource  = [for name in [from, split("@", from)[1]] : "arn:${local.partition}:ses:${var.region}:${local.account}:identity/${name}"]
+      Condition = { StringEquals = { "ses:FromAddress" = from } }
+    } if from != null
+  ]
+
   # What Lambda does for the mapping of a stream.
   read_streams = {
     Sid    = "ReadStreams"

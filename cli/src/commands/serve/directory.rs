@@ -27,6 +27,9 @@ struct Served {
 
 impl Serve {
     pub(super) async fn directory(&self, dir: &Path, output: Output) -> Result<(), CliError> {
+        if self.mail.without_server().is_some() {
+            return Err(CliError::Usage("--mail-from is the sender of mail by a server: add --smtp URL".into()));
+        }
         let mut deployment = Deployment::open(dir)?;
         let lock = ServeLock::take(dir).await?;
         let mut before = deployment.config().clone();

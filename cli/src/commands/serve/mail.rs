@@ -25,8 +25,9 @@ pub(super) struct MailOptions {
     /// The file with the password of USER.
     #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "smtp")]
     smtp_password_file: Option<PathBuf>,
-    /// The address from which mail comes, such as no-reply@id.example.com.
-    #[arg(long, help_heading = HEADING, value_name = "ADDRESS", requires = "smtp")]
+    /// The address from which mail comes, such as no-reply@id.example.com. With --prefix and without --smtp it is sent by
+    /// SES of the region.
+    #[arg(long, help_heading = HEADING, value_name = "ADDRESS")]
     mail_from: Option<String>,
     /// Store mail as files in this directory and send none, to try things out [default: DIR/mail with `umoja init --env
     /// local`, `demo` or `test`; with another environment no mail is sent].
@@ -35,11 +36,19 @@ pub(super) struct MailOptions {
 }
 
 impl MailOptions {
+    /// The sender of mail that no server of `--smtp` sends.
+    pub(super) fn without_server(&self) -> Option<&str> {
+        self.mail_from.as_deref().filter(|_| self.smtp.is_none())
+    }
+
     /// What sends mail; `None` if nothing does. `served` is the directory of a deployment to try things out with.
     pub(super) fn mailer(&self, served: Option<&Path>) -> Result<Option<Arc<dyn Mailer>>, CliError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let (Some(server), Some(from)) = (&self.smtp, &self.mail_from) else {
             let dir = self.mail_dir.clone().or_else(|| served.map(|served| served.join(DIR)));
+            if let Some(dir) = &dir {
+                tracing::info!(dir = %dir.display(), "mails are stored as files and not sent");
+            }
             return Ok(dir.map(|dir| Arc::new(MailDirectory::new(&dir, clock, entropy)) as _));
         };
         let server = match &self.smtp_password_file {
@@ -62,7 +71,26 @@ fn password(bytes: &[u8]) -> Result<Zeroizing<String>, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::password;
+    use super::*;
+
+    fn options(smtp: Option<&str>, from: Option<&str>) -> MailOptions {
+        let (smtp, mail_from) = (smtp.map(|url| SmtpServer::parse(url).unwrap()), from.map(str::to_owned));
+        MailOptions { smtp, smtp_password_file: None, mail_from, mail_dir: None }
+    }
+
+    #[tokio::test]
+    async fn mail_goes_to_the_server_that_is_given_or_into_a_directory_to_try_things_out() {
+        let served = Some(Path::new("served"));
+        let from = Some("no-reply@id.example");
+        assert!(options(None, None).mailer(served).unwrap().is_some());
+        assert!(options(None, None).mailer(None).unwrap().is_none());
+        assert!(options(Some("smtps://mail.example"), from).mailer(None).unwrap().is_some());
+        for wrong in [options(Some("smtps://login@mail.example"), from), options(Some("smtp://localhost"), Some("x"))] {
+            assert!(wrong.mailer(served).is_err());
+        }
+        assert_eq!(options(None, from).without_server(), from);
+        assert_eq!(options(Some("smtp://localhost"), from).without_server(), None);
+    }
 
     #[test]
     fn a_password_ends_before_the_end_of_its_line() {

@@ -45,6 +45,8 @@ lines of a request have its request id, which is in the answer's header `Request
   umoja serve --dir DIR --port-base 8400 --log-format json \\
       --metrics 127.0.0.1:9464
   umoja serve --dir DIR --issuer-port 7400
+  umoja serve --dir DIR --smtp smtps://login@mail.example.com \\
+      --smtp-password-file smtp-password --mail-from no-reply@id.example.com
   umoja serve --dir DIR --listen 0.0.0.0 --behind-tls \\
       --public-url eu-west-1=https://eu.id.example.com \\
       --public-url af-south-1=https://af.id.example.com

@@ -1,12 +1,16 @@
 //! Serves one region's API of a deployment in AWS.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::net::TcpListener;
+use umoja_aws::SesMailer;
+use umoja_host::SystemClock;
 use umoja_runtime::api::{ApiSettings, SignOn, recorded};
 use umoja_runtime::cloud::RegionServer;
 use umoja_schema::Region;
+use umoja_store::ports::Mailer;
 
 use super::{Serve, stop_signal};
 use crate::CliError;
@@ -25,7 +29,7 @@ impl Serve {
         let settings = ApiSettings {
             breached: self.breached()?.map(|(_, list)| list),
             public_url: self.public_url_of(&region)?,
-            mailer: self.mail.mailer(None)?,
+            mailer: self.mailer(&region)?,
             sign_on: self.issuer.clone().flatten().map(SignOn::at),
             ..ApiSettings::default()
         };
@@ -57,6 +61,12 @@ impl Serve {
         server.stop().await;
         exporting.stop().await;
         Ok(())
+    }
+
+    /// What sends mail: a server, or SES of the region.
+    fn mailer(&self, region: &Region) -> Result<Option<Arc<dyn Mailer>>, CliError> {
+        let ses = |from: &str| Arc::new(SesMailer::new(region.clone(), from, Arc::new(SystemClock))) as _;
+        Ok(self.mail.mailer(None)?.or_else(|| self.mail.without_server().map(ses)))
     }
 
     fn public_url_of(&self, region: &Region) -> Result<Option<String>, CliError> {

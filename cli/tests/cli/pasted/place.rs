@@ -22,13 +22,14 @@ const FIREBASE: [(&str, &str); 3] = [
     ("logins.csv", "\"user1@example.com\",\"user1password\"\n"),
 ];
 
-const FILES: [(&str, &str); 15] = [
+const FILES: [(&str, &str); 16] = [
     ("amina.ndjson", r#"{"user_id": "1", "email": "amina@example.com"}"#),
     ("users.ndjson", r#"{"user_id": "auth0|7", "email": "bob@example.com", "blocked": false}"#),
     ("customers.csv", "id,mail\n8,cay@example.com\n"),
     ("shop.json", r#"{"external_id": "id", "email": "mail"}"#),
     ("crm.json", r#"{"external_id": "id", "email": "mail", "events": {"type": "what", "state": ["changed"]}}"#),
     ("token.txt", "a-token-of-a-target\n"),
+    ("smtp-password", "a-password\n"),
     ("erp.json", r#"{"login": "email", "active": {"from": "status", "is": ["active"]}}"#),
     ("kenya.json", r#"{"from": "/profile/address/country", "is": ["KE"]}"#),
     ("crm-2.json", r#"{"external_id": "id", "events": {"type": "what", "state": ["changed"]}}"#),
