@@ -18,7 +18,7 @@ fn clients_hear_that_a_person_was_disabled_or_erased() {
             assert_eq!(sso.logouts(1).step().await.unwrap().accepted, 1, "{operation}");
             let posted = sso.hook.take();
             let claims = sso.claims(&posted[0]).await;
-            assert_eq!(claims["sid"], session.id.as_str());
+            assert_eq!(claims["sid"], sso.called(&session, &claims));
             for at in [0, 1] {
                 sso.d.world.clock.advance(61_000);
                 sso.logouts(at).step().await.unwrap();
@@ -39,7 +39,8 @@ fn clients_hear_of_what_began_in_another_region_before_everything_ended() {
         sso.d.world.regions[0].people().end_all_sessions(id).await.unwrap();
         sso.logouts(0).step().await.unwrap();
         let posted = sso.hook.take();
-        assert_eq!((posted.len(), &sso.claims(&posted[0]).await["sid"]), (1, &json!(first.id)));
+        let claims = sso.claims(&posted[0]).await;
+        assert_eq!((posted.len(), &claims["sid"]), (1, &json!(sso.called(&first, &claims))));
         sso.d.world.settle().await;
         sso.d.world.clock.advance(61_000);
         let mut posted = Vec::new();
@@ -47,7 +48,8 @@ fn clients_hear_of_what_began_in_another_region_before_everything_ended() {
             sso.logouts(0).step().await.unwrap();
             posted.extend(sso.hook.take());
         }
-        assert_eq!((posted.len(), &sso.claims(&posted[0]).await["sid"]), (1, &json!(session.id)));
+        let claims = sso.claims(&posted[0]).await;
+        assert_eq!((posted.len(), &claims["sid"]), (1, &json!(sso.called(&session, &claims))));
         sso.d.world.clock.advance(61_000);
         sso.logouts(0).step().await.unwrap();
         assert_eq!((sso.hook.take().len(), sso.rows(0).await), (0, 0));

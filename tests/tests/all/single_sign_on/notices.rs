@@ -76,7 +76,7 @@ impl Sso {
     }
 
     /// What the client of a notice calls a session.
-    fn called(&self, session: &Session, claims: &Value) -> String {
+    pub(super) fn called(&self, session: &Session, claims: &Value) -> String {
         self.d.world.regions[0].secrets().session_name(&session.id, claims["aud"].as_str().unwrap())
     }
 
