@@ -64,10 +64,9 @@ impl Accounts {
                     let may = may_log_in(&person.parts(), &context.company.id);
                     return Ok(if may { Recognised::User(id) } else { Recognised::Rejected });
                 }
-                Ok(None) => return Ok(Recognised::Unknown),
                 // Another request has made the user meanwhile.
                 Err(Error::Taken(IdentifierKind::ExternalId)) if !was_taken => was_taken = true,
-                Err(Error::Taken(_)) => return Ok(Recognised::Unknown),
+                Ok(None) | Err(Error::Taken(_)) => return Ok(Recognised::Unknown),
                 // Names that no profile may have keep no person out.
                 Err(Error::Invalid { field: Field::Profile, .. }) if names.is_some() => names = None,
                 Err(error) => return Err(error),

@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 8;
 
 /// How long a connection without a mail stays open.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// A server that takes mail for others. It is printed without its user.
 #[derive(Clone)]

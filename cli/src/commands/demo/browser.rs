@@ -39,10 +39,11 @@ impl Browser {
         self.ask(base_url, Method::GET, &format!("{path}?{}", encoded(parameters)), String::new()).await
     }
 
-    /// Sends the form of a page to the region at `base_url`: its hidden fields, and what the person fills in.
+    /// Sends the first form of a page to the region at `base_url`: its hidden fields, and what the person fills in.
     pub(super) async fn send(&self, base_url: &str, page: &str, filled: &[(&str, &str)]) -> Result<Shown, CliError> {
         let no_form = || CliError::Failed("the page has no form".into());
         let form = page.split_once("<form ").ok_or_else(no_form)?.1;
+        let form = form.split("</form>").next().unwrap_or(form);
         let action = value(form, "action").ok_or_else(no_form)?;
         let hidden = form.split("<input ").skip(1).filter(|input| input.contains("type=\"hidden\""));
         let hidden = hidden.filter_map(|input| Some((value(input, "name")?, value(input, "value")?)));

@@ -24,7 +24,7 @@ const PARSED: [(&str, &str); 9] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 39] = [
+const BEFORE: [(&str, &str); 40] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -69,6 +69,7 @@ const BEFORE: [(&str, &str); 39] = [
         "umoja client add shop-web --company shop --redirect-uri https://shop.example/ --dir DIR; umoja client disable shop-web --dir \
          DIR",
     ),
+    ("umoja client set acme-web", "true"),
     ("umoja client ", "umoja client add shop-web --company shop --redirect-uri https://shop.example/ --dir DIR"),
     ("umoja provider add", "printf secret > google.txt"),
     ("umoja provider list", "true"),

@@ -154,7 +154,7 @@ fn words(text: &str) -> String {
     let (mut bytes, mut was_encoded) = (Vec::new(), true);
     for word in text.split(' ') {
         let encoded = decoded(word);
-        if !(was_encoded && encoded.is_some()) && !bytes.is_empty() {
+        if !(bytes.is_empty() || was_encoded && encoded.is_some()) {
             bytes.push(b' ');
         }
         was_encoded = encoded.is_some();
