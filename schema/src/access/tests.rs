@@ -65,7 +65,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
     let credentials = version.clone();
     let all = EndOfAll {
         unknown: unknown.clone(),
-        ..EndOfAll::new(user, "eu-west-1".parse().unwrap(), credentials, Millis(1))
+        ..EndOfAll::new(user, "eu-west-1".parse().unwrap(), credentials, Millis(1_000))
     };
     let items = [
         session.to_item(version.clone()),

@@ -25,7 +25,8 @@ No client offers the provider before `umoja client set CLIENT --provider ID`.")]
       --issuer https://accounts.google.com --client-id umoja \\
       --client-secret-file google.txt --dir DIR
   umoja provider add entra --company shop --client-id umoja \\
-      --issuer https://login.microsoftonline.com/TENANT/v2.0 --register true --dir DIR")]
+      --issuer https://login.microsoftonline.com/TENANT/v2.0 --register true \\
+      --dir DIR")]
 pub(super) struct Add {
     /// Its id, such as google.
     id: LoginProviderId,
