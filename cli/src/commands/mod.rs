@@ -77,7 +77,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Region(region::Command),
     Audit(audit::Command),
     Events(events::Command),

@@ -35,6 +35,6 @@ pub fn sign_in(view: &View, on: &SignIn<'_>, is_again: bool) -> Response {
 }
 
 /// A page about what has ended or is done for good.
-pub fn over<'a>(view: &'a View, title: Text, text: Text) -> Page<'a> {
+pub fn over(view: &View, title: Text, text: Text) -> Page<'_> {
     view.page(title).text(text)
 }

@@ -177,6 +177,23 @@ impl Fleet {
         known.filter(|all| all.len() == 1).unwrap_or_default()
     }
 
+    /// A new password by the token that a user got last: the company, what it sets, whether the token is right, and the body.
+    fn reset(
+        &self,
+        (at, company, user): (usize, usize, usize),
+        right: bool,
+        new_password: String,
+    ) -> (usize, Option<Secret>, Option<bool>, Value) {
+        let issued = self.people.borrow()[user].token.clone();
+        let (owner, token) = issued.unwrap_or_else(|| (company, "never issued".to_owned()));
+        let company = if right { owner } else { owner + 1 };
+        let right = if right { self.is_good(at, owner, &token) } else { Some(false) };
+        let body = json!({ "token": token, "new_password": new_password });
+        // No company can change a user with another company's token.
+        let secret = (company == owner).then_some(Secret::Changed(new_password));
+        (company, secret, right, body)
+    }
+
     fn request(&self, at: usize, company: usize, user: usize, call: &Call) -> Option<Request> {
         let number = self.calls.replace(self.calls.get() + 1);
         let (id, known) = (self.id_of(user), self.known_password(at, self.id_of(user)));
@@ -231,16 +248,9 @@ impl Fleet {
             }
             Call::ResetStart { by } => (plain(selector(*by, id)), false),
             Call::ResetFinish { right, idk } => {
-                let issued = self.people.borrow()[user].token.clone();
-                let (owner, token) = issued.unwrap_or_else(|| (company, "never issued".to_owned()));
-                let company = if *right { owner } else { owner + 1 };
-                let right = if *right { self.is_good(at, owner, &token) } else { Some(false) };
-                // No company can change a user with another company's token.
-                let secret = (company == owner).then(|| Secret::Changed(new_password.clone()));
-                let request = plain(json!({ "token": token, "new_password": new_password }));
-                (Request { company, secret, right, ..request }, *idk)
+                let (company, secret, right, body) = self.reset((at, company, user), *right, new_password);
+                (Request { company, secret, right, ..plain(body) }, *idk)
             }
-            Call::VerifyStart => (plain(json!({ "id": id })), false),
             Call::VerifyFinish { right } => {
                 let challenge = self.people.borrow()[user].challenge.clone()?;
                 let code = if *right { challenge.code.as_str() } else { "no code" };
@@ -254,7 +264,7 @@ impl Fleet {
             }
             Call::Provision { .. } | Call::Provisioning => (self.on_time(user, plain(json!({ "id": id }))), false),
             Call::Events => (plain(json!({ "limit": 1 + number % 3 })), false),
-            Call::Export | Call::Erasure => (plain(json!({ "id": id })), false),
+            Call::Export | Call::Erasure | Call::VerifyStart => (plain(json!({ "id": id })), false),
             Call::Erase { by, idk } => {
                 let mut body = selector(*by, id);
                 body["reason"] = json!("asked");

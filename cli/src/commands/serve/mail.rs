@@ -44,18 +44,18 @@ impl MailOptions {
     /// What sends mail; `None` if nothing does. `served` is the directory of a deployment to try things out with.
     pub(super) fn mailer(&self, served: Option<&Path>) -> Result<Option<Arc<dyn Mailer>>, CliError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let (Some(server), Some(from)) = (&self.smtp, &self.mail_from) else {
+        let (Some(smtp), Some(from)) = (&self.smtp, &self.mail_from) else {
             let dir = self.mail_dir.clone().or_else(|| served.map(|served| served.join(DIR)));
             if let Some(dir) = &dir {
                 tracing::info!(dir = %dir.display(), "mails are stored as files and not sent");
             }
             return Ok(dir.map(|dir| Arc::new(MailDirectory::new(&dir, clock, entropy)) as _));
         };
-        let server = match &self.smtp_password_file {
-            Some(file) => server.clone().with_password(files::parsed(file, password)?),
-            None => server.clone(),
+        let smtp = match &self.smtp_password_file {
+            Some(file) => smtp.clone().with_password(files::parsed(file, password)?),
+            None => smtp.clone(),
         };
-        let mailer = SmtpMailer::new(server, from, clock, entropy);
+        let mailer = SmtpMailer::new(smtp, from, clock, entropy);
         let mailer = mailer.map_err(|why| {
             CliError::Usage(format!("mail cannot be sent: {why} (--smtp, --smtp-password-file, --mail-from)"))
         })?;

@@ -38,5 +38,5 @@ pub(super) async fn apps(State(provider): State<Arc<Provider>>, request: Request
         cards.push(Card::new(Phrase::foreign(name), scopes).form(form));
     }
     let text = if cards.is_empty() { say::NO_APPS } else { say::APPS_ARE };
-    Ok(inside.answer(|page| cards.iter().fold(page.done(done).text(text), |page, card| page.card(card))))
+    Ok(inside.answer(|page| cards.iter().fold(page.done(done).text(text), umoja_look::Page::card)))
 }

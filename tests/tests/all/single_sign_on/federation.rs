@@ -65,6 +65,7 @@ struct Two {
 }
 
 /// Which people there are, and what the provider may do.
+#[expect(clippy::struct_excessive_bools, reason = "four things that a story decides one by one")]
 struct Set {
     known_here: bool,
     verified_there: bool,
@@ -77,8 +78,8 @@ const SET: Set = Set { known_here: true, verified_there: true, trusted: true, re
 fn two(seed: u64, set: Set, body: impl AsyncFnOnce(Two)) {
     run(async {
         let mut there = Sso::new(seed).await;
-        let sent = json!({ "email": EMAIL, "email_verified": set.verified_there, "password": THEIR_PASSWORD });
-        there.d.call(0, "register", sent).await.ok(201);
+        let user = json!({ "email": EMAIL, "email_verified": set.verified_there, "password": THEIR_PASSWORD });
+        there.d.call(0, "register", user).await.ok(201);
         let callback = format!("{ISSUER}/federation/callback");
         there.put(web(&json!({ "id": "umoja", "redirect_uris": [callback] }))).await;
         there.d.world.settle().await;

@@ -54,6 +54,7 @@ fn each_operation_makes_the_minimum_of_requests() {
         let id = c.call(0, "register", json!({ "email": "ada@example.com", "password": "correct horse" })).await.id();
         // (The company is cached for five seconds; the request id is a PutItem. Reading a user is two parallel queries:
         // its parts and its linked accounts.)
+        let mut wrong = Vec::new();
         for (operation, body, requests) in [
             ("lookup", json!({ "id": id }), vec![("PutItem", 1), ("Query", 2)]),
             ("lookup", json!({ "email": "ada@example.com" }), vec![("GetItem", 1), ("PutItem", 1), ("Query", 2)]),
@@ -75,11 +76,12 @@ fn each_operation_makes_the_minimum_of_requests() {
                 json!({ "id": id, "set": { "profile": { "nickname": "A" } } }),
                 vec![("PutItem", 2), ("Query", 2)],
             ),
-            // One transaction writes the part and its audit row, which needs the last row of the chain.
+            // One transaction writes the part, its audit row, which needs the last row of the chain, and the end of everything that
+            // the person has signed in to. The sessions are read before it and after it.
             (
                 "status",
                 json!({ "id": id, "status": "disabled" }),
-                vec![("PutItem", 1), ("Query", 3), ("TransactWriteItems", 1)],
+                vec![("PutItem", 1), ("Query", 8), ("TransactWriteItems", 1)],
             ),
             (
                 "status",
@@ -112,8 +114,12 @@ fn each_operation_makes_the_minimum_of_requests() {
             c.call(0, operation, body.clone()).await.ok(if operation == "register" { 201 } else { 200 });
             let expected: BTreeMap<String, u64> =
                 requests.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-            assert_eq!(c.regions[0].tables.calls.all(), expected, "{operation} {body}");
+            let made = c.regions[0].tables.calls.all();
+            if made != expected {
+                wrong.push(format!("{operation} {body}: {made:?} instead of {expected:?}"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     });
 }
 

@@ -54,7 +54,7 @@ fn a_repeated_erasure_includes_users_merged_since() {
 
 #[test]
 fn a_user_merged_during_an_erasure_is_erased_too() {
-    for polls in (5..260).step_by(15) {
+    for polls in (5..1_500).step_by(45) {
         let mut ended = false;
         story(821, async |d| {
             let mut ids = vec![person(&d, 0, "primary").await];
