@@ -201,9 +201,8 @@ impl Fleet {
         // For a repeated call, its first time determines the operation.
         let operation = call.operation().unwrap_or_default();
         let plain = |body| {
-            let (idk, secret, right, min_version, call) = (None, None, None, None, call.clone());
-            let (is_unused, about) = (true, None);
-            Request { company, operation, idk, body, secret, right, min_version, call, is_unused, about }
+            let (idk, secret, right, min_version, about, call) = (None, None, None, None, None, call.clone());
+            Request { company, operation, idk, body, secret, right, min_version, call, is_unused: true, about }
         };
         let given = |right: bool| match known.first() {
             Some(Some(password)) if right => (password.clone(), Some(true)),
