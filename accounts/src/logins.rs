@@ -39,12 +39,15 @@ pub enum Recognised {
 
 impl Accounts {
     /// Whose a login is, for the company of the provider. A login that is not known belongs to the person of the same address, if trusted
-    /// companies verified both and nothing contradicts it ([`crate::evidence`]). Otherwise `registers` says whether it becomes a new user.
+    /// companies verified both and nothing contradicts it ([`crate::evidence`]). Otherwise `registers` says whether it becomes a new user; one
+    /// whose address its provider has not verified never does: the address may be another person's, and the answer is the same whether or
+    /// not a user has it.
     ///
     /// # Errors
     /// If the store fails, or the subject can be no external id.
     pub async fn recognise(&self, context: &Context, login: &Login, registers: bool) -> Result<Recognised, Error> {
         let selector = Selector::Identifier(IdentifierKind::ExternalId, login.subject.clone());
+        let registers = registers && (login.email.is_none() || login.email_verified);
         let (mut names, mut was_taken) = (Some(&login.names).filter(|names| !names.is_empty()), false);
         loop {
             if let Some(person) = self.find(context, &selector).await? {

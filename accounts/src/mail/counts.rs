@@ -16,18 +16,24 @@ const OF_ADDRESS: u64 = 5;
 /// A company may have this many seconds of its requests as mails in an hour, in each region.
 const OF_COMPANY_SECS: u64 = 10;
 
-/// Counts a mail that is asked for by a name or for an address. Who asks again and again would fill the mailbox of another person.
+/// Counts a mail that is asked for by a name. Who asks again and again would fill the mailbox of another person. It is another count than
+/// that of the address, which would say by whose name it can be used up.
 ///
 /// # Errors
 /// [`Error::TooManyMails`]; a store error if the region cannot count, because then it sends none.
 pub(super) async fn count_name(people: &People, context: &Context, name: &Selector) -> Result<(), Error> {
-    let key = URL_SAFE_NO_PAD.encode(Target::of(people, context, name)?.identifier());
-    count(people, context, &["mails to", &key], OF_ADDRESS).await
+    count_as(people, context, "mails by a name", name).await
 }
 
 /// Counts a mail to an address. Errors as of [`count_name`].
 pub(super) async fn count_address(people: &People, context: &Context, address: &str) -> Result<(), Error> {
-    count_name(people, context, &Selector::Identifier(IdentifierKind::Email, address.to_owned())).await
+    let name = Selector::Identifier(IdentifierKind::Email, address.to_owned());
+    count_as(people, context, "mails to", &name).await
+}
+
+async fn count_as(people: &People, context: &Context, what: &str, name: &Selector) -> Result<(), Error> {
+    let key = URL_SAFE_NO_PAD.encode(Target::of(people, context, name)?.identifier());
+    count(people, context, &[what, &key], OF_ADDRESS).await
 }
 
 /// Counts a mail of a company. Errors as of [`count_name`].

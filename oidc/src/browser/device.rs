@@ -19,7 +19,7 @@ use super::send::{Cookies, as_link, to};
 use super::sign_in::{self, Entered, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
-use crate::Provider;
+use crate::assurance::Class;
 use crate::code::Code;
 use crate::device::{DeviceAnswer, DeviceStep, PAGE};
 use crate::pages::{self, Again, CodeFault, Factor, SignIn, View, device_code, device_confirm, device_done, in_words};
@@ -27,7 +27,7 @@ use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{Passed, SessionCookie};
-use crate::user_code;
+use crate::{Provider, assurance, user_code};
 
 /// The path.
 pub(super) const PATH: &str = PAGE;
@@ -105,6 +105,15 @@ async fn typed(provider: &Provider, asked: &Asked, view: &View, browser: String)
     Ok(on.page(step, visit, Cookies::default()).await)
 }
 
+/// What the policy of a client asks of a person beside a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lacks {
+    /// The second factor that the person has.
+    Factor,
+    /// A second factor: the person has none yet.
+    Enrolment,
+}
+
 /// A request of a device, on the page of a person.
 struct OnDevice<'a> {
     provider: &'a Provider,
@@ -120,6 +129,13 @@ impl OnDevice<'_> {
         let accounts = &provider.accounts;
         let seal = |step: DeviceStep| step.seal(&accounts.secrets, &*accounts.home.entropy);
         let mut response = match visit.and_then(|visit| visit.at(&registered.company.id)) {
+            // Who has a second factor shows it by signing in again.
+            Some(visit) if self.lacks(&visit) == Some(Lacks::Factor) => {
+                self.sign_in_page(&seal(step.shown_to(None)), None)
+            }
+            Some(visit) if self.lacks(&visit) == Some(Lacks::Enrolment) => {
+                pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &registered.client.name)
+            }
             Some(visit) => {
                 let scopes = step.scopes.iter().map(|scope| in_words(scope)).collect();
                 let view = self.view(visit.locale(provider).await.as_deref());
@@ -132,6 +148,16 @@ impl OnDevice<'_> {
         cookies.browser = Some(self.browser.clone());
         cookies.set(&provider.issuer, response.headers_mut());
         response
+    }
+
+    /// What a person who has signed in lacks for the client, by the rule of `/oauth2/authorize`.
+    fn lacks(&self, visit: &Visit) -> Option<Lacks> {
+        let Registered { client, company } = self.registered;
+        let class = Class::of_sign_in(&visit.cookie.signed_in);
+        // The factors of who has shown two are not read.
+        let has = class < Class::Two && visit.standing.has_second_factor();
+        let is_enough = class >= assurance::needed(assurance::policy(client, company), has, &[]);
+        (!is_enough).then_some(if has { Lacks::Factor } else { Lacks::Enrolment })
     }
 
     /// The view of a page for this request, with the person's own language where it is known.
@@ -239,7 +265,9 @@ impl OnDevice<'_> {
         let visit = Visit::of(provider, &asked.headers).await?.and_then(|visit| visit.at(&registered.company.id));
         // Only who saw the page can answer it: another person may have signed in with this browser since.
         let visit = match visit {
-            Some(visit) if step.shown_to.as_ref() == Some(&visit.cookie.session) => visit,
+            Some(visit) if self.lacks(&visit).is_none() && step.shown_to.as_ref() == Some(&visit.cookie.session) => {
+                visit
+            }
             visit => return Ok(self.page(step, visit, Cookies::default()).await),
         };
         let is_allowed = match asked.form.get("answer") {

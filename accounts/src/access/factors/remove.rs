@@ -3,7 +3,7 @@
 use umoja_schema::UserId;
 use umoja_schema::access::{Factor, FactorKind};
 
-use super::super::Standing;
+use super::super::{Needed, Standing};
 use crate::{Error, People};
 
 impl People {
@@ -25,5 +25,19 @@ impl People {
         tracing::info!(%user, "a factor was removed");
         self.end_other_sessions(user, session).await?;
         Ok(true)
+    }
+
+    /// Ends every factor of a person.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such live user; if the store fails.
+    pub(crate) async fn end_factors(&self, user: UserId) -> Result<(), Error> {
+        let needed = Needed { factors: true, ..Needed::default() };
+        let standing = Standing::read_needed(self, user, &needed).await?.ok_or(Error::NotFound)?;
+        for factor in standing.factors() {
+            self.end(factor.user, &Factor::key(&factor.id), None).await?;
+            tracing::info!(%user, "a factor ended with the first proof of an address");
+        }
+        Ok(())
     }
 }

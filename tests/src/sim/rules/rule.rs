@@ -85,13 +85,11 @@ pub enum Rule {
     AnnouncedFirst,
     /// What ends everything ends what began in a region that had not heard of it.
     EndsAll,
-    /// An end of everything is not known where the credentials have not arrived that it came with.
-    EndedCredentials,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 40] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -132,7 +130,6 @@ impl Rule {
         Self::PublishedBefore,
         Self::AnnouncedFirst,
         Self::EndsAll,
-        Self::EndedCredentials,
     ];
 
     /// The run of a seed, of the mode in which the rule matters.
@@ -161,7 +158,6 @@ impl Rule {
                 | Self::PublishedBefore
                 | Self::AnnouncedFirst
                 | Self::EndsAll
-                | Self::EndedCredentials
         )
     }
 
@@ -208,7 +204,6 @@ impl Rule {
             Self::PublishedBefore => "published-before",
             Self::AnnouncedFirst => "announced-first",
             Self::EndsAll => "ends-all",
-            Self::EndedCredentials => "ended-credentials",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The writes and reads of single sign-on without a rule.
 
-use umoja_schema::access::{EndOfAll, Grant, Subject};
+use umoja_schema::access::{Grant, Subject};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Millis, Part, PartRecord, Region, Version};
+use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Millis, Part, PartRecord, Region};
 use umoja_store::ports::{Condition, Writes};
 
 use super::Rule;
@@ -25,10 +25,6 @@ pub(super) fn bend(rule: Rule, own: &Region, writes: &mut Writes) {
             Rule::GivenAgain if kind == Grant::KIND && item.fields.get("given") == Some(&Attribute::Bool(false)) => {
                 item.version.erased = true;
                 item.fields.clear();
-            }
-            Rule::EndedCredentials if kind == EndOfAll::KIND => {
-                let none = Version { erased: false, hlc: Hlc::at(Millis(0)), origin: own.clone() };
-                item.fields.insert("credentials".into(), none.to_string().into());
             }
             Rule::OneSubject if kind == Subject::KIND => {
                 item.fields.insert("sub".into(), format!("{own}-{}", item.version.hlc).into());

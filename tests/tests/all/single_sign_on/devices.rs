@@ -102,6 +102,22 @@ impl Browser {
 }
 
 #[test]
+fn a_person_without_a_factor_lets_no_device_in_of_a_client_that_always_wants_one() {
+    story(7_440, async |mut sso| {
+        sso.with_tv(&json!({ "require_mfa": "always" })).await;
+        let device = sso.begin(0).await;
+        let mut browser = Browser::default();
+        let page = browser.types(&sso, 0, &device.user_code).await;
+        let page = browser.enters(&sso, 0, &page, PASSWORD).await;
+        assert!(page.html.contains("/account/factors") && !page.html.contains("\"allow\""), "{}", page.html);
+        // The same in a session that has begun.
+        let page = browser.types(&sso, 0, &device.user_code).await;
+        assert!(page.html.contains("/account/factors"), "{}", page.html);
+        assert_eq!(sso.poll(0, &device).await.error(), (400, "authorization_pending"));
+    });
+}
+
+#[test]
 fn what_a_device_begins_in_one_region_a_person_allows_in_the_other() {
     story(7_420, async |mut sso| {
         sso.with_tv(&json!({})).await;
