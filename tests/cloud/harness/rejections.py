@@ -90,7 +90,7 @@ def attempts(d: Deployment, own: str, peer: str):
     yield "oidc", "have a spent code work again", "dynamodb", peer, "delete_item", {
         "TableName": f"{prefix}-replays", "Key": item}
     yield "oidc", "read all sessions", "dynamodb", own, "scan", {"TableName": f"{prefix}-access"}
-    yield "oidc", "note an erasure", "dynamodb", own, "update_item", {
+    yield "oidc", "note an erasure at a peer", "dynamodb", peer, "update_item", {
         "TableName": f"{prefix}-receipts", "Key": {"id": {"S": "x"}, "key": {"S": "x"}}}
     yield "api", "write a peer's session", "dynamodb", peer, "put_item", {
         "TableName": f"{prefix}-access", "Item": {"id": {"S": "x"}, "key": {"S": "x"}}}
