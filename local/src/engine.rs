@@ -9,6 +9,7 @@ mod batch;
 mod connect;
 mod fault;
 mod settings;
+mod snapshot;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -23,6 +24,7 @@ use batch::{Batcher, Job, Work, WriteAhead};
 pub(crate) use connect::ConnectError;
 pub(crate) use fault::{Fault, readable};
 pub(crate) use settings::{Durability, Settings};
+pub(crate) use snapshot::Snapshot;
 
 use crate::files::beside;
 
@@ -140,7 +142,7 @@ fn free<'a>(readers: &'a [Mutex<Connection>], turn: &AtomicUsize) -> MutexGuard<
     held(&readers[start])
 }
 
-/// A connection is still usable after a panic of its user: readers have no transaction of their own, and the writer's
+/// A connection is still usable after a panic of its user: a reader's transaction ends with its [`Snapshot`], and the writer's
 /// is rolled back before the next begins.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

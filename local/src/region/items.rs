@@ -9,7 +9,7 @@ use super::RegionStore;
 use super::changes;
 use super::stored::{Place, blob, end_of, is_under};
 use crate::codec::{self, int};
-use crate::engine::{Fault, Tx, readable};
+use crate::engine::{Fault, Snapshot, Tx, readable};
 
 #[async_trait]
 impl Items for RegionStore {
@@ -44,6 +44,7 @@ impl Items for RegionStore {
         prefixes: &[String],
     ) -> Result<Vec<VersionedItem>, StoreError> {
         self.0.main.read(table.name, |connection| {
+            let _one = Snapshot::of(connection)?;
             let mut select = connection.prepare_cached(
                 "SELECT item, id, key FROM items WHERE table_name = ?1 AND id = ?2 AND key >= ?3 AND key < ?4 ORDER BY key",
             )?;

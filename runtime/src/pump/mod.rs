@@ -4,12 +4,11 @@
 //! [`RegionPump`] does one step for each call, for tests that decide the order of all steps. [`Pump`] runs the steps of
 //! every region in tasks. A step may be dropped at any await: it is repeated, and repeating it changes no data.
 
+mod follow;
 mod logouts;
-mod pace;
 mod pages;
 mod provision;
 mod region;
-mod stream;
 mod webhooks;
 
 use std::sync::Arc;
@@ -74,10 +73,10 @@ impl Pump {
         for region in regions.into_iter().map(Arc::new) {
             let stream = Arc::clone(&region);
             let stopped = stop.subscribe();
-            tasks.spawn(async move { stream.stream(settings.poll, stopped).await });
+            tasks.spawn(async move { stream.replicate_until(settings.poll, stopped).await });
             if region.feeds() {
                 let (feed, stopped) = (Arc::clone(&region), stop.subscribe());
-                tasks.spawn(async move { feed.make_events(settings.poll, stopped).await });
+                tasks.spawn(async move { feed.feed_until(settings.poll, stopped).await });
             }
             let expired = Arc::clone(&region);
             tasks.spawn(every(DROP_EXPIRED, stop.subscribe(), async move || {

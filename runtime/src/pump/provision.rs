@@ -15,7 +15,7 @@ use umoja_provisioner::targets::{KnownTarget, Run, wake_due};
 use umoja_schema::TargetId;
 use umoja_store::ports::StoreError;
 
-use super::pace::{Pace, Progress};
+use super::follow::Followed;
 use crate::backlog::DELIVER_CURSOR;
 use crate::record;
 
@@ -34,11 +34,11 @@ pub struct Provisioned {
 }
 
 /// What a step of the rings did.
-struct Ringing {
+pub(super) struct Ringing {
     records: usize,
     rung: usize,
     /// All changes up to this position are rung for.
-    position: u64,
+    pub(super) followed: Followed,
 }
 
 /// The deliveries of one region.
@@ -55,14 +55,21 @@ impl Provisioning {
     /// Rings for the next batch of changes, and stores its position.
     async fn ring(&self) -> Result<Ringing, StoreError> {
         let position = self.store.cursor(DELIVER_CURSOR).await?;
+        let rung = self.ring_from(position).await?;
+        if rung.followed.position > position {
+            self.store.advance_cursor(DELIVER_CURSOR, rung.followed.position).await?;
+        }
+        Ok(rung)
+    }
+
+    /// Rings for the next changes after a position.
+    pub(super) async fn ring_from(&self, position: u64) -> Result<Ringing, StoreError> {
         let changes = self.store.changes(position, BATCH)?;
         let rung = self.provisioner.feed(&changes).await?;
         // The store's sequences are decimal numbers.
         let after = changes.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
-        if after > position {
-            self.store.advance_cursor(DELIVER_CURSOR, after).await?;
-        }
-        Ok(Ringing { records: rung.records, rung: rung.rung, position: after })
+        let followed = Followed { position: after, more: rung.records == BATCH };
+        Ok(Ringing { records: rung.records, rung: rung.rung, followed })
     }
 
     /// Rings for all changes, and delivers what is due once at each target.
@@ -82,16 +89,6 @@ impl Provisioning {
             all.run += run;
         }
         Ok(all)
-    }
-
-    /// Rings until stopped.
-    pub(super) async fn ring_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
-        let mut pace = Pace::new(&self.store, "provisioning", poll, stop);
-        while pace.continues() {
-            let found = self.ring().await;
-            let found = found.map(|rung| if rung.records > 0 { Progress::More } else { Progress::Idle(rung.position) });
-            pace.wait(found).await;
-        }
     }
 
     /// Delivers until stopped: each target in a task of its own.

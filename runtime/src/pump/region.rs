@@ -20,9 +20,10 @@ use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::{Change, Home, Peer};
 
+use super::follow::{Followed, Follower};
 use super::pages::Pages;
 use super::provision::{Provisioned, Provisioning};
-use crate::backlog::{Backlog, CURSOR, FEED_CURSOR, LagThresholds};
+use crate::backlog::{Backlog, CURSOR, DELIVER_CURSOR, FEED_CURSOR, LagThresholds};
 use crate::record;
 
 /// The most changes of one step: as many as one Lambda invocation handles.
@@ -143,7 +144,11 @@ impl RegionPump {
     /// Rings, or delivers, until stopped.
     pub(super) async fn provision_until(&self, is_ring: bool, poll: Duration, stop: watch::Receiver<bool>) {
         match &self.provisioning {
-            Some(provisioning) if is_ring => provisioning.ring_until(poll, stop).await,
+            Some(provisioning) if is_ring => {
+                let follower = self.follower((DELIVER_CURSOR, "provisioning"), poll, stop);
+                let step = |position| async move { Ok(provisioning.ring_from(position).await?.followed) };
+                follower.follow(step).await;
+            }
             Some(provisioning) => provisioning.deliver_until(poll, stop).await,
             None => {}
         }
@@ -178,11 +183,6 @@ impl RegionPump {
         self.webhooks.as_ref()
     }
 
-    /// The store of its region.
-    pub(super) const fn store(&self) -> &RegionStore {
-        &self.store
-    }
-
     /// The ports of its services.
     pub(super) const fn home(&self) -> &Home {
         &self.home
@@ -209,7 +209,7 @@ impl RegionPump {
         Ok(step)
     }
 
-    pub(super) async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
+    async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
         let changes = self.store.changes(position, BATCH)?;
         let outcome = self.replicator.handle(&changes).await;
         let handled = handled(&changes, outcome.failed.as_deref());
@@ -221,18 +221,49 @@ impl RegionPump {
         Ok(Step { position: after(position, handled), outcome })
     }
 
+    /// Replicates until stopped.
+    pub(super) async fn replicate_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
+        let step = |position| async move {
+            let Step { position, outcome } = self.replicate_from(position).await?;
+            Ok(Followed { position, more: outcome.failed.is_some() || outcome.records == BATCH })
+        };
+        self.follower((CURSOR, "replication"), poll, stop).follow(step).await;
+    }
+
     /// Makes the events of the next batch of the change log and stores its position, which never passes a change whose
     /// events were not made.
     pub async fn feed(&self) -> Result<Fed, StoreError> {
         let position = self.store.cursor(FEED_CURSOR).await?;
-        let changes = self.store.changes(position, BATCH)?;
-        let outcome = self.feed.handle(&changes).await;
-        record::made(outcome.made);
-        let fed = Fed { position: after(position, handled(&changes, outcome.failed.as_deref())), outcome };
+        let fed = self.feed_from(position).await?;
         if fed.position > position {
             self.store.advance_cursor(FEED_CURSOR, fed.position).await?;
         }
         Ok(fed)
+    }
+
+    async fn feed_from(&self, position: u64) -> Result<Fed, StoreError> {
+        let changes = self.store.changes(position, BATCH)?;
+        let outcome = self.feed.handle(&changes).await;
+        record::made(outcome.made);
+        Ok(Fed { position: after(position, handled(&changes, outcome.failed.as_deref())), outcome })
+    }
+
+    /// Makes events until stopped.
+    pub(super) async fn feed_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
+        let step = |position| async move {
+            let Fed { position, outcome } = self.feed_from(position).await?;
+            Ok(Followed { position, more: outcome.failed.is_some() || outcome.records == BATCH })
+        };
+        self.follower((FEED_CURSOR, "events"), poll, stop).follow(step).await;
+    }
+
+    fn follower(
+        &self,
+        (cursor, what): (&'static str, &'static str),
+        poll: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> Follower<'_> {
+        Follower { store: &self.store, clock: Arc::clone(&self.home.clock), cursor, what, poll, stop }
     }
 
     fn record_lags(&self, handled: &[Change]) {
