@@ -27,11 +27,8 @@ impl Rule for Lookup {
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, first: Self::Read) -> Result<Person, Error> {
-        let new_enough = |person: &PersonParts, wanted: &PersonVersion| {
-            wanted.users().iter().all(|wanted| person.get(wanted.id).is_some_and(|parts| covers(parts, wanted)))
-        };
         let person = match &self.min_version {
-            Some(wanted) if !first.as_ref().is_some_and(|person| new_enough(person, wanted)) => {
+            Some(wanted) if !first.as_ref().is_some_and(|person| covers_person(person, wanted)) => {
                 // The user is not found, is another one, or is too old. A user of the wanted version may have been
                 // erased, renamed or unmerged since, or may not have arrived. If all of them have arrived by now (a
                 // tombstone is newer than every version), a new search finds a user that is new enough.
@@ -99,6 +96,11 @@ impl People {
             None => Ok(()),
         }
     }
+}
+
+/// True if a person has every user of a version, at least as that says.
+pub(crate) fn covers_person(person: &PersonParts, wanted: &PersonVersion) -> bool {
+    wanted.users().iter().all(|wanted| person.get(wanted.id).is_some_and(|parts| covers(parts, wanted)))
 }
 
 fn covers(parts: &Parts, wanted: &RecordVersion) -> bool {

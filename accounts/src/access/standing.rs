@@ -16,6 +16,7 @@ use umoja_store::ports::Parts;
 use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
 use crate::links::may_log_in;
+use crate::lookup::covers_person;
 use crate::{Error, People, Person};
 
 /// How long a session counts whose row has not arrived, in milliseconds.
@@ -165,6 +166,11 @@ impl Standing {
     /// The version of the person over all its users. `None` if a user of it is not whole.
     pub fn person_version(&self) -> Option<PersonVersion> {
         self.person.version()
+    }
+
+    /// True if the person was read at least as this version says.
+    pub fn covers(&self, wanted: &PersonVersion) -> bool {
+        covers_person(&self.person, wanted)
     }
 
     /// The person, opened as it was read. `None` if a part is not live any more.

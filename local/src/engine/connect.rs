@@ -86,6 +86,8 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Closing must not checkpoint, because it happens outside the advisory lock.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Otherwise a statement is compiled again whenever the bound of a range is another one.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Larger than the default: most items take about 2 KB, and a page that holds several of them saves overflow pages.
     connection.pragma_update(None, "page_size", 8192)?;
     Ok(connection)

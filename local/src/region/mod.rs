@@ -22,11 +22,12 @@ mod users;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rusqlite::OptionalExtension as _;
 use umoja_schema::Region;
 use umoja_schema::names::queue;
+use umoja_store::change::Change;
 use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
 use umoja_store::proof::Proofs;
 use umoja_store::{Home, Peer, RegionPorts};
@@ -115,7 +116,12 @@ struct Inner {
     keys: LocalKeys,
     proof_keys: LocalKeys,
     proofs: OnceLock<Arc<Proofs>>,
+    /// What readers of the change log were given last, with what they asked for.
+    last_changes: Mutex<Option<LastChanges>>,
 }
+
+/// A position and a limit, with the changes after it.
+type LastChanges = ((u64, usize), Arc<[Change]>);
 
 impl RegionStore {
     /// Opens the store in `dir`. Other processes may have it open. Nothing that is missing is made: an empty store or
@@ -207,7 +213,18 @@ impl RegionStore {
         let proof_keys = proof_keyring.bind(bound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
         let short = open(dir.join("attempts.sqlite"), Durability::Process, true, schema::SHORT.into(), &options)?;
         let (short, seen, proofs) = (Arc::new(short), Seen::open(dir), OnceLock::new());
-        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs })))
+        Ok(Self(Arc::new(Inner {
+            region,
+            clock,
+            options,
+            main,
+            short,
+            seen,
+            keys,
+            proof_keys,
+            proofs,
+            last_changes: Mutex::default(),
+        })))
     }
 
     /// A store in memory, which ends with its last handle. It runs on the callers' threads in the order of their calls,
@@ -225,7 +242,18 @@ impl RegionStore {
         };
         let (keys, proof_keys, short, seen) = (keys(), keys(), Arc::clone(&main), Seen::in_memory());
         let proofs = OnceLock::new();
-        Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, proofs }))
+        Self(Arc::new(Inner {
+            region,
+            clock,
+            options,
+            main,
+            short,
+            seen,
+            keys,
+            proof_keys,
+            proofs,
+            last_changes: Mutex::default(),
+        }))
     }
 
     /// The proofs of the region's items, under the secret in its settings.

@@ -1,5 +1,7 @@
 //! Reading the change log: a region's stream, and the position of each of its readers.
 
+use std::sync::{Arc, PoisonError};
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use umoja_store::change::Change;
@@ -32,6 +34,26 @@ impl RegionStore {
             }
             Ok(changes)
         })
+    }
+
+    /// As [`RegionStore::changes`]. Readers that ask for the same changes one after the other get them by one read.
+    pub fn next_changes(&self, after: u64, limit: usize) -> Result<Arc<[Change]>, StoreError> {
+        let last = &self.0.last_changes;
+        let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, changes)) = known.filter(|(asked, _)| *asked == (after, limit)) {
+            return Ok(changes);
+        }
+        let changes: Arc<[Change]> = self.changes(after, limit)?.into();
+        // After these there may be others by now, and none before them.
+        if !changes.is_empty() {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(((after, limit), Arc::clone(&changes)));
+        }
+        Ok(changes)
+    }
+
+    /// The sequence of the newest change that this process has committed or was shown. It is not read.
+    pub fn noticed_change(&self) -> u64 {
+        *self.0.main.newest().borrow()
     }
 
     /// The sequence of the newest change of any process; 0 if there is none yet. It takes microseconds, so it can be

@@ -47,10 +47,8 @@ pub(super) async fn redeem(
     let TokenRequest { provider, client, .. } = request;
     let people = &provider.accounts.people;
     let key = request.key(code.jkt.as_deref()).await?;
-    arrived(provider, client, &code.min_version.parse().map_err(|_| Problem::Grant)?).await?;
     let mut granted = granted(client, &code, key.as_ref(), (provider.now(), begun_at));
-    let standing =
-        holder_in(provider, client, &granted.described(), Some(&code.session)).await?.ok_or(Problem::Grant)?;
+    let standing = holder_of(provider, client, &code, &granted).await?.ok_or(Problem::Grant)?;
     if standing.session(code.session(), provider.now()) == SessionState::Ended {
         return Err(Problem::Grant);
     }
@@ -63,6 +61,27 @@ pub(super) async fn redeem(
         issued.refresh_token = Some(granted.seal(&people.secrets));
     }
     Ok(issued)
+}
+
+/// The person, at least as the region that issued the code saw it.
+async fn holder_of(
+    provider: &Provider,
+    client: &Client,
+    code: &Code,
+    granted: &Granted,
+) -> Result<Option<Standing>, Problem> {
+    let wanted: PersonVersion = code.min_version.parse().map_err(|_| Problem::Grant)?;
+    let described = granted.described();
+    let held = async || holder_in(provider, client, &described, Some(&code.session)).await;
+    match held().await {
+        Ok(Some(standing)) if standing.covers(&wanted) => Ok(Some(standing)),
+        // What was read may be older than what is waited for.
+        Ok(_) | Err(Problem::Unavailable) => {
+            arrived(provider, client, &wanted).await?;
+            held().await
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Waits until the person is here as the region that issued the code saw it.

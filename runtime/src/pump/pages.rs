@@ -34,7 +34,7 @@ impl Pages {
         while !*stop.borrow() {
             let Some(watchers) = self.watchers.upgrade() else { return };
             let stepped =
-                if watchers.is_empty() { self.store.newest_change() } else { self.report(&watchers, position) };
+                if watchers.is_empty() { Ok(self.store.noticed_change()) } else { self.report(&watchers, position) };
             drop(watchers);
             match stepped {
                 Ok(next) if next > position => position = next,
@@ -56,7 +56,7 @@ impl Pages {
 
     /// Reports the next changes. Returns the position after them.
     fn report(&self, watchers: &Watchers, position: u64) -> Result<u64, StoreError> {
-        let changes = self.store.changes(position, BATCH)?;
+        let changes = self.store.next_changes(position, BATCH)?;
         for change in changes.iter().filter(|change| change.table == table::TARGET_ACCOUNTS) {
             if let Some(user) = Image(&change.image).user() {
                 watchers.changed(user);

@@ -13,6 +13,7 @@ use umoja_local::RegionStore;
 use umoja_provisioner::Provisioner;
 use umoja_provisioner::targets::{KnownTarget, Run, wake_due};
 use umoja_schema::TargetId;
+use umoja_store::Change;
 use umoja_store::ports::StoreError;
 
 use super::follow::Followed;
@@ -55,17 +56,16 @@ impl Provisioning {
     /// Rings for the next batch of changes, and stores its position.
     async fn ring(&self) -> Result<Ringing, StoreError> {
         let position = self.store.cursor(DELIVER_CURSOR).await?;
-        let rung = self.ring_from(position).await?;
+        let rung = self.ring_changes(position, &self.store.changes(position, BATCH)?).await?;
         if rung.followed.position > position {
             self.store.advance_cursor(DELIVER_CURSOR, rung.followed.position).await?;
         }
         Ok(rung)
     }
 
-    /// Rings for the next changes after a position.
-    pub(super) async fn ring_from(&self, position: u64) -> Result<Ringing, StoreError> {
-        let changes = self.store.changes(position, BATCH)?;
-        let rung = self.provisioner.feed(&changes).await?;
+    /// Rings for the changes after a position.
+    pub(super) async fn ring_changes(&self, position: u64, changes: &[Change]) -> Result<Ringing, StoreError> {
+        let rung = self.provisioner.feed(changes).await?;
         // The store's sequences are decimal numbers.
         let after = changes.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
         let followed = Followed { position: after, more: rung.records == BATCH };

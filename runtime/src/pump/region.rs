@@ -146,8 +146,11 @@ impl RegionPump {
         match &self.provisioning {
             Some(provisioning) if is_ring => {
                 let follower = self.follower((DELIVER_CURSOR, "provisioning"), poll, stop);
-                let step = |position| async move { Ok(provisioning.ring_from(position).await?.followed) };
-                follower.follow(step).await;
+                let handle = |position| async move {
+                    let changes = self.store.next_changes(position, BATCH)?;
+                    Ok(provisioning.ring_changes(position, &changes).await?.followed)
+                };
+                follower.follow(handle).await;
             }
             Some(provisioning) => provisioning.deliver_until(poll, stop).await,
             None => {}
@@ -202,59 +205,59 @@ impl RegionPump {
     /// handled.
     pub async fn replicate(&self) -> Result<Step, StoreError> {
         let position = self.store.cursor(CURSOR).await?;
-        let step = self.replicate_from(position).await?;
+        let step = self.replicate_changes(position, &self.store.changes(position, BATCH)?).await;
         if step.position > position {
             self.store.advance_cursor(CURSOR, step.position).await?;
         }
         Ok(step)
     }
 
-    async fn replicate_from(&self, position: u64) -> Result<Step, StoreError> {
-        let changes = self.store.changes(position, BATCH)?;
-        let outcome = self.replicator.handle(&changes).await;
-        let handled = handled(&changes, outcome.failed.as_deref());
+    async fn replicate_changes(&self, position: u64, changes: &[Change]) -> Step {
+        let outcome = self.replicator.handle(changes).await;
+        let handled = handled(changes, outcome.failed.as_deref());
         record::replicated(outcome.sent, outcome.queued);
         record::quarantined(outcome.quarantined);
         if outcome.sent > 0 {
             self.record_lags(handled);
         }
-        Ok(Step { position: after(position, handled), outcome })
+        Step { position: after(position, handled), outcome }
     }
 
     /// Replicates until stopped.
     pub(super) async fn replicate_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
-        let step = |position| async move {
-            let Step { position, outcome } = self.replicate_from(position).await?;
+        let handle = |position| async move {
+            let changes = self.store.next_changes(position, BATCH)?;
+            let Step { position, outcome } = self.replicate_changes(position, &changes).await;
             Ok(Followed { position, more: outcome.failed.is_some() || outcome.records == BATCH })
         };
-        self.follower((CURSOR, "replication"), poll, stop).follow(step).await;
+        self.follower((CURSOR, "replication"), poll, stop).follow(handle).await;
     }
 
     /// Makes the events of the next batch of the change log and stores its position, which never passes a change whose
     /// events were not made.
     pub async fn feed(&self) -> Result<Fed, StoreError> {
         let position = self.store.cursor(FEED_CURSOR).await?;
-        let fed = self.feed_from(position).await?;
+        let fed = self.feed_changes(position, &self.store.changes(position, BATCH)?).await;
         if fed.position > position {
             self.store.advance_cursor(FEED_CURSOR, fed.position).await?;
         }
         Ok(fed)
     }
 
-    async fn feed_from(&self, position: u64) -> Result<Fed, StoreError> {
-        let changes = self.store.changes(position, BATCH)?;
-        let outcome = self.feed.handle(&changes).await;
+    async fn feed_changes(&self, position: u64, changes: &[Change]) -> Fed {
+        let outcome = self.feed.handle(changes).await;
         record::made(outcome.made);
-        Ok(Fed { position: after(position, handled(&changes, outcome.failed.as_deref())), outcome })
+        Fed { position: after(position, handled(changes, outcome.failed.as_deref())), outcome }
     }
 
     /// Makes events until stopped.
     pub(super) async fn feed_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
-        let step = |position| async move {
-            let Fed { position, outcome } = self.feed_from(position).await?;
+        let handle = |position| async move {
+            let changes = self.store.next_changes(position, BATCH)?;
+            let Fed { position, outcome } = self.feed_changes(position, &changes).await;
             Ok(Followed { position, more: outcome.failed.is_some() || outcome.records == BATCH })
         };
-        self.follower((FEED_CURSOR, "events"), poll, stop).follow(step).await;
+        self.follower((FEED_CURSOR, "events"), poll, stop).follow(handle).await;
     }
 
     fn follower(
