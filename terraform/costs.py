@@ -403,7 +403,7 @@ the internet is not included.
 
 {sign_on_section()}
 
-The first sign-in of a person at a client is the dearest: a session, a subject, a client of the session and a family of tokens are written and replicated. Nothing of
+The first sign-in of a person at a client is the dearest: a session, a subject and a client of the session are written and replicated. Nothing of
 clients and keys is in the function's cache. An answer of `userinfo` opens the profile, whose key the sign-in has opened already where one instance answers both. A web ACL costs what AWS
 WAF asks for it. The rows are small, and DynamoDB deletes them when they have expired.
 

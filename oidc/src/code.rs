@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use umoja_accounts::access::DescribedSession;
 use umoja_schema::access::KnownEnds;
-use umoja_schema::{ClientId, Millis, Region, UserId};
+use umoja_schema::{ClientId, Hlc, Millis, Region, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
@@ -56,6 +56,9 @@ pub struct Code {
     /// The ends of everything that were known when the session began.
     #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
     pub ends: KnownEnds,
+    /// The last withdrawal of the client's consents that was known when it was issued.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Hlc>,
     /// The scopes.
     #[serde(rename = "o")]
     pub scopes: BTreeSet<String>,
@@ -138,6 +141,7 @@ mod tests {
             session: "s".to_owned(),
             session_expires_at: now.plus(1),
             ends: KnownEnds::default(),
+            withdrawal: None,
             scopes: ["openid".to_owned()].into(),
             signed_in: SignedIn { auth_time: 1, acr: None, amr: vec!["pwd".to_owned()] },
             jkt: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umoja_schema::access::Grant;
+use umoja_schema::access::{Grant, Withdrawal};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Attributes, UserId, Version};
 
@@ -57,13 +57,16 @@ impl People {
         if withdrawn.is_empty() { Ok(()) } else { self.consent_as(standing, user, client, &withdrawn).await }
     }
 
-    /// Withdraws everything that a person has given to a client, and ends the client's families. Its subjects stay, so that
-    /// the client finds the same person again if the person consents again.
+    /// Withdraws everything that a person has given to a client, and ends what the client got by it. Its subjects stay, so that the client
+    /// finds the same person again if the person consents again.
     ///
     /// # Errors
     /// As [`People::consent`].
     pub async fn withdraw(&self, user: UserId, client: &str) -> Result<(), Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        for user in standing.users() {
+            self.note_withdrawal(*user, client).await?;
+        }
         for (scope, (version, grant)) in standing.newest_grants(client) {
             if grant.given {
                 self.say((grant.user, client, scope), false, Some(version.clone())).await?;
@@ -73,6 +76,18 @@ impl People {
             self.end_known_family(family).await?;
         }
         Ok(())
+    }
+
+    async fn note_withdrawal(&self, user: UserId, client: &str) -> Result<(), Error> {
+        until_written!({
+            let stored = self.home.own.items.item(&ACCESS, user, &Withdrawal::key(client)).await?;
+            let read = stored.as_ref().map(|stored| &stored.version);
+            let unknown = stored.as_ref().and_then(|stored| Withdrawal::from_item(stored).ok()).map(|one| one.unknown);
+            let new = Withdrawal::new(user, client.to_owned(), self.home.clock.now());
+            let withdrawal = Withdrawal { unknown: unknown.unwrap_or_default(), ..new };
+            let item = withdrawal.to_item(self.next_version(false, read)?);
+            Ok(replace(self, read, item).await?.then_some(()))
+        })
     }
 
     /// Stores the newest word about a scope: newer than every word of the person's other users.

@@ -54,7 +54,7 @@ impl People {
     }
 
     /// As [`People::begin_family`], under an id that follows from what the family begins with, so that every region can end
-    /// it before it has arrived. `None` if a family of this id has begun or ended.
+    /// it before it has arrived. A family that ends with its session needs no row. `None` if a family of this id has begun or ended.
     ///
     /// # Errors
     /// As [`People::begin_family`].
@@ -64,20 +64,6 @@ impl People {
         let unknown = Attributes::new();
         let family = Family { user, id, client, session, scopes, jkt, expires_at, ends, unknown };
         Ok(self.add(|version| family.to_item(version)).await?.then_some(family))
-    }
-
-    /// Ends what a client got by one authorization of a person: the family under this id, whether or not it has arrived, and
-    /// the families of the client that end with the session.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn end_authorization(&self, user: UserId, client: &str, session: &str, id: &str) -> Result<(), Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        let is_of_it = |family: &&Family| family.client == client && family.session.as_deref() == Some(session);
-        for family in standing.families().filter(is_of_it) {
-            self.end_known_family(family).await?;
-        }
-        self.end_family(user, id).await
     }
 
     /// Ends a family of a person. One that has ended already, or that has not arrived, is ended all the same.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use umoja_schema::access::{
-    AccessRow, ClientSeen, EndOfAll, Factor, Family, FamilyUses, Grant, KnownEnds, Session, Subject,
+    AccessRow, ClientSeen, EndOfAll, Factor, Family, FamilyUses, Grant, KnownEnds, Session, Subject, Withdrawal,
 };
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{
-    AccountStatus, CompanyId, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
+    AccountStatus, CompanyId, Hlc, Millis, Part, PartRecord, PersonVersion, RecordVersion, Region, UserId, Version,
 };
 use umoja_store::person::PersonParts;
 use umoja_store::ports::Parts;
@@ -47,6 +47,7 @@ impl<'a> Needed<'a> {
     fn prefixes(&self) -> Vec<String> {
         let mut prefixes =
             vec![EndOfAll::of_all(), Subject::of_all(), self.client.map_or_else(Grant::of_all, Grant::of_client)];
+        prefixes.push(self.client.map_or_else(Withdrawal::of_all, Withdrawal::key));
         if let Some(session) = self.session {
             prefixes.extend([Session::key(session), ClientSeen::of_session(session)]);
         }
@@ -313,26 +314,41 @@ impl Standing {
         (!self.is_over(family, reuse) && family.scopes.is_disjoint(&withdrawn)).then_some(family)
     }
 
-    /// Whether the family counts that a genuine token describes, also before its row has arrived. A scope that was withdrawn
-    /// before the family began was given again since, in a region whose word has not arrived.
+    /// Whether the family counts that a genuine token describes, also before its row, or that of the session with which it ends, has
+    /// arrived. A scope that was withdrawn before the family began was given again since, in a region whose word has not arrived.
     pub fn state(&self, described: &Described, reuse: Reuse, now: Millis) -> FamilyState {
         let known = self.family_row(&described.family.id);
         let family = known.unwrap_or(&described.family);
+        let has_arrived = match &family.session {
+            Some(id) => self.session_rows().any(|session| session.id == *id),
+            None => known.is_some(),
+        };
         let newest = self.newest_grants(&family.client);
         let words = newest.values().filter(|(_, grant)| !grant.given && family.scopes.contains(&grant.scope));
         let withdrawn = words.map(|(_, grant)| grant.at).max();
         if self.is_over(family, reuse)
             || now >= described.family.expires_at
+            || self.withdrawal(family.user, &family.client) > described.withdrawal
             || withdrawn.is_some_and(|at| at >= described.begun_at)
         {
             return FamilyState::Ended;
         }
-        match known {
+        match has_arrived {
             _ if withdrawn.is_some() => FamilyState::Behind,
-            Some(_) => FamilyState::Live,
-            None if now.since(described.begun_at) < FRESH_MS => FamilyState::Fresh,
-            None => FamilyState::Behind,
+            true => FamilyState::Live,
+            false if now.since(described.begun_at) < FRESH_MS => FamilyState::Fresh,
+            false => FamilyState::Behind,
         }
+    }
+
+    /// When a user last withdrew what a client had.
+    pub fn withdrawal(&self, user: UserId, client: &str) -> Option<Hlc> {
+        debug_assert!(self.has_read(&Withdrawal::key(client)), "the withdrawals of the client were not read");
+        let of_client = self.rows.iter().filter_map(|row| match &row.row {
+            AccessRow::Withdrawal(one) if one.user == user && one.client == client => Some(row.version.hlc),
+            _ => None,
+        });
+        of_client.max()
     }
 
     /// True if the token of a generation of a family was used before, and too long ago for a retry at this time.

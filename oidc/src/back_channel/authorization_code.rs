@@ -106,6 +106,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, (now, begun_at): 
         client: client.id.clone(),
         session: code.session.clone(),
         ends: code.ends.clone(),
+        withdrawal: code.withdrawal,
         is_offline,
         sub: String::new(),
         scopes: code.scopes.clone(),
@@ -143,11 +144,11 @@ async fn spend(
     }
     tracing::warn!(client = %client.id, "a code was used again, and what it gave has ended");
     let people = &provider.accounts.people;
-    people.end_authorization(code.user, client.id.as_str(), &code.session, &granted.family).await?;
+    people.end_family(code.user, &granted.family).await?;
     Err(Problem::Grant)
 }
 
-/// Begins the family of the tokens, also of those that cannot be refreshed: its end is theirs.
+/// Begins the family of the tokens. One that ends with its session has no row: the session's says that it counts.
 async fn begin(
     provider: &Provider,
     client: &Client,
@@ -158,6 +159,9 @@ async fn begin(
     let (people, id) = (&provider.accounts.people, client.id.as_str());
     if !standing.clients_of(&code.session).contains(id) {
         people.note_client(code.user, &code.session, id, code.session_expires_at).await?;
+    }
+    if !granted.is_offline {
+        return Ok(());
     }
     let family = granted.described().family;
     let new = NewFamily {

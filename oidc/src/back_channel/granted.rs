@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use umoja_accounts::access::Described;
 use umoja_schema::access::{Family, KnownEnds};
-use umoja_schema::{Attributes, Client, ClientId, Millis, UserId};
+use umoja_schema::{Attributes, Client, ClientId, Hlc, Millis, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
@@ -37,6 +37,9 @@ pub(super) struct Granted {
     /// The ends of everything that were known when that session began.
     #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
     pub(super) ends: KnownEnds,
+    /// The last withdrawal of the client's consents that was known when it began.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(super) withdrawal: Option<Hlc>,
     /// Whether it outlives that session.
     #[serde(rename = "l")]
     pub(super) is_offline: bool,
@@ -84,7 +87,7 @@ impl Granted {
             ends: self.ends.clone(),
             unknown: Attributes::new(),
         };
-        Described { family, begun_at: self.begun_at }
+        Described { family, begun_at: self.begun_at, withdrawal: self.withdrawal }
     }
 
     /// What an access token of it has sealed.
@@ -94,6 +97,7 @@ impl Granted {
             family: self.family.clone(),
             session: (!self.is_offline).then(|| self.session.clone()),
             ends: self.ends.clone(),
+            withdrawal: self.withdrawal,
             begun_at: self.begun_at,
         }
     }
@@ -115,6 +119,9 @@ pub(super) struct OnBehalf {
     /// The ends of everything that were known when its session began.
     #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
     ends: KnownEnds,
+    /// The last withdrawal of the client's consents that was known then.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    withdrawal: Option<Hlc>,
     /// When the family began.
     #[serde(rename = "b")]
     begun_at: Millis,
@@ -144,7 +151,7 @@ impl OnBehalf {
             ends: self.ends.clone(),
             unknown: Attributes::new(),
         };
-        Described { family, begun_at: self.begun_at }
+        Described { family, begun_at: self.begun_at, withdrawal: self.withdrawal }
     }
 }
 
@@ -161,6 +168,7 @@ mod tests {
             client: "shop".parse().unwrap(),
             session: "s".to_owned(),
             ends: KnownEnds::default(),
+            withdrawal: None,
             is_offline: false,
             sub: "n".to_owned(),
             scopes: ["openid".to_owned()].into(),

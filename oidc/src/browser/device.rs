@@ -308,6 +308,7 @@ fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
         session,
         session_expires_at: ends_at,
         ends,
+        withdrawal: visit.standing.withdrawal(user, step.client.as_str()),
         scopes: step.scopes.clone(),
         signed_in,
         jkt: None,

@@ -281,6 +281,7 @@ impl<'a> Going<'a> {
             session: cookie.session.clone(),
             session_expires_at: cookie.ends_at,
             ends: cookie.ends.clone(),
+            withdrawal: visit.standing.withdrawal(cookie.user, request.client.as_str()),
             scopes: request.scopes.clone(),
             signed_in: cookie.signed_in.clone(),
             jkt: request.jkt.clone(),

@@ -16,6 +16,7 @@ mod life;
 mod seen;
 mod session;
 mod subject;
+mod withdrawal;
 
 pub use device::DeviceRequest;
 pub use end_of_all::EndOfAll;
@@ -28,6 +29,7 @@ pub use life::{ENDED_FOR_MS, MAX_LIFE_MS};
 pub use seen::ClientSeen;
 pub use session::Session;
 pub use subject::{Sector, Subject};
+pub use withdrawal::Withdrawal;
 
 use item::item;
 
@@ -42,6 +44,8 @@ pub enum AccessRow {
     Seen(ClientSeen),
     /// A consent.
     Grant(Grant),
+    /// A withdrawal of all consents for a client.
+    Withdrawal(Withdrawal),
     /// A subject.
     Subject(Subject),
     /// A family of refresh tokens.
@@ -66,6 +70,7 @@ impl AccessRow {
             Some(Session::KIND) => Self::Session(Session::from_item(item)?),
             Some(ClientSeen::KIND) => Self::Seen(ClientSeen::from_item(item)?),
             Some(Grant::KIND) => Self::Grant(Grant::from_item(item)?),
+            Some(Withdrawal::KIND) => Self::Withdrawal(Withdrawal::from_item(item)?),
             Some(Subject::KIND) => Self::Subject(Subject::from_item(item)?),
             Some(Family::KIND) => Self::Family(Family::from_item(item)?),
             Some(FamilyUses::KIND) => Self::Uses(FamilyUses::from_item(item)?),

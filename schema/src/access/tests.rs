@@ -39,6 +39,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         at: Millis(3),
         unknown: unknown.clone(),
     };
+    let withdrawal = Withdrawal { unknown: unknown.clone(), ..Withdrawal::new(user, "shop".into(), Millis(3)) };
     let subject = Subject {
         unknown: unknown.clone(),
         ..Subject::new(user, &Sector::Pairwise("shop.example".into()), "abc".into(), Hlc::at(Millis(4)))
@@ -71,6 +72,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         session.to_item(version.clone()),
         seen.to_item(version.clone()),
         grant.to_item(version.clone()),
+        withdrawal.to_item(version.clone()),
         subject.to_item(version.clone()),
         family.to_item(version.clone()),
         all.to_item(version.clone()),
@@ -80,6 +82,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         AccessRow::Session(session),
         AccessRow::Seen(seen),
         AccessRow::Grant(grant),
+        AccessRow::Withdrawal(withdrawal),
         AccessRow::Subject(subject),
         AccessRow::Family(family),
         AccessRow::All(all),

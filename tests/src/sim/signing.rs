@@ -11,8 +11,8 @@ use std::sync::Arc;
 use axum::Router;
 use umoja_accounts::People;
 use umoja_provisioner::Logouts;
-use umoja_schema::access::{KEPT_USES, Sector};
-use umoja_schema::{Millis, UserId, Version};
+use umoja_schema::access::{KEPT_USES, KnownEnds, Sector};
+use umoja_schema::{Hlc, Millis, UserId, Version};
 
 use self::keys::Signers;
 use self::provider::{Clients, ISSUER};
@@ -63,8 +63,9 @@ pub(super) struct SessionOf {
     pub(super) id: String,
     pub(super) client: u8,
     pub(super) code: String,
-    /// The family that the code begins.
+    /// The family that the code begins, and what it knows of ends and withdrawals.
     pub(super) family: String,
+    pub(super) began_with: (KnownEnds, Option<Hlc>),
     /// By the clock of that region.
     pub(super) issued_at: Millis,
     pub(super) expires_at: Millis,

@@ -80,6 +80,13 @@ fn a_family_that_outlives_its_session_is_detected() {
     fails(Rule::SessionEnds, steps, "although it has ended");
 }
 
+#[test]
+fn a_family_that_comes_back_with_a_consent_is_detected() {
+    let withdrawn = sign(1, Sign::Withdraw { client: APP });
+    let steps = [sign_in(0), sign(0, REDEEM), Step::Round, withdrawn, Step::Round, sign_in(0), Step::Round];
+    fails(Rule::WithdrawalEnds, steps, "although it has ended");
+}
+
 /// Failure: a refresh token is used again because an answer was lost
 #[test]
 fn a_refresh_that_cannot_be_repeated_is_detected() {

@@ -67,6 +67,8 @@ pub enum Rule {
     EarlyEnds,
     /// A family ends with its session.
     SessionEnds,
+    /// What a client got before a withdrawal has ended, also if it is given again.
+    WithdrawalEnds,
     /// A refresh token may be used again for a short time.
     RefreshGrace,
     /// A refresh token may not be used again after that time.
@@ -89,7 +91,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -121,6 +123,7 @@ impl Rule {
         Self::EndsFirst,
         Self::EarlyEnds,
         Self::SessionEnds,
+        Self::WithdrawalEnds,
         Self::RefreshGrace,
         Self::RefreshOnce,
         Self::GivenAgain,
@@ -149,6 +152,7 @@ impl Rule {
                 | Self::EndsFirst
                 | Self::EarlyEnds
                 | Self::SessionEnds
+                | Self::WithdrawalEnds
                 | Self::RefreshGrace
                 | Self::RefreshOnce
                 | Self::GivenAgain
@@ -195,6 +199,7 @@ impl Rule {
             Self::EndsFirst => "ends-first",
             Self::EarlyEnds => "early-ends",
             Self::SessionEnds => "session-ends",
+            Self::WithdrawalEnds => "withdrawal-ends",
             Self::RefreshGrace => "refresh-grace",
             Self::RefreshOnce => "refresh-once",
             Self::GivenAgain => "given-again",

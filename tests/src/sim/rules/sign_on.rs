@@ -1,6 +1,6 @@
 //! The writes and reads of single sign-on without a rule.
 
-use umoja_schema::access::{Grant, Subject};
+use umoja_schema::access::{Grant, Session, Subject, Withdrawal};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{AccountStatus, Attribute, Body, Facts, Hlc, Millis, Part, PartRecord, Region};
 use umoja_store::ports::{Condition, Writes};
@@ -9,12 +9,17 @@ use super::Rule;
 
 /// The writes of a region to the table `access`.
 pub(super) fn bend(rule: Rule, own: &Region, writes: &mut Writes) {
-    if rule == Rule::EarlyEnds {
-        writes.items.retain(|write| {
-            let is_own_end = write.item.version.erased && write.item.version.origin == *own;
-            !(*write.item.table == ACCESS && is_own_end && write.condition == Condition::Absent)
-        });
-    }
+    writes.items.retain(|write| {
+        let is_own = *write.item.table == ACCESS && write.item.version.origin == *own;
+        let kind = write.item.key.split('#').next().unwrap_or_default();
+        let is_left_out = match rule {
+            Rule::EarlyEnds => write.item.version.erased && write.condition == Condition::Absent,
+            Rule::SessionEnds => write.item.version.erased && kind == Session::KIND,
+            Rule::WithdrawalEnds => kind == Withdrawal::KIND,
+            _ => false,
+        };
+        !(is_own && is_left_out)
+    });
     for write in
         writes.items.iter_mut().filter(|write| *write.item.table == ACCESS && write.item.version.origin == *own)
     {

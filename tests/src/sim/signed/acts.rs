@@ -87,7 +87,8 @@ impl Fleet {
             min_version,
             session: session.id.clone(),
             session_expires_at: session.expires_at,
-            ends,
+            ends: ends.clone(),
+            withdrawal: standing.withdrawal(user, provider::client(client)),
             scopes,
             signed_in: SignedIn { auth_time: issued_at.secs(), acr: None, amr },
             jkt: None,
@@ -99,6 +100,7 @@ impl Fleet {
             client,
             code: code.seal(&people.secrets, &*people.home.entropy),
             family: code.family(),
+            began_with: (ends, code.withdrawal),
             issued_at: session.created_at,
             expires_at: session.expires_at,
             id: session.id,
@@ -292,12 +294,11 @@ impl Fleet {
     async fn withdraw(&self, at: usize, number: usize, from: u8, alone: bool) {
         let (people, id) = (&self.signing.people[at], self.id_of(number));
         self.signing.withdrawn.borrow_mut().insert((id, from));
-        let known = self.rows_of(at, id).await;
         if people.withdraw(id, client(from)).await.is_err() {
             return;
         }
         if alone {
-            self.end_withdrawn(from, &known);
+            self.end_withdrawn(at, id, from);
         }
         if alone && let Ok(Some(standing)) = Standing::read(people, id).await {
             let granted = standing.granted(client(from));
@@ -305,12 +306,12 @@ impl Fleet {
         }
     }
 
-    /// The families of a client whose rows a region had when the client's consents were withdrawn there.
-    fn end_withdrawn(&self, from: u8, known: &BTreeMap<String, Version>) {
-        let sessions = self.signing.sessions.borrow();
+    /// The families of a client that had begun, in any region, when the client's consents were withdrawn in one.
+    fn end_withdrawn(&self, at: usize, id: UserId, from: u8) {
+        let (sessions, person) = (self.signing.sessions.borrow(), self.history.borrow().person(at, id));
         for family in self.signing.families.borrow_mut().iter_mut() {
             let is_of = sessions[family.session].client == from;
-            family.is_over |= is_of && known.contains_key(&Family::key(&family.id));
+            family.is_over |= is_of && person.contains(&family.user);
         }
     }
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use umoja_accounts::access::{Reuse, Standing};
-use umoja_schema::UserId;
+use umoja_accounts::access::{Described, FamilyState, Reuse, Standing};
 use umoja_schema::access::{Family, Sector, Session, Subject};
 use umoja_schema::replicated::ACCESS;
+use umoja_schema::{Attributes, UserId};
 use umoja_store::ports::Clock as _;
 
 use crate::sim::fleet::Fleet;
-use crate::sim::signing::provider::{Got, client};
-use crate::sim::signing::{FamilyOf, SKEW_MS, sector};
+use crate::sim::signing::provider::{Got, SCOPE, client};
+use crate::sim::signing::{FamilyOf, SKEW_MS, SessionOf, sector};
 
 /// More than the longest time after which a notice is sent again.
 const LONG_MS: u64 = 16 * 60 * 1000;
@@ -94,7 +94,9 @@ impl Fleet {
         for (at, people) in self.signing.people.iter().enumerate() {
             let name = &self.region(at).name;
             let standing = Standing::read(people, family.user).await.expect("all services work");
-            let is_valid = standing.is_some_and(|standing| standing.family(&family.id, Reuse::default()).is_some());
+            let now = self.region(at).clock.now();
+            let state = standing.map(|standing| standing.state(&described(family, &session), Reuse::default(), now));
+            let is_valid = matches!(state, Some(FamilyState::Live | FamilyState::Fresh));
             let why = (family.is_over, family.stolen, session.is_replayed, &session.out);
             assert!(!is_valid || !is_of_former, "sign-on: {} of a former password is valid in {name}", family.id);
             assert!(!is_valid || !is_over, "sign-on: {} is valid in {name} although it has ended: {why:?}", family.id);
@@ -191,4 +193,21 @@ impl Fleet {
             }
         }
     }
+}
+
+/// A family as its tokens describe it.
+fn described(family: &FamilyOf, session: &SessionOf) -> Described {
+    let (ends, withdrawal) = session.began_with.clone();
+    let family = Family {
+        user: family.user,
+        id: family.id.clone(),
+        client: client(session.client).to_owned(),
+        session: Some(session.id.clone()),
+        scopes: BTreeSet::from([SCOPE.to_owned()]),
+        jkt: None,
+        expires_at: session.expires_at,
+        ends,
+        unknown: Attributes::new(),
+    };
+    Described { family, begun_at: session.issued_at, withdrawal }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use umoja_accounts::People;
-use umoja_schema::access::{EndOfAll, FamilyUses, Session};
+use umoja_schema::access::{EndOfAll, FamilyUses};
 use umoja_schema::{Millis, Replicated, UserId, VersionedItem};
 use umoja_store::ports::{Clock, Due, DuePage, DueRow, Etag, ItemPage, Items, StoreError};
 use umoja_store::{Home, Peer, RegionPorts};
@@ -32,7 +32,7 @@ pub(super) fn without(rule: Option<Rule>, people: &People) -> People {
             let users = Written::new(Arc::clone(&users), users, home.own.name.clone(), software);
             Home { own: RegionPorts { users: Arc::new(users), ..home.own.clone() }, ..home.clone() }
         }
-        Some(rule @ (Rule::RefreshGrace | Rule::RefreshOnce | Rule::SessionEnds | Rule::EndsAll)) => {
+        Some(rule @ (Rule::RefreshGrace | Rule::RefreshOnce | Rule::EndsAll)) => {
             let items = Seen { items: Arc::clone(&home.own.items), rule };
             Home { own: RegionPorts { items: Arc::new(items), ..home.own.clone() }, ..home.clone() }
         }
@@ -93,7 +93,6 @@ impl Seen {
         match self.rule {
             Rule::EndsAll if kind == EndOfAll::KIND => None,
             Rule::RefreshOnce if kind == FamilyUses::KIND => None,
-            Rule::SessionEnds if kind == Session::KIND && item.version.erased => None,
             Rule::RefreshGrace if kind == FamilyUses::KIND => {
                 let mut uses = FamilyUses::from_item(&item).ok()?;
                 for at in uses.first_uses.values_mut() {

@@ -26,10 +26,13 @@ fn a_code_of_one_region_gives_the_tokens_of_the_person_in_another() {
         sso.with_clients().await;
         let ada = sso.person(0, "ada@example.com").await;
         sso.d.world.settle().await;
-        let code = sso.code(0, "web", &ada, "openid email orders");
+        let code = sso.code(0, "web", &ada, "openid email orders offline_access");
         let got = sso.redeem(1, "web", &code).await;
         assert_eq!((got.status, &got.headers["cache-control"]), (200, &"no-store".parse().unwrap()));
-        assert_eq!((&got.body["token_type"], &got.body["scope"]), (&json!("Bearer"), &json!("email openid orders")));
+        assert_eq!(
+            (&got.body["token_type"], &got.body["scope"]),
+            (&json!("Bearer"), &json!("email offline_access openid orders"))
+        );
         let (access, id) = (got.text("access_token"), id_token(&sso, 0, got.text("id_token")).await);
         assert_eq!((&id["iss"], &id["aud"], &id["nonce"]), (&json!(ISSUER), &json!("web"), &json!("a-nonce")));
         let sid = sso.d.world.regions[0].secrets().session_name(&ada.session.id, "web");
@@ -41,6 +44,22 @@ fn a_code_of_one_region_gives_the_tokens_of_the_person_in_another() {
         assert_eq!(sso.userinfo(0, access).await.error(), LATER, "neither has its end");
         sso.d.world.deliver().await;
         assert_eq!(sso.userinfo(0, access).await.status, 200);
+    });
+}
+
+#[test]
+fn a_sign_on_with_a_session_writes_nothing_that_is_replicated() {
+    story(1730, async |mut sso| {
+        sso.with_clients().await;
+        let ada = sso.person(0, "ada@example.com").await;
+        let redeemed = async |sso: &Sso, scopes| {
+            sso.redeem(0, "web", &sso.code(0, "web", &ada, scopes)).await;
+            sso.d.world.changes(0).len()
+        };
+        // The client's name for the person, and that it is to learn of the end of the session.
+        let first = redeemed(&sso, "openid").await;
+        assert_eq!(redeemed(&sso, "openid email").await, first);
+        assert_eq!(redeemed(&sso, "openid offline_access").await, first + 1);
     });
 }
 

@@ -91,6 +91,7 @@ impl Sso {
             session: person.session.id.clone(),
             session_expires_at: person.session.expires_at,
             ends: person.session.ends.clone(),
+            withdrawal: None,
             scopes: scopes.split(' ').map(str::to_owned).collect(),
             signed_in: SignedIn {
                 auth_time: person.session.auth_time.secs(),

@@ -1,7 +1,9 @@
 //! Refresh tokens, at two regions.
 
 use serde_json::json;
+use umoja_accounts::access::Standing;
 use umoja_crypto::jws::parse_jwt;
+use umoja_oidc::code::Code;
 
 use super::people::{SignedUp, web};
 use super::{Got, Sso, story};
@@ -220,7 +222,8 @@ fn a_consent_that_was_withdrawn_and_given_again_keeps_the_name_and_not_the_token
         // Given again in one region, and redeemed in the other before the word has arrived there.
         sso.d.world.clock.advance(1_000);
         at(0).consent(ada.id, "web", &scopes).await.unwrap();
-        let code = sso.code(0, "web", &ada, "openid offline_access");
+        let withdrawal = Standing::read(&at(0), ada.id).await.unwrap().unwrap().withdrawal(ada.id, "web");
+        let code = sso.sealed(&Code { withdrawal, ..sso.issued(0, "web", &ada, "openid offline_access") });
         assert_eq!(sso.redeem(1, "web", &code).await.error(), LATER);
         sso.d.world.deliver().await;
         let again = sso.redeem(1, "web", &code).await;
