@@ -46,6 +46,7 @@ impl Fleet {
                 || !session.ends.is_empty()
                 || session.presented > 1
                 || self.may_have_ended_with_all(&session)
+                || self.may_be_withdrawn(&session)
                 || now.plus(SKEW_MS) >= session.expires_at
                 || noted.family.is_some_and(|family| self.may_be_over(&self.signing.families.borrow()[family]));
             assert!(!noted.is_honest || is_excused, "sign-on: {name} ended an honest family of {}", noted.user);
@@ -54,16 +55,21 @@ impl Fleet {
 
     /// True if something was done that may have ended a family.
     fn may_be_over(&self, family: &FamilyOf) -> bool {
-        let history = self.history.borrow();
         let session = &self.signing.sessions.borrow()[family.session];
-        let is_withdrawn =
-            |(user, client): &(UserId, u8)| *client == session.client && history.were_ever_one(*user, family.user);
         family.may_be_over
             || self.may_have_ended_with_all(session)
             || !session.ends.is_empty()
             || session.presented > 1
-            || self.signing.withdrawn.borrow().iter().any(is_withdrawn)
+            || self.may_be_withdrawn(session)
             || self.all_credentials(family.user).iter().any(|one| !family.credentials.contains(one))
+    }
+
+    /// True if the consents of a session's client were ever withdrawn.
+    fn may_be_withdrawn(&self, session: &SessionOf) -> bool {
+        let history = self.history.borrow();
+        let is_of =
+            |(user, client): &(UserId, u8)| *client == session.client && history.were_ever_one(*user, session.user);
+        self.signing.withdrawn.borrow().iter().any(is_of)
     }
 
     /// After all messages have arrived: what has ended is over everywhere, and what was not ended is valid everywhere.
