@@ -49,6 +49,8 @@ pub enum Rule {
     RungAgain,
     /// A feed that has lost events begins another epoch.
     Epoch,
+    /// Who lists events waits for one that has not arrived.
+    Gaps,
     /// One process at a time delivers an account.
     Lease,
     /// What a target has already is not sent again.
@@ -89,7 +91,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -112,6 +114,7 @@ impl Rule {
         Self::SourceHome,
         Self::RungAgain,
         Self::Epoch,
+        Self::Gaps,
         Self::Lease,
         Self::Digest,
         Self::TargetEpoch,
@@ -135,7 +138,7 @@ impl Rule {
     /// The run of a seed, of the mode in which the rule matters.
     pub fn plan(self, seed: u64) -> Plan {
         match self {
-            Self::Epoch => Plan::listed(seed),
+            Self::Epoch | Self::Gaps => Plan::listed(seed),
             Self::Lease | Self::Digest | Self::TargetEpoch | Self::Adoption | Self::Brake => Plan::delivered(seed),
             rule if rule.is_of_sign_on() => Plan::signed_in(seed),
             _ => Plan::of(seed),
@@ -186,6 +189,7 @@ impl Rule {
             Self::SourceHome => "source-home",
             Self::RungAgain => "rung-again",
             Self::Epoch => "event-epoch",
+            Self::Gaps => "event-gaps",
             Self::Lease => "delivery-lease",
             Self::Digest => "delivery-digest",
             Self::TargetEpoch => "target-epoch",
