@@ -93,7 +93,10 @@ class ScimServer:
         """The accounts that it has, by the ids of their users."""
         request = urllib.request.Request(f"{self._url}/Users?count=1000", headers={"Authorization": f"Bearer {self.token}"})
         with urllib.request.urlopen(request, timeout=HANG) as answer:
-            found = json.loads(answer.read()).get("Resources", [])
+            answered = json.loads(answer.read())
+        found = answered.get("Resources", [])
+        if len(found) != answered["totalResults"]:
+            raise Failed(f"{self.name} lists {len(found)} of its {answered['totalResults']} accounts")
         if len({account.get("externalId") for account in found}) != len(found):
             raise Failed("a user has two accounts, or an account has no user")
         return {account["externalId"]: account for account in found}
