@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 use umoja_cli::Client;
 
-use crate::error::{BenchError, io};
+use crate::error::{BenchError, io, wrong_answer};
 use crate::figure::{Limit, Report, count, percentile};
 use crate::http_load::{Load, Operation, Slice};
 use crate::server::{Server, umoja};
@@ -42,15 +42,20 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, quick: bool) -> Result<()
 }
 
 /// A served deployment with targets.
-struct Provisioned {
-    stage: Stage,
-    sink: Sink,
-    server: Server,
+pub(crate) struct Provisioned {
+    pub(crate) stage: Stage,
+    pub(crate) sink: Sink,
+    pub(crate) server: Server,
     targets: usize,
 }
 
 impl Provisioned {
     fn new(dir: &Path, users: usize, targets: usize) -> Result<Self, BenchError> {
+        Self::serving(dir, users, targets, &[])
+    }
+
+    /// A deployment whose server has more options.
+    pub(crate) fn serving(dir: &Path, users: usize, targets: usize, options: &[&str]) -> Result<Self, BenchError> {
         let (stage, sink) = (Stage::with_users(dir, users)?, Sink::start()?);
         let path = stage.path().display().to_string();
         for number in 0..targets {
@@ -60,12 +65,13 @@ impl Provisioned {
             // The users are older than the target.
             umoja(&["target", "provision", &id, "--all", "--dir", &path, "--json"])?;
         }
-        let server = Server::start_with(stage.path(), stage.urls(), &["--outbound-loopback"])?;
+        let options = [&["--outbound-loopback"], options].concat();
+        let server = Server::start_with(stage.path(), stage.urls(), &options)?;
         Ok(Self { stage, sink, server, targets })
     }
 
     /// Waits until every target has an account for every user. Returns how many were made in a second.
-    async fn made(&self) -> Result<f64, BenchError> {
+    pub(crate) async fn made(&self) -> Result<f64, BenchError> {
         let all = self.stage.users() * self.targets;
         wait("accounts", || self.sink.made().len() >= all).await?;
         let made = self.sink.made();
@@ -74,7 +80,7 @@ impl Provisioned {
     }
 
     /// Changes one user after the other at a pace. Returns what each was given, and when.
-    async fn change(
+    pub(crate) async fn change(
         &self,
         client: &Client,
         called: &str,
@@ -89,7 +95,7 @@ impl Provisioned {
             let body = json!({ "id": self.stage.id(number), "set": { "profile": { "nickname": value } } });
             let answer = client.call("update", body).await?;
             if answer.status != 200 {
-                return Err(unexpected(answer.status, &answer.body));
+                return Err(wrong_answer("update", answer.status, &answer.body));
             }
             sent.push((value, at));
         }
@@ -97,7 +103,11 @@ impl Provisioned {
     }
 
     /// The milliseconds from each change until each of these targets was sent it.
-    async fn firsts(&self, sent: &[(String, f64)], targets: std::ops::Range<usize>) -> Result<Vec<f64>, BenchError> {
+    pub(crate) async fn firsts(
+        &self,
+        sent: &[(String, f64)],
+        targets: std::ops::Range<usize>,
+    ) -> Result<Vec<f64>, BenchError> {
         let mut took_ms = Vec::new();
         for (value, at) in sent {
             wait("a change", || targets.clone().all(|target| self.sink.first(target, value).is_some())).await?;
@@ -108,11 +118,13 @@ impl Provisioned {
     }
 }
 
-fn name(number: usize) -> String {
+/// The id of a target.
+pub(crate) fn name(number: usize) -> String {
     format!("bench-{number}")
 }
 
-async fn wait(what: &'static str, is_there: impl Fn() -> bool) -> Result<(), BenchError> {
+/// Waits until something is there.
+pub(crate) async fn wait(what: &'static str, is_there: impl Fn() -> bool) -> Result<(), BenchError> {
     for _ in 0..PATIENCE {
         if is_there() {
             return Ok(());
@@ -120,10 +132,6 @@ async fn wait(what: &'static str, is_there: impl Fn() -> bool) -> Result<(), Ben
         sleep(AGAIN).await;
     }
     Err(BenchError::Late(what))
-}
-
-fn unexpected(status: u16, body: &Value) -> BenchError {
-    BenchError::Answer { what: "update".into(), status, body: body.to_string() }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
 use umoja_cli::{CliError, ClientError, CredentialsError, DeploymentError};
 use umoja_crypto::{EngineError, KeyError};
 use umoja_store::ports::{KeysError, StoreError};
@@ -40,6 +41,21 @@ pub(crate) enum BenchError {
         status: u16,
         /// The body as it came.
         body: String,
+    },
+    /// Fewer file descriptors than the connections need.
+    #[error(
+        "{pages} pages need {needed} file descriptors, because `umoja serve` has one for each and as many for the rest, and \
+         this process may have {hard} (`ulimit -Hn`): allow more of them, or measure fewer pages with --pages {most}"
+    )]
+    Descriptors {
+        /// The pages to be opened.
+        pages: usize,
+        /// What they need.
+        needed: u64,
+        /// What there may be at most.
+        hard: u64,
+        /// The most pages with these.
+        most: u64,
     },
     /// A command of `umoja` failed.
     #[error("umoja {0}: {1}")]
@@ -86,6 +102,11 @@ pub(crate) enum BenchError {
     /// The deployment's secrets.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+}
+
+/// The error of an answer that is wrong for an operation.
+pub(crate) fn wrong_answer(what: &str, status: u16, body: &Value) -> BenchError {
+    BenchError::Answer { what: what.into(), status, body: body.to_string() }
 }
 
 /// For `map_err`: adds the attempted action.

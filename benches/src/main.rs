@@ -7,6 +7,7 @@ mod clock;
 mod company;
 mod crypto;
 mod deliveries;
+mod descriptors;
 mod enumeration;
 mod error;
 mod figure;
@@ -15,6 +16,7 @@ mod http_load;
 mod import;
 mod ingest;
 mod load;
+mod pages;
 mod peer;
 mod peers;
 mod proofs;
@@ -60,6 +62,8 @@ enum What {
     Ingest,
     /// Accounts at targets, and what targets cost a login and each other.
     Deliveries,
+    /// Status pages that are open: what they cost the server, and how soon they show a change.
+    Pages,
     /// Single sign-on: the protocol, logins, and what passes between the regions; beside peers, if
     /// `benches/peers/run sign-on` installs them.
     SignOn,
@@ -83,6 +87,9 @@ struct Bench {
     /// The number of users to import [default: 100000].
     #[arg(long, value_name = "N")]
     users: Option<usize>,
+    /// The number of status pages that are open at once [default: 10000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=50_000))]
+    pages: Option<u16>,
     /// Print one JSON document, for programs.
     #[arg(long)]
     json: bool,
@@ -160,6 +167,10 @@ impl Bench {
         }
         if is_wanted(What::Deliveries) {
             deliveries::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Pages) {
+            let open = self.pages.unwrap_or(if self.quick { 20 } else { 10_000 });
+            pages::measure(report, &dir, open.into(), self.quick)?;
         }
         if is_wanted(What::SignOn) {
             sign_on::measure(report, &dir, &self.peers, self.quick)?;

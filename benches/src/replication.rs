@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use umoja_cli::Client;
 
 use crate::clock::Watch;
-use crate::error::{BenchError, io};
+use crate::error::{BenchError, io, wrong_answer};
 use crate::figure::{Limit, Report, count, percentile};
 use crate::server::Server;
 use crate::stage::Stage;
@@ -79,7 +79,7 @@ async fn probe(stage: &Stage, probes: usize, pause: Duration) -> Result<Vec<Prob
         let watch = Watch::start();
         let answer = here.call("update", update(id, &format!("probe {number}"))).await?;
         let version = answer.body.pointer("/user/version").and_then(Value::as_str);
-        let version = version.ok_or_else(|| unexpected("update", answer.status, &answer.body))?;
+        let version = version.ok_or_else(|| wrong_answer("update", answer.status, &answer.body))?;
         let answered = watch.secs();
         let lookup = json!({ "id": id, "min_version": version });
         loop {
@@ -87,7 +87,7 @@ async fn probe(stage: &Stage, probes: usize, pause: Duration) -> Result<Vec<Prob
             match answer.status {
                 200 => break,
                 503 => sleep(AGAIN).await,
-                status => return Err(unexpected("lookup", status, &answer.body)),
+                status => return Err(wrong_answer("lookup", status, &answer.body)),
             }
         }
         let end = watch.secs();
@@ -99,10 +99,6 @@ async fn probe(stage: &Stage, probes: usize, pause: Duration) -> Result<Vec<Prob
 
 fn update(id: &str, nickname: &str) -> Value {
     json!({ "id": id, "set": { "profile": { "nickname": nickname } } })
-}
-
-fn unexpected(what: &str, status: u16, body: &Value) -> BenchError {
-    BenchError::Answer { what: what.into(), status, body: body.to_string() }
 }
 
 /// Writes at a fixed pace, regardless of the answers, until it is stopped.
@@ -129,7 +125,7 @@ impl Background {
                     let path = "/v1/users/update";
                     let raw = client.post(path, client.sign(path, body, None).token.into()).await?;
                     if raw.status != 200 {
-                        return Err(unexpected("update", raw.status, &Value::Null));
+                        return Err(wrong_answer("update", raw.status, &Value::Null));
                     }
                     counter.fetch_add(1, Ordering::Relaxed);
                     Ok(())

@@ -65,6 +65,11 @@ impl Sink {
         format!("http://127.0.0.1:{}/{target}", self.port)
     }
 
+    /// The watch by which its times are.
+    pub(crate) fn watch(&self) -> Watch {
+        self.seen.watch
+    }
+
     /// The seconds since its start.
     pub(crate) fn now(&self) -> f64 {
         self.seen.watch.secs()

@@ -1,7 +1,10 @@
 (function () {
 'use strict';
 var texts = JSON.parse(document.getElementById('texts').textContent);
-var ticket = location.hash.slice(1);
+var parts = location.hash.slice(1).split(/[?&]/), ticket = parts[0];
+// Who sends a person here in the middle of a login adds its state to the URL, wherever that is, and gets it back.
+var state = /[?&](state=[^&]+)/.exec(location.search + '&' + parts.slice(1).join('&'));
+state = state ? state[1] : '';
 var accounts = {}, order = [], company = '', view = null;
 var source = null, timer = 0, tries = 0, heard = 0, over = false, trouble = 0;
 
@@ -75,7 +78,12 @@ function take(rows) {
     row(account);
   });
   summary();
-  if (isReady()) { end(); }
+  if (isReady()) { end(); resume(); }
+}
+
+// A login that waits for this page continues by itself, once there is nothing to wait for.
+function resume() {
+  if (state && view.return_url) { setTimeout(function () { location.replace(at('back').href); }, 1000); }
 }
 
 function show(answer) {
@@ -85,7 +93,7 @@ function show(answer) {
   var style = document.documentElement.style, colours = answer.company.colours;
   Object.keys(colours).forEach(function (name) { style.setProperty('--' + name, colours[name]); });
   if (answer.return_url) {
-    at('back').href = answer.return_url;
+    at('back').href = answer.return_url + (state ? '?' + state : '');
     put(at('back'), say('back', { company: company }));
     at('back').hidden = false;
   }
@@ -135,13 +143,16 @@ function begin() {
   asked.then(function (answer) {
     if (!answer) { return; }
     // From here on the cookie stands for the ticket, which stays in no history.
-    if (ticket) { history.replaceState(null, '', location.pathname + location.search); }
+    if (ticket) { history.replaceState(null, '', location.pathname + (location.search || (state && '?' + state))); }
     well();
     show(answer);
     listen();
   }).catch(function () { troubled(); later(begin, wait()); });
 }
 
+if (state) {
+  Array.prototype.forEach.call(document.querySelectorAll('nav a'), function (link) { link.href += '&' + state; });
+}
 window.addEventListener('online', function () { if (!over && !source) { later(view ? listen : begin, 0); } });
 window.addEventListener('hashchange', function () { location.reload(); });
 begin();

@@ -6,35 +6,60 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use umoja_schema::UserId;
 
+/// How many users are remembered before those are looked for whom no page watches any more.
+const FEW: usize = 64;
+
 /// The open pages of a region, by user.
 #[derive(Debug, Default)]
-pub struct Watchers(Mutex<BTreeMap<UserId, watch::Sender<()>>>);
+pub struct Watchers(Mutex<Watched>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    users: BTreeMap<UserId, watch::Sender<()>>,
+    /// The users that were watched when the others were forgotten.
+    left: usize,
+}
+
+impl Watched {
+    fn forget_unwatched(&mut self) {
+        self.users.retain(|_, sender| sender.receiver_count() > 0);
+        self.left = self.users.len();
+    }
+}
 
 impl Watchers {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<UserId, watch::Sender<()>>> {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees every change of a user's accounts from now on.
     pub(crate) fn watch(&self, user: UserId) -> watch::Receiver<()> {
-        self.lock().entry(user).or_default().subscribe()
+        let mut all = self.lock();
+        if all.users.len() >= FEW.max(2 * all.left) {
+            all.forget_unwatched();
+        }
+        all.users.entry(user).or_default().subscribe()
     }
 
-    /// Says that an account of a user has changed. Users whom no page watches any more are forgotten.
+    /// Says that an account of a user has changed.
     pub fn changed(&self, user: UserId) {
         let mut all = self.lock();
-        if let Some(sender) = all.get(&user)
+        if let Some(sender) = all.users.get(&user)
             && sender.send(()).is_err()
         {
-            all.remove(&user);
+            all.users.remove(&user);
         }
     }
 
-    /// True if no page is open. Then no change has to be looked for.
+    /// True if no page is open. Then no change has to be looked for. It is asked with every change of the region, so it does not
+    /// look at each page.
     pub fn is_empty(&self) -> bool {
         let mut all = self.lock();
-        all.retain(|_, sender| sender.receiver_count() > 0);
-        all.is_empty()
+        let is_empty = !all.users.values().any(|sender| sender.receiver_count() > 0);
+        if is_empty {
+            all.forget_unwatched();
+        }
+        is_empty
     }
 }
 
@@ -54,5 +79,20 @@ mod tests {
         assert!(!watchers.is_empty());
         drop(second);
         assert!(watchers.is_empty());
+    }
+
+    #[test]
+    fn users_whom_no_page_watches_any_more_are_forgotten() {
+        let (watchers, user) = (Watchers::default(), |n: usize| UserId::v8([u8::try_from(n).unwrap(); 16]));
+        let first = watchers.watch(user(0));
+        for n in 1..200 {
+            drop(watchers.watch(user(n)));
+            assert!(watchers.lock().users.len() <= FEW);
+        }
+        let open: Vec<_> = (0..100).map(|n| watchers.watch(user(n))).collect();
+        assert_eq!(watchers.lock().users.len(), 100);
+        assert!(!watchers.is_empty());
+        drop((open, first));
+        assert!(watchers.is_empty() && watchers.lock().users.is_empty());
     }
 }

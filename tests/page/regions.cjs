@@ -12,7 +12,7 @@ exports.start = async (umoja, targets) => {
   run(['init', '--dir', dir, '--regions', 'eu-west-1,af-south-1']);
   run(['company', 'add', 'soko', '--dir', dir, '--scopes', 'all', '--trusted', '--out', company]);
   run(['company', 'set', 'soko', '--dir', dir, '--page-name', 'Soko', '--page-colour', '#0b6e4f',
-    '--return-url', 'shop=https://soko.example/account']);
+    '--return-url', 'shop=https://soko.example/account', '--return-url', 'auth0=https://soko.example/continue']);
   fs.writeFileSync(token, 'a-token\n');
   for (const [id, target] of Object.entries(targets)) {
     run(['target', 'add', id, '--company', 'soko', '--kind', 'scim', '--url', target.url, '--token-file', token, '--dir', dir,
@@ -33,6 +33,7 @@ exports.start = async (umoja, targets) => {
     const words = ['sign', '--send', '--json', '--company-file', company, '--url', `${regions[0].url}/v1/users/${operation}`];
     return JSON.parse(run(words, JSON.stringify(body))).body;
   };
+  const { kid, api_key, private_key_pem } = JSON.parse(fs.readFileSync(company, 'utf8'));
   const redrive = (id) => run(['target', 'redrive', id, '--dir', dir]);
   const end = async () => {
     server.removeAllListeners('exit');
@@ -41,5 +42,5 @@ exports.start = async (umoja, targets) => {
     await ended;
     fs.rmSync(home, { recursive: true });
   };
-  return { regions, call, redrive, end };
+  return { regions, call, redrive, end, company: { id: 'soko', kid, api_key, private_key_pem } };
 };

@@ -7,6 +7,7 @@ const { chromium } = require('playwright-core');
 const fronts = require('./front.cjs');
 const deployments = require('./regions.cjs');
 const servers = require('./targets.cjs');
+const action = require('../../ingest/actions/auth0-provision.js');
 
 const { UMOJA, CHROMIUM, PICTURES } = process.env;
 const MAX_FIRST_VIEW = 30 * 1024;
@@ -132,6 +133,46 @@ async function main() {
     deployment.redrive('soko-desk');
     await state(old, 'soko-desk', 'done');
     console.log('without EventSource the page asks for the state');
+
+    // Inside a login at Auth0: its Action asks, Auth0 adds its state to the URL, and the page leads back with it.
+    targets['soko-desk'].isDown = true;
+    deployment.call('register', { email: 'chiku@example.com', external_id: 'auth0|7' });
+    const { id, kid, api_key: key, private_key_pem: pem } = deployment.company;
+    const secrets = {
+      UMOJA_URL: here.url, UMOJA_COMPANY: id, UMOJA_API_KEY: key, UMOJA_KID: kid, UMOJA_PRIVATE_KEY: pem,
+      UMOJA_TARGETS: Object.keys(targets).join(' '), UMOJA_RETURN_URL: 'auth0',
+    };
+    const sent = [];
+    const redirect = { canRedirect: () => true, sendUserTo: (url) => sent.push(url) };
+    await action.onExecutePostLogin({ user: { user_id: 'auth0|7' }, secrets }, { redirect });
+    assert.equal(sent.length, 1, 'an account is pending');
+    const state0 = 'hKFo2SBx/+=&% 7';
+    const away = new URL(sent[0]);
+    away.searchParams.set('state', state0);
+    // Others may add what they add behind the fragment.
+    for (const url of [away.href, `${sent[0]}?state=${encodeURIComponent(state0)}`]) {
+      const login = await open({});
+      await login.route('https://soko.example/**', (route) => route.fulfill({ body: 'signed in' }));
+      await login.goto(url);
+      await state(login, 'soko-crm', 'done');
+      await state(login, 'soko-desk', 'pending');
+      await login.reload();
+      await state(login, 'soko-desk', 'pending');
+      await login.getByRole('link', { name: 'Kiswahili' }).click();
+      await login.getByText('Endelea kwenye Soko').waitFor();
+      const back = new URL(await login.locator('#back').getAttribute('href'));
+      assert.deepEqual([back.origin + back.pathname, back.searchParams.get('state')], ['https://soko.example/continue', state0]);
+      if (url === away.href) {
+        await login.locator('#back').click();
+      } else {
+        targets['soko-desk'].isDown = false;
+        deployment.redrive('soko-desk');
+      }
+      await login.waitForURL('https://soko.example/**');
+      assert.equal(new URL(login.url()).searchParams.get('state'), state0);
+      await login.context().close();
+    }
+    console.log('a login elsewhere continues with its state: when the person says so, and when everything is ready');
 
     const forged = await open({});
     await forged.goto(`${front.url}/s#${first.slice(0, -4)}AAAA`);

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use options::Options;
+use umoja_tests::sim::Rule;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
 fn done(options: &Options) -> Result<bool, String> {
     if let Some(depth) = options.exhaustive {
         return Ok(exhaustive::holds(options, depth));
+    }
+    if let Some(name) = options.rule.as_ref().filter(|name| Rule::ALL.iter().all(|rule| rule.name() != **name)) {
+        return Err(format!("there is no rule {name}"));
     }
     if options.mutations {
         return Ok(mutations::all_are_seen(options));

@@ -70,6 +70,9 @@ pub(crate) struct Options {
     /// Disables the rules of the design one by one, and expects each to be detected within `--within` runs.
     #[arg(long)]
     pub(crate) mutations: bool,
+    /// With `--mutations`: only the rule of this name.
+    #[arg(long, value_name = "NAME", requires = "mutations")]
+    pub(crate) rule: Option<String>,
     /// The number of runs within which a disabled rule must be detected.
     #[arg(long, default_value_t = 400)]
     pub(crate) within: u64,

@@ -43,6 +43,7 @@ mod signed;
 mod signing;
 mod stream;
 mod tamper;
+mod unwaiting;
 mod verified;
 
 pub use coverage::{Coverage, Signed};

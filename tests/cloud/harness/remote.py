@@ -1,4 +1,4 @@
-"""Foreign systems on this machine: a SCIM server of other people behind a door that can be shut, and a webhook's receiver."""
+"""Foreign systems on this machine: SCIM servers of other people behind doors that can be shut, and a webhook's receiver."""
 
 import base64
 import hashlib
@@ -67,33 +67,22 @@ class Door:
 
 
 class ScimServer:
-    """PyPI scim2-server, a strict server of SCIM 2.0, behind a door."""
+    """A server of SCIM 2.0 behind a door."""
 
-    def __init__(self, system: System) -> None:
-        self.token, port = secrets.token_urlsafe(24), free_port()
-        program = self._installed(Path(sys.prefix).parent / "targets-venv")
-        log = (system.directory / "scim2-server.log").open("w")
+    def __init__(self, system: System, name: str, command: list[str], environment: dict[str, str]) -> None:
+        self.name, self.token, port = name, secrets.token_urlsafe(24), free_port()
+        log = (system.directory / f"{name}.log").open("w")
         self._process = system.programs.start(
-            [str(program), "--port", str(port), "--bearer-token", self.token], system.directory,
-            {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}, log)
+            [*command, "--port", str(port), "--bearer-token", self.token], system.directory,
+            {"PATH": os.environ["PATH"]} | environment, log)
         self._url = f"http://127.0.0.1:{port}/v2"
         begin = time.monotonic()
         while not self._healthy(port):
             if self._process.poll() is not None or time.monotonic() - begin > HANG:
-                raise Failed("scim2-server did not start")
+                raise Failed(f"{name} did not start")
             time.sleep(0.1)
         self.door = Door(port)
         self.url = f"http://127.0.0.1:{self.door.port}/v2"
-
-    @staticmethod
-    def _installed(folder: Path) -> Path:
-        marker = folder / "programs"
-        if not marker.is_file() or marker.read_text() != PROGRAM:
-            venv.create(folder, with_pip=True)
-            pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PROGRAM]
-            subprocess.run(pip, check=True)
-            marker.write_text(PROGRAM)
-        return folder / "bin/scim2-server"
 
     @staticmethod
     def _healthy(port: int) -> bool:
@@ -104,7 +93,10 @@ class ScimServer:
         """The accounts that it has, by the ids of their users."""
         request = urllib.request.Request(f"{self._url}/Users?count=1000", headers={"Authorization": f"Bearer {self.token}"})
         with urllib.request.urlopen(request, timeout=HANG) as answer:
-            found = json.loads(answer.read()).get("Resources", [])
+            answered = json.loads(answer.read())
+        found = answered.get("Resources", [])
+        if len(found) != answered["totalResults"]:
+            raise Failed(f"{self.name} lists {len(found)} of its {answered['totalResults']} accounts")
         if len({account.get("externalId") for account in found}) != len(found):
             raise Failed("a user has two accounts, or an account has no user")
         return {account["externalId"]: account for account in found}
@@ -123,6 +115,26 @@ class ScimServer:
         self.door.shut()
         os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait()
+
+
+def scim2_server(system: System) -> ScimServer:
+    """PyPI scim2-server, which is strict about schemas, unique names and `If-Match`."""
+    folder = Path(sys.prefix).parent / "targets-venv"
+    marker = folder / "programs"
+    if not marker.is_file() or marker.read_text() != PROGRAM:
+        venv.create(folder, with_pip=True)
+        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PROGRAM]
+        subprocess.run(pip, check=True)
+        marker.write_text(PROGRAM)
+    return ScimServer(system, "scim2-server", [str(folder / "bin/scim2-server")], {"PYTHONUNBUFFERED": "1"})
+
+
+def scimmy(system: System) -> ScimServer:
+    """npm scimmy-routers, which knows no `If-Match` and names no versions of its users."""
+    _, modules = system.programs.run([str(system.repository / ".ci/scimmy")], system.repository, dict(os.environ),
+                                     log=system.directory / "npm.log")
+    program = system.repository / "tests/scim-servers/scimmy.cjs"
+    return ScimServer(system, "scimmy-routers", ["node", str(program)], {"NODE_PATH": modules.strip()})
 
 
 class Receiver:

@@ -5,39 +5,41 @@ import time
 
 from .deployment import Region
 from .progress import Failed
-from .remote import Receiver, ScimServer
+from .remote import Receiver, scim2_server, scimmy
 from .story import SOKO, Story
 from .system import System
 
-TARGET, WEBHOOK = "soko-crm", "soko-hook"
+TARGET, SECOND, WEBHOOK = "soko-crm", "soko-desk", "soko-hook"
 
 
 class Fed:
-    """A target and a webhook of one company, whose home is a region."""
+    """A target and a webhook of one company, whose home is a region, and a second target, whose home is another one."""
 
-    def __init__(self, system: System, story: Story, here: Region) -> None:
-        self.system, self.story, self.here = system, story, here
+    def __init__(self, system: System, story: Story, here: Region, there: Region) -> None:
+        self.system, self.story, self.here, self.there = system, story, here, there
         self.d, self.progress = story.deployment, story.progress
         self.place = ("--prefix", self.d.prefix, "--region", here.name)
-        self.scim, self.receiver = ScimServer(system), Receiver()
+        self.scim, self.second, self.receiver = scim2_server(system), scimmy(system), Receiver()
 
     def operator(self, *arguments: str, codes=(0,)) -> str:
         """An operator's command."""
         return self.system.operator(*arguments, *self.place, codes=codes)
 
     def add(self) -> None:
-        """The operator adds both."""
-        token, issued = self.system.directory / "crm.token", self.system.directory / "hook.json"
-        token.write_text(self.scim.token)
-        self.operator("target", "add", TARGET, "--company", SOKO, "--kind", "scim", "--url", self.scim.url,
-                      "--token-file", str(token), "--home", self.here.name, "--outbound-loopback")
+        """The operator adds them."""
+        issued = self.system.directory / "hook.json"
+        for name, server, home in ((TARGET, self.scim, self.here), (SECOND, self.second, self.there)):
+            token = self.system.directory / f"{name}.token"
+            token.write_text(server.token)
+            self.operator("target", "add", name, "--company", SOKO, "--kind", "scim", "--url", server.url,
+                          "--token-file", str(token), "--home", home.name, "--outbound-loopback")
         self.operator("webhook", "add", WEBHOOK, "--company", SOKO, "--url", self.receiver.url, "--home", self.here.name,
                       "--out", str(issued), "--outbound-loopback")
         self.receiver.secret = json.loads(issued.read_text())["secret"]
         self.operator("webhook", "test", WEBHOOK)
         self.progress.check(self.receiver.forged == 0 and len(self.receiver.events) == 1,
-                            f"umoja target add and webhook add, with --prefix; {self.here.name} is their home; webhook "
-                            "test is accepted")
+                            f"umoja target add and webhook add, with --prefix; {self.here.name} is their home, that of a "
+                            f"second target {self.there.name}; webhook test is accepted")
 
     def account(self, user: str) -> dict | None:
         """The account of a user at the target."""
@@ -52,6 +54,11 @@ class Fed:
         """Waits for the account of a user."""
         return self.progress.until("the account is at the target", lambda: self.account(user), pause=0.1)
 
+    def appears_at_second(self, user: str) -> dict:
+        """Waits for the account of a user at the second target."""
+        return self.progress.until(f"the account is at {self.second.name}", lambda: self.second.accounts().get(user),
+                                   pause=0.1)
+
     def reports(self, kind: str, user: str) -> None:
         """Waits for an event at the webhook."""
         self.progress.until(f"the webhook gets `{kind}`", lambda: self.receiver.has(kind, user), pause=0.1)
@@ -64,7 +71,7 @@ class Fed:
 
 def provisioned(system: System, story: Story, here: Region, there: Region) -> None:
     """Plays the chapter. The home of the target and the webhook is `here`."""
-    fed = Fed(system, story, here)
+    fed = Fed(system, story, here, there)
     try:
         fed.add()
         before(fed, there)
@@ -78,14 +85,16 @@ def provisioned(system: System, story: Story, here: Region, there: Region) -> No
                              f"{len(fed.receiver.events)} events in {fed.receiver.calls} calls")
         fed.operator("webhook", "pause", WEBHOOK)
         fed.operator("webhook", "remove", WEBHOOK)
-        fed.operator("target", "pause", TARGET)
         # A later erasure waits for every target that may have an account.
-        fed.operator("target", "remove", TARGET, "--accounts", "delete", "--yes")
-        fed.progress.until("no account is left at the target", lambda: not fed.scim.accounts(), pause=0.5)
+        for name, server in ((TARGET, fed.scim), (SECOND, fed.second)):
+            fed.operator("target", "pause", name)
+            fed.operator("target", "remove", name, "--accounts", "delete", "--yes")
+            fed.progress.until(f"no account is left at {server.name}", lambda server=server: not server.accounts(), pause=0.5)
         fed.progress.until("nothing is due at the target", lambda: fed.waiting() == 0, pause=0.5)
         story.progress.check(True, "umoja webhook pause and remove; target pause and remove: every account is deleted")
     finally:
         fed.scim.end()
+        fed.second.end()
         fed.receiver.end()
 
 
@@ -115,6 +124,8 @@ def from_elsewhere(fed: Fed, there: Region):
     fed.progress.figure(f"registration in a peer to an account at a target: {took:.1f} s")
     fed.reports("registered", amina.id)
     fed.progress.check(True, f"and the webhook got `registered`, {time.monotonic() - begin:.1f} s after it")
+    account = fed.appears_at_second(amina.id)
+    fed.progress.check(account["active"] is True, f"and at {fed.second.name}, of another home")
     return amina
 
 
@@ -160,7 +171,7 @@ def on_time(fed: Fed, here: Region, there: Region) -> None:
 
 
 def taken_away(fed: Fed, here: Region, there: Region) -> None:
-    """The target is out, and comes back. The webhook does not wait for it."""
+    """The target is out, and comes back. The other target and the webhook do not wait for it."""
     fed.scim.door.shut()
     people = [fed.story.register(region, SOKO, "Mumbua") for region in (here, there)]
     for person in people:
@@ -168,6 +179,9 @@ def taken_away(fed: Fed, here: Region, there: Region) -> None:
     fed.progress.until("the failure is known", lambda: "unavailable" in json.dumps(fed.listed()), pause=0.5)
     fed.progress.check(all(fed.account(person.id) is None for person in people),
                        "the target is taken away: umoja target list says why, and the webhook gets events all the same")
+    for person in people:
+        fed.appears_at_second(person.id)
+    fed.progress.check(True, f"and both users are at {fed.second.name} meanwhile")
     fed.receiver.rejects = True
     body = {"id": people[0].id, "set": {"profile": {"given_name": "Mwende"}}}
     fed.d.call(there, SOKO, "update", body, 200)
@@ -210,7 +224,8 @@ def erased(fed: Fed, amina, there: Region) -> None:
 
     receipt = fed.progress.until("the receipt is complete", complete)
     fed.reports("erased", amina.id)
-    if fed.account(amina.id) is not None:
-        raise Failed("the receipt is complete, and the account is still at the target")
-    fed.progress.check(TARGET in json.dumps(receipt), f"erased in {there.name}: {time.monotonic() - begin:.1f} s later the "
-                       "account is deleted, and the receipt has the target's confirmation")
+    if fed.account(amina.id) is not None or amina.id in fed.second.accounts():
+        raise Failed("the receipt is complete, and an account is still at a target")
+    confirmed = all(name in json.dumps(receipt) for name in (TARGET, SECOND))
+    fed.progress.check(confirmed, f"erased in {there.name}: {time.monotonic() - begin:.1f} s later both "
+                       "accounts are deleted, and the receipt has the confirmation of both targets")

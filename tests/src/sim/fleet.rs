@@ -138,6 +138,7 @@ impl Fleet {
         let (next, given) = (Cell::new(0), software.clone());
         let around = move |ports: RegionPorts, raw: Arc<dyn Users>| {
             let software = Arc::clone(&given[next.replace(next.get() + 1)]);
+            let ports = super::unwaiting::without(without, ports);
             RegionPorts { users: Arc::new(Written::new(ports.users, raw, ports.name.clone(), software)), ..ports }
         };
         let around_short = |short| super::short::without(without, short);

@@ -216,6 +216,23 @@ fn a_run_with_events_is_read_as_it_was_written() {
     assert_eq!(read.into_iter().map(|kept| kept.plan).collect::<Vec<_>>(), [plan]);
 }
 
+#[test]
+fn a_reader_of_events_that_passes_over_a_gap_is_detected() {
+    let feed = || alone(Job::Feed { at: 0, take: 0, again: 0, new: false });
+    let send = || alone(Job::Replicate { at: 0, take: 0, again: 0, order: 0 });
+    let cut = |cut| Step::Cut { from: 0, to: 1, cut };
+    let (phone, name, verified, password, idk) = (None, None, true, true, false);
+    let register = |user| {
+        let call = Call::Register { email: Some(user), phone, name, verified, password, idk };
+        alone(Job::Call { at: 0, company: 0, user, call })
+    };
+    // What the first user's events say waits in a queue, and those of the second one arrive.
+    let late = [register(0), send(), feed(), cut(true), send(), cut(false)];
+    let soon = [register(1), send(), feed(), send(), alone(Job::List { at: 1, company: 0 })];
+    let plan = fed(late.into_iter().chain(soon).collect::<Vec<_>>());
+    assert!(fails_only_without(Rule::Gaps, &plan).contains("has not the newest"));
+}
+
 /// A user of a company with a target, who was rung for in the target's home.
 fn rung(then: impl IntoIterator<Item = Step>) -> Plan {
     let (phone, name, verified, password, idk) = (None, None, true, true, false);

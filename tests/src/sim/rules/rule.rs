@@ -49,6 +49,8 @@ pub enum Rule {
     RungAgain,
     /// A feed that has lost events begins another epoch.
     Epoch,
+    /// Who lists events waits for one that has not arrived.
+    Gaps,
     /// One process at a time delivers an account.
     Lease,
     /// What a target has already is not sent again.
@@ -114,6 +116,7 @@ impl Rule {
         Self::SourceHome,
         Self::RungAgain,
         Self::Epoch,
+        Self::Gaps,
         Self::Lease,
         Self::Digest,
         Self::TargetEpoch,
@@ -138,7 +141,7 @@ impl Rule {
     /// The run of a seed, of the mode in which the rule matters.
     pub fn plan(self, seed: u64) -> Plan {
         match self {
-            Self::Epoch => Plan::listed(seed),
+            Self::Epoch | Self::Gaps => Plan::listed(seed),
             Self::Lease | Self::Digest | Self::TargetEpoch | Self::Adoption | Self::Brake => Plan::delivered(seed),
             rule if rule.is_of_sign_on() => Plan::signed_in(seed),
             _ => Plan::of(seed),
@@ -190,6 +193,7 @@ impl Rule {
             Self::SourceHome => "source-home",
             Self::RungAgain => "rung-again",
             Self::Epoch => "event-epoch",
+            Self::Gaps => "event-gaps",
             Self::Lease => "delivery-lease",
             Self::Digest => "delivery-digest",
             Self::TargetEpoch => "target-epoch",

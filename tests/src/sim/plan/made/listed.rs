@@ -1,7 +1,9 @@
 //! Feeds and companies that list events, between the steps of a run.
 
 use super::draws::Draws;
-use super::{COMPANIES, Job, Plan, Step, Task};
+use super::parts::called;
+use super::{COMPANIES, Call, Job, Plan, Step, Task};
+use crate::sim::plan::{Set, USERS};
 
 fn task(draws: &mut Draws) -> Task {
     let at = draws.below(4);
@@ -12,6 +14,26 @@ fn task(draws: &mut Draws) -> Task {
     };
     let killed = (draws.below(3) == 0).then(|| draws.below(60));
     Task { job, late: draws.below(8), killed }
+}
+
+fn alone(job: Job) -> Step {
+    Step::Run(vec![Task { job, late: 0, killed: None }])
+}
+
+/// An event waits in a queue while one that was made after it arrives, and a company lists events there.
+fn late(draws: &mut Draws) -> Vec<Step> {
+    let (at, to, company) = (draws.below(4), draws.below(4), draws.below(COMPANIES));
+    let changed = |user| called(at, company, user, Call::Update { set: Set::Nickname, if_version: false, idk: false });
+    let sent = || alone(Job::Replicate { at, take: 0, again: 0, order: 0 });
+    let made = || [sent(), alone(Job::Feed { at, take: 0, again: 0, new: false })];
+    let cut = |cut| Step::Cut { from: at, to, cut };
+    let (first, second) = (draws.below(USERS), draws.below(USERS));
+    let mut steps = vec![changed(first)];
+    steps.extend(made());
+    steps.extend([cut(true), sent(), cut(false), changed(second)]);
+    steps.extend(made());
+    steps.extend([sent(), alone(Job::List { at: to, company })]);
+    steps
 }
 
 /// The plan with more steps. An attacker's changes are left out: what a region reports may then be newer than what is left.
@@ -30,7 +52,6 @@ pub(super) fn between(plan: Plan) -> Plan {
         }
         if forgets == Some(number) {
             let (at, company) = (draws.below(4), draws.below(COMPANIES));
-            let alone = |job| Step::Run(vec![Task { job, late: 0, killed: None }]);
             steps.extend([
                 alone(Job::Feed { at, take: 0, again: 0, new: true }),
                 alone(Job::List { at, company }),
@@ -38,5 +59,7 @@ pub(super) fn between(plan: Plan) -> Plan {
             ]);
         }
     }
+    let at = usize::from(draws.below(u8::MAX)) * steps.len() / usize::from(u8::MAX);
+    steps.splice(at..at, late(&mut draws));
     Plan { steps, ..plan }
 }
