@@ -49,8 +49,9 @@ pub(super) async fn redeem(
     let key = request.key(code.jkt.as_deref()).await?;
     arrived(provider, client, &code.min_version.parse().map_err(|_| Problem::Grant)?).await?;
     let mut granted = granted(client, &code, key.as_ref(), (provider.now(), begun_at));
-    let standing =
-        holder_in(provider, client, &granted.described(), Some(&code.session)).await?.ok_or(Problem::Grant)?;
+    let standing = holder_in(provider, client, (&granted.described(), code.client_ends), Some(&code.session))
+        .await?
+        .ok_or(Problem::Grant)?;
     if standing.session(code.session(), provider.now()) == SessionState::Ended {
         return Err(Problem::Grant);
     }
@@ -85,6 +86,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, (now, begun_at): 
         family: code.family(),
         generation: 0,
         client: client.id.clone(),
+        client_ends: code.client_ends,
         session: code.session.clone(),
         ends: code.ends.clone(),
         is_offline,

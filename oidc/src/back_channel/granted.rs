@@ -9,7 +9,7 @@ use umoja_schema::{Attributes, Client, ClientId, Millis, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
-use crate::tokens::{Access, SignedIn};
+use crate::tokens::{Access, SignedIn, is_zero};
 use crate::{sealed, tokens};
 
 /// The most characters of a refresh token, and of what an access token has sealed.
@@ -31,6 +31,9 @@ pub(super) struct Granted {
     /// The client.
     #[serde(rename = "c")]
     pub(super) client: ClientId,
+    /// How often what the client holds had ended when it began.
+    #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
+    pub(super) client_ends: u64,
     /// The session in which it began.
     #[serde(rename = "s")]
     pub(super) session: String,
@@ -94,6 +97,7 @@ impl Granted {
             family: self.family.clone(),
             session: (!self.is_offline).then(|| self.session.clone()),
             ends: self.ends.clone(),
+            client_ends: self.client_ends,
             begun_at: self.begun_at,
         }
     }
@@ -115,6 +119,9 @@ pub(super) struct OnBehalf {
     /// The ends of everything that were known when its session began.
     #[serde(rename = "m", default, skip_serializing_if = "KnownEnds::is_empty")]
     ends: KnownEnds,
+    /// How often what the client holds had ended when the family began.
+    #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
+    pub(super) client_ends: u64,
     /// When the family began.
     #[serde(rename = "b")]
     begun_at: Millis,
@@ -159,6 +166,7 @@ mod tests {
             family: "f".to_owned(),
             generation: 0,
             client: "shop".parse().unwrap(),
+            client_ends: 0,
             session: "s".to_owned(),
             ends: KnownEnds::default(),
             is_offline: false,
