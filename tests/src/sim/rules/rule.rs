@@ -85,11 +85,13 @@ pub enum Rule {
     AnnouncedFirst,
     /// What ends everything ends what began in a region that had not heard of it.
     EndsAll,
+    /// An end of everything is not known to what begins where its credentials have not arrived.
+    EndsKnown,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,
@@ -130,6 +132,7 @@ impl Rule {
         Self::PublishedBefore,
         Self::AnnouncedFirst,
         Self::EndsAll,
+        Self::EndsKnown,
     ];
 
     /// The run of a seed, of the mode in which the rule matters.
@@ -158,6 +161,7 @@ impl Rule {
                 | Self::PublishedBefore
                 | Self::AnnouncedFirst
                 | Self::EndsAll
+                | Self::EndsKnown
         )
     }
 
@@ -204,6 +208,7 @@ impl Rule {
             Self::PublishedBefore => "published-before",
             Self::AnnouncedFirst => "announced-first",
             Self::EndsAll => "ends-all",
+            Self::EndsKnown => "ends-known",
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::sim::plan::{CLIENTS, Service, Sign, Trouble, USERS};
 /// By how many seconds a clock may be wrong: two clocks differ by no more than a refresh allows for.
 const SKEW_SECS: u8 = 5;
 
+/// About so many awaits of a replicator write a row in a peer, and no part of a user.
+const FEW_AWAITS: u8 = 6;
+
 fn alone(at: u8, user: u8, sign: Sign) -> Step {
     Step::Run(vec![Task { job: Job::Sign { at, user, sign }, late: 0, killed: None }])
 }
@@ -57,7 +60,7 @@ fn scene(draws: &mut Draws) -> Vec<Step> {
         let task = |(at, sign)| Task { job: Job::Sign { at, user, sign }, late: draws.below(12), killed: None };
         Step::Run(jobs.into_iter().map(task).collect())
     };
-    match draws.below(11) {
+    match draws.below(12) {
         // A holder roams, refreshes twice at once, and loses answers.
         0..=2 => {
             let mut steps = started(draws);
@@ -139,6 +142,19 @@ fn scene(draws: &mut Draws) -> Vec<Step> {
             steps.extend(heard(draws));
             steps.extend([give(b), Step::Round, subject(b)]);
             steps
+        }
+        // A thief signs in by the former password where the end of everything has arrived, and the new password has not.
+        10 => {
+            let replicate = Job::Replicate { at: a, take: 0, again: 0, order: 0 };
+            let killed = Some(FEW_AWAITS + draws.below(2 * FEW_AWAITS));
+            vec![
+                Step::Round,
+                called(a, 0, user, Call::Password { right: true, idk: false }),
+                Step::Run(vec![Task { job: replicate, late: 0, killed }]),
+                alone(b, user, Sign::In { client }),
+                alone(b, user, Sign::Redeem { code: 0 }),
+                Step::Round,
+            ]
         }
         // Tokens are signed while the keys change.
         _ => vec![
