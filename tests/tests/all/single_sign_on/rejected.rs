@@ -30,7 +30,7 @@ pub(crate) async fn rejected_calls(text: &str) {
         ("/oauth2/par", own.clone(), request(&[("scope", text), ("state", text)]), 400),
         ("/oauth2/par", own.clone(), request(&[("redirect_uri", text)]), 400),
         ("/oauth2/par", basic("web", text), request(&[("login_hint", text)]), 401),
-        ("/oauth2/par", basic(text, text), request(&[]), 401),
+        ("/oauth2/par", basic(text, text), request(&[("client_id", text)]), 401),
         ("/oauth2/par", own.clone(), format!("{text}=1&{text}=2"), 400),
         ("/oauth2/token", own.clone(), code, 400),
         ("/oauth2/device", own.clone(), format!("scope={text}"), 400),

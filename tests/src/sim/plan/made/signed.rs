@@ -8,9 +8,6 @@ use crate::sim::plan::{CLIENTS, Service, Sign, Trouble, USERS};
 /// By how many seconds a clock may be wrong: two clocks differ by no more than a refresh allows for.
 const SKEW_SECS: u8 = 5;
 
-/// About so many awaits of a replicator write a row in a peer, and no part of a user.
-const FEW_AWAITS: u8 = 6;
-
 fn alone(at: u8, user: u8, sign: Sign) -> Step {
     Step::Run(vec![Task { job: Job::Sign { at, user, sign }, late: 0, killed: None }])
 }
@@ -145,12 +142,14 @@ fn scene(draws: &mut Draws) -> Vec<Step> {
         }
         // A thief signs in by the former password where the end of everything has arrived, and the new password has not.
         10 => {
+            // The first item of the batch is the credentials, which wait in the retry queue then.
+            let lost = Step::Next { at: b, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
             let replicate = Job::Replicate { at: a, take: 0, again: 0, order: 0 };
-            let killed = Some(FEW_AWAITS + draws.below(2 * FEW_AWAITS));
             vec![
                 Step::Round,
                 called(a, 0, user, Call::Password { right: true, idk: false }),
-                Step::Run(vec![Task { job: replicate, late: 0, killed }]),
+                lost,
+                Step::Run(vec![Task { job: replicate, late: 0, killed: None }]),
                 alone(b, user, Sign::In { client }),
                 alone(b, user, Sign::Redeem { code: 0 }),
                 Step::Round,
