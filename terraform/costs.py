@@ -210,7 +210,7 @@ def month_section():
     for count, regions in DATA["deployments"].items():
         peers, prices = len(regions) - 1, prices_of(regions[0])
         functions, queues, ends = len(NAMES["functions"]), peers + len(NAMES["queues"]) - 1, 3
-        alarms = 20 + 2 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
+        alarms = 22 + 2 + 2 + 2 * peers + queues + ends + 2 * functions + 2 * len(TABLES)
         runs = MONTH["schedule_runs"]
         # The list of what is due is read each minute, from the settings and for each system.
         looks = runs * (prices["lambda_request"] / 1e6 + MONTH["looking_seconds"] * MONTH["reconciler_memory_mb"] / 1024 * prices["lambda_gb_second"])

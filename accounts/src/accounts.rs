@@ -112,7 +112,7 @@ impl People {
         let (record, recorded) = (record?, recorded?);
         let part = Replacement::of(stored, record.clone(), &of_credentials(stored, status, &events));
         let ends = match all {
-            Some(all) => self.ends_of_all(&all.with(record.id, &record.version)).await?,
+            Some(all) => self.ends_of_all(&all.with(record.id, &record.version), None).await?,
             None => Vec::new(),
         };
         let is_done = Transaction::new(&self.home, recorded).credentials(&part).items(ends).is_done().await?;

@@ -157,7 +157,7 @@ impl People {
             transaction = transaction.credentials(&Replacement::of(&new.stored, record.clone(), &noticed));
             if new.status == AccountStatus::Disabled && new.stored.status() != Some(new.status) {
                 let all = EndsAll::from(person).with(record.id, &record.version);
-                transaction = transaction.items(self.ends_of_all(&all).await?);
+                transaction = transaction.items(self.ends_of_all(&all, None).await?);
             }
         }
         if as_read {

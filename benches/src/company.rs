@@ -45,6 +45,7 @@ impl Caller {
             revision: 0,
             name: "Bench".into(),
             enabled: true,
+            ends: 0,
             trusted: true,
             scopes: Scope::ALL.to_vec(),
             phone_country: None,

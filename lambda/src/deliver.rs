@@ -112,9 +112,10 @@ impl Delivering {
             tracing::error!("the deliveries of a batch were not ended in time");
         }
         let all = doorbell.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for Done { run, step, informed: _ } in &all {
+        for Done { run, step, informed } in &all {
             record::targets(run.delivered, run.failed, run.held, run.conflicts);
             record::webhook(step.accepted, step.rejected, step.failed);
+            record::logouts(informed.accepted, informed.rejected, informed.given_up);
         }
         tracing::info!(done = serde_json::to_string(&all).unwrap_or_default(), "batch");
         batch.answer()

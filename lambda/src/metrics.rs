@@ -64,6 +64,12 @@ impl Metrics {
         logged(self.0.write_single(metric::OLDEST_WEBHOOK_EVENT, unit, ms, std::io::stdout().lock()));
     }
 
+    /// Writes for how long the oldest notice of a logout has been waiting for its client. Also written when none waits.
+    pub fn write_oldest_logout(self, ms: u64) {
+        let unit = Some(Unit::Milliseconds);
+        logged(self.0.write_single(metric::OLDEST_LOGOUT_NOTICE, unit, ms, std::io::stdout().lock()));
+    }
+
     /// Writes how many users only a user pool has, and how many only the store. Also written when there are none.
     pub fn write_ghosts(self, only_in_pool: u64, only_in_store: u64) {
         for (name, count) in [(metric::ONLY_IN_POOL, only_in_pool), (metric::ONLY_IN_STORE, only_in_store)] {

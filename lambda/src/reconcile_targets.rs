@@ -1,4 +1,4 @@
-//! Rings again for the webhooks and targets at which something is due, by a schedule: a delivery that failed and is to be
+//! Rings again for the webhooks, targets and clients at which something is due, by a schedule: a delivery that failed and is to be
 //! repeated, a system that was out and is tried, a message that was lost.
 
 use std::time::Duration;
@@ -38,6 +38,7 @@ async fn rung(home: &Home, metrics: Metrics, time: Duration) {
         let webhooks = webhooks::wake_due(home).await?;
         metrics.write_oldest_webhook_event(webhooks::oldest_ms(home).await?);
         logouts::wake_due(home).await?;
+        metrics.write_oldest_logout(logouts::oldest_ms(home).await?);
         Ok::<_, StoreError>((targets, webhooks, oldest_due))
     };
     match tokio::time::timeout(time, all).await {

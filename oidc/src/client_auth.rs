@@ -12,7 +12,7 @@ use crate::form::Form;
 use crate::presented::{Means, Presented};
 use crate::problem::Problem;
 
-/// The client of a request to an endpoint (its path).
+/// The client of a request to an endpoint (its path). A rejection is in the log, with the client if it is one.
 ///
 /// # Errors
 /// [`Problem::Client`], the same for a client that does not exist, is disabled, or has not proved to be itself.
@@ -22,6 +22,17 @@ pub async fn authenticate(
     headers: &HeaderMap,
     form: &Form,
 ) -> Result<Arc<Client>, Problem> {
+    let mut known = None;
+    let proven = proved(provider, path, (headers, form), &mut known).await;
+    proven.inspect_err(|problem| problem.log(path, known.as_deref().map(|client| &client.id)))
+}
+
+async fn proved(
+    provider: &Provider,
+    path: &str,
+    (headers, form): (&HeaderMap, &Form),
+    known: &mut Option<Arc<Client>>,
+) -> Result<Arc<Client>, Problem> {
     let Presented { client_id, means } = Presented::read(headers, form)?;
     let rejected = Problem::Client { basic: matches!(means, Means::Basic(_)) };
     let named = match (client_id, &means) {
@@ -29,6 +40,7 @@ pub async fn authenticate(
         (named, _) => named,
     };
     let client = provider.client(&named.ok_or(rejected)?).await?.ok_or(rejected)?;
+    *known = Some(Arc::clone(&client));
     if means.method() != client.token_endpoint_auth_method.as_str() {
         return Err(rejected);
     }

@@ -16,6 +16,7 @@ use umoja_store::secrets::{SealedFor, Secrets};
 use crate::once::{AHEAD_SECS, Once};
 use crate::sealed;
 use crate::tokens::SignedIn;
+use crate::tokens::is_zero;
 
 /// The most characters of a code.
 const MAX_CODE: usize = 4096;
@@ -32,6 +33,9 @@ pub struct Code {
     /// The client.
     #[serde(rename = "c")]
     pub client: ClientId,
+    /// How often what the client holds had ended then.
+    #[serde(rename = "l", default, skip_serializing_if = "is_zero")]
+    pub client_ends: u64,
     /// SHA-256 of the redirect URI, unpadded base64url.
     #[serde(rename = "h")]
     pub redirect_hash: String,
@@ -133,6 +137,7 @@ mod tests {
             jti: "7".to_owned(),
             region: "eu-west-1".parse().unwrap(),
             client: "shop".parse().unwrap(),
+            client_ends: 0,
             redirect_hash: Code::redirect_hash("https://shop.example/callback"),
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
             nonce: Some("n".to_owned()),

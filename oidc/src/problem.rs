@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use umoja_schema::ClientId;
 use umoja_store::oidc_keys::OidcKeysError;
 use umoja_store::ports::StoreError;
 
@@ -97,6 +98,14 @@ impl Problem {
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Says in the log that a call was rejected, of a client that is registered, if it named one. What else it said is not written down. Who
+    /// has to come again is not rejected.
+    pub fn log(self, path: &str, client: Option<&ClientId>) {
+        if !matches!(self, Self::AuthorizationPending | Self::SlowDown | Self::Unavailable) {
+            log_rejected(path, client, (self.code(), Some(self.description())));
         }
     }
 
@@ -194,6 +203,11 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// [`Problem::log`], of a rejection with a reason and a rule.
+pub(crate) fn log_rejected(path: &str, client: Option<&ClientId>, (reason, rule): (&str, Option<&str>)) {
+    tracing::info!(path, reason, rule, client = client.map(ClientId::as_str), "a call of a client was rejected");
 }
 
 /// Nothing that stands between may store the answer (RFC 6749 section 5.1).

@@ -34,7 +34,7 @@ pub struct Provider {
 
 /// A client that is registered, with its company. Both are enabled.
 pub struct Registered {
-    /// The client.
+    /// The client. What has ended with its company counts as an end of it ([`Client::ends`]).
     pub client: Arc<Client>,
     /// The company.
     pub company: Arc<Company>,
@@ -101,11 +101,13 @@ impl Provider {
         }
         let registry = &self.accounts.home.registry;
         let Some(document) = registry.setting(&Client::setting(&id)).await? else { return Ok(None) };
-        let client = Client::read(id.as_str(), document)?;
+        let mut client = Client::read(id.as_str(), document)?;
         let company = registry.company(&client.company).await?;
         let Some(company) = company.filter(|company| company.enabled && client.enabled && !client.removed) else {
             return Ok(None);
         };
+        // A client stays with its company, so the sum only grows.
+        client.ends += company.ends;
         let read = (now, Arc::new(Registered { client: Arc::new(client), company: Arc::new(company) }));
         self.clients.remember(id, &read);
         Ok(Some(read.1))

@@ -68,6 +68,14 @@ pub struct Access {
     /// What it stands for, sealed: regions find the person by it, and to all others it says nothing. Absent without a person.
     #[serde(rename = "umoja_on_behalf", default, skip_serializing_if = "Option::is_none")]
     pub on_behalf: Option<String>,
+    /// How often what the client holds had ended, in a token without a person. What stands for a person has it sealed.
+    #[serde(rename = "umoja_client_ends", default, skip_serializing_if = "is_zero")]
+    pub client_ends: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The key to which a token is bound (RFC 9449 section 6.1).
@@ -156,7 +164,7 @@ impl State {
     /// A live access token.
     pub fn of(claims: &Access) -> Self {
         let token_type = if claims.cnf.is_some() { "DPoP" } else { "Bearer" };
-        let claims = Access { on_behalf: None, ..claims.clone() };
+        let claims = Access { on_behalf: None, client_ends: 0, ..claims.clone() };
         let mut claims = object(serde_json::to_value(claims));
         claims.insert("token_type".to_owned(), token_type.into());
         Self { active: true, claims }
@@ -208,6 +216,7 @@ mod tests {
             cnf: None,
             signed_in: None,
             on_behalf: None,
+            client_ends: 0,
         }
     }
 

@@ -75,6 +75,20 @@ pub fn set_oldest_webhook_event(region: &Region, ms: u64) {
     gauge!(metric::OLDEST_WEBHOOK_EVENT, REGION => region.to_string()).set(ms as f64);
 }
 
+/// Records notices of logouts that clients accepted, did not accept, and that are given up.
+pub fn logouts(accepted: usize, rejected: usize, given_up: usize) {
+    counter!(metric::LOGOUT_NOTICES).increment(accepted as u64);
+    counter!(metric::LOGOUT_NOTICE_FAILURES).increment(rejected as u64);
+    counter!(metric::GIVEN_UP_LOGOUT_NOTICES).increment(given_up as u64);
+}
+
+/// Records for how long the oldest notice of a logout has been waiting for its client.
+#[cfg(feature = "directory")]
+#[allow(clippy::cast_precision_loss, reason = "no notice waits for 2^53 ms")]
+pub fn set_oldest_logout(region: &Region, ms: u64) {
+    gauge!(metric::OLDEST_LOGOUT_NOTICE, REGION => region.to_string()).set(ms as f64);
+}
+
 /// Records a call to a KMS that failed.
 pub fn key_error() {
     counter!(metric::KMS_ERRORS).increment(1);

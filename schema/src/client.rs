@@ -5,7 +5,7 @@ mod redirect;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::company::is_newer;
+use crate::company::{is_newer, is_zero};
 use crate::names::setting;
 use crate::{ClientId, CompanyId, ItemError, LoginProviderId, OidcAlgorithm, RequireMfa};
 
@@ -182,6 +182,10 @@ pub struct Client {
     pub providers: Vec<LoginProviderId>,
     /// If false, no one signs in, and its tokens are rejected.
     pub enabled: bool,
+    /// How often it was disabled. Each time ends what it holds: a code or a token that it got before it was disabled so often is not valid
+    /// after it is enabled again. So no clocks are compared.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ends: u64,
     /// True if an operator has removed the client. Its document stays, so that no older one can take its place.
     #[serde(default)]
     pub removed: bool,
@@ -256,9 +260,15 @@ impl Client {
         self.removed
     }
 
+    /// Enables or disables the client.
+    pub fn switch(&mut self, enabled: bool) {
+        self.ends += u64::from(self.enabled && !enabled);
+        self.enabled = enabled;
+    }
+
     /// Removes the client: it has no secret any more.
     pub fn end(&mut self) {
-        self.enabled = false;
+        self.switch(false);
         self.removed = true;
         self.secrets.clear();
     }

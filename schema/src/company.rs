@@ -21,6 +21,9 @@ pub struct Company {
     pub name: String,
     /// If false, every request of the company is rejected.
     pub enabled: bool,
+    /// How often it was disabled. Each time ends what its clients hold: [`Client::ends`](crate::Client).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ends: u64,
     /// True if the operator trusts the company to verify e-mail addresses and phone numbers.
     pub trusted: bool,
     /// The permissions of the company.
@@ -53,10 +56,10 @@ pub struct Company {
     pub unknown: Map<String, Value>,
 }
 
-/// A document of an earlier version has no revision, and its proof covers the document as it was written.
+/// A document of an earlier version has no such number, and its proof covers the document as it was written.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(revision: &u64) -> bool {
-    *revision == 0
+pub(crate) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The stored data of an API key.
@@ -181,6 +184,12 @@ impl Company {
     /// as text. So all regions choose the same one of two documents that were written at once.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         is_newer((self.revision, self), (other.revision, other))
+    }
+
+    /// Enables or disables the company.
+    pub fn switch(&mut self, enabled: bool) {
+        self.ends += u64::from(self.enabled && !enabled);
+        self.enabled = enabled;
     }
 
     /// The most requests in a second, in each region.

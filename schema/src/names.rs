@@ -415,6 +415,14 @@ pub mod metric {
         TARGET_CONFLICTS = "TargetConflicts", Counter, "Count", [Background];
         /// Time since the oldest account was due at a target of a region that is not paused; 0 if none is.
         OLDEST_DUE = "OldestDue", Gauge, "Milliseconds", [Background];
+        /// Notices of logouts that clients have accepted.
+        LOGOUT_NOTICES = "LogoutNotices", Counter, "Count", [Background];
+        /// Notices of logouts that clients did not accept and that are sent again.
+        LOGOUT_NOTICE_FAILURES = "LogoutNoticeFailures", Counter, "Count", [Background];
+        /// Notices of logouts that clients rejected, or did not accept within three days: they are not informed.
+        GIVEN_UP_LOGOUT_NOTICES = "GivenUpLogoutNotices", Counter, "Count", [Background];
+        /// Time since the oldest session ended of which a region still has to inform a client; 0 if there is none.
+        OLDEST_LOGOUT_NOTICE = "OldestLogoutNotice", Gauge, "Milliseconds", [Background];
         /// Events that sources posted in the query string of a GET, which ends with their old system.
         LEGACY_EVENTS = "LegacyEvents", Counter, "Count", [Background];
         /// Events that the feed made for companies.

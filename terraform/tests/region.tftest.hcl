@@ -551,6 +551,7 @@ run "alarms" {
       "umoja-quarantined", "umoja-quarantined-dead", "umoja-stream-failures", "umoja-schedule-failures", "umoja-missing-wrapped-keys",
       "umoja-replication-lag", "umoja-api-latency", "umoja-api-errors", "umoja-replicator-throttles", "umoja-users-write-throttles", "umoja-kms-errors",
       "umoja-uncounted-logins", "umoja-credential-stuffing", "umoja-parked-events", "umoja-waiting-events", "umoja-ingest-dead", "umoja-topic-failures",
+      "umoja-oldest-logout-notice", "umoja-given-up-logout-notices",
     ], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])) == 0
     error_message = "An alarm is missing."
   }

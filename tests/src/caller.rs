@@ -85,6 +85,7 @@ impl Caller {
             revision: 0,
             name: self.id.clone(),
             enabled: true,
+            ends: 0,
             trusted,
             scopes: scopes.to_vec(),
             phone_country: Some("KE".into()),

@@ -150,6 +150,12 @@ impl EndedSessions {
         }
     }
 
+    /// Since when the oldest notice waits that is still to be sent.
+    pub fn waits_since(&self) -> Option<Millis> {
+        let waits = |ended: &&EndedSession| ended.notices.values().any(|notice| notice.at.is_some());
+        self.0.values().filter(waits).map(|ended| ended.since).min()
+    }
+
     /// Removes the sessions of which nothing is left to do.
     pub fn prune(&mut self) {
         self.0.retain(|_, ended| ended.due().is_some());

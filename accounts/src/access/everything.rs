@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use umoja_schema::access::{EndOfAll, Session};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Hlc, Millis, UserId, Version, VersionedItem};
-use umoja_store::ports::{Condition, ItemWrite};
+use umoja_store::ports::ItemWrite;
 
-use super::Standing;
+use super::{DescribedSession, Standing};
 use crate::accounts::until_written;
-use crate::ends_all::EndsAll;
-use crate::items::replace;
+use crate::ends_all::{EndsAll, EndsAllOf};
+use crate::items::{over, replace_all};
 use crate::{Error, People};
 
 /// The users of a person that are written in one transaction with what ends everything.
@@ -24,30 +24,42 @@ impl People {
     /// # Errors
     /// As [`People::end_session`].
     pub async fn end_all_sessions(&self, user: UserId) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
+        self.end_all_but(user, None).await
+    }
+
+    /// As [`People::end_all_sessions`], of all but one session, with the families that end with it.
+    ///
+    /// # Errors
+    /// As [`People::end_session`].
+    pub async fn end_other_sessions(&self, kept: DescribedSession<'_>) -> Result<(), Error> {
+        self.end_all_but(kept.user, Some(kept)).await.map(drop)
+    }
+
+    async fn end_all_but(
+        &self,
+        user: UserId,
+        kept: Option<DescribedSession<'_>>,
+    ) -> Result<Vec<(String, BTreeSet<String>)>, Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        for (user, credentials) in EndsAll::from(standing.parts()).users {
+        for all in standing.ends_all().users {
             until_written!({
-                let ending = self.end_of_all(user, credentials.as_ref()).await?;
-                if ending.has_sessions {
-                    self.expect_ends(user).await?;
-                }
-                Ok(replace(self, ending.stored.as_ref(), ending.item).await?.then_some(()))
+                let end = self.end_of_all(&all, kept).await?;
+                Ok(replace_all(self, vec![end]).await?.then_some(()))
             })?;
         }
         self.end_what_has_ended(user).await
     }
 
-    /// The rows that end everything of these users, for a transaction, which another end at the same moment overtakes. Before it is
-    /// committed, it is noted that clients have to be informed, in case the process is killed before [`People::end_what_has_ended`].
-    pub(crate) async fn ends_of_all(&self, all: &EndsAll) -> Result<Vec<ItemWrite>, Error> {
+    /// The rows that end everything of these users but a session, for a transaction, which another end at the same moment overtakes. Before
+    /// it is committed, it is noted that clients have to be informed, in case the process is killed before [`People::end_what_has_ended`].
+    pub(crate) async fn ends_of_all(
+        &self,
+        all: &EndsAll,
+        kept: Option<DescribedSession<'_>>,
+    ) -> Result<Vec<ItemWrite>, Error> {
         let mut writes = Vec::new();
-        for (user, credentials) in all.users.iter().take(MAX_TOGETHER) {
-            let ending = self.end_of_all(*user, credentials.as_ref()).await?;
-            if ending.has_sessions {
-                self.expect_ends(*user).await?;
-            }
-            let condition = ending.stored.map_or(Condition::Absent, Condition::VersionIs);
-            writes.push(ItemWrite { item: ending.item, condition });
+        for one in all.users.iter().take(MAX_TOGETHER) {
+            writes.push(self.end_of_all(one, kept).await?);
         }
         Ok(writes)
     }
@@ -61,7 +73,7 @@ impl People {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
         let mut all = Vec::new();
         for session in standing.session_rows() {
-            if standing.is_ended_by_all(session.user, &session.ends) {
+            if standing.is_over_with_all(session) {
                 self.announce(session.user, &standing, &session.id).await?;
                 self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
                 self.ended(session.user, &session.id).await?;
@@ -69,36 +81,36 @@ impl People {
             }
         }
         for family in standing.families() {
-            if standing.is_ended_by_all(family.user, &family.ends) {
+            if standing.is_ended_by_all(family.user, family.session.as_deref(), &family.ends) {
                 self.end_known_family(family).await?;
             }
         }
         Ok(all)
     }
 
-    async fn end_of_all(&self, user: UserId, credentials: Option<&Version>) -> Result<Ending, Error> {
-        let (own, key) = (&self.home.own, EndOfAll::key(&self.home.own.name));
+    async fn end_of_all(&self, all: &EndsAllOf, kept: Option<DescribedSession<'_>>) -> Result<ItemWrite, Error> {
+        let (own, key, user) = (&self.home.own, EndOfAll::key(&self.home.own.name), all.user);
         let read = [key.clone(), Session::of_all()];
         let items = own.items.items_under(&ACCESS, user, &read).await?;
         let now = self.home.clock.now();
         let is_live = |item: &VersionedItem| !item.version.erased && !item.is_expired(now);
-        let has_sessions = items.iter().any(|item| item.key != key && is_live(item));
+        if items.iter().any(|item| item.key != key && is_live(item)) {
+            self.expect_ends(user).await?;
+        }
         let stored = items.into_iter().find(|item| item.key == key);
-        let version = self.next_version(false, stored.as_ref().map(|stored| &stored.version))?;
+        let former = stored.as_ref().and_then(|stored| EndOfAll::from_item(stored).ok());
+        let stored = stored.map(|stored| stored.version);
+        // What the former end has ended does not come back, because this one takes its place.
+        let is_over = |kept: &DescribedSession<'_>| {
+            let begun = (kept.user, Some(kept.id), kept.ends);
+            former.as_ref().zip(stored.as_ref()).is_some_and(|(end, version)| end.ends(version.hlc, begun))
+        };
+        let kept = kept.filter(|kept| !is_over(kept)).map(|kept| kept.id.to_owned());
         let none = || Version { erased: false, hlc: Hlc::at(Millis(0)), origin: own.name.clone() };
-        let credentials = credentials.cloned().unwrap_or_else(none);
-        let unknown = stored.as_ref().and_then(|stored| EndOfAll::from_item(stored).ok()).map(|end| end.unknown);
+        let credentials = all.credentials.clone().unwrap_or_else(none);
         let new = EndOfAll::new(user, own.name.clone(), credentials, now);
-        let end = EndOfAll { unknown: unknown.unwrap_or_default(), ..new };
-        Ok(Ending { item: end.to_item(version), stored: stored.map(|stored| stored.version), has_sessions })
+        let unknown = former.map(|end| end.unknown).unwrap_or_default();
+        let end = EndOfAll { factors: all.factors.clone(), kept, unknown, ..new };
+        Ok(over(stored.as_ref(), end.to_item(self.next_version(false, stored.as_ref())?)))
     }
-}
-
-/// An end of everything that is about to be written.
-struct Ending {
-    item: VersionedItem,
-    /// The version that it replaces.
-    stored: Option<Version>,
-    /// Whether the region has a session of the user.
-    has_sessions: bool,
 }

@@ -44,7 +44,8 @@ pub enum Refreshed {
 }
 
 impl People {
-    /// Begins a family of a user, under a new random id. Its first token has generation 0.
+    /// Begins a family of a user, under a new random id. Its first token has generation 0. Of those that outlive their session, the oldest one
+    /// ends if the user has [`MAX_OFFLINE`](super::MAX_OFFLINE) of the client that began in this region.
     ///
     /// # Errors
     /// If the store fails, or the user is erased.
@@ -63,7 +64,11 @@ impl People {
         let expires_at = self.home.clock.now().plus(life_ms.min(MAX_LIFE_MS));
         let unknown = Attributes::new();
         let family = Family { user, id, client, session, scopes, jkt, expires_at, ends, unknown };
-        Ok(self.add(|version| family.to_item(version)).await?.then_some(family))
+        let is_new = match family.session {
+            Some(_) => self.add(|version| family.to_item(version)).await?,
+            None => self.begin_outliving(&family).await?,
+        };
+        Ok(is_new.then_some(family))
     }
 
     /// Ends a family of a person. One that has ended already, or that has not arrived, is ended all the same.

@@ -18,6 +18,7 @@ mod everything;
 mod factors;
 mod families;
 mod label;
+mod outliving;
 mod reuse;
 mod sessions;
 mod standing;
@@ -30,6 +31,7 @@ pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice
 pub use factors::{CodeUsed, Enrolled, MAX_FACTORS, NewPasskey, PasskeyAnswer, PasskeyUsed, RecoveryCodes};
 pub use families::{NewFamily, Refreshed};
 pub use label::DeviceLabel;
+pub use outliving::MAX_OFFLINE;
 pub use reuse::Reuse;
 pub use sessions::NewSession;
 pub use standing::{FamilyState, Needed, SessionState, Standing};

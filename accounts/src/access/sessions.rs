@@ -100,23 +100,6 @@ impl People {
         Ok(standing.clients_of(id))
     }
 
-    /// Ends every session of a person but one, with the families that end with them and those that outlive their session. Clients are informed as by [`People::end_session`].
-    ///
-    /// # Errors
-    /// As [`People::end_session`].
-    pub async fn end_other_sessions(&self, user: UserId, kept: &str) -> Result<(), Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        for session in standing.sessions().filter(|session| session.id != kept) {
-            self.announce(session.user, &standing, &session.id).await?;
-            self.end(session.user, &Session::key(&session.id), Some(session.expires_at)).await?;
-            self.ended(session.user, &session.id).await?;
-        }
-        for family in standing.families().filter(|family| family.session.as_deref() != Some(kept)) {
-            self.end_known_family(family).await?;
-        }
-        Ok(())
-    }
-
     /// Notes that the person of a session has proved more: the methods and the class that the session has from now on. A row that has not
     /// arrived, or has ended, stays as it is: the cookie says the same.
     ///

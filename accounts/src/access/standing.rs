@@ -15,6 +15,7 @@ use umoja_store::ports::Parts;
 
 use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
+use crate::ends_all::EndsAll;
 use crate::links::may_log_in;
 use crate::lookup::covers_person;
 use crate::{Error, People, Person};
@@ -149,11 +150,6 @@ impl Standing {
         self.read.as_ref().is_none_or(|prefixes| prefixes.iter().any(|prefix| beginning.starts_with(prefix)))
     }
 
-    /// The parts of the person, as they were read.
-    pub(super) const fn parts(&self) -> &PersonParts {
-        &self.person
-    }
-
     /// The users of the person, the primary account first.
     pub fn users(&self) -> &[UserId] {
         &self.users
@@ -195,7 +191,7 @@ impl Standing {
     /// Whether a session counts that a genuine cookie or code describes.
     pub fn session(&self, described: DescribedSession<'_>, now: Millis) -> SessionState<'_> {
         let DescribedSession { user, id, ends, begun_at } = described;
-        if !self.is_active() || self.has_ended(id) || self.is_ended_by_all(user, ends) {
+        if !self.is_active() || self.has_ended(id) || self.is_ended_by_all(user, Some(id), ends) {
             return SessionState::Ended;
         }
         match self.session_rows().find(|session| session.id == id) {
@@ -205,13 +201,13 @@ impl Standing {
         }
     }
 
-    /// The ends of everything that count as known for what begins now. One does not whose region had newer credentials of its user than
-    /// this one has: what begins here may begin by the password that was replaced.
+    /// The ends of everything that count as known for what begins now. One does not whose region had newer credentials or other factors of
+    /// its user than this one has: what begins here may begin by the password that was replaced, or without the factor that was added.
     pub fn known_ends(&self) -> KnownEnds {
         let mut known = KnownEnds::of(&self.users);
         for (version, end) in self.ends_of_all() {
             let credentials = self.person.get(end.user).and_then(|parts| parts.credentials.as_ref());
-            if credentials.is_some_and(|stored| stored.version >= end.credentials) {
+            if credentials.is_some_and(|stored| stored.version >= end.credentials) && self.has_factors_of(end) {
                 known.note(end.user, &end.region, version.hlc);
             }
         }
@@ -221,9 +217,35 @@ impl Standing {
         }
     }
 
-    /// True if what a user of the person began, when these ends of everything were known, was ended by another one.
-    pub fn is_ended_by_all(&self, owner: UserId, known: &KnownEnds) -> bool {
-        self.ends_of_all().any(|(version, end)| known.is_ended_by(owner, (end.user, &end.region, version.hlc)))
+    /// True if what a user of the person began in a session, when these ends of everything were known, was ended by another one. `None` stands
+    /// for what outlives its session.
+    pub fn is_ended_by_all(&self, owner: UserId, session: Option<&str>, known: &KnownEnds) -> bool {
+        self.ends_of_all().any(|(version, end)| end.ends(version.hlc, (owner, session, known)))
+    }
+
+    /// The ends of everything that a session knows: those that were known when it began, and those that have spared it.
+    pub fn ends_known_in(&self, session: DescribedSession<'_>) -> KnownEnds {
+        let spared = self.ends_of_all().filter(|(_, end)| end.keeps(Some(session.id)));
+        spared.fold(session.ends.clone(), |known, (version, end)| {
+            known.spared_by(session.user, (end.user, &end.region, version.hlc))
+        })
+    }
+
+    pub(super) fn is_over_with_all(&self, session: &Session) -> bool {
+        self.is_ended_by_all(session.user, Some(&session.id), &session.ends)
+    }
+
+    /// True if what an end says of the factors of its user has arrived.
+    fn has_factors_of(&self, end: &EndOfAll) -> bool {
+        end.factors.iter().all(|(id, ends)| {
+            let has_ended = self.ended.contains(&Factor::key(id));
+            has_ended || (!ends && self.factors().any(|factor| factor.user == end.user && factor.id == *id))
+        })
+    }
+
+    /// The users of the person, with what the region has of each, for an end of everything.
+    pub(super) fn ends_all(&self) -> EndsAll {
+        EndsAll::from(&self.person).with_factors(self.factors().map(|factor| (factor, false)))
     }
 
     fn ends_of_all(&self) -> impl Iterator<Item = (&Version, &EndOfAll)> {
@@ -242,14 +264,14 @@ impl Standing {
     /// The live sessions of the person.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
         debug_assert!(self.read.is_none(), "not all sessions were read");
-        self.session_rows().filter(|session| !self.is_ended_by_all(session.user, &session.ends))
+        self.session_rows().filter(|session| !self.is_over_with_all(session))
     }
 
     /// The sessions that have ended with everything and not by themselves, each with its user: another region began them before it heard of
     /// the end, or who ended everything was stopped.
     pub fn ended_with_all(&self) -> Vec<(UserId, String)> {
         debug_assert!(self.read.is_none(), "not all sessions were read");
-        let over = self.session_rows().filter(|session| self.is_ended_by_all(session.user, &session.ends));
+        let over = self.session_rows().filter(|session| self.is_over_with_all(session));
         over.map(|session| (session.user, session.id.clone())).collect()
     }
 
@@ -361,7 +383,7 @@ impl Standing {
         !self.is_active()
             || self.ended.contains(&Family::key(&family.id))
             || family.session.as_ref().is_some_and(|session| self.has_ended(session))
-            || self.is_ended_by_all(family.user, &family.ends)
+            || self.is_ended_by_all(family.user, family.session.as_deref(), &family.ends)
             || is_reused(&self.uses(&family.id), reuse)
     }
 

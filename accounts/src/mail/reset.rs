@@ -114,15 +114,17 @@ impl Accounts {
         {
             return Err(Error::Behind);
         }
-        // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out.
         let person = self.reader().load(*user).await?;
-        if person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| !is_verified) {
-            self.end_factors(*user).await?;
-        }
+        let is_first_proof = person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| !is_verified);
         let finished = match (ResetFinish { token: token.clone(), password }).run(self, context).await {
             Err(Error::ResetTokenInvalid) => Err(Error::CodeInvalid),
             finished => finished,
         }?;
+        // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out. What began
+        // by that factor and not by the password ends here. Until the address is verified, another reset does this again.
+        if is_first_proof {
+            self.end_factors(*user).await?;
+        }
         self.mark_after_reset(context, *user, address).await;
         Ok(finished)
     }

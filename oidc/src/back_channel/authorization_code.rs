@@ -72,7 +72,7 @@ async fn holder_of(
 ) -> Result<Option<Standing>, Problem> {
     let wanted: PersonVersion = code.min_version.parse().map_err(|_| Problem::Grant)?;
     let described = granted.described();
-    let held = async || holder_in(provider, client, &described, Some(&code.session)).await;
+    let held = async || holder_in(provider, client, (&described, code.client_ends), Some(&code.session)).await;
     match held().await {
         Ok(Some(standing)) if standing.covers(&wanted) => Ok(Some(standing)),
         // What was read may be older than what is waited for.
@@ -104,6 +104,7 @@ fn granted(client: &Client, code: &Code, key: Option<&String>, (now, begun_at): 
         family: code.family(),
         generation: 0,
         client: client.id.clone(),
+        client_ends: code.client_ends,
         session: code.session.clone(),
         ends: code.ends.clone(),
         withdrawal: code.withdrawal,

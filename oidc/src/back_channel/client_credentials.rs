@@ -7,7 +7,7 @@ use umoja_schema::{Client, ClientKind};
 use super::issue::access;
 use super::request::{TokenRequest, asked_of};
 use crate::problem::Problem;
-use crate::tokens::Issued;
+use crate::tokens::{Access, Issued};
 use crate::{access_token, claims};
 
 /// A token for a client without a person.
@@ -18,7 +18,7 @@ pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem>
     }
     let scopes = by_itself(client, form.get("scope"))?;
     let key = request.key(None).await?;
-    let access = access(provider, client, client.id.as_str(), &scopes, key);
+    let access = Access { client_ends: client.ends, ..access(provider, client, client.id.as_str(), &scopes, key) };
     let keys = provider.keys().await?;
     Ok(Issued::new(access_token::sign(&keys.signing, client, &access), &access))
 }

@@ -19,6 +19,7 @@ use crate::Provider;
 use crate::address::ClientAddress;
 use crate::client_auth::authenticate;
 use crate::device::{AUTHORIZATION, DeviceCode, INTERVAL_SECS, LIFETIME_MS, PAGE};
+use crate::form::Form;
 use crate::problem::{Problem, never_stored};
 use crate::user_code;
 
@@ -37,10 +38,19 @@ pub(super) async fn authorization(
     let address = ClientAddress::of(request.extensions());
     let (headers, form) = read(request).await?;
     let client = authenticate(&provider, AUTHORIZATION, &headers, &form).await?;
+    let begun = begun(&provider, &client, (&form, address)).await;
+    begun.inspect_err(|problem| problem.log(AUTHORIZATION, Some(&client.id)))
+}
+
+async fn begun(
+    provider: &Provider,
+    client: &Client,
+    (form, address): (&Form, Option<IpAddr>),
+) -> Result<Response, Problem> {
     if !client.may_use(GrantType::DeviceCode) {
         return Err(Problem::UnauthorizedClient);
     }
-    count(&provider, &client, address).await?;
+    count(provider, client, address).await?;
     // Scopes that are not the client's are left out, as at the authorization endpoint.
     let asked = form.get("scope").unwrap_or("openid").split(' ');
     let scopes: BTreeSet<_> =

@@ -9,7 +9,7 @@ use umoja_schema::{Attributes, Client, ClientId, Hlc, Millis, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
-use crate::tokens::{Access, SignedIn};
+use crate::tokens::{Access, SignedIn, is_zero};
 use crate::{sealed, tokens};
 
 /// The most characters of a refresh token, and of what an access token has sealed.
@@ -31,6 +31,9 @@ pub(super) struct Granted {
     /// The client.
     #[serde(rename = "c")]
     pub(super) client: ClientId,
+    /// How often what the client holds had ended when it began.
+    #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
+    pub(super) client_ends: u64,
     /// The session in which it began.
     #[serde(rename = "s")]
     pub(super) session: String,
@@ -98,6 +101,7 @@ impl Granted {
             session: (!self.is_offline).then(|| self.session.clone()),
             ends: self.ends.clone(),
             withdrawal: self.withdrawal,
+            client_ends: self.client_ends,
             begun_at: self.begun_at,
         }
     }
@@ -122,6 +126,9 @@ pub(super) struct OnBehalf {
     /// The last withdrawal of the client's consents that was known then.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     withdrawal: Option<Hlc>,
+    /// How often what the client holds had ended when the family began.
+    #[serde(rename = "e", default, skip_serializing_if = "is_zero")]
+    pub(super) client_ends: u64,
     /// When the family began.
     #[serde(rename = "b")]
     begun_at: Millis,
@@ -166,6 +173,7 @@ mod tests {
             family: "f".to_owned(),
             generation: 0,
             client: "shop".parse().unwrap(),
+            client_ends: 0,
             session: "s".to_owned(),
             ends: KnownEnds::default(),
             withdrawal: None,

@@ -7,10 +7,11 @@ use umoja_accounts::access::Reuse;
 use umoja_schema::{Client, ClientKind};
 
 use super::granted::{Granted, OnBehalf};
-use super::holder::holder;
+use super::holder::{holder, holds};
 use super::paths::INTROSPECT;
 use super::request::read;
 use crate::client_auth::authenticate;
+use crate::form::Form;
 use crate::problem::Problem;
 use crate::tokens::{Access, State as TokenState, scope};
 use crate::{Provider, access_token};
@@ -19,6 +20,10 @@ use crate::{Provider, access_token};
 pub(super) async fn introspect(State(provider): State<Arc<Provider>>, request: Request) -> Result<TokenState, Problem> {
     let (headers, form) = read(request).await?;
     let client = authenticate(&provider, INTROSPECT, &headers, &form).await?;
+    state(&provider, &client, &form).await.inspect_err(|problem| problem.log(INTROSPECT, Some(&client.id)))
+}
+
+async fn state(provider: &Provider, client: &Client, form: &Form) -> Result<TokenState, Problem> {
     if client.kind != ClientKind::Confidential {
         return Err(Problem::Client { basic: false });
     }
@@ -26,12 +31,12 @@ pub(super) async fn introspect(State(provider): State<Arc<Provider>>, request: R
     let state = if text.contains('.') {
         let keys = provider.keys().await?;
         match access_token::read(&keys.signing, &provider.issuer, text, provider.now().secs()) {
-            Some(access) => of_access(&provider, &client, &access).await?,
+            Some(access) => of_access(provider, client, &access).await?,
             None => None,
         }
     } else {
         match Granted::open(&provider.accounts.secrets, text) {
-            Some(granted) => of_refresh(&provider, &client, &granted).await?,
+            Some(granted) => of_refresh(provider, client, &granted).await?,
             None => None,
         }
     };
@@ -51,10 +56,11 @@ async fn of_access(provider: &Provider, asking: &Client, access: &Access) -> Res
         return Ok(None);
     }
     if access.signed_in.is_none() {
-        return Ok(Some(TokenState::of(access)));
+        return Ok(holds(&client, access.client_ends)?.then(|| TokenState::of(access)));
     }
     let Some(on_behalf) = OnBehalf::open(&provider.accounts.secrets, access) else { return Ok(None) };
-    let standing = holder(provider, &client, &on_behalf.described(&client, access)).await?;
+    let of = (&on_behalf.described(&client, access), on_behalf.client_ends);
+    let standing = holder(provider, &client, of).await?;
     Ok(standing.map(|_| TokenState::of(access)))
 }
 
@@ -63,7 +69,8 @@ async fn of_refresh(provider: &Provider, asking: &Client, granted: &Granted) -> 
     if granted.client != asking.id {
         return Ok(None);
     }
-    let Some(standing) = holder(provider, asking, &granted.described()).await? else { return Ok(None) };
+    let of = (&granted.described(), granted.client_ends);
+    let Some(standing) = holder(provider, asking, of).await? else { return Ok(None) };
     let here = (&provider.accounts.home.own.name, provider.now());
     if standing.is_spent(&granted.family, granted.generation, Reuse::default(), here) {
         return Ok(None);

@@ -38,6 +38,7 @@ pub(super) fn access(
         cnf: key.map(|jkt| Confirmation { jkt }),
         signed_in: None,
         on_behalf: None,
+        client_ends: 0,
     }
 }
 

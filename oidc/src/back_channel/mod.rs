@@ -30,6 +30,7 @@ use crate::problem::Problem;
 
 pub use cors::cors;
 pub use paths::{INTROSPECT, JWKS, REVOKE, TOKEN, USERINFO};
+pub(crate) use request::read;
 pub use token::GRANTS;
 
 /// The routes of the back ends of clients. Programs in browsers call all but that of the states of tokens, which only

@@ -21,7 +21,7 @@ pub(super) async fn grant(request: &TokenRequest<'_>) -> Result<Issued, Problem>
     let scopes = asked_of(granted.scopes.clone(), form.get("scope"))?;
     let key = request.key(granted.jkt.as_deref()).await?;
     let described = granted.described();
-    holder(provider, client, &described).await?.ok_or(Problem::Grant)?;
+    holder(provider, client, (&described, granted.client_ends)).await?.ok_or(Problem::Grant)?;
     let keys = provider.keys().await?;
     let next = if client.kind == ClientKind::Public && granted.jkt.is_none() {
         match people.refresh_described(&described, granted.generation, Reuse::default()).await? {

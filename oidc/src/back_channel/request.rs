@@ -42,8 +42,9 @@ pub(super) fn asked_of(allowed: BTreeSet<String>, asked: Option<&str>) -> Result
 }
 
 /// The headers and the form of a request.
-pub(super) async fn read(request: Request) -> Result<(HeaderMap, Form), Problem> {
+pub(crate) async fn read(request: Request) -> Result<(HeaderMap, Form), Problem> {
     let (parts, body) = request.into_parts();
-    let form = Form::of_body(&parts.headers, body).await?;
+    let form = Form::of_body(&parts.headers, body).await.map_err(Problem::from);
+    let form = form.inspect_err(|problem| problem.log(parts.uri.path(), None))?;
     Ok((parts.headers, form))
 }

@@ -6,12 +6,13 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use umoja_accounts::Error;
-use umoja_schema::UserId;
+use umoja_schema::{Client, UserId};
 
 use super::granted::{Granted, OnBehalf};
 use super::paths::REVOKE;
 use super::request::read;
 use crate::client_auth::authenticate;
+use crate::form::Form;
 use crate::problem::{Problem, never_stored};
 use crate::{Provider, access_token};
 
@@ -19,6 +20,10 @@ use crate::{Provider, access_token};
 pub(super) async fn revoke(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Problem> {
     let (headers, form) = read(request).await?;
     let client = authenticate(&provider, REVOKE, &headers, &form).await?;
+    ended(&provider, &client, &form).await.inspect_err(|problem| problem.log(REVOKE, Some(&client.id)))
+}
+
+async fn ended(provider: &Provider, client: &Client, form: &Form) -> Result<Response, Problem> {
     let text = form.get("token").ok_or(Problem::Request("token is missing"))?;
     let secrets = &provider.accounts.secrets;
     let (owner, family) = if text.contains('.') {
@@ -36,7 +41,7 @@ pub(super) async fn revoke(State(provider): State<Arc<Provider>>, request: Reque
     }
     // A token of a client by itself has no family, and ends within minutes.
     let (user, family) = family.ok_or(Problem::TokenType)?;
-    end(&provider, user, &family).await?;
+    end(provider, user, &family).await?;
     Ok(done())
 }
 

@@ -50,7 +50,8 @@ pub(super) async fn userinfo(State(provider): State<Arc<Provider>>, request: Req
     let client = provider.client(&access.client_id).await?.ok_or(rejected)?;
     let people = &provider.accounts.people;
     let on_behalf = OnBehalf::open(&people.secrets, &access).ok_or(rejected)?;
-    let standing = holder(&provider, &client, &on_behalf.described(&client, &access)).await?.ok_or(rejected)?;
+    let of = (&on_behalf.described(&client, &access), on_behalf.client_ends);
+    let standing = holder(&provider, &client, of).await?.ok_or(rejected)?;
     let person = standing.person(people).await?.ok_or(rejected)?;
     scopes.retain(|scope| client.scopes.contains(scope));
     let mut claims = claims::of(&person.view(), &scopes);

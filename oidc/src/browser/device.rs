@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use umoja_accounts::access::Standing;
 use umoja_look::Look;
-use umoja_schema::ClientId;
+use umoja_schema::{Client, ClientId};
 
 use super::asked::Asked;
 use super::guess::Guess;
@@ -282,7 +282,7 @@ impl OnDevice<'_> {
             (true, false) => accounts.consent_as(&visit.standing, user, id, &step.scopes).await?,
             (false, _) => {}
         }
-        let allowed = is_allowed.then(|| allowed(provider, &step, &visit));
+        let allowed = is_allowed.then(|| allowed(provider, client, &step, &visit));
         let answer = DeviceAnswer { jti: step.jti.clone(), allowed }.seal(secrets, entropy);
         let view = self.view(None);
         if accounts.answer_device(&step.user_code, &step.jti, &answer).await? {
@@ -294,12 +294,13 @@ impl OnDevice<'_> {
 }
 
 /// What the device gets: what a client gets by a code.
-fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
-    let SessionCookie { user, session, ends, signed_in, ends_at, .. } = visit.cookie.clone();
+fn allowed(provider: &Provider, client: &Client, step: &DeviceStep, visit: &Visit) -> Code {
+    let SessionCookie { user, session, signed_in, ends_at, .. } = visit.cookie.clone();
     Code {
         jti: step.jti.clone(),
         region: provider.accounts.home.own.name.clone(),
-        client: step.client.clone(),
+        client: client.id.clone(),
+        client_ends: client.ends,
         redirect_hash: String::new(),
         challenge: String::new(),
         nonce: None,
@@ -307,7 +308,7 @@ fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
         min_version: visit.standing.version(user).map(|version| version.to_string()).unwrap_or_default(),
         session,
         session_expires_at: ends_at,
-        ends,
+        ends: visit.ends(),
         withdrawal: visit.standing.withdrawal(user, step.client.as_str()),
         scopes: step.scopes.clone(),
         signed_in,

@@ -62,7 +62,7 @@ async fn known(
     let read = Standing::read_needed(&provider.accounts.people, passed.user, &needed).await;
     let standing = read.map_err(|error| Rejection::of(&registered.client, error))?;
     Ok(standing.filter(|standing| {
-        let is_replaced = standing.is_ended_by_all(passed.user, &passed.ends);
+        let is_replaced = standing.is_ended_by_all(passed.user, None, &passed.ends);
         passed.is_live(provider.now()) && !is_replaced && standing.may_sign_in(&registered.company.id)
     }))
 }

@@ -227,8 +227,8 @@ pub(super) async fn begin(
 ) -> Result<(SessionCookie, Standing), Rejection> {
     let Proved { session, at, amr, class, ends, agent } = proved;
     let (accounts, now) = (&provider.accounts, provider.now());
-    if standing.is_ended_by_all(user, &ends) {
-        // Another region has replaced the password, and the new one has not arrived.
+    if standing.is_ended_by_all(user, None, &ends) {
+        // Another region has replaced the password or changed the factors, and that has not arrived.
         return Err(Rejection::UNAVAILABLE);
     }
     let (acr, life_ms) = (Some(class.as_str().to_owned()), SessionCookie::LIFETIME_MS);

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use umoja_accounts::Error;
 use umoja_accounts::access::{Needed, SessionState, Standing};
-use umoja_schema::access::Sector;
+use umoja_schema::access::{KnownEnds, Sector};
 use umoja_schema::{Client, CompanyId};
 
 use crate::Provider;
@@ -49,6 +49,11 @@ impl Visit {
     /// The same person, if it may sign in to clients of a company.
     pub fn at(self, company: &CompanyId) -> Option<Self> {
         self.standing.may_sign_in(company).then_some(self)
+    }
+
+    /// The ends of everything that what begins in the session knows.
+    pub fn ends(&self) -> KnownEnds {
+        self.standing.ends_known_in(self.cookie.described())
     }
 
     /// The language of the person's profile. `None` if it has none, or cannot be opened now: a page is shown all the same.

@@ -27,7 +27,7 @@ use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
 use umoja_store::ports::{Call, DueRow, Method, Outbound, StoreError};
 
 use crate::breaker::Breaker;
-use crate::retry::{self, LEASE_MS, TRIED_FOR_MS};
+use crate::retry::{self, LEASE_MS, NEVER, TRIED_FOR_MS};
 
 /// The most users whose rows are handled in one step.
 const USERS: usize = 100;
@@ -72,7 +72,7 @@ impl Informed {
             Outcome::Accepted => self.accepted += 1,
             Outcome::GivenUp => self.given_up += 1,
             Outcome::Again(_, true) => self.rejected += 1,
-            Outcome::Again(_, false) => {}
+            Outcome::Again(_, false) | Outcome::Needless => {}
         }
     }
 }
@@ -121,6 +121,8 @@ type Late = BTreeMap<String, BTreeMap<String, LogoutNotice>>;
 enum Outcome {
     Accepted,
     GivenUp,
+    /// Not sent: the client is removed, or wants no notices any more.
+    Needless,
     /// Sent again then, and whether it counts as a failure of the notice.
     Again(Millis, bool),
 }
@@ -128,7 +130,7 @@ enum Outcome {
 impl Outcome {
     fn note(&self, notice: &mut LogoutNotice) {
         match self {
-            Self::Accepted | Self::GivenUp => notice.at = None,
+            Self::Accepted | Self::GivenUp | Self::Needless => notice.at = None,
             Self::Again(at, counts) => {
                 notice.at = Some(*at);
                 notice.failures = notice.failures.saturating_add(u32::from(*counts));
@@ -284,8 +286,8 @@ impl Logouts {
     async fn call(&self, keys: &OidcKeys, send: &Send) -> Result<Outcome, StoreError> {
         let Send { session, client: id, notice, since } = send;
         let home = self.home();
-        let Some(client) = self.client(id).await? else { return Ok(Outcome::GivenUp) };
-        let Some(url) = &client.backchannel_logout_uri else { return Ok(Outcome::GivenUp) };
+        let Some(client) = self.client(id).await? else { return Ok(Outcome::Needless) };
+        let Some(url) = &client.backchannel_logout_uri else { return Ok(Outcome::Needless) };
         let Some(said) = notice.open(&self.people.secrets, session, id) else {
             tracing::error!(client = %id, "a notice of a logout that no region announced is dropped");
             return Ok(Outcome::GivenUp);
@@ -353,4 +355,24 @@ pub async fn wake_due(home: &Home) -> Result<bool, StoreError> {
         home.wake(LOGOUT).await;
     }
     Ok(is_due)
+}
+
+/// For how long the oldest notice of a region has been waiting that its client has not accepted, in milliseconds since the session was to
+/// end; 0 if none waits.
+///
+/// # Errors
+/// If the store fails.
+pub async fn oldest_ms(home: &Home) -> Result<u64, StoreError> {
+    let (mut after, mut oldest) = (None, None);
+    loop {
+        let page = home.due.due_page(LOGOUT, NEVER, after, USERS).await?;
+        for (_, stored) in &page.rows {
+            let row = EndedSessions::read(stored.members.as_ref());
+            oldest = oldest.into_iter().chain(row.waits_since()).min();
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(oldest.map_or(0, |since| home.clock.now().since(since)));
+        }
+    }
 }

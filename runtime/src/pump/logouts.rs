@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
-use umoja_provisioner::Logouts;
+use umoja_provisioner::{Logouts, logouts};
+
+use crate::record;
 
 /// How long rows that cannot be read or written are left alone.
 const BACK_OFF: Duration = Duration::from_secs(5);
@@ -14,7 +16,10 @@ const BACK_OFF: Duration = Duration::from_secs(5);
 pub(super) async fn inform(logouts: Arc<Logouts>, pause: Duration, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let wait = match logouts.step().await {
-            Ok(informed) if informed.rows > 0 => continue,
+            Ok(informed) if informed.rows > 0 => {
+                record::logouts(informed.accepted, informed.rejected, informed.given_up);
+                continue;
+            }
             Ok(_) => pause,
             Err(error) => {
                 let region = &logouts.home().own.name;
@@ -26,5 +31,14 @@ pub(super) async fn inform(logouts: Arc<Logouts>, pause: Duration, mut stop: wat
             () = sleep(wait) => {}
             _ = stop.changed() => {}
         }
+    }
+}
+
+/// Records for how long the oldest notice has been waiting for its client.
+pub(super) async fn measure(informing: &Logouts) {
+    let home = informing.home();
+    match logouts::oldest_ms(home).await {
+        Ok(oldest_ms) => record::set_oldest_logout(&home.own.name, oldest_ms),
+        Err(error) => tracing::warn!(region = %home.own.name, %error, "what waits for clients cannot be read"),
     }
 }

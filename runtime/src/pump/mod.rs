@@ -121,7 +121,9 @@ impl Pump {
             let (reported, stopped) = (Arc::clone(&region), stop.subscribe());
             tasks.spawn(async move { reported.report_until(settings.poll, stopped).await });
             if let Some(logouts) = region.logouts() {
+                let measured = Arc::clone(logouts);
                 tasks.spawn(logouts::inform(Arc::clone(logouts), settings.poll, stop.subscribe()));
+                tasks.spawn(every(MEASURE_FOREIGN, stop.subscribe(), async move || logouts::measure(&measured).await));
             }
             if let Some(posting) = region.webhooks() {
                 let (measured, name) = (Arc::clone(posting), region.region().clone());

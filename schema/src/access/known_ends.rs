@@ -35,6 +35,15 @@ impl KnownEnds {
         }
     }
 
+    /// The same, with an end that spared what `owner` began.
+    #[must_use]
+    pub fn spared_by(mut self, owner: UserId, (user, region, at): (UserId, &Region, Hlc)) -> Self {
+        if user == owner || self.0.contains_key(&user) {
+            self.0.entry(user).or_default().insert(region.clone(), at);
+        }
+        self
+    }
+
     /// The same, without the owner if no end of it is known, which says as much.
     #[must_use]
     pub fn for_owner(mut self, owner: UserId) -> Self {
@@ -115,6 +124,15 @@ mod tests {
         let known = KnownEnds::of(&[ada, eve]).for_owner(ada);
         assert!(!known.is_empty() && known.is_ended_by(ada, (eve, &here, at(1))));
         assert!(KnownEnds::of(&[ada]).for_owner(ada).is_empty());
+    }
+
+    #[test]
+    fn what_an_end_has_spared_knows_it_for_what_begins_in_it() {
+        let (ada, eve) = (UserId::v8(ADA), UserId::v8(EVE));
+        let here: Region = "here".parse().unwrap();
+        let known = KnownEnds::default().spared_by(ada, (ada, &here, at(5))).spared_by(ada, (eve, &here, at(5)));
+        assert!(!known.is_ended_by(ada, (ada, &here, at(5))) && known.is_ended_by(ada, (ada, &here, at(6))));
+        assert_eq!(known, KnownEnds::default().spared_by(ada, (ada, &here, at(5))), "another person's says nothing");
     }
 
     #[test]

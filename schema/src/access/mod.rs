@@ -13,6 +13,7 @@ mod grant;
 mod item;
 mod known_ends;
 mod life;
+mod offline;
 mod seen;
 mod session;
 mod subject;
@@ -26,6 +27,7 @@ pub use family_uses::{FamilyUses, KEPT_USES};
 pub use grant::Grant;
 pub use known_ends::KnownEnds;
 pub use life::{ENDED_FOR_MS, MAX_LIFE_MS};
+pub use offline::OfflineFamilies;
 pub use seen::ClientSeen;
 pub use session::Session;
 pub use subject::{Sector, Subject};
@@ -61,7 +63,7 @@ pub enum AccessRow {
 }
 
 impl AccessRow {
-    /// Reads a live item. `None` for a kind that only a newer version of Umoja knows.
+    /// Reads a live item. `None` for a kind that says nothing of what a person may do, or that only a newer version of Umoja knows.
     ///
     /// # Errors
     /// If a field is absent or malformed, or the item is ended.

@@ -65,6 +65,8 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
     };
     let credentials = version.clone();
     let all = EndOfAll {
+        factors: BTreeMap::from([("f_1".into(), false), ("f_2".into(), true)]),
+        kept: Some("s_1".into()),
         unknown: unknown.clone(),
         ..EndOfAll::new(user, "eu-west-1".parse().unwrap(), credentials, Millis(1_000))
     };
@@ -137,6 +139,20 @@ fn every_kind_of_row_round_trips_through_its_item() {
         let read = VersionedItem::from_item(&ACCESS, item.to_item()).unwrap();
         assert_eq!(AccessRow::from_item(&read), Ok(Some(row)));
     }
+}
+
+#[test]
+fn the_families_that_outlive_their_sessions_round_trip_and_say_nothing_of_what_a_person_may_do() {
+    let row = OfflineFamilies {
+        user: user(),
+        client: "shop".into(),
+        region: "eu-west-1".parse().unwrap(),
+        families: vec!["f-2".into(), "f_1".into()],
+        expires_at: Millis(9_000),
+        unknown: Attributes::from([("novelty".to_owned(), Attribute::Null)]),
+    };
+    let read = VersionedItem::from_item(&ACCESS, row.to_item(version(false, 7)).to_item()).unwrap();
+    assert_eq!((OfflineFamilies::from_item(&read), AccessRow::from_item(&read)), (Ok(row), Ok(None)));
 }
 
 #[test]

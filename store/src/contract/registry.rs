@@ -16,6 +16,7 @@ fn company(id: &str) -> Company {
         revision: 0,
         name: format!("The \"{id}\" Company, Ltd. — Nairobi"),
         enabled: true,
+        ends: 0,
         trusted: false,
         scopes: vec![Scope::Register, Scope::Lookup],
         phone_country: Some("KE".into()),

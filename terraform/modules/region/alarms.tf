@@ -111,6 +111,17 @@ locals {
         statistic = "Sum", above = 0, minutes = 5
         means     = "A webhook did not accept events for three days. They wait for `umoja webhook redrive`."
       }
+      oldest-logout-notice = {
+        metric = "OldestLogoutNotice", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        # The schedule reports it.
+        statistic = "Maximum", above = var.alarms.delivery_age_secs * 1000, minutes = 5
+        means     = "A client has not taken the notice of a logout for long: its back-channel logout URI does not answer, or deliver fails."
+      }
+      given-up-logout-notices = {
+        metric    = "GivenUpLogoutNotices", namespace = local.names.metrics.namespace, dimensions = local.deployment
+        statistic = "Sum", above = 0, minutes = 5
+        means     = "Clients reject notices of logouts, or have not taken one for three days. They may keep sessions open that have ended; the log of deliver names them."
+      }
       held-removals = {
         metric    = "HeldRemovals", namespace = local.names.metrics.namespace, dimensions = local.deployment
         statistic = "Sum", above = 0, minutes = 5

@@ -8,15 +8,18 @@ use std::path::Path;
 
 use umoja_source::{LogMessage, log_messages};
 
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 15] = [
     "accounts",
     "api",
     "aws",
     "cli",
     "host",
+    "ingest",
     "lambda",
     "local",
     "migrate",
+    "oidc",
+    "provisioner",
     "reconciler",
     "replicator",
     "runtime",

@@ -179,6 +179,7 @@ fn company() -> Company {
         revision: 0,
         name: COMPANY.to_owned(),
         enabled: true,
+        ends: 0,
         trusted: false,
         scopes: Vec::new(),
         phone_country: None,

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use umoja_accounts::People;
-use umoja_accounts::access::{DescribedSession, NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing};
+use umoja_accounts::access::{
+    DescribedSession, MAX_OFFLINE, NewFamily, NewSession, Refreshed, Reuse, SessionState, Standing,
+};
 use umoja_schema::access::{EndOfAll, Sector, Session};
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Millis, UserId};
@@ -131,7 +134,7 @@ fn an_end_that_comes_before_its_credentials_is_not_known_to_what_begins() {
         let writes = Writes { items: vec![ItemWrite { item, condition: Condition::Older }], ..Writes::default() };
         world.regions[1].home.own.users.commit(&writes).await.unwrap();
         let standing = standing(&world, 1, id).await.unwrap();
-        assert!(standing.is_ended_by_all(id, &standing.known_ends()));
+        assert!(standing.is_ended_by_all(id, None, &standing.known_ends()));
         assert!(!is_live(&world, 1, id, &begin(&world, 1, id).await).await);
     });
 }
@@ -288,6 +291,62 @@ fn a_refresh_is_repeated_in_any_region_within_the_time_and_ends_the_family_after
         assert_eq!(refresh(1, 0).await, Refreshed::Ended);
         world.settle().await;
         assert_eq!(refresh(0, 2).await, Refreshed::Ended);
+    });
+}
+
+#[test]
+fn the_oldest_families_of_a_client_that_outlive_their_sessions_end_when_there_are_too_many() {
+    run(async {
+        let (world, id) = populated(23).await;
+        let session = begin(&world, 0, id).await;
+        let with = family(&world, 0, id, Some(&session.id)).await;
+        let (mut all, elsewhere) = (Vec::new(), family(&world, 1, id, None).await);
+        for _ in 0..MAX_OFFLINE {
+            all.push(family(&world, 0, id, None).await);
+            world.clock.advance(1);
+        }
+        // One that has ended makes room.
+        people(&world, 0).end_family(id, &all[7]).await.unwrap();
+        all.push(family(&world, 0, id, None).await);
+        assert!(is_valid(&world, 0, id, &all[0]).await);
+        for nth in 0..3 {
+            assert!(is_valid(&world, 0, id, &all[nth]).await);
+            all.push(family(&world, 0, id, None).await);
+            assert!(!is_valid(&world, 0, id, &all[nth]).await);
+        }
+        world.settle().await;
+        for at in 0..2 {
+            let mut live = 0;
+            for family in &all {
+                live += usize::from(is_valid(&world, at, id, family).await);
+            }
+            assert_eq!(live, MAX_OFFLINE);
+            assert!(is_valid(&world, at, id, &with).await && is_valid(&world, at, id, &elsewhere).await);
+        }
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_family_that_outlives_its_session_begins_once_under_its_id_and_at_once_with_others() {
+    run(async {
+        let (world, id) = populated(24).await;
+        let ends = standing(&world, 0, id).await.unwrap().known_ends();
+        let new = || NewFamily {
+            client: "web".into(),
+            session: None,
+            scopes: scopes(&["openid"]),
+            jkt: None,
+            ends: ends.clone(),
+            life_ms: DAY,
+        };
+        let people = people(&world, 0);
+        let begun = join_all((0..6).map(|n| people.begin_family_as(id, format!("f{}", n / 2), new()))).await;
+        let begun: Vec<_> = begun.into_iter().filter_map(Result::unwrap).map(|family| family.id).collect();
+        assert_eq!(begun.iter().collect::<BTreeSet<_>>().len(), 3);
+        assert_eq!(begun.len(), 3);
+        people.end_family(id, "f9").await.unwrap();
+        assert_eq!(people.begin_family_as(id, "f9".into(), new()).await.unwrap(), None, "it has ended before it began");
     });
 }
 

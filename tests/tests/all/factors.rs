@@ -7,10 +7,10 @@ use umoja_accounts::{Error, People};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn::Registered;
 use umoja_schema::UserId;
-use umoja_schema::access::{FactorKind, Session};
+use umoja_schema::access::{EndOfAll, Factor, FactorKind, Session};
 use umoja_schema::replicated::ACCESS;
-use umoja_store::ports::Clock as _;
-use umoja_tests::world::{World, run};
+use umoja_store::ports::{Clock as _, Condition, ItemWrite, Writes};
+use umoja_tests::world::{World, killed_after, run};
 
 const DAY: u64 = umoja_schema::Millis::DAY_MS;
 /// How long a code lasts.
@@ -48,7 +48,7 @@ async fn begin(world: &World, at: usize, id: UserId) -> Session {
 
 /// Adds an application, and gives the codes that come with the first factor.
 async fn add_totp(world: &World, at: usize, id: UserId, secret: &TotpSecret) -> Option<RecoveryCodes> {
-    let added = people(world, at).add_totp((id, "none"), secret, (&code(world, secret), "My phone")).await.unwrap();
+    let added = people(world, at).add_totp((id, None), secret, (&code(world, secret), "My phone")).await.unwrap();
     match added {
         Enrolled::Added(codes) => codes,
         other => panic!("{other:?}"),
@@ -72,6 +72,16 @@ fn hex_bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
+fn described(session: &Session) -> DescribedSession<'_> {
+    let Session { user, id, ends, created_at, .. } = session;
+    DescribedSession { user: *user, id, ends, begun_at: *created_at }
+}
+
+/// Whether a session counts in a region.
+async fn is_live(world: &World, at: usize, session: &Session) -> bool {
+    standing(world, at, session.user).await.session(described(session), world.clock.now()) != SessionState::Ended
+}
+
 async fn use_code(world: &World, at: usize, id: UserId, text: &str) -> Result<Option<CodeUsed>, Error> {
     people(world, at).use_code(&standing(world, at, id).await, text).await
 }
@@ -86,7 +96,7 @@ fn a_factor_that_is_added_while_a_region_is_cut_off_works_there_afterwards_and_t
         let codes = add_totp(&world, 0, id, &first).await.unwrap();
         assert!(!standing(&world, 1, id).await.has_second_factor());
         assert!(add_totp(&world, 1, id, &second).await.is_some(), "the other region does not know of the first one");
-        assert!(matches!(people(&world, 1).add_passkey((id, "none"), passkey(7)).await, Ok(Enrolled::Added(None))));
+        assert!(matches!(people(&world, 1).add_passkey((id, None), passkey(7)).await, Ok(Enrolled::Added(None))));
         world.set_cut(0, 1, false);
         world.set_cut(1, 0, false);
         world.settle().await;
@@ -126,7 +136,7 @@ fn a_code_works_once_in_a_region_and_a_recovery_code_nowhere_once_its_use_has_ar
         world.settle().await;
         assert_eq!(use_code(&world, 1, id, &all[3]).await, Ok(None), "its use has arrived");
         assert_eq!(standing(&world, 1, id).await.recovery_codes_left(), 9);
-        let fresh = people(&world, 1).new_recovery_codes(id).await.unwrap();
+        let fresh = people(&world, 1).new_recovery_codes((id, None)).await.unwrap();
         assert_eq!(use_code(&world, 1, id, &all[4]).await, Ok(None), "new codes replace the former ones");
         assert_eq!(use_code(&world, 1, id, &fresh.shown().next().unwrap()).await, Ok(Some(CodeUsed::Recovery)));
     });
@@ -158,29 +168,141 @@ fn wrong_codes_are_counted_and_lock_further_ones_whether_or_not_they_are_right()
 fn a_person_who_adds_or_removes_a_factor_ends_the_other_sessions() {
     run(async {
         let (world, id) = populated(1804).await;
-        let is_live = async |session: &Session| {
-            let now = world.clock.now();
-            let standing = standing(&world, 0, id).await;
-            let Session { user, id, ends, created_at, .. } = session;
-            let described = DescribedSession { user: *user, id, ends, begun_at: *created_at };
-            standing.session(described, now) != SessionState::Ended
-        };
+        let is_live = async |session: &Session| is_live(&world, 0, session).await;
         let (own, other) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
         let secret = secret(1);
         let given = code(&world, &secret);
-        let wrong = people(&world, 0).add_totp((id, &own.id), &secret, ("000000", "")).await;
+        let wrong = people(&world, 0).add_totp((id, Some(described(&own))), &secret, ("000000", "")).await;
         assert!(matches!(wrong, Ok(Enrolled::Wrong)) && is_live(&other).await);
-        people(&world, 0).add_totp((id, &own.id), &secret, (&given, "")).await.unwrap();
+        people(&world, 0).add_totp((id, Some(described(&own))), &secret, (&given, "")).await.unwrap();
         assert!(is_live(&own).await && !is_live(&other).await);
         let other = begin(&world, 0, id).await;
-        assert!(!people(&world, 0).remove_factor((id, &own.id), "another").await.unwrap() && is_live(&other).await);
+        assert!(
+            !people(&world, 0).remove_factor((id, Some(described(&own))), "another").await.unwrap()
+                && is_live(&other).await
+        );
         let totp = standing(&world, 0, id).await;
         let totp = totp.factors().find(|one| matches!(one.kind, FactorKind::Totp { .. })).unwrap();
-        assert!(people(&world, 0).remove_factor((id, &own.id), &totp.id).await.unwrap());
+        assert!(people(&world, 0).remove_factor((id, Some(described(&own))), &totp.id).await.unwrap());
         assert!(is_live(&own).await && !is_live(&other).await);
         assert_eq!(standing(&world, 0, id).await.factors().count(), 0, "recovery codes go with the last factor");
         world.settle().await;
         assert!(!standing(&world, 1, id).await.has_second_factor());
+    });
+}
+
+#[test]
+fn a_change_of_factors_ends_what_began_elsewhere_before_it_arrived_and_spares_the_session_in_which_it_was_made() {
+    run(async {
+        let (world, id) = populated(1807).await;
+        let own = begin(&world, 0, id).await;
+        world.settle().await;
+        let secret = secret(1);
+        for change in 0..3 {
+            world.set_cut(0, 1, true);
+            world.set_cut(1, 0, true);
+            let there = begin(&world, 1, id).await;
+            let of = (id, Some(described(&own)));
+            match change {
+                0 => {
+                    let given = code(&world, &secret);
+                    people(&world, 0).add_totp(of, &secret, (&given, "")).await.map(drop).unwrap();
+                }
+                1 => people(&world, 0).new_recovery_codes(of).await.map(drop).unwrap(),
+                _ => {
+                    let standing = standing(&world, 0, id).await;
+                    let totp = standing.factors().find(|one| matches!(one.kind, FactorKind::Totp { .. })).unwrap();
+                    assert!(people(&world, 0).remove_factor(of, &totp.id).await.unwrap());
+                }
+            }
+            assert!(is_live(&world, 1, &there).await, "{change}: it has not heard of the change");
+            world.set_cut(0, 1, false);
+            world.set_cut(1, 0, false);
+            world.settle().await;
+            for at in 0..2 {
+                assert!(!is_live(&world, at, &there).await && is_live(&world, at, &own).await, "{change}");
+                let later = begin(&world, at, id).await;
+                assert!(is_live(&world, at, &later).await, "{change}");
+            }
+        }
+        world.settle().await;
+        world.check_invariants().await;
+    });
+}
+
+#[test]
+fn a_change_of_factors_that_comes_before_them_is_not_known_to_what_begins() {
+    run(async {
+        let (world, id) = populated(1808).await;
+        let secret = secret(1);
+        let is_known = async || {
+            let standing = standing(&world, 1, id).await;
+            !standing.is_ended_by_all(id, None, &standing.known_ends())
+        };
+        // Copies a row of the first region to the other one.
+        let copy = async |key: &str| {
+            let item = world.regions[0].home.own.items.item(&ACCESS, id, key).await.unwrap().unwrap();
+            let writes = Writes { items: vec![ItemWrite { item, condition: Condition::Older }], ..Writes::default() };
+            world.regions[1].home.own.users.commit(&writes).await.unwrap();
+        };
+        let end = EndOfAll::key(&world.regions[0].name);
+        add_totp(&world, 0, id, &secret).await;
+        let added: Vec<_> = standing(&world, 0, id).await.factors().map(|factor| factor.id.clone()).collect();
+        copy(&end).await;
+        for factor in &added {
+            assert!(!is_known().await);
+            copy(&Factor::key(factor)).await;
+        }
+        assert!(is_known().await);
+        people(&world, 0).remove_factor((id, None), &added[0]).await.unwrap();
+        copy(&end).await;
+        assert!(!is_known().await);
+        world.settle().await;
+        assert!(is_known().await);
+    });
+}
+
+#[test]
+fn a_factor_is_not_there_without_the_end_of_what_began_before_wherever_its_process_is_killed() {
+    run(async {
+        let (world, id) = populated(1809).await;
+        let (mut changed, mut unchanged) = (0, 0);
+        for polls in 0..40 {
+            let (own, other) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
+            let before = standing(&world, 0, id).await.factors().count();
+            let adding = people(&world, 0);
+            let adding = adding.add_passkey((id, Some(described(&own))), passkey(u8::try_from(polls).unwrap()));
+            killed_after(polls, adding).await;
+            let is_added = standing(&world, 0, id).await.factors().count() > before;
+            assert_eq!(is_live(&world, 0, &other).await, !is_added, "{polls}");
+            assert!(is_live(&world, 0, &own).await, "{polls}");
+            *(if is_added { &mut changed } else { &mut unchanged }) += 1;
+            let standing = standing(&world, 0, id).await;
+            for factor in standing.passkeys().map(|(factor, _)| factor.id.clone()) {
+                people(&world, 0).remove_factor((id, None), &factor).await.unwrap();
+            }
+        }
+        assert!(changed > 0 && unchanged > 0, "{changed} {unchanged}");
+    });
+}
+
+#[test]
+fn a_session_that_an_end_of_everything_has_ended_is_spared_by_no_later_one() {
+    run(async {
+        let (world, id) = populated(1810).await;
+        let (first, second) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
+        people(&world, 0).end_other_sessions(described(&second)).await.unwrap();
+        assert!(!is_live(&world, 0, &first).await && is_live(&world, 0, &second).await);
+        // Its row has not arrived, and so no end of its own is stored.
+        let there = begin(&world, 1, id).await;
+        people(&world, 0).end_all_sessions(id).await.unwrap();
+        for ended in [&first, &second, &there] {
+            people(&world, 0).end_other_sessions(described(ended)).await.unwrap();
+            world.settle().await;
+            for at in 0..2 {
+                assert!(!is_live(&world, at, ended).await);
+            }
+        }
     });
 }
 
@@ -208,7 +330,7 @@ fn the_factors_of_merged_users_count_and_each_keeps_its_own_after_an_unmerge() {
 fn a_passkey_is_added_once_and_an_erasure_deletes_every_factor() {
     run(async {
         let (world, id) = populated(1806).await;
-        let add = async |at: usize| people(&world, at).add_passkey((id, "none"), passkey(9)).await.unwrap();
+        let add = async |at: usize| people(&world, at).add_passkey((id, None), passkey(9)).await.unwrap();
         assert!(matches!((add(0).await, add(1).await), (Enrolled::Added(Some(_)), Enrolled::Added(Some(_)))));
         world.settle().await;
         assert!(matches!(add(1).await, Enrolled::Known));

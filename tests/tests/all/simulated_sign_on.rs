@@ -1,7 +1,7 @@
 //! Single sign-on in the simulation: short runs that show what each rule prevents. CI does far more seeds
 //! (`sim --signed-in`).
 
-use umoja_tests::sim::plan::{Call, Job, Sign, Step};
+use umoja_tests::sim::plan::{Call, Job, Service, Sign, Step, Trouble};
 use umoja_tests::sim::{Plan, Rule, Runner};
 use umoja_tests::world::TablesOn;
 
@@ -157,6 +157,17 @@ fn a_session_that_outlives_the_end_of_everything_is_detected() {
 fn a_session_of_a_former_password_is_detected() {
     let change = || called(Call::Password { right: true, idk: false });
     fails(Rule::EndsAll, [change(), sign_in(1), sign(1, REDEEM), Step::Round], "of a former password");
+}
+
+/// Failure: the end of everything arrives before the password with which it was written
+#[test]
+fn a_session_of_a_former_password_that_knows_the_end_is_detected() {
+    // The first item of the batch is the credentials.
+    let lost = Step::Next { at: 1, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
+    let replicate = alone(Job::Replicate { at: 0, take: 0, again: 0, order: 0 });
+    let change = called(Call::Password { right: true, idk: false });
+    let steps = [change, lost, replicate, sign_in(1), sign(1, REDEEM), Step::Round];
+    fails(Rule::EndsKnown, steps, "of a former password");
 }
 
 /// Failure: a process is killed while a session ends

@@ -7,10 +7,11 @@ use umoja_crypto::webauthn;
 use umoja_schema::access::{Factor, FactorKind, Passkey};
 use umoja_schema::{Attributes, UserId};
 
-use super::super::Standing;
 use super::super::write::random_id;
+use super::super::{DescribedSession, Standing};
+use super::change::Change;
 use super::label::tidy;
-use super::recovery::RecoveryCodes;
+use super::recovery::{RecoveryCodes, former};
 use crate::{Error, People};
 
 /// The most factors of a person, beside recovery codes.
@@ -43,13 +44,14 @@ pub struct NewPasskey {
 }
 
 impl People {
-    /// Adds an application that makes codes, if a code shows that it has the secret, and ends every other session of the person than `session`.
+    /// Adds an application that makes codes, if a code shows that it has the secret, and ends everything of the person but the session that is
+    /// kept, as [`People::end_other_sessions`] does.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; [`Error::Locked`]; if the store fails.
     pub async fn add_totp(
         &self,
-        (user, session): (UserId, &str),
+        (user, kept): (UserId, Option<DescribedSession<'_>>),
         secret: &TotpSecret,
         (code, label): (&str, &str),
     ) -> Result<Enrolled, Error> {
@@ -61,15 +63,19 @@ impl People {
             return Ok(Enrolled::Wrong);
         }
         let sealed = self.secrets.factors().seal_secret((user, &id), secret.expose(), &*self.home.entropy);
-        self.enrol((user, session), &standing, id, (FactorKind::Totp { secret: sealed }, label)).await
+        self.enrol((user, kept), &standing, id, (FactorKind::Totp { secret: sealed }, label)).await
     }
 
-    /// Adds a passkey, and ends every other session of the person than `session`. Its row has an id that follows from the id of the key, so
-    /// that a key is added once.
+    /// Adds a passkey, and ends everything of the person but the session that is kept, as [`People::end_other_sessions`] does. Its row has an
+    /// id that follows from the id of the key, so that a key is added once.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn add_passkey(&self, (user, session): (UserId, &str), new: NewPasskey) -> Result<Enrolled, Error> {
+    pub async fn add_passkey(
+        &self,
+        (user, kept): (UserId, Option<DescribedSession<'_>>),
+        new: NewPasskey,
+    ) -> Result<Enrolled, Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
         let NewPasskey { made, transports, label } = new;
         if standing.passkeys().any(|(_, passkey)| passkey.credential_id == made.credential_id) {
@@ -85,12 +91,12 @@ impl People {
             sign_count: made.sign_count,
             transports: transports.into_iter().filter(is_name).take(MAX_TRANSPORTS).collect(),
         };
-        self.enrol((user, session), &standing, id, (FactorKind::Passkey(passkey), &label)).await
+        self.enrol((user, kept), &standing, id, (FactorKind::Passkey(passkey), &label)).await
     }
 
     async fn enrol(
         &self,
-        (user, session): (UserId, &str),
+        (user, kept): (UserId, Option<DescribedSession<'_>>),
         standing: &Standing,
         id: String,
         (kind, label): (FactorKind, &str),
@@ -103,13 +109,15 @@ impl People {
             tidy(label).map(|label| self.secrets.factors().seal_label((user, &id), &label, &*self.home.entropy));
         let created_at = self.home.clock.now();
         let factor = Factor { user, id, kind, label, created_at, unknown: Attributes::new() };
-        if !self.add(|version| factor.to_item(version)).await? {
+        let drawn = (!standing.has_second_factor()).then(|| self.draw_recovery_codes(user));
+        let mut changes = vec![Change::Add(&factor)];
+        if let Some((_, codes)) = &drawn {
+            changes.extend(former(standing).chain([Change::Add(codes)]));
+        }
+        if !self.change_factors(standing, (user, kept), &changes).await? {
             return Ok(Enrolled::Known);
         }
         tracing::info!(%user, "a factor was added");
-        self.end_other_sessions(user, session).await?;
-        let is_first = !standing.has_second_factor();
-        let codes = if is_first { Some(self.draw_recovery_codes(user, standing).await?) } else { None };
-        Ok(Enrolled::Added(codes))
+        Ok(Enrolled::Added(drawn.map(|(codes, _)| codes)))
     }
 }

@@ -3,9 +3,10 @@
 //! - A factor is a row of its own, so that two regions' additions both stay, and that of one region works in every region once it has arrived.
 //! - A code of an application and a recovery code are counted before they are compared, as passwords are, and each works once in a region. A
 //!   recovery code that was used is a row, so it is spent in every region once the row has arrived.
-//! - Who adds or removes a factor ends the other sessions of the person (ASVS 7.4.3). That the person has just signed in, the caller sees
-//!   to.
+//! - A change of the factors ends everything of the person but the session in which it is made (ASVS 7.4.3), in one transaction. That the
+//!   person has just signed in, the caller sees to.
 
+mod change;
 mod codes;
 mod enrol;
 mod label;

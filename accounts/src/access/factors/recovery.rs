@@ -5,8 +5,9 @@ use umoja_schema::{Attributes, UserId};
 use umoja_store::ports::Entropy;
 use zeroize::Zeroizing;
 
-use super::super::Standing;
 use super::super::write::random_id;
+use super::super::{DescribedSession, Standing};
+use super::change::Change;
 use crate::{Error, People};
 
 /// How many codes there are.
@@ -47,30 +48,36 @@ pub(super) fn typed(text: &str) -> Option<Zeroizing<String>> {
     (code.len() == CHARS && code.bytes().all(|byte| ALPHABET.contains(&byte))).then_some(code)
 }
 
+/// The ends of the recovery codes that a person has.
+pub(super) fn former(standing: &Standing) -> impl Iterator<Item = Change<'_>> {
+    standing.factors().filter(|factor| matches!(factor.kind, FactorKind::Recovery { .. })).map(Change::End)
+}
+
 impl People {
-    /// Gives a user new recovery codes, and ends those that the person has. They are shown once, because only a keyed MAC of each is
-    /// stored.
+    /// Gives a user new recovery codes, and ends those that the person has, and everything but the session that is kept. They are shown once,
+    /// because only a keyed MAC of each is stored.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn new_recovery_codes(&self, user: UserId) -> Result<RecoveryCodes, Error> {
+    pub async fn new_recovery_codes(
+        &self,
+        (user, kept): (UserId, Option<DescribedSession<'_>>),
+    ) -> Result<RecoveryCodes, Error> {
         let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        self.draw_recovery_codes(user, &standing).await
+        let (codes, new) = self.draw_recovery_codes(user);
+        let changes: Vec<_> = former(&standing).chain([Change::Add(&new)]).collect();
+        let is_new = self.change_factors(&standing, (user, kept), &changes).await?;
+        tracing::info!(%user, "a person has new recovery codes");
+        if is_new { Ok(codes) } else { Err(Error::Broken("a random id is new")) }
     }
 
-    pub(super) async fn draw_recovery_codes(&self, user: UserId, standing: &Standing) -> Result<RecoveryCodes, Error> {
+    /// New recovery codes of a user, and the row that stands for them.
+    pub(super) fn draw_recovery_codes(&self, user: UserId) -> (RecoveryCodes, Factor) {
         let drawn = RecoveryCodes::draw(&*self.home.entropy);
         let (id, keys) = (random_id(&self.home), self.secrets.factors());
         let codes = drawn.0.iter().map(|code| keys.code_tag((user, &id), code).to_vec()).collect();
         let (kind, created_at) = (FactorKind::Recovery { codes }, self.home.clock.now());
-        let factor = Factor { user, id, kind, label: None, created_at, unknown: Attributes::new() };
-        if !self.add(|version| factor.to_item(version)).await? {
-            return Err(Error::Broken("a random id is new"));
-        }
-        for former in standing.factors().filter(|factor| matches!(factor.kind, FactorKind::Recovery { .. })) {
-            self.end(former.user, &Factor::key(&former.id), None).await?;
-        }
-        Ok(drawn)
+        (drawn, Factor { user, id, kind, label: None, created_at, unknown: Attributes::new() })
     }
 
     /// Uses a code. False if it is none of the person's, or it was used in this region or in one whose row has arrived.

@@ -48,6 +48,7 @@ pub(in crate::commands) fn new_client(id: &ClientId, company: &CompanyId, is_pub
         refresh_token_secs: Client::REFRESH_SECS,
         providers: Vec::new(),
         enabled: true,
+        ends: 0,
         removed: false,
         unknown: Map::new(),
     }
@@ -67,7 +68,7 @@ pub(super) fn settings(client: &Client, now_secs: u64) -> Value {
         client.live_secrets(now_secs).map(|secret| json!({ "ends_at": secret.ends_at })).collect();
     value["secrets"] = secrets.into();
     if let Some(members) = value.as_object_mut() {
-        members.remove("removed");
+        members.retain(|name, _| !["removed", "ends"].contains(&name.as_str()));
     }
     value
 }

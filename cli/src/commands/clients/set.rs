@@ -25,7 +25,7 @@ pub(super) struct Set {
     options: Options,
 }
 
-/// Let no one sign in by a client, and reject its tokens.
+/// Let no one sign in by a client, and end its codes and tokens for good.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja client disable shop-web --dir DIR")]
@@ -36,7 +36,7 @@ pub(super) struct Disable {
     target: Target,
 }
 
-/// Let persons sign in by a disabled client again.
+/// Let persons sign in by a disabled client again. The codes and tokens of before stay ended.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja client enable shop-web --dir DIR")]
@@ -109,12 +109,17 @@ impl Enable {
 async fn switch(target: &Target, id: &ClientId, enabled: bool, output: Output) -> Result<(), CliError> {
     let (deployment, _alone) = target.changing_documents().await?;
     let changed = change_known(&deployment, id, |client| {
-        client.enabled = enabled;
+        client.switch(enabled);
         Ok(())
     });
     changed.await?.everywhere?;
-    let word = if enabled { "enabled" } else { "disabled" };
-    output.answer(&json!({ "id": id, "enabled": enabled }), || format!("The client {id} is {word}."));
+    output.answer(&json!({ "id": id, "enabled": enabled }), || {
+        if enabled {
+            format!("The client {id} is enabled. What it held before it was disabled has ended: it gets new tokens for each person.")
+        } else {
+            format!("The client {id} is disabled, and what it holds has ended; this takes effect within 5 seconds.")
+        }
+    });
     Ok(())
 }
 

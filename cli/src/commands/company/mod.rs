@@ -163,6 +163,7 @@ pub(crate) fn new_company(
         revision: 0,
         name: name.to_owned(),
         enabled: true,
+        ends: 0,
         trusted,
         scopes,
         phone_country: None,
@@ -251,7 +252,7 @@ fn shown_once(file: &CompanyFile) -> String {
 async fn set_enabled(target: &Target, id: CompanyId, enabled: bool, output: Output) -> Result<(), CliError> {
     let (deployment, _alone) = target.changing_documents().await?;
     let changed = change_known(&deployment, &id, |company| {
-        company.enabled = enabled;
+        company.switch(enabled);
         Ok(())
     });
     changed.await?.everywhere?;

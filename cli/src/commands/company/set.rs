@@ -165,7 +165,7 @@ impl Set {
         }
         company.require_mfa = self.require_mfa.or(company.require_mfa);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
-        company.enabled = self.enabled.unwrap_or(company.enabled);
+        company.switch(self.enabled.unwrap_or(company.enabled));
         self.page.change(company);
     }
 }

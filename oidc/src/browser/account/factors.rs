@@ -66,7 +66,7 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let form = &inside.asked.form;
     let (step, label) = (form.get("step").unwrap_or_default(), form.get("label").unwrap_or_default());
     let (people, user) = (&inside.provider.accounts.people, inside.user());
-    let of = (user, inside.visit.cookie.session.as_str());
+    let of = (user, Some(inside.visit.cookie.described()));
     if let Some(code) = form.get("code") {
         let Some(secret) = secret(inside, step) else { return Ok(Outcome::fault(say::WRONG_CODE)) };
         let outcome = match people.add_totp(of, &secret, (code, label)).await {
@@ -86,7 +86,7 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
         return Ok(if is_removed { Outcome::done(say::WAS_REMOVED) } else { Outcome::default() });
     }
     if form.get("codes").is_some() && inside.all().await?.has_second_factor() {
-        let codes = Some(people.new_recovery_codes(user).await?);
+        let codes = Some(people.new_recovery_codes(of).await?);
         return Ok(Outcome { codes, ..Outcome::default() });
     }
     Ok(Outcome::fault(say::NO_PASSKEY))

@@ -24,11 +24,11 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
     let mut standing = inside.all().await?;
     let mut done = None;
     if let Some(which) = inside.asked.form.get("end").filter(|_| inside.asked.is_post) {
-        let is_meant = |id: &str| id != own && (which == "others" || which == id);
-        // Only what is the person's own: an id that is not in the list ends no session.
-        let meant: Vec<_> = standing.sessions().filter(|session| is_meant(&session.id)).map(|s| s.id.clone()).collect();
-        for id in meant {
-            inside.provider.end_session(inside.user(), &id).await?;
+        if which == "others" {
+            inside.provider.accounts.end_other_sessions(inside.visit.cookie.described()).await?;
+        } else if let Some(session) = standing.sessions().find(|session| session.id == which && session.id != own) {
+            // Only what is the person's own: an id that is not in the list ends no session.
+            inside.provider.end_session(inside.user(), &session.id).await?;
         }
         standing = inside.all().await?;
         done = Some(say::SESSION_ENDED.into());

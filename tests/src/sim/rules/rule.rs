@@ -89,6 +89,8 @@ pub enum Rule {
     AnnouncedFirst,
     /// What ends everything ends what began in a region that had not heard of it.
     EndsAll,
+    /// An end of everything is not known to what begins where its credentials have not arrived.
+    EndsKnown,
 }
 
 impl Rule {
@@ -136,6 +138,7 @@ impl Rule {
         Self::PublishedBefore,
         Self::AnnouncedFirst,
         Self::EndsAll,
+        Self::EndsKnown,
     ];
 
     /// The run of a seed, of the mode in which the rule matters.
@@ -165,6 +168,7 @@ impl Rule {
                 | Self::PublishedBefore
                 | Self::AnnouncedFirst
                 | Self::EndsAll
+                | Self::EndsKnown
         )
     }
 
@@ -213,6 +217,7 @@ impl Rule {
             Self::PublishedBefore => "published-before",
             Self::AnnouncedFirst => "announced-first",
             Self::EndsAll => "ends-all",
+            Self::EndsKnown => "ends-known",
         }
     }
 }

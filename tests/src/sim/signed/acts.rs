@@ -68,7 +68,7 @@ impl Fleet {
         }
         let (amr, life_ms) = (vec!["pwd".to_owned()], LIVES_MS[usize::from(client) % 3]);
         let ends = standing.known_ends();
-        if standing.is_ended_by_all(user, &ends) {
+        if standing.is_ended_by_all(user, None, &ends) {
             return;
         }
         let known = self.ends_of_all(at, user).await;
@@ -86,6 +86,7 @@ impl Fleet {
             user,
             min_version,
             session: session.id.clone(),
+            client_ends: 0,
             session_expires_at: session.expires_at,
             ends: ends.clone(),
             withdrawal: standing.withdrawal(user, provider::client(client)),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use umoja_accounts::People;
 use umoja_schema::access::{EndOfAll, FamilyUses};
-use umoja_schema::{Millis, Replicated, UserId, VersionedItem};
+use umoja_schema::{Hlc, Millis, Replicated, UserId, VersionedItem};
 use umoja_store::ports::{Clock, Due, DuePage, DueRow, Etag, ItemPage, Items, StoreError};
 use umoja_store::{Home, Peer, RegionPorts};
 
@@ -32,7 +32,7 @@ pub(super) fn without(rule: Option<Rule>, people: &People) -> People {
             let users = Written::new(Arc::clone(&users), users, home.own.name.clone(), software);
             Home { own: RegionPorts { users: Arc::new(users), ..home.own.clone() }, ..home.clone() }
         }
-        Some(rule @ (Rule::RefreshGrace | Rule::RefreshOnce | Rule::EndsAll)) => {
+        Some(rule @ (Rule::RefreshGrace | Rule::RefreshOnce | Rule::EndsAll | Rule::EndsKnown)) => {
             let items = Seen { items: Arc::clone(&home.own.items), rule };
             Home { own: RegionPorts { items: Arc::new(items), ..home.own.clone() }, ..home.clone() }
         }
@@ -92,6 +92,11 @@ impl Seen {
         let kind = item.key.split('#').next().unwrap_or_default().to_owned();
         match self.rule {
             Rule::EndsAll if kind == EndOfAll::KIND => None,
+            Rule::EndsKnown if kind == EndOfAll::KIND => {
+                let mut end = EndOfAll::from_item(&item).ok()?;
+                end.credentials.hlc = Hlc::at(Millis(0));
+                Some(end.to_item(item.version))
+            }
             Rule::RefreshOnce if kind == FamilyUses::KIND => None,
             Rule::RefreshGrace if kind == FamilyUses::KIND => {
                 let mut uses = FamilyUses::from_item(&item).ok()?;

@@ -103,6 +103,7 @@ async fn settings(places: &[Place; 2]) {
         revision: 0,
         name: "Jumia Kenya".into(),
         enabled: true,
+        ends: 0,
         trusted: true,
         scopes: Scope::ALL.to_vec(),
         phone_country: Some("KE".into()),

@@ -338,6 +338,21 @@ pub(super) const ROWS: &[[&str; 3]] = &[
         "no session of the former password is left in any region, and none of the new one ends",
     ],
     [
+        "the end of everything arrives before the password with which it was written",
+        "an end is not known to what begins where its credentials have not arrived",
+        "who signs in by the former password there is asked to come again; no session of it is left in any region",
+    ],
+    [
+        "a person changes its factors or ends its other sessions while a region is cut off",
+        "the change is written with an end of everything, which names the session that is kept and the factors",
+        "what began in the region that was cut off ends once it has heard; the browser of the change stays signed in",
+    ],
+    [
+        "a client is disabled in one region while another one issues tokens",
+        "codes and tokens carry how often the client had been disabled",
+        "no token of before is accepted once the end has arrived, also after the client is enabled again",
+    ],
+    [
         "two regions call a user something at once",
         "a subject follows from the user and the sector; of several the earliest counts",
         "one subject in every region, over merges, unmerges and consents that are given again",

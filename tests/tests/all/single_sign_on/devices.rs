@@ -30,21 +30,21 @@ fn tv(changes: &Value) -> Value {
 }
 
 /// A device that has begun.
-struct Device {
+pub(super) struct Device {
     code: String,
     user_code: String,
 }
 
 impl Sso {
     /// Two regions with a person and a television.
-    async fn with_tv(&mut self, changes: &Value) {
+    pub(super) async fn with_tv(&mut self, changes: &Value) {
         self.put(tv(changes)).await;
         self.restart();
         self.d.register(0, EMAIL, PASSWORD).await.ok(201);
         self.d.world.settle().await;
     }
 
-    async fn begin(&self, at: usize) -> Device {
+    pub(super) async fn begin(&self, at: usize) -> Device {
         let got = self.post(at, "/oauth2/device", &[], "client_id=tv&scope=openid+email+other").await;
         assert_eq!(got.status, 200, "{}", got.body);
         let text = |name: &str| got.body[name].as_str().unwrap().to_owned();
@@ -58,7 +58,7 @@ impl Sso {
     }
 
     /// The device asks, as often as it may.
-    async fn poll(&self, at: usize, device: &Device) -> Got {
+    pub(super) async fn poll(&self, at: usize, device: &Device) -> Got {
         self.d.world.clock.advance(5_000);
         self.poll_at_once(at, device).await
     }
@@ -92,7 +92,7 @@ impl Browser {
     }
 
     /// The whole of it.
-    async fn lets_in(&mut self, sso: &Sso, at: usize, device: &Device) -> Page {
+    pub(super) async fn lets_in(&mut self, sso: &Sso, at: usize, device: &Device) -> Page {
         let page = self.types(sso, at, &device.user_code).await;
         let page = self.enters(sso, at, &page, PASSWORD).await;
         let done = self.answers(sso, at, &page, "allow").await;

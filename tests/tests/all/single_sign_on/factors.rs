@@ -70,7 +70,7 @@ impl Sso {
     async fn totp(&self, at: usize) -> TotpSecret {
         let (user, secret) = (self.ada(at).await, TotpSecret::new(&[7; TotpSecret::BYTES]).unwrap());
         let code = secret.code(self.now() / 30);
-        let added = self.d.world.regions[at].people().add_totp((user, "none"), &secret, (&code, "")).await.unwrap();
+        let added = self.d.world.regions[at].people().add_totp((user, None), &secret, (&code, "")).await.unwrap();
         assert!(matches!(added, Enrolled::Added(Some(_))));
         self.d.world.settle().await;
         self.d.world.clock.advance(STEP);
@@ -89,7 +89,7 @@ impl Sso {
             backup_eligible: false,
         };
         let new = NewPasskey { made, transports: Vec::new(), label: String::new() };
-        self.d.world.regions[at].people().add_passkey((user, "none"), new).await.unwrap();
+        self.d.world.regions[at].people().add_passkey((user, None), new).await.unwrap();
         self.d.world.settle().await;
         authenticator
     }
@@ -322,15 +322,14 @@ fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
         let page = browser.get(&sso, 0, &to).await;
         assert_eq!(page.title(), "Sign-in factors");
         assert!(page.html.contains("data:image/svg+xml;base64,"));
-        let text = page.html.split("<p class=\"code\" dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
-        let secret = TotpSecret::new(&base32(text)).unwrap();
+        let (text, secret) = offered(&page);
         let step = page.step();
         let add = async |browser: &mut Browser, code: &str| {
             let fields = [("step", &*step), ("code", code), ("label", "My phone")];
             browser.post(&sso, 0, "/account/factors", &fields).await
         };
         let wrong = add(&mut browser, "000000").await;
-        assert!(wrong.status == 422 && wrong.html.contains(text), "the secret is the same");
+        assert!(wrong.status == 422 && wrong.html.contains(&text), "the secret is the same");
         let added = add(&mut browser, &sso.code_of(&secret)).await;
         assert_eq!(added.html.matches("class=\"code\"").count(), 11, "ten recovery codes, and the next secret");
         assert!(added.html.contains("My phone"));
@@ -348,6 +347,12 @@ fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
         let page = browser.post(&sso, 0, "/account/factors", &[("step", &*step), ("remove", &*id)]).await;
         assert!(page.html.contains("It is removed.") && !page.html.contains("My phone"));
     });
+}
+
+/// The secret of the application that a page offers to add, as the page shows it too.
+pub(super) fn offered(page: &Page) -> (String, TotpSecret) {
+    let text = page.html.split("<p class=\"code\" dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
+    (text.to_owned(), TotpSecret::new(&base32(text)).unwrap())
 }
 
 /// The bytes of a text in base32 (RFC 4648 section 6).

@@ -11,6 +11,7 @@ mod codes;
 mod conformance;
 mod consent;
 mod devices;
+mod ended_clients;
 mod ends;
 mod factors;
 mod federation;
@@ -23,8 +24,10 @@ mod people;
 mod proofs;
 mod pushed;
 mod refreshes;
+pub(crate) mod rejected;
 mod resets;
 mod sessions;
+mod spared;
 mod tokens;
 
 use std::sync::Arc;

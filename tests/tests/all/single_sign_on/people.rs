@@ -83,6 +83,7 @@ impl Sso {
             jti: u64::from_be_bytes(jti).to_string(),
             region: region.name.clone(),
             client: id.parse().unwrap(),
+            client_ends: 0,
             redirect_hash: Code::redirect_hash(CALLBACK),
             challenge: CHALLENGE.to_owned(),
             nonce: Some("a-nonce".to_owned()),

@@ -10,6 +10,8 @@ use umoja_store::ports::{MailError, Queue as _};
 use umoja_tests::deployment::Deployment;
 use umoja_tests::world::run;
 
+use crate::single_sign_on::rejected::{LOGGED, rejected_calls};
+
 const CANARY: &str = "canary7f3a";
 
 #[derive(Clone, Default)]
@@ -49,6 +51,7 @@ fn no_personal_field_is_stored_in_clear() {
     // first. Lines of other tests do no harm. The story runs once before, because a subscriber misses for good a callsite
     // that another thread uses for the first time while the subscriber is being set.
     run(story());
+    run(rejected_calls(CANARY));
     let log = Captured::default();
     let writer = log.clone();
     let subscriber =
@@ -56,10 +59,18 @@ fn no_personal_field_is_stored_in_clear() {
     let subscriber = subscriber.with_ansi(false).with_thread_ids(true).finish();
     tracing::subscriber::set_global_default(subscriber).expect("no other test sets a subscriber");
     run(story());
+    run(rejected_calls(CANARY));
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/v1/users/register"), "the log was captured");
     for event in [metric::LOGIN_FAILURES, metric::LOCKED_IDENTIFIERS] {
         assert!(log.contains(&format!("event=\"{event}\" company=\"shop\"")), "{event}");
+    }
+    for (path, reason, client) in LOGGED {
+        let is_it = |line: &str| {
+            line.contains(&format!("a call of a client was rejected path=\"{path}\" reason=\"{reason}\""))
+                && client.map_or(!line.contains("client="), |client| line.contains(&format!("client=\"{client}\"")))
+        };
+        assert!(log.lines().any(is_it), "{path} {reason} {client:?}");
     }
     // Requests of other threads may have begun before the subscriber was set; they have no id.
     let thread = format!(" {:0>2?} ", std::thread::current().id());

@@ -57,7 +57,7 @@ fn scene(draws: &mut Draws) -> Vec<Step> {
         let task = |(at, sign)| Task { job: Job::Sign { at, user, sign }, late: draws.below(12), killed: None };
         Step::Run(jobs.into_iter().map(task).collect())
     };
-    match draws.below(11) {
+    match draws.below(12) {
         // A holder roams, refreshes twice at once, and loses answers.
         0..=2 => {
             let mut steps = started(draws);
@@ -139,6 +139,21 @@ fn scene(draws: &mut Draws) -> Vec<Step> {
             steps.extend(heard(draws));
             steps.extend([give(b), Step::Round, subject(b)]);
             steps
+        }
+        // A thief signs in by the former password where the end of everything has arrived, and the new password has not.
+        10 => {
+            // The first item of the batch is the credentials, which wait in the retry queue then.
+            let lost = Step::Next { at: b, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
+            let replicate = Job::Replicate { at: a, take: 0, again: 0, order: 0 };
+            vec![
+                Step::Round,
+                called(a, 0, user, Call::Password { right: true, idk: false }),
+                lost,
+                Step::Run(vec![Task { job: replicate, late: 0, killed: None }]),
+                alone(b, user, Sign::In { client }),
+                alone(b, user, Sign::Redeem { code: 0 }),
+                Step::Round,
+            ]
         }
         // Tokens are signed while the keys change.
         _ => vec![

@@ -52,6 +52,7 @@ pub(super) fn company(id: &str) -> Company {
         revision: 0,
         name: id.to_owned(),
         enabled: true,
+        ends: 0,
         trusted: true,
         scopes,
         phone_country: None,
