@@ -25,6 +25,7 @@ mod pushed;
 mod refreshes;
 mod resets;
 mod sessions;
+mod subject_tokens;
 mod tokens;
 
 use std::sync::Arc;
