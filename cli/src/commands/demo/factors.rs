@@ -47,18 +47,15 @@ pub(super) async fn play(
     let shop = applications.shop.id();
     narrator.check(&format!("{name} signs in to {shop} in {here} with a password"), scene.signs_in()).await?;
     let authenticator =
-        narrator.step(&format!("{name} makes a passkey on its account in {here}"), scene.makes()).await?;
+        narrator.step(&format!("{name} makes a passkey on her account page in {here}"), scene.makes()).await?;
     narrator
-        .check(
-            &format!("{shop} wants two factors in {there}: the passkey alone is asked for"),
-            scene.steps_up(&authenticator),
-        )
+        .check(&format!("{shop} wants two factors in {there}: only the passkey"), scene.steps_up(&authenticator))
         .await?;
     narrator
-        .check(&format!("{name} signs in on another device in {there}: no password"), scene.by_passkey(&authenticator))
+        .check(&format!("{name} signs in on a phone in {there}: no password"), scene.by_passkey(&authenticator))
         .await?;
-    narrator.check(&format!("the account shows the passkey and the devices in {there}"), scene.account()).await?;
-    narrator.check(&format!("{name} takes a file with all that is held on it"), scene.export()).await
+    narrator.check(&format!("her account in {there} shows the passkey and both devices"), scene.account()).await?;
+    narrator.check(&format!("{name} takes a file with all that is held on her"), scene.export()).await
 }
 
 impl Scene<'_> {

@@ -66,7 +66,7 @@ the new home has applied is dropped.")]
   umoja source set soko-crm --mapping crm-2.json --dir DIR
   umoja source set soko-auth0 --may-erase true --dir DIR
   umoja source set soko-auth0 --no-legacy-get --dir DIR
-  umoja source set soko-auth0 --issuer https://soko.eu.auth0.com/ \
+  umoja source set soko-auth0 --issuer https://soko.eu.auth0.com/ \\
       --audience https://api.soko.example --dir DIR
   umoja source set soko-auth0 --home af-south-1 \\
       --prefix PREFIX --region eu-west-1")]

@@ -322,7 +322,7 @@ fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
         let page = browser.get(&sso, 0, &to).await;
         assert_eq!(page.title(), "Sign-in factors");
         assert!(page.html.contains("data:image/svg+xml;base64,"));
-        let text = page.html.split("<p class=\"code\" dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
+        let text = page.html.split("<p class=\"code\"><bdi dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
         let secret = TotpSecret::new(&base32(text)).unwrap();
         let step = page.step();
         let add = async |browser: &mut Browser, code: &str| {
