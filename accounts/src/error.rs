@@ -58,6 +58,15 @@ pub enum Error {
     /// A code of a mail is wrong, was used or has expired, or the address has changed since.
     #[error("the code is not valid")]
     CodeInvalid,
+    /// A token that stands for a user is forged, of another company, or not live any more: the check that it fails.
+    #[error("the subject token is not accepted: {0}")]
+    SubjectToken(&'static str),
+    /// A token that stands for a user has expired.
+    #[error("the subject token has expired")]
+    SubjectTokenExpired,
+    /// The keys of the issuer of a token cannot be read.
+    #[error("the keys of the issuer cannot be read: {0}")]
+    IssuerUnavailable(&'static str),
     /// Too many mails were asked for.
     #[error("too many mails were asked for")]
     TooManyMails {
@@ -129,6 +138,8 @@ pub enum Field {
     Identifier(IdentifierKind),
     /// Whether an identifier is verified.
     Verified(IdentifierKind),
+    /// The source whose provider has issued a token.
+    SubjectIssuer,
     /// The profile.
     Profile,
     /// The position of the page of an export.

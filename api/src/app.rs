@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use umoja_accounts::events::Waiting;
-use umoja_accounts::provisioning::Provisions;
+use umoja_accounts::provisioning::{Provisions, SubjectTokens};
 use umoja_accounts::rates::Rates;
 use umoja_accounts::{Accounts, OldSystems, PasswordRules, People};
 use umoja_schema::{Region, Target, TargetId};
@@ -47,6 +47,8 @@ pub struct App {
     pub(crate) targets: Remembered<TargetId, Target>,
     /// The deliveries to targets; `None` in a process that cannot ring for them.
     pub(crate) deliveries: Option<Arc<dyn Provisions>>,
+    /// What knows whose a token is; `None` in a process that takes none.
+    pub(crate) subject_tokens: Option<Arc<dyn SubjectTokens>>,
 }
 
 impl App {
@@ -73,6 +75,7 @@ impl App {
             waiting: Waiting::default(),
             targets: Remembered::default(),
             deliveries: None,
+            subject_tokens: None,
         }
     }
 
@@ -80,6 +83,13 @@ impl App {
     #[must_use]
     pub fn with_deliveries(mut self, deliveries: Arc<dyn Provisions>) -> Self {
         self.deliveries = Some(deliveries);
+        self
+    }
+
+    /// Takes tokens that stand for users.
+    #[must_use]
+    pub fn with_subject_tokens(mut self, tokens: Arc<dyn SubjectTokens>) -> Self {
+        self.subject_tokens = Some(tokens);
         self
     }
 

@@ -104,6 +104,7 @@ impl Members {
             Field::Whole => self.whole.to_owned(),
             Field::Identifier(kind) => format!("{prefix}{}", kind.as_str()),
             Field::Verified(kind) => format!("{prefix}{}_verified", kind.as_str()),
+            Field::SubjectIssuer => "subject_issuer".to_owned(),
             Field::Profile => format!("{prefix}profile"),
             Field::After => "after".to_owned(),
             Field::Survivor => "survivor".to_owned(),

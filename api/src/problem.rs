@@ -15,6 +15,8 @@ pub(crate) const POLICY: &str = "company";
 /// How long a caller waits before it asks again for a mail, in seconds: an operator sets mail up, or its server answers again.
 const NO_MAIL_SECS: u32 = 60;
 const MAIL_SECS: u32 = 10;
+/// How long a caller waits until an issuer is asked for its keys again, in seconds.
+const ISSUER_SECS: u32 = 10;
 
 /// A type of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,12 +57,14 @@ problems! {
     USER_DISABLED = 409 "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
     RESET_TOKEN = 409 "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
     CODE = 409 "code_invalid" "The code is not valid" "Ask the person to check it, or start again: after five wrong codes or ten minutes, after its use, and after a change of the address, only a new code works.";
+    SUBJECT_TOKEN = 409 "subject_token_invalid" "The subject token is not accepted" "Send a live access token or id token that Umoja has issued to a client of the company, or with `subject_issuer` one of the provider of that source, and check `subject_token_type`; the log of the region says which check failed.";
     ALREADY_MERGED = 409 "already_merged" "The duplicate is already merged into another user" "Merge that other user, or unmerge the duplicate first.";
     MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is already merged into the duplicate" "Unmerge the survivor first if you want the other direction; the two are one person already.";
     NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "A user would be left without an identifier" "Give the merged user another identifier first, because the two share their only identifier or one of them has none.";
     TOO_MANY_MERGED = 409 "too_many_merged" "Too many users are merged into one" "Unmerge some of these users first.";
     CURSOR_EXPIRED = 410 "cursor_expired" "Events after the cursor have expired" "Look up or export your users, then begin without a cursor, with `after` as the time at which you began.";
     TICKET_EXPIRED = 410 "ticket_expired" "The ticket has expired" "Ask for the accounts again with the operation `provision`, which answers with a new ticket.";
+    SUBJECT_EXPIRED = 410 "subject_token_expired" "The subject token has expired" "Ask the client of the user for a new token, or name the user by `id`.";
     TOO_LARGE = 413 "too_large" "The body is too large" "Send a body of at most 256 KiB.";
     CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
     INVALID = 422 "invalid_body" "The body does not have the form of the operation" "Correct the member that `field` names.";
@@ -79,6 +83,7 @@ problems! {
     BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
     BUSY = 503 "busy" "The region is processing too many requests" "Try again after `Retry-After` seconds.";
     OLD_SYSTEM = 503 "old_system_unavailable" "The old system of the company does not answer" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
+    ISSUER = 503 "issuer_unavailable" "The keys of the issuer cannot be read" "Try again after `Retry-After` seconds; if that does not help, ask the operator to check the issuer of the source.";
     NO_MAIL = 503 "no_mail" "This deployment sends no mail" "Ask the operator to set up mail.";
     MAIL = 503 "mail_unavailable" "The mail was not sent" "Try again after `Retry-After` seconds; if that does not help, check the address of the user.";
     UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
@@ -233,6 +238,15 @@ impl From<Error> for Problem {
             Error::KeyReused => Self::from(&IDK_REUSED),
             Error::ResetTokenInvalid => Self::from(&RESET_TOKEN),
             Error::CodeInvalid => Self::from(&CODE),
+            Error::SubjectToken(check) => {
+                tracing::warn!(check, "a subject token is not accepted");
+                Self::from(&SUBJECT_TOKEN)
+            }
+            Error::SubjectTokenExpired => Self::from(&SUBJECT_EXPIRED),
+            Error::IssuerUnavailable(fault) => {
+                tracing::warn!(fault, "the keys of an issuer cannot be read");
+                Self::later(&ISSUER, ISSUER_SECS)
+            }
             Error::TooManyMails { retry_after_secs } => Self::later(&TOO_MANY_MAILS, retry_after_secs),
             Error::NoMail => Self::later(&NO_MAIL, NO_MAIL_SECS),
             Error::Mail(_) => Self::later(&MAIL, MAIL_SECS),

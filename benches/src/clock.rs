@@ -1,7 +1,7 @@
 //! Time on the wall and on the processor.
 #![allow(clippy::disallowed_methods, reason = "measuring time is what this program is for")]
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_getcpuclockid};
 use nix::unistd::Pid;
@@ -30,6 +30,11 @@ impl Watch {
         let left = Duration::try_from_secs_f64(secs - self.secs()).unwrap_or_default();
         tokio::time::sleep(left).await;
     }
+}
+
+/// The time of day, in seconds since 1970.
+pub(crate) fn unix_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Waits on this thread.

@@ -20,7 +20,12 @@ pub(crate) const POOL: PoolSettings = PoolSettings { at_once: 1, wait: std::time
 /// # Errors
 /// If no engine computes the published test vectors on this machine.
 pub fn build(environment: &Environment) -> Result<BuildApi, EngineError> {
-    BuildApi::new(ApiSettings { pool: POOL, mailer: mailer(environment), ..ApiSettings::default() })
+    BuildApi::new(ApiSettings {
+        pool: POOL,
+        mailer: mailer(environment),
+        issuer: environment.issuer.clone(),
+        ..ApiSettings::default()
+    })
 }
 
 /// Answers a request of API Gateway.

@@ -29,7 +29,7 @@ pub struct Environment {
     pub peer_wrap_budget_ms: u64,
     /// Whether foreign systems may be on this machine, without TLS too: for an emulator.
     pub outbound_loopback: bool,
-    /// The issuer of single sign-on, for the functions that serve it.
+    /// The issuer of single sign-on, for the functions that serve it or take its tokens.
     pub issuer: Option<String>,
     /// The address from which mail is sent, for the functions that send some.
     pub mail_from: Option<String>,

@@ -131,11 +131,11 @@ impl<'a> Page<'a> {
         self.add(&format!("<ul>{items}</ul>"))
     }
 
-    /// A code that a person compares or copies. It is written from left to right in every language.
+    /// A code that a person compares or copies. It is written from left to right in every language, and stands where text begins.
     #[must_use]
     pub fn code(self, code: &str) -> Self {
         let code = Html::escaped(code);
-        self.add(&format!("<p class=\"code\" dir=\"ltr\">{code}</p>"))
+        self.add(&format!("<p class=\"code\"><bdi dir=\"ltr\">{code}</bdi></p>"))
     }
 
     /// A picture of the page's own (SVG), with what it shows.

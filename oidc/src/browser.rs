@@ -12,6 +12,7 @@
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `offered` | the providers that the page for signing in offers |
 //! | `guess` | how many codes of devices may be typed |
+//! | `stopped` | `/stopped`: the page of a request that went nowhere, in another language |
 //! | `reset` | `/reset`: a person sets a new password by a code of a mail |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
@@ -43,6 +44,7 @@ mod second;
 mod send;
 pub mod sign_in;
 mod stop;
+mod stopped;
 pub mod visit;
 
 use std::sync::Arc;
@@ -57,7 +59,7 @@ use self::stop::Stop;
 use crate::Provider;
 pub use crate::address::ClientAddress;
 use crate::back_channel::{cors, other_method};
-use crate::pages::{PROGRAM_PATH, passkey_program};
+use crate::pages::{PROGRAM_PATH, STOPPED, passkey_program};
 use crate::request::NoReturn;
 use crate::upstream::{CALLBACK, START};
 
@@ -77,6 +79,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
         .route(reset::PATH, get(reset::reset).post(reset::reset))
+        .route(STOPPED, get(stopped::stopped))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .merge(account::router())
         .method_not_allowed_fallback(async || Stop::from(NoReturn::Form))

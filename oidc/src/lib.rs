@@ -30,6 +30,7 @@
 //! | [`cookie`] | the cookies of a browser |
 //! | [`pages`] | what a person sees, and what a page may do |
 //! | [`logout`] | whether a logout is asked for, and where it leads |
+//! | [`subject_tokens`] | whose a token is that a company shows |
 //! | [`upstream`] | persons who sign in at another provider |
 //! | [`problem`] | the answer to a request that is rejected (RFC 6749 section 5.2) |
 //!
@@ -68,6 +69,7 @@ pub mod request;
 pub mod reset;
 mod sealed;
 pub mod steps;
+pub mod subject_tokens;
 #[cfg(test)]
 mod testing;
 pub mod tokens;

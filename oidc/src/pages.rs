@@ -8,6 +8,8 @@ mod factor;
 mod passkey;
 mod reset;
 
+use std::collections::BTreeSet;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use umoja_look::texts::{factors, federation, sign_on as say};
@@ -32,10 +34,11 @@ const SCOPES: [(&str, Text); 6] = [
     ("offline_access", say::SCOPE_OFFLINE_ACCESS),
 ];
 
-/// A scope as a page says it. One that only its client knows stands as it is.
-pub fn in_words(scope: &str) -> Phrase {
-    let known = SCOPES.iter().find(|(name, _)| *name == scope);
-    known.map_or_else(|| Phrase::foreign(scope), |(_, text)| Phrase::from(*text))
+/// Scopes as a page says them: who the person is first, and what lasts longest last. Those that only their client knows follow, as they are.
+pub fn in_words(scopes: &BTreeSet<String>) -> Vec<Phrase> {
+    let known = SCOPES.iter().filter(|(name, _)| scopes.contains(*name)).map(|(_, text)| Phrase::from(*text));
+    let others = scopes.iter().filter(|scope| SCOPES.iter().all(|(name, _)| name != scope));
+    known.chain(others.map(|scope| Phrase::foreign(scope))).collect()
 }
 
 /// For whom a page is: the look of a company, and the language of the person.
@@ -190,10 +193,14 @@ pub fn sign_out(view: &View, step: &str, redirect_uri: Option<&str>) -> Response
     view.answer(page.leads_to(redirect_uri).languages(Choice::Form))
 }
 
-/// The page of a person who has signed out.
-pub fn signed_out(view: &View) -> Response {
-    view.answer(view.page(say::SIGNED_OUT).text(say::CLOSE))
+/// The page of a person who has signed out. `path` shows it again.
+pub fn signed_out(view: &View, path: &str) -> Response {
+    view.answer(view.page(say::SIGNED_OUT).text(say::CLOSE).languages(Choice::Links(path)))
 }
+
+/// The path that shows the page of a request whose answer goes nowhere, so that a person reads it in another language. The request is not
+/// repeated.
+pub const STOPPED: &str = "/stopped";
 
 /// The page of a request whose answer goes nowhere. It says what the person can do next.
 pub fn no_return(view: &View, reason: NoReturn) -> Response {
@@ -206,7 +213,8 @@ pub fn no_return(view: &View, reason: NoReturn) -> Response {
         NoReturn::Form => say::NO_FORM,
     };
     let status = if reason == NoReturn::Form { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST };
-    view.answer(view.page(say::BAD_LINK).alert(Some(text.into())).status(status))
+    let again = format!("{STOPPED}?reason={}", reason.code());
+    view.answer(view.page(say::BAD_LINK).alert(Some(text.into())).status(status).languages(Choice::Links(&again)))
 }
 
 /// The page of a request that the region cannot answer now.

@@ -122,6 +122,14 @@ pub enum NoReturn {
 }
 
 impl NoReturn {
+    /// All reasons.
+    pub const ALL: [Self; 6] = [Self::Client, Self::Redirect, Self::Unreadable, Self::Pushed, Self::Page, Self::Form];
+
+    /// The reason of a word.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// The reason in a word, for logs.
     pub const fn code(self) -> &'static str {
         match self {

@@ -106,6 +106,9 @@ pub struct Id {
     pub sid: Option<String>,
     /// [`half_hash`](umoja_crypto::jws::half_hash) of the access token that it came with.
     pub at_hash: String,
+    /// What that access token has sealed: by it, the company of the client can show the token in the place of the user's id.
+    #[serde(rename = "umoja_on_behalf")]
+    pub on_behalf: Option<String>,
     /// How the person signed in.
     #[serde(flatten)]
     pub signed_in: SignedIn,

@@ -15,6 +15,7 @@ use umoja_crypto::password::MIN_SCORE;
 use umoja_crypto::{EngineChoice, EngineError, Params, Passwords};
 use umoja_host::{BreachedList, HashPool, HttpsOutbound, OldEndpoint, PoolSettings, SystemClock};
 use umoja_oidc::Provider;
+use umoja_oidc::subject_tokens::Tokens;
 use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
 use umoja_schema::names::metric::{self, Metric, Program};
@@ -62,6 +63,8 @@ pub struct ApiSettings {
     pub public_url: Option<String>,
     /// Single sign-on. Without it, no route of it is served.
     pub sign_on: Option<SignOn>,
+    /// The issuer of single sign-on, whose tokens stand for users also where no route of it is served.
+    pub issuer: Option<String>,
 }
 
 /// Builds the router.
@@ -69,6 +72,8 @@ pub struct BuildApi {
     hasher: Arc<dyn Hasher>,
     public_url: Option<String>,
     sign_on: Option<SignOn>,
+    issuer: Option<String>,
+    outbound: Arc<dyn Outbound>,
     events: Events,
     /// Lives as long as the process, because it remembers which of them are out.
     old_systems: Arc<OldSystems>,
@@ -84,8 +89,9 @@ impl BuildApi {
         let passwords = Passwords::new(Params::OWASP, EngineChoice::Auto, None)?;
         let hasher = hasher(passwords, settings.pool, settings.breached);
         let old_systems = settings.old_systems.unwrap_or_else(|| old_systems(OldEndpoint::new()));
-        let ApiSettings { public_url, sign_on, events, mailer, .. } = settings;
-        Ok(Self { hasher, public_url, sign_on, events, old_systems, mailer })
+        let ApiSettings { public_url, sign_on, issuer, events, mailer, .. } = settings;
+        let outbound = Arc::new(HttpsOutbound::new());
+        Ok(Self { hasher, public_url, sign_on, issuer, outbound, events, old_systems, mailer })
     }
 }
 
@@ -143,15 +149,17 @@ impl Build for BuildApi {
         let page = Arc::new(Page::of_region(people.clone(), &base_url, self.events));
         let entropy = Arc::clone(&people.home.entropy);
         let deliveries = Arc::new(OnTime::new(people.clone()));
-        let sign_on = self.sign_on.as_ref().map(|SignOn(routes)| {
-            let passwords =
-                PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
-            let (hasher, old_systems) = (Arc::clone(&self.hasher), Some(Arc::clone(&self.old_systems)));
-            routes(Accounts { people: people.clone(), hasher, passwords, old_systems, mailer: self.mailer.clone() })
-        });
+        let passwords = PasswordRules { min_chars: config.min_password_chars, min_score: config.min_password_score };
+        let (hasher, old_systems) = (Arc::clone(&self.hasher), Some(Arc::clone(&self.old_systems)));
+        let accounts = Accounts { people: people.clone(), hasher, passwords, old_systems, mailer: self.mailer.clone() };
+        let sign_on = self.sign_on.as_ref().map(|SignOn(routes)| routes(accounts.clone()));
+        let provider = |issuer: &String| Arc::new(Provider::new(accounts, issuer, Arc::clone(&self.outbound)));
+        let own = self.issuer.as_ref().map(provider);
+        let subject_tokens = Tokens::new(people.home.clone(), Arc::clone(&self.outbound), own);
         let People { home, sealer, secrets } = people;
         let app = App::new(home, sealer, secrets, Arc::clone(&self.hasher), config);
         let app = app.with_old_systems(Arc::clone(&self.old_systems)).with_deliveries(deliveries);
+        let app = app.with_subject_tokens(Arc::new(subject_tokens));
         let app = Arc::new(match &self.mailer {
             Some(mailer) => app.with_mailer(Arc::clone(mailer)),
             None => app,
@@ -239,6 +247,8 @@ mod tests {
             hasher: Arc::new(InlineHasher::new(passwords)),
             public_url: None,
             sign_on,
+            issuer: None,
+            outbound: Arc::new(HttpsOutbound::new()),
             events: Events::Buffered,
             old_systems: old_systems(OldEndpoint::new()),
             mailer: None,

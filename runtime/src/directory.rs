@@ -19,6 +19,7 @@ use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
 use umoja_oidc::Provider;
+use umoja_oidc::subject_tokens::Tokens;
 use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
 use umoja_provisioner::{Logouts, Provisioner, Webhooks};
@@ -225,7 +226,13 @@ impl DirectoryServer {
         let people = People { home: home.clone(), sealer: Arc::clone(&sealer), secrets: Arc::clone(&secrets) };
         let webhooks =
             Webhooks::new(home.clone(), Arc::clone(&secrets), Arc::clone(&self.settings.outbound), url.clone());
+        let provider = self.settings.issuer.as_ref().map(|issuer| {
+            let accounts = self.accounts(&people, Some(Arc::clone(&self.settings.old_systems)));
+            Arc::new(Provider::new(accounts, &issuer.url, Arc::clone(&self.settings.outbound)))
+        });
+        let subject_tokens = Tokens::new(home.clone(), Arc::clone(&self.settings.outbound), provider.clone());
         let app = App::new(home.clone(), Arc::clone(&sealer), secrets, hasher, config);
+        let app = app.with_subject_tokens(Arc::new(subject_tokens));
         let app = app.with_old_systems(Arc::clone(&self.settings.old_systems));
         let app = app.with_deliveries(Arc::new(OnTime::new(people.clone())));
         let app = Arc::new(match &self.settings.mailer {
@@ -238,10 +245,6 @@ impl DirectoryServer {
         let directory = Arc::new(self.users_of_scim(&people, &hashing));
         let page = Arc::new(Page::of_region(people.clone(), &url, Events::Streamed(LOOK_AGAIN)));
         let watchers = Arc::downgrade(&page.watchers());
-        let provider = self.settings.issuer.as_ref().map(|issuer| {
-            let accounts = self.accounts(&people, Some(Arc::clone(&self.settings.old_systems)));
-            Arc::new(Provider::new(accounts, &issuer.url, Arc::clone(&self.settings.outbound)))
-        });
         let logouts = self
             .settings
             .issuer

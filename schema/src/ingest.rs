@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::company::is_newer;
+use crate::foreign_url::location;
 use crate::{ApiKeyHash, CompanyId, CompanyKey, ItemError, Millis, OldSystem, Region, SourceId};
 
 /// What kind of system a source is, which decides how its events are read.
@@ -84,9 +85,38 @@ pub struct IngestSource {
     /// not use that form. Only for [`SourceKind::Auth0`] without signing keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy_get: Option<String>,
+    /// The tokens of its users that say to Umoja who they are. Not for [`SourceKind::Scim`], whose clients name a user otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<SourceTokens>,
     /// Members written by a newer version of Umoja.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// The tokens (JWTs) that a provider issues for its users: `sub` is the external id by which the source feeds the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceTokens {
+    /// The issuer identifier of the provider, exactly as its tokens have it.
+    pub issuer: String,
+    /// For whom a token has to be: one of these is its `aud`, or its `client_id` if it has no `aud`, as those of Amazon Cognito.
+    pub audiences: Vec<String>,
+    /// Members written by a newer version of Umoja.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+impl SourceTokens {
+    /// The most audiences.
+    pub const MAX_AUDIENCES: usize = 16;
+
+    /// The tokens of an issuer for these audiences. `None` unless the issuer is a URL that can be called, and there are 1 to 16 audiences of
+    /// 1 to 256 characters without spaces.
+    pub fn new(issuer: &str, audiences: Vec<String>) -> Option<Self> {
+        let is_word =
+            |text: &String| (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = (1..=Self::MAX_AUDIENCES).contains(&audiences.len()) && audiences.iter().all(is_word);
+        (fits && location(issuer).is_some()).then(|| Self { issuer: issuer.to_owned(), audiences, unknown: Map::new() })
+    }
 }
 
 /// A user pool of Amazon Cognito, and which way its users go.
@@ -185,6 +215,7 @@ impl IngestSource {
         self.mapping = None;
         self.pool = None;
         self.legacy_get = None;
+        self.tokens = None;
     }
 
     /// The prefix of the names of the settings that hold sources.
@@ -381,6 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn the_tokens_of_a_source_have_an_issuer_that_can_be_called_and_an_audience() {
+        let new = |issuer: &str, audiences: &[&str]| {
+            SourceTokens::new(issuer, audiences.iter().map(|text| (*text).to_owned()).collect())
+        };
+        assert!(new("https://soko.eu.auth0.com/", &["shop", "https://api.soko.example"]).is_some());
+        for (issuer, audiences) in [
+            ("http://soko.example", &["shop"][..]),
+            ("https://soko.example?a=b", &["shop"]),
+            ("soko", &["shop"]),
+            ("https://soko.example", &[]),
+            ("https://soko.example", &["a b"]),
+            ("https://soko.example", &[""]),
+            ("https://soko.example", &["a"; SourceTokens::MAX_AUDIENCES + 1]),
+        ] {
+            assert_eq!(new(issuer, audiences), None, "{issuer} {audiences:?}");
+        }
+    }
+
+    #[test]
     fn a_document_under_another_id_is_no_source() {
         let source = IngestSource {
             id: "shop-auth0".parse().unwrap(),
@@ -397,6 +447,7 @@ mod tests {
             mapping: None,
             pool: None,
             legacy_get: None,
+            tokens: None,
             unknown: Map::new(),
         };
         let document = serde_json::to_value(&source).unwrap();

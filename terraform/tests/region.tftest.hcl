@@ -402,8 +402,8 @@ run "sign_on_behind_a_firewall_and_a_given_url" {
   }
 
   assert {
-    condition     = output.issuer == "https://login.example.com" && [for name, function in aws_lambda_function.this : name if contains(keys(function.environment[0].variables), "UMOJA_ISSUER")] == ["deliver", "oidc"] && aws_lambda_function.this["oidc"].environment[0].variables.UMOJA_ISSUER == "https://login.example.com"
-    error_message = "The function gets the issuer, and who informs clients of logouts."
+    condition     = output.issuer == "https://login.example.com" && [for name, function in aws_lambda_function.this : name if contains(keys(function.environment[0].variables), "UMOJA_ISSUER")] == ["api", "deliver", "oidc"] && aws_lambda_function.this["oidc"].environment[0].variables.UMOJA_ISSUER == "https://login.example.com"
+    error_message = "The function gets the issuer, and so do who informs clients of logouts and who takes tokens of users."
   }
   assert {
     condition     = aws_wafv2_web_acl_association.oidc[0].web_acl_arn == "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/umoja/1" && one(aws_api_gateway_method_settings.oidc.settings).throttling_rate_limit == 50

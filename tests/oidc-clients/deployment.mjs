@@ -37,12 +37,16 @@ export async function start(umoja, clients, at = ['--issuer-port', '0']) {
     return JSON.parse(run(words, JSON.stringify(body))).body;
   };
   const { email, password, given_name, family_name } = PERSON;
-  const { user } = sign(served.regions[0], 'register', {
+  const umojaCommand = (...words) => JSON.parse(run([...words, '--dir', dir, '--json']));
+  // A person whom both regions know.
+  const register = (body) => {
+    const { user } = sign(served.regions[0], 'register', body);
+    while (umojaCommand('user', 'show', user.id).agree !== true) { /* it arrives */ }
+    return user;
+  };
+  const user = register({
     email, email_verified: true, password, profile: { given_name, family_name },
   });
-  const umojaCommand = (...words) => JSON.parse(run([...words, '--dir', dir, '--json']));
-  // Both regions know the person.
-  while (umojaCommand('user', 'show', user.id).agree !== true) { await new Promise((done) => { setTimeout(done, 100); }); }
   const end = async () => {
     server.removeAllListeners('exit');
     const ended = new Promise((done) => { server.once('exit', done); });
@@ -52,5 +56,5 @@ export async function start(umoja, clients, at = ['--issuer-port', '0']) {
     assert.ok(!said.includes(email) && !said.includes(password), 'the log names the person');
     fs.rmSync(home, { recursive: true });
   };
-  return { issuer: served.issuer, regions: served.regions, secrets, user, umoja: umojaCommand, file, end };
+  return { issuer: served.issuer, regions: served.regions, secrets, user, register, umoja: umojaCommand, file, end };
 }

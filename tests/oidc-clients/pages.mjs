@@ -3,19 +3,15 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
-import path from 'node:path';
-import { createRequire } from 'node:module';
 import { fetchAlone } from './browser.mjs';
 import { PERSON, start } from './deployment.mjs';
+import { provesWhoItIs } from './factor-pages.mjs';
+import { chromium, complaints, look, open, press, seen, sendIt, tabTo, type } from './keyboard.mjs';
+import { startProvider } from './neighbour.mjs';
 
-const { UMOJA, CHROMIUM, NODE_PATH, PICTURES, LANGUAGES } = process.env;
-const require = createRequire(`${NODE_PATH}/`);
-const { chromium } = require('playwright-core');
-const axe = fs.readFileSync(path.join(NODE_PATH, 'axe-core/axe.min.js'), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const { UMOJA, CHROMIUM, PICTURES, LANGUAGES } = process.env;
 const MAX_SIGN_IN = 30 * 1024;
 
-fs.mkdirSync(PICTURES, { recursive: true });
 // The application: whatever it is asked for, it is an empty page.
 const server = http.createServer((_, response) => {
   response.writeHead(200, { 'content-type': 'text/html' });
@@ -23,71 +19,26 @@ const server = http.createServer((_, response) => {
 });
 await new Promise((done) => { server.listen(0, '127.0.0.1', done); });
 const app = `http://localhost:${server.address().port}`;
+const neighbour = await startProvider();
+const into = ['--redirect-uri', `${app}/callback`];
 const umoja = await start(UMOJA, {
-  web: ['--name', 'Duka la Soko', '--redirect-uri', `${app}/callback`, '--post-logout-redirect-uri', `${app}/bye`],
+  web: ['--name', 'Duka la Soko', ...into, '--post-logout-redirect-uri', `${app}/bye`],
+  strict: ['--name', 'Hazina', ...into, '--require-mfa', 'always'],
+  fed: ['--name', 'Duka la Soko', ...into],
   tv: ['--public', '--grant', 'device_code', '--name', 'Soko TV'],
 });
 umoja.umoja('company', 'set', 'soko', '--page-name', 'Soko', '--page-colour', '#0b6e4f');
+umoja.umoja('company', 'add', 'jirani', '--out', umoja.file('jirani.json'));
+umoja.umoja('provider', 'add', 'jirani', '--company', 'jirani', '--name', 'Jirani', '--issuer', neighbour.issuer, '--client-id', 'umoja',
+  '--outbound-loopback');
+umoja.umoja('client', 'set', 'fed', '--provider', 'jirani');
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 0 });
-const complaints = [];
-let seen = 0;
 
 // What an application asks for.
 const asked = (more = {}) => `${umoja.issuer}/oauth2/authorize?${new URLSearchParams({
   client_id: 'web', redirect_uri: `${app}/callback`, response_type: 'code', scope: 'openid profile email', state: 's',
   code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256', ...more,
 })}`;
-
-async function open(language) {
-  const context = await browser.newContext({ locale: language, viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
-  context.setDefaultTimeout(0);
-  const page = await context.newPage();
-  page.on('console', (message) => { if (/policy/i.test(message.text())) { complaints.push(message.text()); } });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  return page;
-}
-
-// Holds a page against the rules, and takes its picture.
-async function look(page, language, name) {
-  const root = await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]);
-  assert.deepEqual(root, [language, language === 'ar' ? 'rtl' : 'ltr'], name);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate((tags) => window.axe.run({ runOnly: tags }), RULES);
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
-  assert.deepEqual(found, [], `${language} ${name}`);
-  const width = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(width <= 320, `${language} ${name} is ${width} pixels wide`);
-  await page.screenshot({ path: path.join(PICTURES, `${name}.${language}.png`), fullPage: true });
-  seen += 1;
-}
-
-// Goes on with the Tab key until what this selects has the focus, which is to be seen.
-async function tabTo(page, selector) {
-  for (let step = 0; step < 60; step += 1) {
-    const there = await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector);
-    if (there) {
-      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-      assert.notEqual(outline, 'none', `${selector} shows no focus`);
-      return;
-    }
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`the keyboard does not reach ${selector}`);
-}
-async function type(page, name, text) {
-  await tabTo(page, `[name="${name}"]`);
-  await page.keyboard.press('Control+A');
-  await page.keyboard.type(text);
-}
-const press = async (page, selector) => {
-  await tabTo(page, selector);
-  await Promise.all([page.waitForEvent('framenavigated'), page.keyboard.press('Enter')]);
-  await page.waitForLoadState();
-};
-const sendIt = async (page) => {
-  await Promise.all([page.waitForEvent('framenavigated'), page.keyboard.press('Enter')]);
-  await page.waitForLoadState();
-};
 
 // A sign-in to an application, by the keyboard alone.
 async function signsIn(page, language) {
@@ -158,6 +109,8 @@ async function looksAfterTheAccount(page, language) {
   await type(page, 'word', 'no');
   await sendIt(page);
   await look(page, language, 'account-erase');
+  await press(page, 'main form ~ p a');
+  assert.equal(new URL(page.url()).pathname, '/account');
 }
 
 async function signsOut(page, language) {
@@ -175,7 +128,7 @@ async function signsOut(page, language) {
 
 try {
   for (const language of LANGUAGES.split(' ')) {
-    const page = await open(language);
+    const page = await open(browser, language);
     await signsIn(page, language);
     await letsADeviceIn(page, language);
     await looksAfterTheAccount(page, language);
@@ -186,14 +139,23 @@ try {
     await press(page, `button[name="lang"][value="${other}"]`);
     await page.goto(asked({ ui_locales: 'pt' }));
     assert.equal(await page.evaluate(() => document.documentElement.lang), other);
+    // So is that of a page about an error, which repeats nothing of the request.
+    await page.goto(`${umoja.issuer}/oauth2/authorize?client_id=unknown&state=secret`);
+    await press(page, `a[hreflang="${language}"]`);
+    await look(page, language, 'bad-link-again');
+    assert.ok(await page.getByRole('alert').count() === 1 && !page.url().includes('secret'));
     await page.context().close();
-    console.log(`${language}: sign-in, consent, device, account and sign-out by the keyboard`);
+    const own = await open(browser, language);
+    await provesWhoItIs(own, language, { umoja, asked, neighbour });
+    await own.context().close();
+    console.log(`${language}: sign-in, consent, device, account, sign-out, new password, factors and other providers by the keyboard`);
   }
   assert.deepEqual(complaints, []);
-  console.log(`${seen} pages without a finding of axe; the pictures are in ${PICTURES}`);
+  console.log(`${seen.pages} pages without a finding of axe; the pictures are in ${PICTURES}`);
 } finally {
   await browser.close();
   server.closeAllConnections();
   server.close();
+  neighbour.end();
   await umoja.end();
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use umoja_accounts::provisioning::SubjectTokens;
 use umoja_accounts::{OldSystems, People};
 use umoja_api::{ApiConfig, App, router};
 use umoja_crypto::{EngineChoice, Params, Passwords, Weakness};
@@ -75,10 +76,23 @@ impl Deployment {
         let endpoint = |region: &WorldRegion| {
             let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
             let with = (Arc::clone(&self.hasher), Arc::clone(&self.mail));
-            instance(region.home.clone(), sealer, secrets, with, &names, None, Some(&systems))
+            instance(region.home.clone(), sealer, secrets, with, &names, None, |app| {
+                app.with_old_systems(Arc::clone(&systems))
+            })
         };
         self.endpoints = self.world.regions.iter().map(endpoint).collect();
         self
+    }
+
+    /// The API of every region takes these tokens from now on.
+    pub fn take_tokens(&mut self, tokens: impl Fn(&WorldRegion) -> Arc<dyn SubjectTokens>) {
+        let endpoint = |region: &WorldRegion| {
+            let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
+            let with = (Arc::clone(&self.hasher), Arc::clone(&self.mail));
+            let tokens = tokens(region);
+            instance(region.home.clone(), sealer, secrets, with, &[], None, |app| app.with_subject_tokens(tokens))
+        };
+        self.endpoints = self.world.regions.iter().map(endpoint).collect();
     }
 
     /// Another instance of a region's API. It reserves at most `rate_lease` requests of a company's rate limit at a
@@ -88,7 +102,7 @@ impl Deployment {
         let (sealer, secrets) = (Arc::clone(&region.sealer), Arc::clone(region.secrets()));
         let lease = NonZeroU32::new(rate_lease);
         let with = (Arc::clone(&self.hasher), Arc::clone(&self.mail));
-        instance(region.home.clone(), sealer, secrets, with, &[], lease, None)
+        instance(region.home.clone(), sealer, secrets, with, &[], lease, |app| app)
     }
 
     /// Stores a company in every region.
@@ -157,7 +171,7 @@ pub fn endpoint(
     with: (Arc<CountingHasher>, Arc<Mailbox>),
     regions: &[Region],
 ) -> Endpoint {
-    instance(home, sealer, secrets, with, regions, None, None)
+    instance(home, sealer, secrets, with, regions, None, |app| app)
 }
 
 fn instance(
@@ -167,7 +181,7 @@ fn instance(
     (hasher, mail): (Arc<CountingHasher>, Arc<Mailbox>),
     regions: &[Region],
     rate_lease: Option<NonZeroU32>,
-    old_systems: Option<&Arc<OldSystems>>,
+    more: impl FnOnce(App) -> App,
 ) -> Endpoint {
     let url = |name: &Region| format!("https://{name}.example.com");
     let base_url = url(&home.own.name);
@@ -185,11 +199,7 @@ fn instance(
     let app = App::new(home, sealer, secrets, hasher, config)
         .with_deliveries(Arc::new(OnTime::new(people)))
         .with_mailer(mail);
-    let app = match old_systems {
-        Some(systems) => app.with_old_systems(Arc::clone(systems)),
-        None => app,
-    };
-    Endpoint { router: router(Arc::new(app)), base_url, jwks }
+    Endpoint { router: router(Arc::new(more(app))), base_url, jwks }
 }
 
 /// Hashes inline with the smallest parameters, and counts the hashes.

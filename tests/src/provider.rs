@@ -58,6 +58,7 @@ impl Provider {
             mapping: None,
             pool: None,
             legacy_get: None,
+            tokens: None,
             unknown: Map::new(),
         };
         let provider = Self { source, api_key: api_key.expose().to_owned(), key: None };

@@ -12,6 +12,7 @@ mod params;
 mod rows;
 mod rules;
 mod status;
+mod subject;
 mod target;
 mod ticket;
 
@@ -20,5 +21,6 @@ pub use params::Params;
 pub use rows::{replace, request, requests};
 pub use rules::{Follow, Provision};
 pub use status::{AccountStatus, NOT_NOTED, accounts, accounts_pending, is_pending, wait};
+pub use subject::{Subject, SubjectToken, SubjectTokens};
 pub use target::Provisions;
 pub use ticket::{Ticket, TicketError, Wanted};

@@ -4,28 +4,30 @@ use umoja_schema::PersonVersion;
 use umoja_schema::api::Selector;
 use umoja_store::person::PersonParts;
 
-use super::{AccountStatus, Ticket, accounts, is_pending, wait};
+use super::{AccountStatus, Subject, Ticket, accounts, is_pending, wait};
 use crate::events::Waiting;
 use crate::{Accounts, Context, Error, Lookup, Person, Rule};
 
 /// Finds a user of the company, whom its targets are to have.
 pub struct Provision {
-    /// The id or identifier of the user.
-    pub selector: Selector,
+    /// The user.
+    pub subject: Subject,
     /// A version that the caller has seen. The result is not older.
     pub min_version: Option<PersonVersion>,
 }
 
 impl Rule for Provision {
-    type Read = Option<PersonParts>;
+    type Read = (Selector, Option<PersonParts>);
     type Done = Person;
 
     async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Self::Read, Error> {
-        accounts.find(context, &self.selector).await
+        let selector = self.subject.selector(&context.company.id).await?;
+        let first = accounts.find(context, &selector).await?;
+        Ok((selector, first))
     }
 
-    async fn act(self, accounts: &Accounts, context: &Context, first: Self::Read) -> Result<Person, Error> {
-        let Self { selector, min_version } = self;
+    async fn act(self, accounts: &Accounts, context: &Context, (selector, first): Self::Read) -> Result<Person, Error> {
+        let min_version = self.min_version;
         let person = Lookup { selector, min_version }.act(accounts, context, first).await?;
         if person.is_linked_to(&context.company.id) { Ok(person) } else { Err(Error::NotLinked) }
     }

@@ -11,6 +11,7 @@ pub(super) fn problem_description(status: u16) -> &'static str {
             "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
              are merged in another way, the user is disabled or suspended, or the token or the code is not valid; see `code`."
         }
+        410 => "The cursor, the ticket or the token of the request has expired; see `code`.",
         422 => {
             "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
              member, and `code` the rule."

@@ -1,6 +1,7 @@
 //! Single sign-on of Umoja and of peers: the same protocol, the same load, in turns.
 
 mod flow;
+mod pages;
 mod regions;
 mod umoja;
 
@@ -36,6 +37,7 @@ struct Plan {
     each: usize,
     logins: usize,
     crossings: usize,
+    pages: usize,
 }
 
 /// A measured provider.
@@ -50,9 +52,9 @@ struct Provider {
 /// Measures the protocol, logins, and what passes between the regions. Peers that do not start are noted, and are an error at the end.
 pub(crate) fn measure(report: &mut Report, dir: &Path, peers: &[Spec], quick: bool) -> Result<(), BenchError> {
     let plan = if quick {
-        Plan { rounds: 1, each: 4, logins: 4, crossings: 10 }
+        Plan { rounds: 1, each: 4, logins: 4, crossings: 10, pages: 10 }
     } else {
-        Plan { rounds: 12, each: 100, logins: 240, crossings: 500 }
+        Plan { rounds: 12, each: 100, logins: 240, crossings: 500, pages: 1_000 }
     };
     let title = format!(
         "one connection, {} rounds of {} of each; Umoja with two regions in one process",
@@ -94,6 +96,7 @@ pub(crate) fn measure(report: &mut Report, dir: &Path, peers: &[Spec], quick: bo
     }
     logins(report, &deployed, &runtime, plan)?;
     runtime.block_on(regions::measure(report, &deployed, plan.crossings))?;
+    runtime.block_on(pages::measure(report, &deployed, plan.pages))?;
     deployed.stop()?;
     if missing.is_empty() { Ok(()) } else { Err(BenchError::Missing(missing.join(", "))) }
 }

@@ -22,7 +22,7 @@ use crate::stage::Stage;
 /// Browsers that sign in at the same time.
 pub(super) const CLIENTS: usize = 8;
 /// The users.
-const USERS: usize = 100;
+pub(super) const USERS: usize = 100;
 /// Where codes go.
 const REDIRECT_URI: &str = "https://client.example/callback";
 /// The scope of the tokens that a client gets for itself.
@@ -118,21 +118,41 @@ impl Deployed {
 
     /// A user signs in by the page. The answer leads to the client.
     async fn sign_in(&self, browser: &mut Browser<'_>, known: &Known, number: usize) -> Result<Raw, BenchError> {
+        let (_, raw) = self.enter(browser, known, number).await?;
+        if raw.status == 303 { Ok(raw) } else { Err(unexpected(&raw)) }
+    }
+
+    /// A user sends the form of the page. Returns how long that took, in milliseconds, and the answer, which may be another page.
+    pub(super) async fn enter(
+        &self,
+        browser: &mut Browser<'_>,
+        known: &Known,
+        number: usize,
+    ) -> Result<(f64, Raw), BenchError> {
         let request = browser.get(&known.request(&known.client(None)?.0))?;
         let (_, page) = browser.send(request).await?;
-        let html = String::from_utf8_lossy(&page.body);
-        let step = html.split_once("name=\"step\" value=\"").and_then(|(_, rest)| rest.split('"').next());
-        let step = step.ok_or_else(|| unexpected(&page))?;
-        let fields = [("step", step), ("identifier", &self.stage.email(number)), ("password", PASSWORD)];
+        let (step, email) = (step_of(&page)?, self.email(number));
+        let fields = [("step", step.as_str()), ("identifier", &email), ("password", PASSWORD)];
         let mut request = browser.request(Method::POST, "/login", encoded(&fields))?;
         set_cookie(&mut request, &cookies(&page).join("; "))?;
-        let (_, raw) = browser.send(request).await?;
-        if raw.status == 303 { Ok(raw) } else { Err(unexpected(&raw)) }
+        browser.send(request).await
+    }
+
+    /// The address of a user.
+    pub(super) fn email(&self, number: usize) -> String {
+        self.stage.email(number)
     }
 }
 
+/// What the form of a page carries.
+pub(super) fn step_of(page: &Raw) -> Result<String, BenchError> {
+    let html = String::from_utf8_lossy(&page.body);
+    let step = html.split_once("name=\"step\" value=\"").and_then(|(_, rest)| rest.split('"').next());
+    step.map(str::to_owned).ok_or_else(|| unexpected(page))
+}
+
 /// The cookies that an answer sets, as a browser sends them.
-fn cookies(raw: &Raw) -> Vec<String> {
+pub(super) fn cookies(raw: &Raw) -> Vec<String> {
     let set = raw.headers.get_all(header::SET_COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     set.filter_map(|cookie| cookie.split(';').next().map(str::to_owned)).collect()
 }

@@ -141,6 +141,7 @@ impl Acme {
             mapping: None,
             pool: None,
             legacy_get: None,
+            tokens: None,
             unknown: serde_json::Map::new(),
         };
         let sources =

@@ -62,6 +62,7 @@ area!("account":
     ERASE_TYPE = "erase_type",
     ERASE_NOT_TYPED = "erase_not_typed",
     ERASE_DO = "erase_do",
+    ERASE_BACK = "erase_back",
     ERASED = "erased",
     ERASED_IS = "erased_is",
 );

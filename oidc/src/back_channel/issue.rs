@@ -71,6 +71,7 @@ pub(super) fn issue(
             nonce,
             sid: Some(provider.accounts.secrets.session_name(&granted.session, client.id.as_str())),
             at_hash: half_hash(&issued.access_token),
+            on_behalf: access.on_behalf,
             signed_in: granted.signed_in.clone(),
         };
         issued.id_token = Some(sign_jwt(keys.signing.signer(client.id_token_signed_response_alg), TYP_ID, &id));

@@ -13,6 +13,7 @@ mod paths;
 mod refresh_token;
 mod request;
 mod revoke;
+mod subject;
 mod token;
 mod userinfo;
 
@@ -31,6 +32,7 @@ use crate::problem::Problem;
 pub use cors::cors;
 pub use paths::{INTROSPECT, JWKS, REVOKE, TOKEN, USERINFO};
 pub(crate) use request::read;
+pub(crate) use subject::user_of;
 pub use token::GRANTS;
 
 /// The routes of the back ends of clients. Programs in browsers call all but that of the states of tokens, which only

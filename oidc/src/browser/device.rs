@@ -137,7 +137,7 @@ impl OnDevice<'_> {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &registered.client.name)
             }
             Some(visit) => {
-                let scopes = step.scopes.iter().map(|scope| in_words(scope)).collect();
+                let scopes = in_words(&step.scopes);
                 let view = self.view(visit.locale(provider).await.as_deref());
                 let code = user_code::shown(&step.user_code);
                 let shown = step.shown_to(Some(&visit.cookie.session));

@@ -124,7 +124,7 @@ impl Leave<'_> {
         }
         let mut response = match self.to {
             Some(to) => super::send::to(to)?,
-            None => pages::signed_out(&self.view(provider, asked).await?),
+            None => pages::signed_out(&self.view(provider, asked).await?, PATH),
         };
         if let Some(removed) = Cookie::Session.remove(&provider.issuer) {
             response.headers_mut().append(header::SET_COOKIE, removed);

@@ -250,7 +250,7 @@ impl<'a> Going<'a> {
 
     async fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
         let step = self.step(Some(shown_to(visit, done)), None, cookies);
-        let scopes = self.request.scopes.iter().map(|scope| in_words(scope)).collect();
+        let scopes = in_words(&self.request.scopes);
         let view = self.view(visit.locale(self.provider).await.as_deref());
         pages::consent(&view, &self.registered.client.name, &self.request.return_to.redirect_uri, &step, scopes)
     }

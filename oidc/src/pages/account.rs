@@ -5,7 +5,7 @@ pub mod factors;
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_look::texts::account as say;
-use umoja_look::{Page, Text};
+use umoja_look::{Choice, Page, Text};
 
 use super::{SignIn, View, sign_in_form};
 
@@ -21,9 +21,9 @@ pub const SECTIONS: [(&str, Text); 8] = [
     ("/account/erase", say::ERASE),
 ];
 
-/// The page of a person of whom no company is known.
-pub fn no_company(view: &View) -> Response {
-    let page = view.page(say::ACCOUNT).alert(Some(say::NO_COMPANY.into()));
+/// The page of a person of whom no company is known. `path` shows it again.
+pub fn no_company(view: &View, path: &str) -> Response {
+    let page = view.page(say::ACCOUNT).alert(Some(say::NO_COMPANY.into())).languages(Choice::Links(path));
     view.answer(page.status(StatusCode::BAD_REQUEST))
 }
 

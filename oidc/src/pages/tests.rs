@@ -40,10 +40,10 @@ async fn what_others_have_written_is_shown_as_text() {
     let view = view(EVIL, Language::En);
     let pages = [
         sign_in(&view, &on(EVIL, Some(Again::Wrong))),
-        consent(&view, EVIL, CALLBACK, EVIL, vec![in_words(EVIL)]),
+        consent(&view, EVIL, CALLBACK, EVIL, in_words(&[EVIL.to_owned()].into())),
         sign_out(&view, EVIL, None),
         device_code(&view, EVIL, None),
-        device_confirm(&view, EVIL, EVIL, EVIL, vec![in_words(EVIL)]),
+        device_confirm(&view, EVIL, EVIL, EVIL, in_words(&[EVIL.to_owned()].into())),
     ];
     for page in pages {
         let (html, _) = shown(page).await;

@@ -7,7 +7,7 @@ use umoja_crypto::jws::{Algorithm, Jwk, Jwt, half_hash, parse_jwt};
 use super::Fault;
 
 /// Seconds by which two clocks may differ.
-const SKEW_SECS: u64 = 60;
+pub(super) const SKEW_SECS: u64 = 60;
 /// The oldest that a token may be, in seconds.
 const MAX_AGE_SECS: u64 = 600;
 /// The most characters of a subject: as many as an external id has.
@@ -109,7 +109,7 @@ impl Said {
 
 /// The token, if one of the keys has signed it, with that key's algorithm. A key has one algorithm, so `none` and a key of another kind
 /// verify nothing (RFC 8725 section 3.1).
-fn verified(token: &str, keys: &[Jwk]) -> Result<(Jwt, Algorithm), Fault> {
+pub(super) fn verified(token: &str, keys: &[Jwk]) -> Result<(Jwt, Algorithm), Fault> {
     let parse = || parse_jwt(token).map_err(|_| Fault::Token("form"));
     let parsed = parse()?;
     let kid = parsed.header("kid");
@@ -135,7 +135,7 @@ fn has_hash(claims: &Map<String, Value>, algorithm: Algorithm, access_token: Opt
 }
 
 /// Whether a text can be a subject. ASCII without spaces, so that two subjects are never one external id.
-fn is_subject(text: &str) -> bool {
+pub(super) fn is_subject(text: &str) -> bool {
     (1..=MAX_SUBJECT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -6,6 +6,7 @@
 //! | [`learnt`] | the metadata and the keys of providers, as they were read some minutes ago |
 //! | [`step`] | a sign-in on its way, which describes itself |
 //! | [`id_token`] | whether an id token is an issuer's, for Umoja, and for this sign-in |
+//! | [`subject`] | whether a token of an issuer says who its user is |
 //! | `exchange` | the calls that redeem a code |
 //!
 //! A provider and its callers may lie. The step names the provider, so an answer of another one is rejected (mix-up, RFC 9700 section 4.4);
@@ -16,6 +17,7 @@ pub mod id_token;
 pub mod learnt;
 pub mod metadata;
 pub mod step;
+pub mod subject;
 
 use serde::{Deserialize, Serialize};
 use umoja_schema::LoginProviderId;

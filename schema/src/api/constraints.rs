@@ -53,6 +53,11 @@ pub(super) fn exactly_one(schema: &mut Schema) {
     schema.insert("oneOf".into(), with_one(std::iter::once("id").chain(identifiers())));
 }
 
+/// Exactly one member names the user, or a token stands for it.
+pub(super) fn exactly_one_or_token(schema: &mut Schema) {
+    schema.insert("oneOf".into(), with_one(["id", "subject_token"].into_iter().chain(identifiers())));
+}
+
 /// A new user has at least one identifier.
 pub(super) fn at_least_one(schema: &mut Schema) {
     schema.insert("anyOf".into(), with_one(identifiers()));

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::constraints::{
-    EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, USERNAME, VERSION, exactly_one,
+    EMAIL, MAX_RAW_EMAIL, MAX_RAW_EXTERNAL_ID, MAX_RAW_PHONE, MAX_RAW_USERNAME, USERNAME, VERSION, exactly_one_or_token,
 };
 use super::selector::selector;
-use crate::{ReturnUrlId, TargetId, UserId};
+use crate::{ReturnUrlId, SourceId, TargetId, UserId};
 
 never_printed!(Provisions, Provision, ProvisioningStatus, Provisioning, Provisioned, ProvisionedAccount);
 
@@ -27,7 +27,11 @@ pub const MAX_PARAM_VALUE: usize = 256;
 /// The most characters of a ticket.
 pub const MAX_TICKET: usize = 4096;
 
+/// The most characters of a token that stands for a user.
+pub const MAX_SUBJECT_TOKEN: usize = 16 * 1024;
+
 const TICKET: &str = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$";
+const JWT: &str = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$";
 const PARAM_NAME: &str = "^[a-z][a-z0-9_]{0,31}$";
 
 /// Parameters: short texts by name, which mappings find at `/params/NAME`.
@@ -85,11 +89,33 @@ pub(super) use provisions;
 
 selector!(Provision);
 
-/// Body of `provision`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the
-/// scope `users:lookup` too.
+impl Provision {
+    /// True if a member names the user, also if another one does.
+    pub fn names_user(&self) -> bool {
+        let identifiers = [&self.email, &self.phone_number, &self.username, &self.external_id];
+        self.id.is_some() || identifiers.into_iter().any(Option::is_some)
+    }
+}
+
+/// What a token is that stands for a user (RFC 8693 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SubjectTokenType {
+    /// An access token.
+    #[serde(rename = "urn:ietf:params:oauth:token-type:access_token")]
+    AccessToken,
+    /// An id token (OpenID Connect Core 1.0 section 2).
+    #[serde(rename = "urn:ietf:params:oauth:token-type:id_token")]
+    IdToken,
+    /// A JWT that is either.
+    #[serde(rename = "urn:ietf:params:oauth:token-type:jwt")]
+    Jwt,
+}
+
+/// Body of `provision`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`, `subject_token`. An
+/// identifier needs the scope `users:lookup` too.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(transform = exactly_one)]
+#[schemars(transform = exactly_one_or_token)]
 pub struct Provision {
     /// User id.
     pub id: Option<UserId>,
@@ -105,6 +131,14 @@ pub struct Provision {
     /// The company's own id of the user.
     #[schemars(length(min = 1, max = MAX_RAW_EXTERNAL_ID))]
     pub external_id: Option<String>,
+    /// A token that the user has shown, in the place of the user's id (RFC 8693 section 2.1): one that Umoja has issued to a client of
+    /// the company, or with `subject_issuer` one of the provider of a source.
+    #[schemars(length(max = MAX_SUBJECT_TOKEN), regex(pattern = JWT))]
+    pub subject_token: Option<String>,
+    /// What `subject_token` is; needed with it.
+    pub subject_token_type: Option<SubjectTokenType>,
+    /// The id of the source of the company whose provider has issued `subject_token`; absent if Umoja has.
+    pub subject_issuer: Option<SourceId>,
     /// The targets of the company that are to have the user: 1 to 16.
     #[schemars(length(min = 1, max = MAX_TARGETS))]
     pub targets: Vec<TargetId>,

@@ -12,7 +12,7 @@ locals {
 
   # What only some functions need.
   own_variables = {
-    api     = local.mail_variable
+    api     = merge(local.issuer_variable, local.mail_variable)
     ingest  = { (local.names.environment.topic) = local.accepted_topic_arn }
     oidc    = merge(local.issuer_variable, local.mail_variable)
     deliver = merge(local.issuer_variable, { for name in [local.names.environment.outbound_loopback] : name => "true" if var.deliver.loopback })

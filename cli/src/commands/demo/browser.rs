@@ -41,14 +41,27 @@ impl Browser {
 
     /// Sends the first form of a page to the region at `base_url`: its hidden fields, and what the person fills in.
     pub(super) async fn send(&self, base_url: &str, page: &str, filled: &[(&str, &str)]) -> Result<Shown, CliError> {
-        let no_form = || CliError::Failed("the page has no form".into());
-        let form = page.split_once("<form ").ok_or_else(no_form)?.1;
-        let form = form.split("</form>").next().unwrap_or(form);
+        self.send_form(base_url, page, "action=", filled).await
+    }
+
+    /// The same with the first form that has this in it. What is filled in counts for a hidden field too, as programs fill those in.
+    pub(super) async fn send_form(
+        &self,
+        base_url: &str,
+        page: &str,
+        has: &str,
+        filled: &[(&str, &str)],
+    ) -> Result<Shown, CliError> {
+        let no_form = || CliError::Failed("the page has no such form".into());
+        let mut forms = page.split("<form ").skip(1).filter_map(|form| form.split("</form>").next());
+        let form = forms.find(|form| form.contains(has)).ok_or_else(no_form)?;
         let action = value(form, "action").ok_or_else(no_form)?;
         let hidden = form.split("<input ").skip(1).filter(|input| input.contains("type=\"hidden\""));
         let hidden = hidden.filter_map(|input| Some((value(input, "name")?, value(input, "value")?)));
+        let hidden: Vec<_> = hidden.filter(|(name, _)| filled.iter().all(|(filled, _)| filled != name)).collect();
+        let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let fields: Vec<(&str, &str)> = hidden.chain(filled.iter().copied()).collect();
-        self.ask(base_url, Method::POST, action, encoded(&fields)).await
+        self.ask(base_url, Method::POST, &action, encoded(&fields)).await
     }
 
     async fn ask(&self, base_url: &str, method: Method, path: &str, body: String) -> Result<Shown, CliError> {
@@ -84,10 +97,12 @@ impl Browser {
     }
 }
 
-/// The value of an attribute of the first tag of a text. What the demo reads has no character that is escaped.
-fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+/// The value of an attribute of the first tag of a text.
+pub(super) fn value(text: &str, name: &str) -> Option<String> {
     let tag = text.split('>').next()?;
-    tag.split_once(&format!("{name}=\""))?.1.split('"').next()
+    let value = tag.split_once(&format!("{name}=\""))?.1.split('"').next()?;
+    let escaped = [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    Some(escaped.iter().fold(value.to_owned(), |value, (escaped, plain)| value.replace(escaped, plain)))
 }
 
 /// A parameter of a URL whose values need no escapes.
@@ -104,9 +119,10 @@ mod tests {
     fn what_a_form_says_is_read_and_sent() {
         let page = "<form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"step\" value=\"a-b\">";
         assert_eq!(
-            (value(page, "action"), value("type=\"hidden\" name=\"step\">", "name")),
+            (value(page, "action").as_deref(), value("type=\"hidden\" name=\"step\">", "name").as_deref()),
             (Some("/login"), Some("step"))
         );
+        assert_eq!(value("value=\"{&quot;a&quot;:&amp;lt;}\"", "value").as_deref(), Some("{\"a\":&lt;}"));
         assert_eq!(parameter("http://a/b?x=1&code=c-_", "code"), Some("c-_"));
     }
 }

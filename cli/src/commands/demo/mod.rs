@@ -1,7 +1,9 @@
 //! `umoja demo`: the whole system on this machine, and a story that demonstrates its guarantees.
 
 mod applications;
+mod authenticator;
 mod browser;
+mod factors;
 mod fed;
 mod narrator;
 mod on_time;
@@ -58,7 +60,7 @@ const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safa
     long_about = "See it work: starts regions on this machine, makes two companies, and plays a story over HTTP: \
 register in one region and authenticate in another; cut a region off, keep writing, heal; take a region's key service \
 away, keep writing, see the repair; one person known to two companies; a disabled user; one login for two applications while \
-a region is out; an identity provider and a user pool that feed the store; two remote systems that get their accounts \
+a region is out; a passkey, a second factor and the pages of an account; an identity provider and a user pool that feed the store; two remote systems that get their accounts \
 while a page shows it; an erasure with receipts.
 
 After a story without a failure, the command writes DIR/demo.json with the regions' URLs, the companies' keys those \

@@ -8,7 +8,7 @@ use super::narrator::{Narrator, Outcome, expect};
 use super::sources::Sources;
 use super::stage::{Stage, Who};
 use super::targets::Targets;
-use super::{fed, on_time, pool, sign_on};
+use super::{factors, fed, on_time, pool, sign_on};
 use crate::CliError;
 
 /// The region where people register, and another region that serves them too.
@@ -82,6 +82,7 @@ pub(super) async fn play(
     two_companies(stage, narrator, &baraka).await?;
     disabled(stage, narrator, &baraka).await?;
     sign_on::play(stage, applications, &baraka.person.sign_on(), narrator, (HERE, THERE)).await?;
+    passkey(stage, applications, narrator).await?;
     fed::play(stage, sources, narrator, (HERE, THERE)).await?;
     pool::fed(stage, sources.pool(), narrator, (HERE, THERE)).await?;
     on_time::watched(stage, targets, narrator, (HERE, THERE)).await?;
@@ -90,6 +91,12 @@ pub(super) async fn play(
     the_end(stage, narrator).await?;
     let Person { email, password, .. } = baraka.person;
     Ok((page, vec![Login { email, password }]))
+}
+
+async fn passkey(stage: &Stage, applications: &Applications, narrator: &Narrator) -> Result<(), CliError> {
+    let eshe = Person::new(stage, "Eshe");
+    stage.call(HERE, Who::Soko, "register", eshe.registration(), 201).await?;
+    factors::play(stage, applications, (&eshe.sign_on(), super::COMPANIES[0].0), narrator, (HERE, THERE)).await
 }
 
 async fn register(stage: &Stage, region: usize, who: Who, person: Person) -> Result<(User, String), CliError> {

@@ -30,6 +30,7 @@ impl Serve {
             breached: self.breached()?.map(|(_, list)| list),
             public_url: self.public_url_of(&region)?,
             mailer: self.mailer(&region)?,
+            issuer: self.issuer.clone().flatten(),
             sign_on: self.issuer.clone().flatten().map(SignOn::at),
             ..ApiSettings::default()
         };

@@ -13,6 +13,7 @@ use umoja_schema::{ApiKeyHash, CompanyId, CompanyKey, IngestSource, Region, Sour
 use super::known::{check_allowed, check_home, check_legacy, mapping};
 use super::pool::{PoolArguments, check_pool};
 use super::shown::{self, has_gateway, url_lines, urls};
+use super::tokens::TokenArguments;
 use crate::CliError;
 use crate::commands::company;
 use crate::commands::issued::{Out, new_api_key, new_key_pair, own_key};
@@ -53,6 +54,9 @@ users:authenticate.
 --legacy-get lets a source of the kind auth0 send events as an old Action does, in the query string of a GET, until it is \
 replaced. The topic has to be TOPIC and is passed to nothing. Of the message only the id of the user is kept: such an event \
 makes a user that is not known yet, without an address, and changes no other.
+
+--issuer and --audience let the company show a token that the provider has issued to a user, in the place of the user's id \
+(docs/provisioning.md). The regions read the keys of the issuer at its /.well-known/openid-configuration.
 
 In AWS a gateway stands before sources other than SCIM clients. It wants a key of its own in `x-api-key`, which \
 `terraform output -raw sources_key` prints for each region; the API key of the source is then sent as a bearer token. \
@@ -107,6 +111,8 @@ pub(super) struct Add {
     /// Take the old form of an Action too: a GET whose query string has this topic, a subject and a message.
     #[arg(long, value_name = "TOPIC", conflicts_with_all = ["sign", "public_key"])]
     legacy_get: Option<String>,
+    #[command(flatten)]
+    tokens: TokenArguments,
     /// Write the keys to a new file that only its owner can read, instead of printing them.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -158,6 +164,7 @@ pub(crate) async fn new_source(
         mapping: None,
         pool: None,
         legacy_get: None,
+        tokens: None,
         unknown: Map::new(),
     })
 }
@@ -170,6 +177,7 @@ impl Add {
         check_legacy(self.kind, false, self.legacy_get.as_deref())?;
         let mapping = mapping(self.kind, self.mapping.as_deref())?;
         let pool = self.pool.pool(self.kind)?;
+        let tokens = self.tokens.tokens(self.kind)?;
         let (deployment, _alone) = self.target.changing_documents().await?;
         let allowed = Allowed { disable: self.may_disable, erase: self.may_erase };
         let fed = company::known(&deployment, &self.company).await?;
@@ -208,6 +216,7 @@ impl Add {
             mapping,
             pool,
             legacy_get: self.legacy_get.clone(),
+            tokens,
             ..new_source(&deployment, (&self.id, self.kind), &self.company, &home, hash.clone()).await?
         };
         let out = Out::new(self.out.as_deref())?;

@@ -13,6 +13,7 @@ mod set;
 mod show;
 mod shown;
 mod test;
+mod tokens;
 
 use clap::{Args, Subcommand};
 

@@ -8,6 +8,7 @@ use umoja_schema::{IngestSource, Region, SourceId, SourceKind};
 
 use super::known::{change_known, check_allowed, check_home, check_legacy, known, mapping};
 use super::shown::settings;
+use super::tokens::TokenArguments;
 use crate::CliError;
 use crate::commands::target::Target;
 use crate::commands::{company, inbox};
@@ -39,8 +40,17 @@ pub(super) struct Resume {
 }
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 7] =
-    ["home", "mapping", "may_disable", "may_erase", "legacy_get", "no_legacy_get", "retire_signing_key"];
+const CHANGES: [&str; 9] = [
+    "home",
+    "mapping",
+    "may_disable",
+    "may_erase",
+    "legacy_get",
+    "no_legacy_get",
+    "retire_signing_key",
+    "issuer",
+    "no_issuer",
+];
 
 /// Change a source: its mapping, its home region, what it may do. What is not named stays.
 #[derive(Debug, Args)]
@@ -56,6 +66,8 @@ the new home has applied is dropped.")]
   umoja source set soko-crm --mapping crm-2.json --dir DIR
   umoja source set soko-auth0 --may-erase true --dir DIR
   umoja source set soko-auth0 --no-legacy-get --dir DIR
+  umoja source set soko-auth0 --issuer https://soko.eu.auth0.com/ \\
+      --audience https://api.soko.example --dir DIR
   umoja source set soko-auth0 --home af-south-1 \\
       --prefix PREFIX --region eu-west-1")]
 #[command(override_usage = "umoja source set [OPTIONS] <ID>")]
@@ -86,6 +98,11 @@ pub(super) struct Set {
     /// End this signing key (`kid`); another one has to stay.
     #[arg(long, value_name = "KID")]
     retire_signing_key: Option<String>,
+    #[command(flatten)]
+    tokens: TokenArguments,
+    /// Take no tokens of the provider any more.
+    #[arg(long, conflicts_with = "issuer")]
+    no_issuer: bool,
 }
 
 impl Pause {
@@ -144,6 +161,7 @@ impl Set {
             Some(path) => mapping(before.kind, Some(path))?,
             None => None,
         };
+        let tokens = self.tokens.tokens(before.kind)?;
         self.check(&deployment, &before).await?;
         let changed = change_known(&deployment, &self.id, |source| {
             if let Some(home) = &self.home {
@@ -158,6 +176,9 @@ impl Set {
                 source.legacy_get = None;
             } else if self.legacy_get.is_some() {
                 source.legacy_get.clone_from(&self.legacy_get);
+            }
+            if self.no_issuer || tokens.is_some() {
+                source.tokens.clone_from(&tokens);
             }
             self.retire(source)?;
             check_legacy(source.kind, !source.signing_keys.is_empty(), source.legacy_get.as_deref())

@@ -86,6 +86,8 @@ pub(super) fn settings(source: &IngestSource, now_secs: u64) -> Value {
         "mapping": source.mapping,
         "pool": source.pool.as_ref().map(|pool| json!({ "id": pool.id, "direction": pool.direction })),
         "legacy_get": source.legacy_get,
+        "issuer": source.tokens.as_ref().map(|tokens| &tokens.issuer),
+        "audiences": source.tokens.as_ref().map(|tokens| &tokens.audiences),
         "api_keys": live.map(|key| json!({ "id": key.id, "expires_at": key.expires_at })).collect::<Vec<_>>(),
         "keys": source.signing_keys.iter().map(|key| json!({ "kid": key.kid, "alg": key.alg })).collect::<Vec<_>>(),
         "inbox_key_version": source.inbox_key.version,
@@ -108,6 +110,12 @@ pub(super) fn setting_rows(source: &IngestSource, now_secs: u64) -> Vec<Vec<Stri
     ];
     rows.extend(source.mapping.as_ref().map(|mapping| ("mapping", mapping.to_string())));
     rows.extend(source.pool.as_ref().map(|pool| ("pool", format!("{} ({})", pool.id, pool.direction.as_str()))));
+    rows.extend(
+        source
+            .tokens
+            .as_ref()
+            .map(|tokens| ("tokens", format!("of {} for {}", tokens.issuer, tokens.audiences.join(", ")))),
+    );
     rows.extend(source.legacy_get.as_ref().map(|topic| ("legacy GET", format!("topic {topic}"))));
     rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect()
 }

@@ -33,7 +33,7 @@ pub(super) async fn apps(State(provider): State<Arc<Provider>>, request: Request
         // A client that is gone stands under its id, so that what it was given can be withdrawn.
         let registered = inside.provider.registered(&client).await?;
         let name = registered.as_ref().map_or(client.as_str(), |registered| registered.client.name.as_str());
-        let scopes = standing.granted(&client).iter().map(|scope| in_words(scope)).collect();
+        let scopes = in_words(&standing.granted(&client));
         let form = Form::post(SECTION.path).hidden("step", &step).other("withdraw", &client, say::WITHDRAW);
         cards.push(Card::new(Phrase::foreign(name), scopes).form(form));
     }

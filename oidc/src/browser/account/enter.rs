@@ -98,7 +98,7 @@ impl Inside {
         let named = named.or_else(|| asked.form.get("company")?.parse().ok());
         let Some(company) = company(&provider, named, visit.as_ref(), person.as_ref()).await? else {
             let view = asked.view(&provider.issuer, Look::plain(), &[], None);
-            return Ok(Entered::Page(pages::no_company(&view)));
+            return Ok(Entered::Page(pages::no_company(&view, section.path)));
         };
         let at = registered(company)?;
         let own = person.as_ref().and_then(|person| person.view().profile.locale);

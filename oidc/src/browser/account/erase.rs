@@ -33,7 +33,8 @@ pub(super) async fn erase(State(provider): State<Arc<Provider>>, request: Reques
         .field(Field::name("word", label, "off").faulty(is_post))
         .button(say::ERASE_DO);
     let alert = is_post.then(|| Phrase::from(say::ERASE_NOT_TYPED));
-    Ok(inside.answer(|page| page.alert(alert).text(say::ERASE_IS).form(&form)))
+    let back = inside.path(super::overview::SECTION.path);
+    Ok(inside.answer(|page| page.alert(alert).text(say::ERASE_IS).form(&form).link(&back, say::ERASE_BACK)))
 }
 
 /// Whether this is the word of one of the languages, in capitals or not.

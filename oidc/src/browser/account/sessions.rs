@@ -54,10 +54,10 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
     }))
 }
 
-/// A time as every language reads it.
+/// A time as every language reads it, of which no line breaks a part: the hyphens and spaces do not break.
 fn time(at: Millis) -> String {
     let secs = i64::try_from(at.secs()).unwrap_or(i64::MAX);
     let Ok(at) = OffsetDateTime::from_unix_timestamp(secs) else { return String::new() };
     let (month, day, hour, minute) = (u8::from(at.month()), at.day(), at.hour(), at.minute());
-    format!("{}-{month:02}-{day:02} {hour:02}:{minute:02} UTC", at.year())
+    format!("{}\u{2011}{month:02}\u{2011}{day:02}\u{a0}{hour:02}:{minute:02}\u{a0}UTC", at.year())
 }

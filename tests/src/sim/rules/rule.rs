@@ -95,7 +95,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 43] = [
         Self::Tiebreak,
         Self::ErasedFirst,
         Self::Ownerships,

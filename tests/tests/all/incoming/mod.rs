@@ -76,6 +76,7 @@ async fn feeder(d: &Deployment, company: &Caller, allowed: Allowed) -> Feeder {
         mapping: None,
         pool: None,
         legacy_get: None,
+        tokens: None,
         unknown: serde_json::Map::new(),
     };
     Feeder { importer, source: Arc::new(source), marks: Arc::new(Remembered::default()) }

@@ -351,7 +351,7 @@ fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
 
 /// The secret of the application that a page offers to add, as the page shows it too.
 pub(super) fn offered(page: &Page) -> (String, TotpSecret) {
-    let text = page.html.split("<p class=\"code\" dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
+    let text = page.html.split("<p class=\"code\"><bdi dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap();
     (text.to_owned(), TotpSecret::new(&base32(text)).unwrap())
 }
 

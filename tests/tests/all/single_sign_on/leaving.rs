@@ -164,3 +164,28 @@ fn who_is_not_signed_in_is_signed_out() {
         assert_eq!(page.title(), "You are signed out");
     });
 }
+
+#[test]
+fn a_page_that_leads_nowhere_is_read_in_another_language_and_repeats_nothing_of_the_request() {
+    sign_in_story(1709, json!({}), async |sso| {
+        for (path, reason) in [
+            ("/oauth2/authorize?client_id=unknown&state=a-secret", "unknown_client"),
+            ("/oauth2/authorize?client_id=web&redirect_uri=https%3A%2F%2Felsewhere.example", "redirect_uri"),
+            ("/login?state=a-secret", "no_page"),
+        ] {
+            let mut browser = Browser::default();
+            let page = browser.get(&sso, 0, path).await;
+            let link = format!("/stopped?reason={reason}");
+            assert!(page.html.contains(&format!("href=\"{link}&amp;lang=fr\"")), "{}", page.html);
+            assert!(!page.html.contains("a-secret") && !page.html.contains("elsewhere"));
+            let again = browser.get(&sso, 1, &format!("{link}&lang=fr")).await;
+            assert!(again.html.contains("lang=\"fr\"") && again.status == page.status);
+            assert_eq!(again.html.matches("role=\"alert\"").count(), 1);
+            // The language stays.
+            assert!(browser.get(&sso, 0, path).await.html.contains("<html lang=\"fr\""));
+        }
+        let mut browser = Browser::default();
+        let page = browser.get(&sso, 0, "/stopped?reason=%3Cb%3E&lang=xx").await;
+        assert!(page.status == 405 && !page.html.contains("&lt;b"));
+    });
+}

@@ -28,6 +28,7 @@ pub(crate) mod rejected;
 mod resets;
 mod sessions;
 mod spared;
+mod subject_tokens;
 mod tokens;
 
 use std::sync::Arc;
