@@ -43,7 +43,7 @@ pub(crate) async fn user_of(
     if provider.now().secs() >= said.exp {
         return Err(Error::SubjectTokenExpired);
     }
-    match holder(provider, &client, &on_behalf.described(&client, &said)).await {
+    match holder(provider, &client, (&on_behalf.described(&client, &said), on_behalf.client_ends)).await {
         Ok(Some(_)) => Ok(on_behalf.user),
         Ok(None) => Err(Error::SubjectToken("that neither the session nor the consent has ended")),
         Err(_) => Err(Error::Behind),
@@ -72,6 +72,7 @@ fn id_token(keys: &OidcKeys, issuer: &str, token: &str) -> Option<Access> {
         scope: "openid".to_owned(),
         cnf: None,
         signed_in: None,
+        client_ends: 0,
         on_behalf: text("umoja_on_behalf"),
     };
     (access.iss == issuer).then_some(access)
