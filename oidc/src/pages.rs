@@ -80,6 +80,8 @@ pub enum Again {
     Unavailable,
     /// The other provider gave no answer that can be used.
     NoProvider,
+    /// The other provider does not say that the person has just signed in there.
+    NotRecent,
     /// The person did not sign in at the other provider.
     NotThere,
     /// The person of the login at the other provider may not sign in.
@@ -98,6 +100,7 @@ impl Again {
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
             Self::NoProvider => "no_provider",
+            Self::NotRecent => "not_recent",
             Self::NotThere => "not_there",
             Self::NotAllowed => "not_allowed",
             Self::NotConnected => "not_connected",
@@ -113,6 +116,7 @@ impl Again {
             Self::Locked => say::LOCKED.into(),
             Self::Unavailable => say::UNAVAILABLE.into(),
             Self::NoProvider => federation::NO_PROVIDER.into(),
+            Self::NotRecent => federation::NOT_RECENT.into(),
             Self::NotThere => federation::NOT_THERE.into(),
             Self::NotAllowed => federation::NOT_ALLOWED.into(),
             Self::NotConnected => federation::NOT_CONNECTED.into(),

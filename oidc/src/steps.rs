@@ -61,6 +61,9 @@ pub struct Passed {
     pub amr: Vec<String>,
     /// When.
     pub at: Millis,
+    /// When the person proved who it is: before that, if it did at another provider. 0 if that is not known.
+    #[serde(default)]
+    pub auth_time: Millis,
 }
 
 impl Passed {

@@ -295,7 +295,7 @@ impl OnDevice<'_> {
 
 /// What the device gets: what a client gets by a code.
 fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
-    let SessionCookie { user, session, ends, signed_in, ends_at, .. } = visit.cookie.clone();
+    let SessionCookie { user, session, ends, signed_in, issued_at, ends_at, .. } = visit.cookie.clone();
     Code {
         jti: step.jti.clone(),
         region: provider.accounts.home.own.name.clone(),
@@ -306,6 +306,7 @@ fn allowed(provider: &Provider, step: &DeviceStep, visit: &Visit) -> Code {
         user,
         min_version: visit.standing.version(user).map(|version| version.to_string()).unwrap_or_default(),
         session,
+        session_begun_at: issued_at,
         session_expires_at: ends_at,
         ends,
         scopes: step.scopes.clone(),

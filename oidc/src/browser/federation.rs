@@ -157,8 +157,8 @@ async fn answered(
         client_id: &upstream.provider.client_id,
         nonce: &step.nonce,
         access_token: redeemed.access_token.as_deref().map(String::as_str),
-        max_age: step.request.max_age,
-        now_secs: provider.now().secs(),
+        max_age: step.max_age(now),
+        now_secs: now.secs(),
     };
     let with = |learnt: &Learnt| read(&redeemed.id_token, &learnt.keys, &expected);
     let said = match with(&learnt) {
@@ -182,8 +182,8 @@ async fn signed_in(
 ) -> Result<Result<Right, Rejection>, Stop> {
     let (registered, now) = (going.registered, provider.now());
     let context = context(&registered.client, &registered.company, now);
-    // How long ago the person proved to the provider who it is, the provider says.
-    let at = auth_time.map_or(now, |secs| Millis(secs.saturating_mul(1000)));
+    // How long ago the person proved to the provider who it is, the provider says. Its session may be of any age.
+    let at = Millis(auth_time.unwrap_or_default().saturating_mul(1000));
     for _ in 0..ROUNDS {
         let Some(person) = provider.accounts.admit(&context, user).await? else {
             return Ok(Err(Rejection::at_provider(Again::NotAllowed)));
@@ -208,5 +208,5 @@ fn context(client: &Client, company: &Arc<Company>, now: Millis) -> Context {
 /// Writes down why a sign-in at a provider came to nothing.
 fn failed(upstream: &Upstream, fault: Fault) -> Rejection {
     tracing::warn!(provider = %upstream.provider.id, %fault, "a sign-in at another provider came to nothing");
-    Rejection::at_provider(Again::NoProvider)
+    Rejection::at_provider(if fault == Fault::Token("auth_time") { Again::NotRecent } else { Again::NoProvider })
 }

@@ -49,6 +49,7 @@ pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) 
             | Again::WrongCode
             | Again::WrongPasskey
             | Again::NoProvider
+            | Again::NotRecent
             | Again::NotThere
             | Again::NotAllowed
             | Again::NotConnected,
@@ -279,6 +280,7 @@ impl<'a> Going<'a> {
             user: cookie.user,
             min_version: visit.standing.version(cookie.user).map(|version| version.to_string()).unwrap_or_default(),
             session: cookie.session.clone(),
+            session_begun_at: cookie.issued_at,
             session_expires_at: cookie.ends_at,
             ends: cookie.ends.clone(),
             scopes: request.scopes.clone(),

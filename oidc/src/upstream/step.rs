@@ -18,6 +18,9 @@ use crate::sealed::{BoundTo, open, seal};
 
 /// The most characters of a sealed step: more is no URL.
 pub const MAX_STATE: usize = 6 * 1024;
+/// `max_age` where nothing limits it, in seconds: a provider that gets one says when the person signed in (OpenID Connect Core section
+/// 3.1.2.1), and no session lasts a year.
+const ANY_AGE_SECS: u64 = 365 * 24 * 60 * 60;
 
 /// A sign-in on its way.
 #[derive(Clone, Serialize, Deserialize)]
@@ -67,6 +70,17 @@ impl AtProvider {
         Once::new("upstream", self.provider.as_str(), &self.nonce, self.expires_at.secs() + 1 + AHEAD_SECS)
     }
 
+    /// How many seconds before the browser was sent to the provider the person may have signed in there. `None` if it does not matter.
+    const fn limit(&self) -> Option<u64> {
+        if self.request.prompt.login { Some(0) } else { self.request.max_age }
+    }
+
+    /// How many seconds ago the person may have signed in at the provider.
+    pub fn max_age(&self, now: Millis) -> Option<u64> {
+        let begun_at = Millis(self.expires_at.0.saturating_sub(Self::LIFETIME_MS));
+        self.limit().map(|secs| secs.saturating_add(now.since(begun_at).div_ceil(1000)))
+    }
+
     /// The URL at the provider to which the browser goes. `None` if the request is too large for one.
     pub fn url(
         &self,
@@ -77,7 +91,7 @@ impl AtProvider {
     ) -> Option<Zeroizing<String>> {
         let state = Some(seal(secrets, SealedFor::Upstream, self, entropy)).filter(|state| state.len() <= MAX_STATE)?;
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&self.verifier));
-        let (scopes, max_age) = (provider.scopes.join(" "), self.request.max_age.map(|secs| secs.to_string()));
+        let (scopes, max_age) = (provider.scopes.join(" "), self.limit().unwrap_or(ANY_AGE_SECS).to_string());
         let mut parameters = vec![
             ("response_type", "code"),
             ("client_id", &*provider.client_id),
@@ -87,8 +101,8 @@ impl AtProvider {
             ("nonce", &self.nonce),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
+            ("max_age", &max_age),
         ];
-        parameters.extend(max_age.as_deref().map(|max_age| ("max_age", max_age)));
         parameters.extend(self.request.prompt.login.then_some(("prompt", "login")));
         Some(with_query(&metadata.authorization, parameters.into_iter()))
     }
@@ -139,7 +153,7 @@ mod tests {
         let form = Form::parse(url.split_once('?').unwrap().1.as_bytes()).unwrap();
         let given = |name| form.get(name).unwrap();
         assert!(verifies(&step.verifier, given("code_challenge")));
-        assert_eq!((given("scope"), given("max_age"), given("prompt")), ("openid email", "60", "login"));
+        assert_eq!((given("scope"), given("max_age"), given("prompt")), ("openid email", "0", "login"));
         let open = |browser, now| AtProvider::open(&secrets, given("state"), browser, now);
         assert!(open("mine", NOW).is_some_and(|opened| opened.nonce == step.nonce && opened.once() == step.once()));
         assert!(open("theirs", NOW).is_none() && open("mine", NOW.plus(AtProvider::LIFETIME_MS)).is_none());
@@ -148,6 +162,23 @@ mod tests {
         for purpose in [SealedFor::Login, SealedFor::Par, SealedFor::Session, SealedFor::Code] {
             let text = secrets.seal_oidc(purpose, &*entropy, &content);
             assert!(AtProvider::open(&secrets, &text, "mine", NOW).is_none(), "{purpose:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_provider_is_always_asked_when_the_person_signed_in_and_the_way_there_counts_for_no_age() {
+        let (secrets, entropy) = secrets().await;
+        let later = NOW.plus(90_000);
+        for (more, asked, limit) in [
+            ("max_age=60", "60", Some(150)),
+            ("max_age=0", "0", Some(90)),
+            ("prompt=login&max_age=60", "0", Some(90)),
+            ("", "31536000", None),
+        ] {
+            let step = AtProvider::new(&provider().id, request(more), "mine", NOW, &*entropy);
+            let url = step.url(&secrets, &*entropy, (&provider(), &metadata()), "https://id.example/c").unwrap();
+            let form = Form::parse(url.split_once('?').unwrap().1.as_bytes()).unwrap();
+            assert_eq!((form.get("max_age"), step.max_age(later)), (Some(asked), limit), "{more}");
         }
     }
 }

@@ -86,6 +86,7 @@ impl Fleet {
             user,
             min_version,
             session: session.id.clone(),
+            session_begun_at: session.created_at,
             session_expires_at: session.expires_at,
             ends,
             scopes,

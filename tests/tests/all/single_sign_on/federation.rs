@@ -1,15 +1,21 @@
 //! Persons who sign in at another provider. The provider is a deployment of its own, at another issuer.
 
+mod recent;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use umoja_schema::{LoginProvider, Scope};
+use umoja_crypto::jws::sign_jwt;
+use umoja_schema::{LoginProvider, Millis, OidcAlgorithm, Scope};
+use umoja_store::oidc_keys::OidcKeys;
 use umoja_store::ports::{Answered, Call, Method, Outbound, OutboundError};
 use umoja_tests::caller::Caller;
 use umoja_tests::world::run;
@@ -132,20 +138,59 @@ fn start(page: &Page) -> String {
 impl Two {
     /// Signs in at the provider, from the page for signing in. Returns the path of the answer at Umoja.
     async fn elsewhere(&self, browser: &mut Browser, page: &Page) -> String {
+        self.elsewhere_as(browser, &mut Browser::default(), page).await
+    }
+
+    /// The same, with the browser's cookies of the provider: who has a session there signs in only if it has to.
+    async fn elsewhere_as(&self, browser: &mut Browser, at_theirs: &mut Browser, page: &Page) -> String {
         let away = browser.get(&self.here, 1, &start(page)).await;
+        self.back(at_theirs, &away).await
+    }
+
+    /// From where a browser is sent to the provider, back to the path of the answer at Umoja.
+    async fn back(&self, at_theirs: &mut Browser, away: &Page) -> String {
         let to = away.location().strip_prefix(ELSEWHERE).unwrap().to_owned();
         assert!(!to.contains("ada%40") && !to.contains("ada@"), "{to}");
-        let mut at_theirs = Browser::default();
         let page = at_theirs.get(&self.there, 0, &to).await;
-        let back = at_theirs.sign_in(&self.there, 0, &page, THEIR_PASSWORD).await;
-        back.location().strip_prefix(ISSUER).unwrap().to_owned()
+        let page = if page.status == 200 {
+            at_theirs.sign_in(&self.there, 0, &page, THEIR_PASSWORD).await
+        } else {
+            page
+        };
+        page.location().strip_prefix(ISSUER).unwrap().to_owned()
     }
 
     /// The whole sign-in: what the browser gets when it comes back.
     async fn whole(&self, browser: &mut Browser) -> Page {
-        let page = browser.authorize(&self.here, 0, &[]).await;
-        let back = self.elsewhere(browser, &page).await;
+        self.whole_as(browser, &mut Browser::default(), &[]).await
+    }
+
+    /// The same, with the browser's cookies of the provider, and with these parameters of the client changed.
+    async fn whole_as(&self, browser: &mut Browser, at_theirs: &mut Browser, changes: &[(&str, &str)]) -> Page {
+        let page = browser.authorize(&self.here, 0, changes).await;
+        let back = self.elsewhere_as(browser, at_theirs, &page).await;
         browser.get(&self.here, 0, &back).await
+    }
+
+    /// Lets time pass at both.
+    fn advance(&self, ms: u64) {
+        self.here.d.world.clock.advance(ms);
+        self.there.d.world.clock.advance(ms);
+    }
+
+    /// Has the provider say other things in its id tokens, which it signs.
+    async fn says(&self, change: impl Fn(&mut Value) + Send + Sync + 'static) {
+        let region = &self.there.d.world.regions[0];
+        let now = Millis(self.there.now() * 1000);
+        let keys = OidcKeys::load(&*region.home.registry, region.secrets(), now).await.unwrap();
+        self.line.change(move |path, body| {
+            if path == "/oauth2/token" {
+                let claims = body["id_token"].as_str().unwrap().split('.').nth(1).unwrap();
+                let mut claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+                change(&mut claims);
+                body["id_token"] = sign_jwt(keys.signer(OidcAlgorithm::ALL[0]), "JWT", &claims).into();
+            }
+        });
     }
 
     /// The user of the code that a browser got.
