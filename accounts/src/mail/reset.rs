@@ -114,10 +114,12 @@ impl Accounts {
         {
             return Err(Error::Behind);
         }
-        // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out.
+        // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out, or a
+        // login elsewhere, which would let that one in.
         let person = self.reader().load(*user).await?;
         if person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| !is_verified) {
             self.end_factors(*user).await?;
+            self.drop_logins(context, *user).await?;
         }
         let finished = match (ResetFinish { token: token.clone(), password }).run(self, context).await {
             Err(Error::ResetTokenInvalid) => Err(Error::CodeInvalid),

@@ -64,4 +64,5 @@ area!("account":
     ERASE_DO = "erase_do",
     ERASED = "erased",
     ERASED_IS = "erased_is",
+    NOT_LINKED = "not_linked",
 );

@@ -55,7 +55,7 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
 }
 
 /// A time as every language reads it.
-fn time(at: Millis) -> String {
+pub(super) fn time(at: Millis) -> String {
     let secs = i64::try_from(at.secs()).unwrap_or(i64::MAX);
     let Ok(at) = OffsetDateTime::from_unix_timestamp(secs) else { return String::new() };
     let (month, day, hour, minute) = (u8::from(at.month()), at.day(), at.hour(), at.minute());

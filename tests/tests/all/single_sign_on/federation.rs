@@ -1,7 +1,11 @@
 //! Persons who sign in at another provider. The provider is a deployment of its own, at another issuer.
 
+mod account;
+mod device;
+mod hanging;
 mod recent;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -34,11 +38,17 @@ struct Line {
     router: Router,
     change: Mutex<Change>,
     called: Mutex<Vec<String>>,
+    down: AtomicBool,
 }
 
 impl Line {
     fn change(&self, change: impl Fn(&str, &mut Value) + Send + Sync + 'static) {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(change);
+    }
+
+    /// Whether the provider does not answer.
+    fn is_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
     }
 
     fn called(&self) -> Vec<String> {
@@ -51,6 +61,9 @@ impl Outbound for Line {
     async fn call(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
         let path = call.url.strip_prefix(ELSEWHERE).ok_or(OutboundError::Rejected("another place"))?;
         self.called.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        if self.down.load(Ordering::SeqCst) {
+            return Err(OutboundError::Unavailable("down"));
+        }
         let request = if call.method == Method::Post { Request::post(path) } else { Request::get(path) };
         let request = call.headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let response =
@@ -91,7 +104,8 @@ fn two(seed: u64, set: Set, body: impl AsyncFnOnce(Two)) {
         there.d.world.settle().await;
         there.serve(ELSEWHERE, &(Arc::<umoja_tests::hook::Hook>::clone(&there.hook) as Arc<dyn Outbound>));
         let (change, called) = (Mutex::new(Box::new(|_: &str, _: &mut Value| ()) as Change), Mutex::default());
-        let line = Arc::new(Line { router: there.routers[0].clone(), change, called });
+        let down = AtomicBool::new(false);
+        let line = Arc::new(Line { router: there.routers[0].clone(), change, called, down });
 
         let mut here = Sso::new(seed + 1000).await;
         if set.known_here {
@@ -152,11 +166,8 @@ impl Two {
         let to = away.location().strip_prefix(ELSEWHERE).unwrap().to_owned();
         assert!(!to.contains("ada%40") && !to.contains("ada@"), "{to}");
         let page = at_theirs.get(&self.there, 0, &to).await;
-        let page = if page.status == 200 {
-            at_theirs.sign_in(&self.there, 0, &page, THEIR_PASSWORD).await
-        } else {
-            page
-        };
+        let page =
+            if page.status == 200 { at_theirs.sign_in(&self.there, 0, &page, THEIR_PASSWORD).await } else { page };
         page.location().strip_prefix(ISSUER).unwrap().to_owned()
     }
 
@@ -226,11 +237,11 @@ fn an_address_that_is_not_verified_finds_no_one_and_the_person_connects_its_logi
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
         assert_eq!((page.status, page.title()), (200, "Sign in"));
-        assert!(page.html.contains("Your login at ") && browser.session().is_none());
+        assert!(page.html.contains("belongs to no account here yet") && browser.session().is_none());
         // Another language is the same step.
         let fields = [("step", &*page.step()), ("lang", "fr")];
         let page = browser.post(&two.here, 0, "/login", &fields).await;
-        assert!(page.html.contains("Votre compte chez "));
+        assert!(page.html.contains("relié à aucun compte ici"));
         let own = browser.sign_in(&two.here, 1, &page, PASSWORD).await;
         two.here.d.world.settle().await;
         let answer = two.whole(&mut Browser::default()).await;
@@ -243,7 +254,7 @@ fn a_provider_that_is_not_trusted_finds_no_one_by_an_address() {
     two(1803, Set { trusted: false, registers: true, ..SET }, async |two| {
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
-        assert!(page.html.contains("Your login at ") && browser.session().is_none());
+        assert!(page.html.contains("belongs to no account here yet") && browser.session().is_none());
     });
 }
 
@@ -253,9 +264,9 @@ fn a_wrong_password_connects_nothing() {
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
         let page = browser.sign_in(&two.here, 0, &page, "wrong horse").await;
-        assert!(page.html.contains("Your login at ") && page.html.contains("is wrong"));
+        assert!(page.html.contains("belongs to no account here yet") && page.html.contains("is wrong"));
         let page = two.whole(&mut Browser::default()).await;
-        assert!(page.html.contains("Your login at "));
+        assert!(page.html.contains("belongs to no account here yet"));
     });
 }
 
@@ -266,7 +277,7 @@ fn who_is_not_known_gets_an_account_only_where_the_provider_registers() {
             let mut browser = Browser::default();
             let page = two.whole(&mut browser).await;
             if !registers {
-                assert!(page.html.contains("Your login at ") && browser.session().is_none());
+                assert!(page.html.contains("belongs to no account here yet") && browser.session().is_none());
                 return;
             }
             let user = two.user(&page);
