@@ -10,6 +10,7 @@
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `connect` | a login at another provider that a person connects with its account |
 //! | `offered` | the providers that the page for signing in offers |
 //! | `guess` | how many codes of devices may be typed |
 //! | `stopped` | `/stopped`: the page of a request that went nowhere, in another language |
@@ -27,6 +28,7 @@
 mod account;
 mod asked;
 mod authorize;
+mod connect;
 mod consent;
 mod device;
 mod discovery;

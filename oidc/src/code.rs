@@ -54,6 +54,9 @@ pub struct Code {
     /// The session.
     #[serde(rename = "s")]
     pub session: String,
+    /// When the session began, which is not when the person signed in, if it did at another provider.
+    #[serde(rename = "b", default)]
+    pub session_begun_at: Millis,
     /// When the session ends by itself: the region that redeems the code may not have the session yet.
     #[serde(rename = "e")]
     pub session_expires_at: Millis,
@@ -107,8 +110,7 @@ impl Code {
 
     /// The session, whose row the region that redeems the code may not have yet.
     pub fn session(&self) -> DescribedSession<'_> {
-        let begun_at = Millis(self.signed_in.auth_time.saturating_mul(1000));
-        DescribedSession { user: self.user, id: &self.session, ends: &self.ends, begun_at }
+        DescribedSession { user: self.user, id: &self.session, ends: &self.ends, begun_at: self.session_begun_at }
     }
 
     /// When it was issued.
@@ -144,6 +146,7 @@ mod tests {
             user: UserId::v8([1; 16]),
             min_version: "v".to_owned(),
             session: "s".to_owned(),
+            session_begun_at: now,
             session_expires_at: now.plus(1),
             ends: KnownEnds::default(),
             withdrawal: None,

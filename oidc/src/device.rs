@@ -14,7 +14,7 @@ use crate::Once;
 use crate::code::Code;
 use crate::once::AHEAD_SECS;
 use crate::sealed::{BoundTo, open, seal};
-use crate::steps::Passed;
+use crate::steps::{Passed, Unconnected};
 
 /// The path at which a device begins.
 pub const AUTHORIZATION: &str = "/oauth2/device";
@@ -31,7 +31,7 @@ const MAX_SEALED: usize = 16 * 1024;
 #[derive(Serialize, Deserialize)]
 enum Sealed {
     Code(DeviceCode),
-    Step(DeviceStep),
+    Step(Box<DeviceStep>),
     Answer(Box<DeviceAnswer>),
 }
 
@@ -98,6 +98,9 @@ pub struct DeviceStep {
     /// Whose password was right; `None` before that, and once a session has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Passed>,
+    /// The login at another provider that the person connects by signing in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconnected: Option<Unconnected>,
     browser: BoundTo,
 }
 
@@ -111,7 +114,8 @@ impl DeviceStep {
         browser: &str,
     ) -> Self {
         let browser = BoundTo::new(browser);
-        Self { user_code: user_code.to_owned(), jti, client, scopes, expires_at, shown_to: None, passed: None, browser }
+        let (user_code, shown_to, passed, unconnected) = (user_code.to_owned(), None, None, None);
+        Self { user_code, jti, client, scopes, expires_at, shown_to, passed, unconnected, browser }
     }
 
     /// The same step, shown to the person of a session, or to no one who has signed in.
@@ -128,13 +132,13 @@ impl DeviceStep {
 
     /// The value of the form.
     pub fn seal(self, secrets: &Secrets, entropy: &dyn Entropy) -> String {
-        Sealed::Step(self).seal(secrets, entropy)
+        Sealed::Step(Box::new(self)).seal(secrets, entropy)
     }
 
     /// The step of a form, if the page was made for the browser with this value of the cookie and the code has not ended.
     pub fn open(secrets: &Secrets, text: &str, browser: &str, now: Millis) -> Option<Self> {
         let Sealed::Step(step) = Sealed::open(secrets, text)? else { return None };
-        (step.browser.is(browser) && now < step.expires_at).then_some(step)
+        (step.browser.is(browser) && now < step.expires_at).then_some(*step)
     }
 }
 

@@ -6,7 +6,7 @@ use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
 use crate::sealed::{BoundTo, open, seal};
-use crate::steps::Passed;
+use crate::steps::{Passed, Unconnected};
 
 /// The most characters of a sealed form.
 const MAX: usize = 4 * 1024;
@@ -21,6 +21,9 @@ pub struct OnAccount {
     /// Whose password was right, and who shows a second factor now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Passed>,
+    /// The login at another provider that the person connects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconnected: Option<Unconnected>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -32,13 +35,19 @@ impl OnAccount {
     /// A form of the browser with this value of the cookie.
     pub fn new(company: CompanyId, session: Option<&str>, browser: &str, now: Millis) -> Self {
         let (session, browser) = (session.map(str::to_owned), BoundTo::new(browser));
-        Self { company, session, passed: None, browser, expires_at: now.plus(Self::LIFETIME_MS) }
+        Self { company, session, passed: None, unconnected: None, browser, expires_at: now.plus(Self::LIFETIME_MS) }
     }
 
     /// The same form, of a person whose password was right.
     #[must_use]
     pub fn passed(self, passed: Passed) -> Self {
         Self { passed: Some(passed), ..self }
+    }
+
+    /// The same form, with a login at another provider that the person connects.
+    #[must_use]
+    pub fn connecting(self, unconnected: Option<Unconnected>) -> Self {
+        Self { unconnected, ..self }
     }
 
     /// The value of the form.

@@ -83,6 +83,10 @@ pub enum Again {
     Unavailable,
     /// The other provider gave no answer that can be used.
     NoProvider,
+    /// The other provider does not answer, or did not a moment ago.
+    Unreachable,
+    /// The other provider does not say that the person has just signed in there.
+    NotRecent,
     /// The person did not sign in at the other provider.
     NotThere,
     /// The person of the login at the other provider may not sign in.
@@ -101,10 +105,18 @@ impl Again {
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
             Self::NoProvider => "no_provider",
+            Self::Unreachable => "unreachable",
+            Self::NotRecent => "not_recent",
             Self::NotThere => "not_there",
             Self::NotAllowed => "not_allowed",
             Self::NotConnected => "not_connected",
         }
+    }
+
+    /// Why a login at a provider came to nothing, by its word.
+    pub fn of_code(code: &str) -> Option<Self> {
+        let all = [Self::NoProvider, Self::Unreachable, Self::NotRecent, Self::NotThere, Self::Locked];
+        all.into_iter().find(|again| again.code() == code)
     }
 
     /// The reason, as a page says it.
@@ -116,6 +128,8 @@ impl Again {
             Self::Locked => say::LOCKED.into(),
             Self::Unavailable => say::UNAVAILABLE.into(),
             Self::NoProvider => federation::NO_PROVIDER.into(),
+            Self::Unreachable => federation::UNREACHABLE.into(),
+            Self::NotRecent => federation::NOT_RECENT.into(),
             Self::NotThere => federation::NOT_THERE.into(),
             Self::NotAllowed => federation::NOT_ALLOWED.into(),
             Self::NotConnected => federation::NOT_CONNECTED.into(),
@@ -124,7 +138,7 @@ impl Again {
 }
 
 /// What the page has on which a person signs in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct SignIn<'a> {
     /// The name of the client into which the person signs in.
     pub client: &'a str,
@@ -144,8 +158,8 @@ pub struct SignIn<'a> {
     pub again: Option<Again>,
     /// The providers at which the person may sign in instead: their names, and the paths at which that begins.
     pub others: &'a [(String, String)],
-    /// The name of the provider whose login the person connects.
-    pub connects: Option<&'a str>,
+    /// What the page says of the login at another provider that the person connects.
+    pub connects: Option<&'a Phrase>,
 }
 
 /// The page on which a person signs in.
@@ -161,11 +175,7 @@ fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
     let password = Field::password("password", say::PASSWORD).faulty(is_faulty);
     let (name, password) = if on.hint.is_empty() { (name.first(), password) } else { (name, password.first()) };
     let form = Form::post(on.action).hidden("step", on.step).field(name).field(password).button(say::SIGN_IN);
-    let page = page.alert(on.again.map(Again::phrase));
-    let page = match on.connects {
-        Some(provider) => page.done(Some(federation::CONNECT.with(&[("provider", provider)]))),
-        None => page,
-    };
+    let page = page.alert(on.again.map(Again::phrase)).done(on.connects.cloned());
     let page = page.form(&form).leads_to(on.leads_to).languages(Choice::Form);
     let page = with_passkey(page, Some((on.action, on.step, on.passkey)), factors::USE_PASSKEY);
     let page = on

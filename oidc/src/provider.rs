@@ -12,6 +12,7 @@ use umoja_store::remembered::Remembered;
 
 use crate::conditional::Document;
 use crate::published::usable;
+use crate::upstream::calls::Caller;
 use crate::upstream::learnt::Upstreams;
 
 /// The OpenID Provider as one region serves it. Every region of a deployment has the same issuer.
@@ -75,6 +76,11 @@ impl Provider {
     /// The time.
     pub fn now(&self) -> Millis {
         self.accounts.home.clock.now()
+    }
+
+    /// The calls that a browser has made to other providers.
+    pub(crate) fn caller<'a>(&'a self, browser: &'a str) -> Caller<'a> {
+        Caller { outbound: &*self.outbound, clock: &*self.accounts.home.clock, browser }
     }
 
     /// The URL of a path of the provider, from the settings and never from the header `host`.

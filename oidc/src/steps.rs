@@ -4,14 +4,13 @@
 use serde::{Deserialize, Serialize};
 use umoja_accounts::access::DescribedSession;
 use umoja_schema::access::KnownEnds;
-use umoja_schema::{ClientId, Millis, Region, UserId};
+use umoja_schema::{ClientId, LoginProviderId, Millis, Region, UserId};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
 use crate::request::AuthorizationRequest;
 use crate::sealed::{BoundTo, open, seal};
 use crate::tokens::SignedIn;
-use crate::upstream::Unconnected;
 
 /// The beginning of the `request_uri` of a pushed request (RFC 9126 section 2.2).
 const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
@@ -61,6 +60,9 @@ pub struct Passed {
     pub amr: Vec<String>,
     /// When.
     pub at: Millis,
+    /// When the person proved who it is: before that, if it did at another provider. 0 if that is not known.
+    #[serde(default)]
+    pub auth_time: Millis,
 }
 
 impl Passed {
@@ -71,6 +73,18 @@ impl Passed {
     pub fn is_live(&self, now: Millis) -> bool {
         now.since(self.at) < Self::LIFETIME_MS
     }
+}
+
+/// A login at another provider that belongs to no account yet. The person connects it, once it has signed in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unconnected {
+    /// The provider.
+    pub provider: LoginProviderId,
+    /// What it calls the person.
+    pub subject: String,
+    /// What the person sees of the account at the provider. Personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// The person to whom a page was shown.

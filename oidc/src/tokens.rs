@@ -30,14 +30,19 @@ pub fn scopes(text: &str) -> BTreeSet<String> {
 /// How a person signed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedIn {
-    /// When, in seconds since 1970.
+    /// When, in seconds since 1970. 0 if that is not known: then it was longer ago than any limit allows, and no token says when.
+    #[serde(default, skip_serializing_if = "is_unknown")]
     pub auth_time: u64,
     /// The class of the authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
-    /// The methods of the authentication (RFC 8176).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The methods of the authentication (RFC 8176). Every sign-in has one, so a token without them is that of no person.
     pub amr: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_unknown(auth_time: &u64) -> bool {
+    *auth_time == 0
 }
 
 /// The claims of an access token. It names no person: `sub` is the client's name for one.
@@ -232,6 +237,15 @@ mod tests {
         let with = Access { signed_in, ..access() };
         let value = serde_json::to_value(&with).unwrap();
         assert_eq!((&value["auth_time"], &value["amr"]), (&json!(1), &json!(["pwd"])));
+        assert_eq!(serde_json::from_value::<Access>(value).unwrap(), with);
+    }
+
+    #[test]
+    fn a_time_that_is_not_known_is_not_said() {
+        let signed_in = SignedIn { auth_time: 0, acr: None, amr: vec!["fed".to_owned()] };
+        let with = Access { signed_in: Some(signed_in), ..access() };
+        let value = serde_json::to_value(&with).unwrap();
+        assert_eq!((value.get("auth_time"), &value["amr"]), (None, &json!(["fed"])));
         assert_eq!(serde_json::from_value::<Access>(value).unwrap(), with);
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{CompanyId, OldSystem, RequireMfa, RestrictionLevel, StatusPage};
+use crate::{CompanyId, LoginProviderId, OldSystem, RequireMfa, RestrictionLevel, StatusPage};
 
 /// A company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,10 @@ pub struct Company {
     /// When persons who sign in to its clients have to show a second factor; if they have one, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_mfa: Option<RequireMfa>,
+    /// The providers at which persons may sign in to the pages of their account instead, in the order of the page. What else is offered, the
+    /// documents of clients say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<LoginProviderId>,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.

@@ -32,6 +32,15 @@ umoja.umoja('company', 'add', 'jirani', '--out', umoja.file('jirani.json'));
 umoja.umoja('provider', 'add', 'jirani', '--company', 'jirani', '--name', 'Jirani', '--issuer', neighbour.issuer, '--client-id', 'umoja',
   '--outbound-loopback');
 umoja.umoja('client', 'set', 'fed', '--provider', 'jirani');
+
+// The provider is the deployment itself, at its own issuer: who comes back has signed in there.
+umoja.umoja('company', 'add', 'elsewhere', '--out', umoja.file('elsewhere.json'));
+const { client_secret: secret } = umoja.umoja('client', 'add', 'umoja', '--company', 'soko', '--name', 'Soko', '--first-party', 'true',
+  '--redirect-uri', `${umoja.issuer}/federation/callback`);
+fs.writeFileSync(umoja.file('provider.txt'), secret);
+umoja.umoja('provider', 'add', 'elsewhere', '--company', 'elsewhere', '--name', 'Elsewhere', '--issuer', umoja.issuer, '--client-id', 'umoja',
+  '--client-secret-file', umoja.file('provider.txt'), '--outbound-loopback');
+umoja.umoja('company', 'set', 'soko', '--provider', 'elsewhere');
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 0 });
 
 // What an application asks for.
@@ -99,6 +108,16 @@ async function looksAfterTheAccount(page, language) {
   await type(page, 'new', 'wobbly-giraffe-orbit-9');
   await sendIt(page);
   await look(page, language, 'account-password');
+  await page.goto(account('/logins'));
+  await look(page, language, 'account-logins-none');
+  await press(page, 'main a[href^="/federation/start"]');
+  await page.waitForURL(/account\/logins/);
+  await look(page, language, 'account-logins-connect');
+  await press(page, 'button[name="connect"]');
+  assert.equal(await page.getByRole('status').count(), 1);
+  await look(page, language, 'account-logins');
+  await press(page, 'button[name="remove"]');
+  assert.equal(await page.getByRole('status').count(), 1);
   await page.goto(account('/export'));
   await look(page, language, 'account-export');
   await tabTo(page, 'main button');

@@ -18,6 +18,7 @@ mod everything;
 mod factors;
 mod families;
 mod label;
+mod logins;
 mod outliving;
 mod reuse;
 mod sessions;

@@ -15,7 +15,7 @@ use crate::{Error, People};
 /// A session that begins.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// When the person proved who it is.
+    /// When the person proved who it is; 0 if that is not known.
     pub auth_time: Millis,
     /// By which methods.
     pub amr: Vec<String>,

@@ -120,10 +120,12 @@ impl Accounts {
             Err(Error::ResetTokenInvalid) => Err(Error::CodeInvalid),
             finished => finished,
         }?;
-        // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out. What began
-        // by that factor and not by the password ends here. Until the address is verified, another reset does this again.
+        // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out, or a
+        // login elsewhere, which would let that one in. What began by a factor and not by the password ends here. Until the address is
+        // verified, another reset does this again.
         if is_first_proof {
             self.end_factors(*user).await?;
+            self.drop_logins(context, *user).await?;
         }
         self.mark_after_reset(context, *user, address).await;
         Ok(finished)

@@ -1,7 +1,5 @@
-//! The old systems of companies, and which of them are out: a failure counts against the system ([`breaker`]), and
+//! The old systems of companies, and which of them are out: a failure counts against the system ([`crate::breaker`]), and
 //! never against the user.
-
-mod breaker;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +9,13 @@ use umoja_schema::names::metric;
 use umoja_schema::{CompanyId, OldSystem, UserId};
 use umoja_store::ports::{Clock, LegacyAnswer, LegacyLogin, Question};
 
-use self::breaker::{Breaker, Ended, Pass, Waits};
 use crate::Error;
+use crate::breaker::{Breaker, Ended, Pass, Waits};
 
 /// The old systems of companies, as one process asks them.
 pub struct OldSystems {
     login: Arc<dyn LegacyLogin>,
-    breakers: Mutex<BTreeMap<CompanyId, (OldSystem, Breaker)>>,
+    breakers: Mutex<BTreeMap<CompanyId, (OldSystem, Breaker<UserId>)>>,
 }
 
 impl OldSystems {
@@ -27,7 +25,7 @@ impl OldSystems {
     }
 
     /// The breaker of a company's system. One that was set to another system starts again.
-    fn with<T>(&self, company: &CompanyId, system: &OldSystem, act: impl FnOnce(&mut Breaker) -> T) -> T {
+    fn with<T>(&self, company: &CompanyId, system: &OldSystem, act: impl FnOnce(&mut Breaker<UserId>) -> T) -> T {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, breaker) = breakers.entry(company.clone()).or_insert_with(|| (system.clone(), Breaker::default()));
         if known != system {
@@ -48,7 +46,7 @@ impl OldSystems {
         clock: &dyn Clock,
     ) -> Result<LegacyAnswer, Error> {
         let system = question.system;
-        let begun = self.with(company, system, |breaker| breaker.begin(user, clock.now()));
+        let begun = self.with(company, system, |breaker| breaker.begin(&user, clock.now()));
         let pass = begun.map_err(|Waits(ms)| {
             counter!(metric::OLD_SYSTEM_SKIPPED).increment(1);
             unavailable(ms)

@@ -24,6 +24,7 @@ mod known;
 mod listed;
 mod logging;
 mod named;
+mod offered;
 mod opens;
 mod passwords;
 mod pools;

@@ -84,3 +84,14 @@ fn a_client_offers_providers_that_there_are() {
     ask(&["client", "set", "soko-web", "--provider", "none", "--dir", &dir]);
     assert_eq!(providers(), Value::Null);
 }
+
+#[test]
+fn the_pages_of_an_account_offer_the_providers_of_the_company() {
+    let (_world, dir) = world();
+    let set = |more: &[&str]| ask(&[&["company", "set", "soko", "--dir", &dir], more].concat())["providers"].clone();
+    fails(&["company", "set", "soko", "--provider", "google", "--dir", &dir], "there is no provider google");
+    ask(&of(&add(&dir, &["--issuer", ISSUER])));
+    assert_eq!(set(&["--provider", "google"]), json!(["google"]));
+    assert_eq!(set(&["--trusted", "true"]), json!(["google"]));
+    assert_eq!(set(&["--provider", "none"]), json!([]));
+}

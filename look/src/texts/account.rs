@@ -65,4 +65,5 @@ area!("account":
     ERASE_BACK = "erase_back",
     ERASED = "erased",
     ERASED_IS = "erased_is",
+    NOT_LINKED = "not_linked",
 );

@@ -12,7 +12,9 @@ use umoja_look::Look;
 use umoja_schema::{Client, ClientId};
 
 use super::asked::Asked;
+use super::connect::{announced, connected};
 use super::guess::Guess;
+use super::offered::{StartOn, offered};
 use super::proceed::rejected_as;
 use super::second::{self, NotFinished};
 use super::send::{Cookies, as_link, to};
@@ -55,7 +57,7 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
             if asked.chosen().is_some() && step.passed.is_none() {
                 let visit = Visit::of(&provider, &on.asked.headers).await?;
-                return Ok(on.page(step, visit, Cookies::default()).await);
+                return on.page(step, visit, Cookies::default()).await;
             }
             match step.passed.clone() {
                 Some(passed) => on.second(step, passed, text).await,
@@ -102,7 +104,7 @@ async fn typed(provider: &Provider, asked: &Asked, view: &View, browser: String)
     let client: ClientId = registered.client.id.clone();
     let step = DeviceStep::new(&code, (waiting.jti, client), waiting.scopes, waiting.expires_at, &browser);
     let on = OnDevice { provider, registered: &registered, asked, browser };
-    Ok(on.page(step, visit, Cookies::default()).await)
+    on.page(step, visit, Cookies::default()).await
 }
 
 /// What the policy of a client asks of a person beside a sign-in.
@@ -115,24 +117,25 @@ enum Lacks {
 }
 
 /// A request of a device, on the page of a person.
-struct OnDevice<'a> {
-    provider: &'a Provider,
-    registered: &'a Registered,
-    asked: &'a Asked,
-    browser: String,
+pub(super) struct OnDevice<'a> {
+    pub(super) provider: &'a Provider,
+    pub(super) registered: &'a Registered,
+    pub(super) asked: &'a Asked,
+    pub(super) browser: String,
 }
 
 impl OnDevice<'_> {
     /// The page that is next: that on which the person signs in, or that on which it answers.
-    async fn page(&self, step: DeviceStep, visit: Option<Visit>, mut cookies: Cookies) -> Response {
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot read what the page offers.
+    async fn page(&self, step: DeviceStep, visit: Option<Visit>, mut cookies: Cookies) -> Result<Response, Stop> {
         let Self { provider, registered, .. } = self;
         let accounts = &provider.accounts;
         let seal = |step: DeviceStep| step.seal(&accounts.secrets, &*accounts.home.entropy);
         let mut response = match visit.and_then(|visit| visit.at(&registered.company.id)) {
             // Who has a second factor shows it by signing in again.
-            Some(visit) if self.lacks(&visit) == Some(Lacks::Factor) => {
-                self.sign_in_page(&seal(step.shown_to(None)), None)
-            }
+            Some(visit) if self.lacks(&visit) == Some(Lacks::Factor) => self.sign_in_page(step, None).await?,
             Some(visit) if self.lacks(&visit) == Some(Lacks::Enrolment) => {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &registered.client.name)
             }
@@ -143,11 +146,11 @@ impl OnDevice<'_> {
                 let shown = step.shown_to(Some(&visit.cookie.session));
                 device_confirm(&view, &registered.client.name, &code, &seal(shown), scopes)
             }
-            None => self.sign_in_page(&seal(step.shown_to(None)), None),
+            None => self.sign_in_page(step, None).await?,
         };
         cookies.browser = Some(self.browser.clone());
         cookies.set(&provider.issuer, response.headers_mut());
-        response
+        Ok(response)
     }
 
     /// What a person who has signed in lacks for the client, by the rule of `/oauth2/authorize`.
@@ -166,28 +169,40 @@ impl OnDevice<'_> {
     }
 
     /// The page on which the person signs in.
-    fn sign_in_page(&self, step: &str, again: Option<Again>) -> Response {
-        let client = &self.registered.client.name;
-        let hint = self.asked.form.get("identifier").unwrap_or_default();
-        let forgotten = super::reset::link(self.provider, self.registered);
-        let forgotten = forgotten.as_deref();
-        let (passkey, leads_to) = (Site::of(&self.provider.issuer).first(step), None);
-        let (passkey, others, connects) = (&*passkey, &[][..], None);
-        let on = SignIn { client, action: PAGE, leads_to, step, passkey, hint, forgotten, again, others, connects };
-        pages::sign_in(&self.view(None), &on)
+    async fn sign_in_page(&self, step: DeviceStep, again: Option<Again>) -> Result<Response, Stop> {
+        let Self { provider, registered, .. } = self;
+        let accounts = &provider.accounts;
+        let connects = announced(provider, step.unconnected.as_ref()).await?;
+        let step = step.shown_to(None).seal(&accounts.secrets, &*accounts.home.entropy);
+        let others = offered(provider, &registered.client, StartOn::Device(&step)).await?;
+        let forgotten = super::reset::link(provider, registered);
+        let on = SignIn {
+            client: &registered.client.name,
+            action: PAGE,
+            leads_to: None,
+            step: &step,
+            passkey: &Site::of(&provider.issuer).first(&step),
+            hint: self.asked.form.get("identifier").unwrap_or_default(),
+            forgotten: forgotten.as_deref(),
+            again,
+            others: &others,
+            connects: connects.as_ref(),
+        };
+        Ok(pages::sign_in(&self.view(None), &on))
     }
 
     /// The same, after an attempt that was rejected.
-    fn again(&self, step: DeviceStep, rejected: Option<Rejection>) -> Response {
-        let accounts = &self.provider.accounts;
-        let step = step.shown_to(None).seal(&accounts.secrets, &*accounts.home.entropy);
-        let mut response = self.sign_in_page(&step, rejected.map(|rejected| rejected.again));
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot read what the page offers.
+    pub(super) async fn again(&self, step: DeviceStep, rejected: Option<Rejection>) -> Result<Response, Stop> {
+        let mut response = self.sign_in_page(step, rejected.map(|rejected| rejected.again)).await?;
         rejected_as(&mut response, rejected);
-        response
+        Ok(response)
     }
 
     /// The page on which a person shows a second factor, whose password was right.
-    fn factor_page(&self, step: DeviceStep, standing: &Standing, rejected: Option<Rejection>) -> Response {
+    pub(super) fn factor_page(&self, step: DeviceStep, standing: &Standing, rejected: Option<Rejection>) -> Response {
         let accounts = &self.provider.accounts;
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
         let site = Site::of(&self.provider.issuer);
@@ -226,8 +241,8 @@ impl OnDevice<'_> {
             }
         };
         match begun {
-            Ok(begun) => Ok(self.begun(step, begun).await),
-            Err(rejected) => Ok(self.again(step, Some(rejected))),
+            Ok(begun) => self.begun(step, begun).await,
+            Err(rejected) => self.again(step, Some(rejected)).await,
         }
     }
 
@@ -238,21 +253,31 @@ impl OnDevice<'_> {
             None
         } else {
             match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
-                Ok(begun) => return Ok(self.begun(step, begun).await),
-                Err(NotFinished::StartOver) => return Ok(self.again(step, None)),
+                Ok(begun) => return self.begun(step, begun).await,
+                Err(NotFinished::StartOver) => return self.again(step, None).await,
                 Err(NotFinished::Rejected(rejected)) => Some(rejected),
             }
         };
         match second::standing(provider, registered, &passed).await {
             Ok(Some(standing)) => Ok(self.factor_page(step, &standing, rejected)),
-            Ok(None) => Ok(self.again(step, None)),
-            Err(rejected) => Ok(self.again(step, Some(rejected))),
+            Ok(None) => self.again(step, None).await,
+            Err(rejected) => self.again(step, Some(rejected)).await,
         }
     }
 
     /// The next page of a person whose session has begun.
-    async fn begun(&self, step: DeviceStep, (cookie, standing): (SessionCookie, Option<Standing>)) -> Response {
-        let accounts = &self.provider.accounts;
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot do that now.
+    pub(super) async fn begun(
+        &self,
+        mut step: DeviceStep,
+        (cookie, standing): (SessionCookie, Option<Standing>),
+    ) -> Result<Response, Stop> {
+        let (accounts, login) = (&self.provider.accounts, step.unconnected.take());
+        if let Err(rejected) = connected(self.provider, &self.registered.client, login.as_ref(), &cookie).await? {
+            return self.again(step, Some(rejected)).await;
+        }
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
         let visit = Visit::with(self.provider, cookie, standing);
         self.page(step, visit, Cookies { session, ..Cookies::default() }).await
@@ -268,7 +293,7 @@ impl OnDevice<'_> {
             Some(visit) if self.lacks(&visit).is_none() && step.shown_to.as_ref() == Some(&visit.cookie.session) => {
                 visit
             }
-            visit => return Ok(self.page(step, visit, Cookies::default()).await),
+            visit => return self.page(step, visit, Cookies::default()).await,
         };
         let is_allowed = match asked.form.get("answer") {
             Some("allow") => true,
@@ -295,7 +320,7 @@ impl OnDevice<'_> {
 
 /// What the device gets: what a client gets by a code.
 fn allowed(provider: &Provider, client: &Client, step: &DeviceStep, visit: &Visit) -> Code {
-    let SessionCookie { user, session, signed_in, ends_at, .. } = visit.cookie.clone();
+    let SessionCookie { user, session, signed_in, issued_at, ends_at, .. } = visit.cookie.clone();
     Code {
         jti: step.jti.clone(),
         region: provider.accounts.home.own.name.clone(),
@@ -307,6 +332,7 @@ fn allowed(provider: &Provider, client: &Client, step: &DeviceStep, visit: &Visi
         user,
         min_version: visit.standing.version(user).map(|version| version.to_string()).unwrap_or_default(),
         session,
+        session_begun_at: issued_at,
         session_expires_at: ends_at,
         ends: visit.ends(),
         withdrawal: visit.standing.withdrawal(user, step.client.as_str()),

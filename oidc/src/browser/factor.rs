@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
-use super::federation;
+use super::connect::connected;
 use super::proceed::{Done, Going};
 use super::second::{self, NotFinished};
 use super::send::Cookies;
@@ -48,7 +48,8 @@ async fn after_password(
     } else {
         match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
             Ok((cookie, standing)) => {
-                if let Err(rejected) = federation::connected(&mut going, &cookie).await? {
+                let login = going.unconnected.take();
+                if let Err(rejected) = connected(provider, &registered.client, login.as_ref(), &cookie).await? {
                     return going.again(Some(rejected)).await;
                 }
                 let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);

@@ -1,54 +1,78 @@
 //! `/federation/start` and `/federation/callback`: a person signs in at another provider, and comes back.
 
+mod counted;
+mod place;
+mod said;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use umoja_accounts::{Context, Error, Recognised};
-use umoja_schema::{Actor, Client, Company, Millis, UserId};
+use umoja_accounts::Recognised;
+use umoja_schema::{Millis, UserId};
 
+use self::counted::Counts;
+use self::place::Place;
+use super::account::{self, logins};
 use super::asked::Asked;
-use super::proceed::{Done, Going};
-use super::send::{Cookies, to};
+use super::connect::context;
+use super::send::to;
 use super::sign_in::{self, OneFactor, ROUNDS, Rejection, Right};
 use super::stop::Stop;
-use super::visit::Visit;
 use crate::Provider;
-use crate::form::Form;
+use crate::device::DeviceStep;
+use crate::on_account::OnAccount;
 use crate::pages::Again;
-use crate::provider::Upstream;
+use crate::provider::{Registered, Upstream};
 use crate::request::NoReturn;
-use crate::steps::{OnPage, SessionCookie};
-use crate::upstream::id_token::{Expected, Said, read};
-use crate::upstream::learnt::{FRESH_MS, Learnt};
-use crate::upstream::step::AtProvider;
-use crate::upstream::{CALLBACK, FEDERATED, Fault, Unconnected, redeem, userinfo};
+use crate::steps::{OnPage, Unconnected};
+use crate::upstream::learnt::FRESH_MS;
+use crate::upstream::step::{AtProvider, Goal, OfAccount};
+use crate::upstream::{CALLBACK, FEDERATED, Fault};
 
-/// Sends the browser to the provider that the person has chosen on the page for signing in.
+/// Sends the browser to the provider that the person has chosen on a page.
 pub(super) async fn start(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
     let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
     let (secrets, entropy, now) = (&provider.accounts.secrets, &*provider.accounts.home.entropy, provider.now());
-    let given = |name| asked.form.get(name).unwrap_or_default();
-    let step = OnPage::open(secrets, given("step"), Some(&browser), now).ok_or(NoReturn::Page)?;
-    let registered = provider.registered(step.request.client.as_str()).await?;
-    let going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
-    let client = &going.registered.client;
-    let upstream = provider.upstream_of(client, given("provider")).await?;
-    let upstream = upstream.ok_or_else(|| Stop::at(NoReturn::Page, &client.id))?;
-    let learnt = match provider.learnt.learn(&*provider.outbound, &upstream.provider.issuer, now, FRESH_MS).await {
+    let goal = goal(&provider, &asked, &browser).ok_or(NoReturn::Page)?;
+    let registered = place::registered(&provider, &goal).await?;
+    let upstream = upstream(&provider, &registered, asked.form.get("provider").unwrap_or_default()).await?;
+    let place = Place::of(&provider, &registered, (&asked, &browser), goal.clone())?;
+    let caller = provider.caller(&browser);
+    let learnt = provider.learnt.learn(&caller, &upstream.provider.issuer, FRESH_MS).await.and_then(|learnt| {
+        // Who goes there now comes back in vain.
+        let is_out = learnt.reached.is_out(now);
+        if is_out { Err(Fault::Unreachable("it did not answer a moment ago")) } else { Ok(learnt) }
+    });
+    let learnt = match learnt {
         Ok(learnt) => learnt,
-        Err(fault) => return going.again(Some(failed(&upstream, fault))).await,
+        Err(fault) => return place.again(failed(&upstream, fault)).await,
     };
-    let step = AtProvider::new(&upstream.provider.id, going.request.clone(), &browser, now, entropy);
-    let callback = provider.url(CALLBACK);
-    match step.url(secrets, entropy, (&upstream.provider, &learnt.metadata), &callback) {
+    let step = AtProvider::new(&upstream.provider.id, goal, &browser, now, entropy);
+    match step.url(secrets, entropy, (&upstream.provider, &learnt.metadata), &provider.url(CALLBACK)) {
         Some(url) => to(&url),
-        None => going.again(Some(failed(&upstream, Fault::Provider("the request is too large for a link")))).await,
+        None => place.again(failed(&upstream, Fault::Provider("the request is too large for a link"))).await,
     }
 }
 
-/// Takes what the provider says, and continues with the request of the client.
+/// For what the person of a page goes to a provider. `None` without a step of this browser.
+fn goal(provider: &Provider, asked: &Asked, browser: &str) -> Option<Goal> {
+    let (secrets, now) = (&provider.accounts.secrets, provider.now());
+    let given = |name| asked.form.get(name);
+    if let Some(step) = given("account") {
+        let OnAccount { company, session: connects, .. } = OnAccount::open(secrets, step, browser, now)?;
+        let section = account::section(given("page")?)?;
+        let (path, is_recent) = (section.path.to_owned(), section.needs_recent);
+        return Some(Goal::Account(OfAccount { company, path, is_recent, connects }));
+    }
+    if let Some(step) = given("device") {
+        return Some(Goal::Device(Box::new(DeviceStep::open(secrets, step, browser, now)?)));
+    }
+    Some(Goal::Client(Box::new(OnPage::open(secrets, given("step")?, Some(browser), now)?.request)))
+}
+
+/// Takes what the provider says, and continues with what the person came for.
 pub(super) async fn callback(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
     let (accounts, now) = (&provider.accounts, provider.now());
@@ -57,140 +81,66 @@ pub(super) async fn callback(State(provider): State<Arc<Provider>>, request: Req
     let step = AtProvider::open(&accounts.secrets, state, &browser, now).ok_or(NoReturn::Page)?;
     let once = step.once().ok_or(NoReturn::Page)?;
     if !accounts.home.requests.first_use(once.hash(), now, once.until()).await? {
-        return Err(Stop::at(NoReturn::Page, &step.request.client));
+        return Err(NoReturn::Page.into());
     }
-    let registered = provider.registered(step.request.client.as_str()).await?;
-    let mut going = Going::of(&provider, registered.as_deref(), &asked, step.request.clone())?;
-    let upstream = provider.upstream_of(&going.registered.client, step.provider.as_str()).await?;
-    let upstream = upstream.ok_or_else(|| Stop::at(NoReturn::Page, &step.request.client))?;
-    let said = match answered(&provider, &upstream, &asked.form, &step).await {
+    let registered = place::registered(&provider, &step.goal).await?;
+    let upstream = upstream(&provider, &registered, step.provider.as_str()).await?;
+    let place = Place::of(&provider, &registered, (&asked, &browser), step.goal.clone())?;
+    let counts = match Counts::begin(&provider, &asked, &browser).await {
+        Ok(counts) => counts,
+        Err(rejection) => return place.again(rejection).await,
+    };
+    let said = match said::answered(&provider, &upstream, (&asked.form, &browser), &step).await {
         Ok(Some(said)) => said,
-        Ok(None) => return going.again(Some(Rejection::at_provider(Again::NotThere))).await,
-        Err(fault) => return going.again(Some(failed(&upstream, fault))).await,
+        Ok(None) => return place.again(Rejection::at_provider(Again::NotThere)).await,
+        Err(fault) => return place.again(failed(&upstream, fault)).await,
     };
-    let of_provider = context(&going.registered.client, &upstream.company, now);
-    let user = match accounts.recognise(&of_provider, &said.login, upstream.provider.registers).await? {
+    counts.was_right(&provider).await;
+    let login = || {
+        let (provider, subject) = (upstream.provider.id.clone(), said.login.subject.clone());
+        Unconnected { provider, subject, name: said.login.shown() }
+    };
+    if let Goal::Account(OfAccount { company, connects: Some(session), .. }) = &step.goal {
+        return logins::to_confirm(&provider, (company, session), &browser, login());
+    }
+    // Who looks after an account has one.
+    let registers = upstream.provider.registers && !matches!(step.goal, Goal::Account(_));
+    let of_provider = context(&registered.client, &upstream.company, now);
+    let user = match accounts.recognise(&of_provider, &upstream.provider.id, &said.login, registers).await? {
         Recognised::User(user) => user,
-        Recognised::Rejected => return going.again(Some(Rejection::at_provider(Again::NotAllowed))).await,
-        Recognised::Unknown => {
-            let subject = said.login.subject;
-            going.unconnected = Some(Unconnected { provider: upstream.provider.id.clone(), subject });
-            return going.again(None).await;
-        }
+        Recognised::Rejected => return place.again(Rejection::at_provider(Again::NotAllowed)).await,
+        Recognised::Unknown => return place.unknown(login()).await,
     };
-    let begun = match signed_in(&provider, &going, user, said.auth_time).await? {
-        Ok(begun) => begun,
-        Err(rejected) => return going.again(Some(rejected)).await,
-    };
-    match begun {
-        Right::Begun(cookie, standing) => {
-            let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
-            let visit = Visit::with(&provider, cookie, standing);
-            let cookies = Cookies { browser: Some(browser), session };
-            going.on(visit, Done { signed_in: true, consented: false }, cookies).await
-        }
-        Right::Passed(passed, standing) => Ok(going.factor_page((Some(passed), None), &standing, None)),
+    // How long ago the person proved to the provider who it is, the provider says. Its session may be of any age.
+    let at = Millis(said.auth_time.unwrap_or_default().saturating_mul(1000));
+    match signed_in(&provider, &registered, (user, at), (&asked, &place.acr_values())).await? {
+        Ok(Right::Begun(cookie, standing)) => place.begun(cookie, standing).await,
+        Ok(Right::Passed(passed, standing)) => Ok(place.passed(passed, &standing)),
+        Err(rejected) => place.again(rejected).await,
     }
 }
 
-/// Connects the login at another provider with which the person came to the one that has just signed in, if it came with one. The inner
-/// error is why that cannot be: the session has ended then, and the login is forgotten.
-///
-/// # Errors
-/// [`Stop`] if the region cannot do that now.
-pub(super) async fn connected(going: &mut Going<'_>, cookie: &SessionCookie) -> Result<Result<(), Rejection>, Stop> {
-    let Some(login) = going.unconnected.take() else { return Ok(Ok(())) };
-    let connected = connect(going.provider, &going.registered.client, cookie.user, &login).await?;
-    if connected.is_err() {
-        going.provider.end_session(cookie.user, &cookie.session).await?;
-    }
-    Ok(connected)
-}
-
-/// Gives a person a login at another provider. The inner error is why that cannot be.
-async fn connect(
-    provider: &Provider,
-    client: &Client,
-    user: UserId,
-    login: &Unconnected,
-) -> Result<Result<(), Rejection>, Stop> {
-    let Some(upstream) = provider.upstream_of(client, login.provider.as_str()).await? else {
-        return Ok(Err(Rejection::at_provider(Again::NotConnected)));
-    };
-    let context = context(client, &upstream.company, provider.now());
-    match provider.accounts.connect(&context, user, &login.subject).await {
-        Ok(()) => Ok(Ok(())),
-        Err(Error::Taken(_) | Error::Invalid { .. } | Error::Disabled) => {
-            Ok(Err(Rejection::at_provider(Again::NotConnected)))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What the provider says of the person. `None` if the person did not sign in there.
-async fn answered(
-    provider: &Provider,
-    upstream: &Upstream,
-    form: &Form,
-    step: &AtProvider,
-) -> Result<Option<Said>, Fault> {
-    let (outbound, issuer, now) = (&*provider.outbound, &upstream.provider.issuer, provider.now());
-    let learn = async |max_age_ms| provider.learnt.learn(outbound, issuer, now, max_age_ms).await;
-    let learnt = learn(FRESH_MS).await?;
-    let is_its = match form.get("iss") {
-        Some(named) => named == issuer,
-        None => !learnt.metadata.names_itself,
-    };
-    if !is_its {
-        return Err(Fault::Provider("the answer is that of another issuer"));
-    }
-    let code = match (form.get("error"), form.get("code")) {
-        (None, Some(code)) => code,
-        (Some("access_denied" | "login_required" | "interaction_required" | "consent_required"), _) => return Ok(None),
-        _ => return Err(Fault::Provider("the answer has no code")),
-    };
-    let (secrets, callback) = (&provider.accounts.secrets, provider.url(CALLBACK));
-    let of = (&upstream.provider, &learnt.metadata);
-    let redeemed = redeem(outbound, secrets, of, (code, &callback), step).await?;
-    let expected = Expected {
-        issuer,
-        client_id: &upstream.provider.client_id,
-        nonce: &step.nonce,
-        access_token: redeemed.access_token.as_deref().map(String::as_str),
-        max_age: step.request.max_age,
-        now_secs: provider.now().secs(),
-    };
-    let with = |learnt: &Learnt| read(&redeemed.id_token, &learnt.keys, &expected);
-    let said = match with(&learnt) {
-        // The provider may have new keys.
-        Err(Fault::UnknownKey) => with(&*learn(0).await?)?,
-        said => said?,
-    };
-    // A provider may leave out of the token what the userinfo endpoint says (OpenID Connect Core section 5.4).
-    match (&said.login.email, &learnt.metadata.userinfo, &redeemed.access_token) {
-        (None, Some(url), Some(token)) => said.with_userinfo(&userinfo(outbound, url, token).await?).map(Some),
-        _ => Ok(Some(said)),
-    }
+/// The provider of this id, if the page of the client offers it.
+async fn upstream(provider: &Provider, registered: &Registered, id: &str) -> Result<Arc<Upstream>, Stop> {
+    let upstream = provider.upstream_of(&registered.client, id).await?;
+    upstream.ok_or_else(|| Stop::at(NoReturn::Page, &registered.client.id))
 }
 
 /// Begins the session of a user at a client, unless it has to show a second factor first. The inner error is why the person may not sign in.
 async fn signed_in(
     provider: &Provider,
-    going: &Going<'_>,
-    user: UserId,
-    auth_time: Option<u64>,
+    registered: &Registered,
+    (user, at): (UserId, Millis),
+    (asked, acr_values): (&Asked, &[String]),
 ) -> Result<Result<Right, Rejection>, Stop> {
-    let (registered, now) = (going.registered, provider.now());
-    let context = context(&registered.client, &registered.company, now);
-    // How long ago the person proved to the provider who it is, the provider says.
-    let at = auth_time.map_or(now, |secs| Millis(secs.saturating_mul(1000)));
+    let context = context(&registered.client, &registered.company, provider.now());
     for _ in 0..ROUNDS {
         let Some(person) = provider.accounts.admit(&context, user).await? else {
             return Ok(Err(Rejection::at_provider(Again::NotAllowed)));
         };
-        let (amr, agent) = (vec![FEDERATED.to_owned()], going.asked.agent());
+        let (amr, agent) = (vec![FEDERATED.to_owned()], asked.agent());
         let one = OneFactor { person: &person, at, amr, agent };
-        match sign_in::by_one_factor(provider, registered, one, &going.request.acr_values).await {
+        match sign_in::by_one_factor(provider, registered, one, acr_values).await {
             Ok(Some(right)) => return Ok(Ok(right)),
             Ok(None) => {}
             Err(rejected) => return Ok(Err(rejected)),
@@ -199,14 +149,12 @@ async fn signed_in(
     Ok(Err(Rejection::UNAVAILABLE))
 }
 
-/// A person who signs in at a client, for the data of a company.
-fn context(client: &Client, company: &Arc<Company>, now: Millis) -> Context {
-    let actor = Actor::Client { id: client.id.clone(), company: client.company.clone() };
-    Context { actor, company: Arc::clone(company), now, request: None }
-}
-
 /// Writes down why a sign-in at a provider came to nothing.
 fn failed(upstream: &Upstream, fault: Fault) -> Rejection {
     tracing::warn!(provider = %upstream.provider.id, %fault, "a sign-in at another provider came to nothing");
-    Rejection::at_provider(Again::NoProvider)
+    Rejection::at_provider(match fault {
+        Fault::Token("auth_time") => Again::NotRecent,
+        Fault::Unreachable(_) => Again::Unreachable,
+        _ => Again::NoProvider,
+    })
 }

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
-use super::federation;
+use super::connect::connected;
 use super::proceed::{Done, Going};
 use super::send::Cookies;
 use super::sign_in::{self, Entered, Right};
@@ -54,7 +54,8 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
         Ok(begun) => begun,
         Err(rejected) => return going.again(Some(rejected)).await,
     };
-    if let Err(rejected) = federation::connected(&mut going, &cookie).await? {
+    let login = going.unconnected.take();
+    if let Err(rejected) = connected(&provider, &going.registered.client, login.as_ref(), &cookie).await? {
         return going.again(Some(rejected)).await;
     }
     // A browser that has signed in is known again for as long as it keeps the cookie.

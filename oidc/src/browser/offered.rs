@@ -8,19 +8,45 @@ use crate::answer::with_query;
 use crate::upstream::START;
 use crate::upstream::step::MAX_STATE;
 
+/// The page from which a person goes to a provider: the parameters by which `/federation/start` knows it again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StartOn<'a> {
+    /// The page of a client, with its step.
+    Client(&'a str),
+    /// A page of an account: its form, and its path.
+    Account(&'a str, &'a str),
+    /// The page of a device, with its step.
+    Device(&'a str),
+}
+
+impl StartOn<'_> {
+    /// The path at which a sign-in with a provider begins. `None` if the step is too large for a link.
+    pub(super) fn start(self, provider: &str) -> Option<String> {
+        let (name, step, page) = match self {
+            Self::Client(step) => ("step", step, None),
+            Self::Account(step, page) => ("account", step, Some(page)),
+            Self::Device(step) => ("device", step, None),
+        };
+        let page = page.map(|page| ("page", page));
+        let parameters = [("provider", provider), (name, step)].into_iter().chain(page);
+        (step.len() <= MAX_STATE).then(|| with_query(START, parameters).to_string())
+    }
+}
+
 /// The providers that the page of a client offers: their names, and the paths at which a sign-in with them begins.
 ///
 /// # Errors
 /// If the region cannot read them.
-pub(super) async fn offered(provider: &Provider, client: &Client, step: &str) -> Result<Vec<(String, String)>, Stop> {
+pub(super) async fn offered(
+    provider: &Provider,
+    client: &Client,
+    on: StartOn<'_>,
+) -> Result<Vec<(String, String)>, Stop> {
     let mut offered = Vec::new();
-    if step.len() > MAX_STATE {
-        return Ok(offered);
-    }
     for id in &client.providers {
         if let Some(upstream) = provider.upstream(id).await? {
-            let path = with_query(START, [("provider", id.as_str()), ("step", step)].into_iter());
-            offered.push((upstream.provider.name.clone(), path.to_string()));
+            let path = on.start(id.as_str());
+            offered.extend(path.map(|path| (upstream.provider.name.clone(), path)));
         }
     }
     Ok(offered)

@@ -8,8 +8,9 @@ use umoja_accounts::access::Standing;
 use umoja_look::Look;
 
 use super::asked::Asked;
+use super::connect::announced;
 use super::hint;
-use super::offered::offered;
+use super::offered::{StartOn, offered};
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
@@ -22,8 +23,7 @@ use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
-use crate::steps::{OnPage, Passed, ShownTo};
-use crate::upstream::Unconnected;
+use crate::steps::{OnPage, Passed, ShownTo, Unconnected};
 use crate::{Provider, assurance};
 
 /// A request on its way.
@@ -49,6 +49,8 @@ pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) 
             | Again::WrongCode
             | Again::WrongPasskey
             | Again::NoProvider
+            | Again::Unreachable
+            | Again::NotRecent
             | Again::NotThere
             | Again::NotAllowed
             | Again::NotConnected,
@@ -225,11 +227,8 @@ impl<'a> Going<'a> {
     ) -> Result<Response, Stop> {
         let step = self.step(None, None, cookies);
         let passkey = Site::of(&self.provider.issuer).first(&step);
-        let others = offered(self.provider, &self.registered.client, &step).await?;
-        let connects = match &self.unconnected {
-            Some(login) => self.provider.upstream(&login.provider).await?,
-            None => None,
-        };
+        let others = offered(self.provider, &self.registered.client, StartOn::Client(&step)).await?;
+        let connects = announced(self.provider, self.unconnected.as_ref()).await?;
         let forgotten = super::reset::link(self.provider, self.registered);
         let on = SignIn {
             forgotten: forgotten.as_deref(),
@@ -241,7 +240,7 @@ impl<'a> Going<'a> {
             hint: typed.or(self.request.login_hint.as_deref()).unwrap_or_default(),
             again: rejected.map(|rejected| rejected.again),
             others: &others,
-            connects: connects.as_ref().map(|upstream| upstream.provider.name.as_str()),
+            connects: connects.as_ref(),
         };
         let mut response = pages::sign_in(&self.view(None), &on);
         rejected_as(&mut response, rejected);
@@ -280,6 +279,7 @@ impl<'a> Going<'a> {
             user: cookie.user,
             min_version: visit.standing.version(cookie.user).map(|version| version.to_string()).unwrap_or_default(),
             session: cookie.session.clone(),
+            session_begun_at: cookie.issued_at,
             session_expires_at: cookie.ends_at,
             ends: visit.ends(),
             withdrawal: visit.standing.withdrawal(cookie.user, request.client.as_str()),

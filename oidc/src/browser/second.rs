@@ -37,7 +37,7 @@ pub(super) async fn finish(
     let standing = known(provider, registered, passed, Some(&session)).await?.ok_or(NotFinished::StartOver)?;
     let amr = shown(provider, registered, &standing, (&passed.amr, form, step)).await?;
     let ends = passed.ends.clone();
-    let proved = Proved { session, at: passed.at, amr, class: Class::Two, ends, agent };
+    let proved = Proved { session, at: passed.auth_time, amr, class: Class::Two, ends, agent };
     let (cookie, standing) = begin(provider, &registered.client, (passed.user, standing), proved).await?;
     Ok((cookie, Some(standing)))
 }

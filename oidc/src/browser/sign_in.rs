@@ -146,7 +146,7 @@ async fn right(
 pub(super) struct OneFactor<'a> {
     /// The person, as it was then.
     pub(super) person: &'a Person,
-    /// When.
+    /// When; 0 if that is not known.
     pub(super) at: Millis,
     /// By which methods.
     pub(super) amr: Vec<String>,
@@ -177,7 +177,7 @@ pub(super) async fn by_one_factor(
     let (has_second_factor, ends) = (standing.has_second_factor(), standing.known_ends());
     let class = assurance::needed(assurance::policy(client, company), has_second_factor, acr_values);
     if has_second_factor && class > Class::One {
-        return Ok(Some(Right::Passed(Passed { user, ends, amr, at: provider.now() }, standing)));
+        return Ok(Some(Right::Passed(Passed { user, ends, amr, at: provider.now(), auth_time: at }, standing)));
     }
     let proved = Proved { session, at, amr, class: Class::One, ends, agent };
     let (cookie, standing) = begin(provider, client, (user, standing), proved).await?;

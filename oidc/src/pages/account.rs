@@ -5,18 +5,19 @@ pub mod factors;
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_look::texts::account as say;
-use umoja_look::{Choice, Page, Text};
+use umoja_look::{Choice, Page, Phrase, Text};
 
 use super::{SignIn, View, sign_in_form};
 
 /// The pages of an account, in order, each with its path.
-pub const SECTIONS: [(&str, Text); 8] = [
+pub const SECTIONS: [(&str, Text); 9] = [
     ("/account", say::OVERVIEW),
     ("/account/profile", say::PROFILE),
     ("/account/sessions", say::SESSIONS),
     ("/account/apps", say::APPS),
     ("/account/password", say::PASSWORD),
     ("/account/factors", umoja_look::texts::factors::FACTORS),
+    ("/account/logins", umoja_look::texts::federation::LOGINS),
     ("/account/export", say::EXPORT),
     ("/account/erase", say::ERASE),
 ];
@@ -27,10 +28,9 @@ pub fn no_company(view: &View, path: &str) -> Response {
     view.answer(page.status(StatusCode::BAD_REQUEST))
 }
 
-/// The page on which a person signs in to its account, or signs in again before it changes something.
-pub fn sign_in(view: &View, on: &SignIn<'_>, is_again: bool) -> Response {
-    let page = view.page(say::ACCOUNT);
-    let page = if is_again { page.text(say::AGAIN) } else { page };
+/// The page on which a person signs in to its account; with the reason, if it has signed in already.
+pub fn sign_in(view: &View, on: &SignIn<'_>, why: Option<Phrase>) -> Response {
+    let page = why.into_iter().fold(view.page(say::ACCOUNT), Page::text);
     view.answer(sign_in_form(page, on))
 }
 

@@ -31,15 +31,16 @@ fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
         forgotten: None,
         again,
         others: &[],
-        connects: Some(words),
+        connects: None,
     }
 }
 
 #[tokio::test]
 async fn what_others_have_written_is_shown_as_text() {
     let view = view(EVIL, Language::En);
+    let connects = federation::CONNECT_NAMED.with(&[("login", EVIL), ("provider", EVIL)]);
     let pages = [
-        sign_in(&view, &on(EVIL, Some(Again::Wrong))),
+        sign_in(&view, &SignIn { connects: Some(&connects), ..on(EVIL, Some(Again::Wrong)) }),
         consent(&view, EVIL, CALLBACK, EVIL, in_words(&[EVIL.to_owned()].into())),
         sign_out(&view, EVIL, None),
         device_code(&view, EVIL, None),

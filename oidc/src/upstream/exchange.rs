@@ -4,12 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use umoja_schema::{ClientAuthMethod, LoginProvider};
-use umoja_store::ports::{Call, Method, Outbound};
+use umoja_store::ports::{Call, Method};
 use umoja_store::secrets::Secrets;
 use zeroize::Zeroizing;
 
 use super::Fault;
-use super::metadata::Metadata;
+use super::calls::Caller;
+use super::learnt::Learnt;
 use super::step::AtProvider;
 use crate::answer::{escaped, form_of};
 
@@ -27,11 +28,11 @@ pub(crate) struct Redeemed {
 /// Redeems a code.
 ///
 /// # Errors
-/// [`Fault::Provider`].
+/// [`Fault::Provider`] and [`Fault::Unreachable`].
 pub(crate) async fn redeem(
-    outbound: &dyn Outbound,
+    caller: &Caller<'_>,
     secrets: &Secrets,
-    (provider, metadata): (&LoginProvider, &Metadata),
+    (provider, learnt): (&LoginProvider, &Learnt),
     (code, redirect_uri): (&str, &str),
     step: &AtProvider,
 ) -> Result<Redeemed, Fault> {
@@ -65,8 +66,8 @@ pub(crate) async fn redeem(
     });
     let mut headers = vec![("accept", "application/json"), ("content-type", "application/x-www-form-urlencoded")];
     headers.extend(basic.as_ref().map(|basic| ("authorization", basic.as_str())));
-    let call = Call { method: Method::Post, url: &metadata.token, headers: &headers, body: body.as_bytes() };
-    let body = answer(outbound, &call).await?;
+    let call = Call { method: Method::Post, url: &learnt.metadata.token, headers: &headers, body: body.as_bytes() };
+    let body = answer(caller, learnt, &call).await?;
     let text = |name: &str| body[name].as_str().map(|text| Zeroizing::new(text.to_owned()));
     let id_token = text("id_token").ok_or(Fault::Provider("the answer to the code has no id token"))?;
     Ok(Redeemed { id_token, access_token: text("access_token") })
@@ -75,15 +76,19 @@ pub(crate) async fn redeem(
 /// What the provider says of the person of an access token (section 5.3).
 ///
 /// # Errors
-/// [`Fault::Provider`].
-pub(crate) async fn userinfo(outbound: &dyn Outbound, url: &str, access_token: &str) -> Result<Value, Fault> {
+/// [`Fault::Provider`] and [`Fault::Unreachable`].
+pub(crate) async fn userinfo(
+    caller: &Caller<'_>,
+    (learnt, url): (&Learnt, &str),
+    access_token: &str,
+) -> Result<Value, Fault> {
     let bearer = Zeroizing::new(format!("Bearer {access_token}"));
     let headers = [("accept", "application/json"), ("authorization", bearer.as_str())];
-    answer(outbound, &Call { method: Method::Get, url, headers: &headers, body: &[] }).await
+    answer(caller, learnt, &Call { method: Method::Get, url, headers: &headers, body: &[] }).await
 }
 
-async fn answer(outbound: &dyn Outbound, call: &Call<'_>) -> Result<Value, Fault> {
-    let answered = outbound.call(call).await.map_err(|error| Fault::Provider(error.fault()))?;
+async fn answer(caller: &Caller<'_>, learnt: &Learnt, call: &Call<'_>) -> Result<Value, Fault> {
+    let answered = caller.call(&learnt.reached, call).await?;
     if !answered.is_success() {
         return Err(Fault::Provider("it rejects the code, or what it gave for it"));
     }

@@ -7,20 +7,19 @@
 //! | [`step`] | a sign-in on its way, which describes itself |
 //! | [`id_token`] | whether an id token is an issuer's, for Umoja, and for this sign-in |
 //! | [`subject`] | whether a token of an issuer says who its user is |
+//! | `calls` | the calls of one browser, of which a provider that does not answer holds few |
 //! | `exchange` | the calls that redeem a code |
 //!
 //! A provider and its callers may lie. The step names the provider, so an answer of another one is rejected (mix-up, RFC 9700 section 4.4);
 //! it is bound to the browser; a code serves the browser alone that has its verifier (RFC 7636); an id token has to repeat the nonce.
 
+pub mod calls;
 mod exchange;
 pub mod id_token;
 pub mod learnt;
 pub mod metadata;
 pub mod step;
 pub mod subject;
-
-use serde::{Deserialize, Serialize};
-use umoja_schema::LoginProviderId;
 
 pub(crate) use exchange::{redeem, userinfo};
 
@@ -31,21 +30,15 @@ pub const START: &str = "/federation/start";
 /// The method of a sign-in at another provider, beside the methods that the provider says.
 pub const FEDERATED: &str = "fed";
 
-/// A login that belongs to no account yet. The person connects it by its password.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unconnected {
-    /// The provider.
-    pub provider: LoginProviderId,
-    /// What it calls the person.
-    pub subject: String,
-}
-
 /// Why a sign-in at a provider came to nothing. It names a rule and no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The provider does not answer, or not with what it should.
+    /// The provider does not answer with what it should.
     #[error("{0}")]
     Provider(&'static str),
+    /// It cannot be reached now, or could not a moment ago.
+    #[error("{0}")]
+    Unreachable(&'static str),
     /// No key of the provider has the id that the token names. It may be new.
     #[error("no key has the id of the token")]
     UnknownKey,

@@ -4,6 +4,7 @@
 //! live one ([`Version::erased`](crate::Version)), and no fields. It is kept for longer than any live copy of it, so that
 //! none comes back.
 
+mod connected_login;
 mod device;
 mod end_of_all;
 mod factor;
@@ -19,6 +20,7 @@ mod session;
 mod subject;
 mod withdrawal;
 
+pub use connected_login::ConnectedLogin;
 pub use device::DeviceRequest;
 pub use end_of_all::EndOfAll;
 pub use factor::{Factor, FactorKind, Passkey, SpentCode};
@@ -58,6 +60,8 @@ pub enum AccessRow {
     Factor(Factor),
     /// A recovery code that was used.
     Spent(SpentCode),
+    /// A login at another provider.
+    Login(ConnectedLogin),
     /// An end of everything.
     All(EndOfAll),
 }
@@ -78,6 +82,7 @@ impl AccessRow {
             Some(FamilyUses::KIND) => Self::Uses(FamilyUses::from_item(item)?),
             Some(Factor::KIND) => Self::Factor(Factor::from_item(item)?),
             Some(SpentCode::KIND) => Self::Spent(SpentCode::from_item(item)?),
+            Some(ConnectedLogin::KIND) => Self::Login(ConnectedLogin::from_item(item)?),
             Some(EndOfAll::KIND) => Self::All(EndOfAll::from_item(item)?),
             _ => return Ok(None),
         }))

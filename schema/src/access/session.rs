@@ -18,7 +18,7 @@ pub struct Session {
     pub user: UserId,
     /// The id: letters, digits, `-` and `_`.
     pub id: String,
-    /// When the person proved who it is (claim `auth_time`).
+    /// When the person proved who it is (claim `auth_time`). 0 if that is not known.
     pub auth_time: Millis,
     /// By which methods (claim `amr`, RFC 8176).
     pub amr: Vec<String>,

@@ -70,7 +70,18 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         unknown: unknown.clone(),
         ..EndOfAll::new(user, "eu-west-1".parse().unwrap(), credentials, Millis(1_000))
     };
+    let login = ConnectedLogin {
+        user,
+        id: "l_1".into(),
+        provider: "google".parse().unwrap(),
+        company: "accounts".parse().unwrap(),
+        subject: vec![7; 32],
+        label: Some(vec![8]),
+        created_at: Millis(10),
+        unknown: unknown.clone(),
+    };
     let items = [
+        login.to_item(version.clone()),
         session.to_item(version.clone()),
         seen.to_item(version.clone()),
         grant.to_item(version.clone()),
@@ -81,6 +92,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         noted.to_item(version),
     ];
     let rows = [
+        AccessRow::Login(login),
         AccessRow::Session(session),
         AccessRow::Seen(seen),
         AccessRow::Grant(grant),

@@ -187,6 +187,7 @@ fn company() -> Company {
         old_system: None,
         status_page: None,
         require_mfa: None,
+        providers: Vec::new(),
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::{Client, ClientId, CompanyId};
 
-use super::known::{check_audience, check_providers, new_client, new_secret};
+use super::known::{check_audience, new_client, new_secret};
 use super::options::Options;
 use crate::CliError;
 use crate::commands::company;
 use crate::commands::issued::Out;
+use crate::commands::offered::check_offered;
 use crate::commands::target::Target;
 use crate::output::Output;
 
@@ -51,7 +52,7 @@ impl Add {
         let (deployment, _alone) = self.target.changing_documents().await?;
         company::known(&deployment, &self.company).await?;
         check_audience(&deployment, &self.company, checked.audience()).await?;
-        check_providers(&deployment, checked.providers()).await?;
+        check_offered(&deployment, checked.providers()).await?;
         let (secret, hash) = new_secret(&deployment);
         let mut client = new_client(&self.id, &self.company, self.public);
         checked.apply(&mut client)?;

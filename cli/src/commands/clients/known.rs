@@ -3,9 +3,7 @@
 use serde_json::{Map, Value, json};
 use umoja_crypto::ClientSecret;
 use umoja_schema::client::ClientSecretHash;
-use umoja_schema::{
-    Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, LoginProviderId, OidcAlgorithm, SubjectType,
-};
+use umoja_schema::{Client, ClientAuthMethod, ClientId, ClientKind, CompanyId, GrantType, OidcAlgorithm, SubjectType};
 
 use crate::CliError;
 pub(super) use crate::commands::known::{change_known, known};
@@ -93,17 +91,6 @@ pub(super) async fn check_audience(
             other.id, other.company
         ))),
     }
-}
-
-/// Rejects providers that there are not.
-pub(super) async fn check_providers(
-    deployment: &Regions,
-    providers: impl Iterator<Item = &LoginProviderId>,
-) -> Result<(), CliError> {
-    for id in providers {
-        known(deployment, id).await?;
-    }
-    Ok(())
 }
 
 /// A client in a word.

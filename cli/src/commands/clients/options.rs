@@ -6,12 +6,11 @@ use clap::Args;
 use serde_json::Value;
 use umoja_crypto::jws::Jwk;
 use umoja_schema::client::check_redirect_uri;
-use umoja_schema::{
-    Client, ClientAuthMethod, GrantType, IdError, LoginProviderId, OidcAlgorithm, RequireMfa, SubjectType,
-};
+use umoja_schema::{Client, ClientAuthMethod, GrantType, OidcAlgorithm, RequireMfa, SubjectType};
 
 use crate::CliError;
 use crate::commands::foreign;
+use crate::commands::offered::{Offered, offered, replace_offered};
 
 /// The scopes that stand for a person.
 const SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
@@ -80,12 +79,9 @@ pub(super) struct Options {
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(60..=31_536_000))]
     refresh_token_secs: Option<u64>,
     /// A provider at which persons may sign in instead, in the order of the page; `none` takes all away. See `umoja provider`.
-    #[arg(long = "provider", value_name = "PROVIDER", value_parser = provider)]
+    #[arg(long = "provider", value_name = "PROVIDER", value_parser = offered)]
     providers: Vec<Offered>,
 }
-
-/// A provider, or none.
-type Offered = Option<LoginProviderId>;
 
 /// When a second factor is needed; `None` as the company says.
 #[derive(Debug, Clone, Copy)]
@@ -128,8 +124,8 @@ impl Checked<'_> {
     }
 
     /// The providers that were given.
-    pub(super) fn providers(&self) -> impl Iterator<Item = &LoginProviderId> {
-        self.options.providers.iter().flatten()
+    pub(super) fn providers(&self) -> &[Offered] {
+        &self.options.providers
     }
 
     /// Writes what was said into a client, and checks the whole.
@@ -160,9 +156,7 @@ impl Checked<'_> {
         client.dpop_bound_access_tokens = options.dpop.unwrap_or(client.dpop_bound_access_tokens);
         client.require_pushed_authorization_requests =
             options.require_par.unwrap_or(client.require_pushed_authorization_requests);
-        if !options.providers.is_empty() {
-            client.providers = self.providers().cloned().collect();
-        }
+        replace_offered(&mut client.providers, &options.providers);
         client.default_max_age = options.default_max_age.or(client.default_max_age);
         if let Some(Mfa(require)) = options.require_mfa {
             client.require_mfa = require;
@@ -171,10 +165,6 @@ impl Checked<'_> {
         client.refresh_token_secs = options.refresh_token_secs.unwrap_or(client.refresh_token_secs);
         client.check().map_err(|flaw| CliError::Usage(flaw.to_string()))
     }
-}
-
-fn provider(text: &str) -> Result<Offered, String> {
-    if text == "none" { Ok(None) } else { text.parse().map(Some).map_err(|error: IdError| error.to_string()) }
 }
 
 fn replace<T: Clone>(member: &mut T, given: Option<&T>) {

@@ -4,9 +4,10 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::ClientId;
 
-use super::known::{change_known, check_audience, check_providers, known, settings};
+use super::known::{change_known, check_audience, known, settings};
 use super::options::Options;
 use crate::CliError;
+use crate::commands::offered::check_offered;
 use crate::commands::target::Target;
 use crate::output::Output;
 
@@ -69,7 +70,7 @@ impl Set {
         let (deployment, _alone) = self.target.changing_documents().await?;
         let company = known(&deployment, &self.id).await?.company;
         check_audience(&deployment, &company, checked.audience()).await?;
-        check_providers(&deployment, checked.providers()).await?;
+        check_offered(&deployment, checked.providers()).await?;
         let changed = change_known(&deployment, &self.id, |client| {
             let had_secret = client.has_secret();
             checked.apply(client)?;

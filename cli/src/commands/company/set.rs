@@ -13,12 +13,13 @@ use super::options::{
 use super::page::Look;
 use crate::CliError;
 use crate::commands::foreign;
+use crate::commands::offered::{Offered, check_offered, offered, replace_offered};
 use crate::commands::pools::check_old_system;
 use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 17] = [
     "name",
     "scopes",
     "add_scopes",
@@ -29,6 +30,7 @@ const CHANGES: [&str; 16] = [
     "rate_limit",
     "old_system",
     "require_mfa",
+    "providers",
     "enabled",
     Look::NAMES[0],
     Look::NAMES[1],
@@ -38,7 +40,7 @@ const CHANGES: [&str; 16] = [
 ];
 
 /// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, second factors,
-/// status page, or whether it is enabled. What is not named stays.
+/// providers, status page, or whether it is enabled. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
@@ -46,6 +48,7 @@ const CHANGES: [&str; 16] = [
       --rate-limit 50 --dir DIR
   umoja company set soko --add-scopes events:list --dir DIR
   umoja company set soko --require-mfa always --dir DIR
+  umoja company set soko --provider google --dir DIR
   umoja company set soko --old-system https://login.soko.example/verify \\
       --dir DIR
   umoja company set soko --page-name Soko --page-colour '#0b5fff' \\
@@ -95,6 +98,10 @@ pub(super) struct Set {
     /// When persons who sign in to its clients have to show a second factor: never, `if_enrolled` or always.
     #[arg(long, value_name = "WHEN", value_parser = require_mfa)]
     require_mfa: Option<RequireMfa>,
+    /// A provider at which persons may sign in to the pages of their account instead, in the order of the page; `none` takes all away. See
+    /// `umoja provider`.
+    #[arg(long = "provider", value_name = "PROVIDER", value_parser = offered)]
+    providers: Vec<Offered>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -122,6 +129,7 @@ impl Set {
         if let Some(OrNone(Some(system))) = &self.old_system {
             check_old_system(&deployment, &self.id, system).await?;
         }
+        check_offered(&deployment, &self.providers).await?;
         let changed = change_known(&deployment, &self.id, |company| {
             self.change(company);
             Ok(())
@@ -164,6 +172,7 @@ impl Set {
             company.old_system.clone_from(system);
         }
         company.require_mfa = self.require_mfa.or(company.require_mfa);
+        replace_offered(&mut company.providers, &self.providers);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.switch(self.enabled.unwrap_or(company.enabled));
         self.page.change(company);

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 use umoja_accounts::access::{Reuse, Standing};
+use umoja_schema::Millis;
 use umoja_schema::access::{Family, Session};
 
 use super::asked::Asked;
@@ -57,7 +58,7 @@ impl List {
             let sessions = sessions.iter().map(|session| {
                 let clients: Vec<String> = standing.clients_of(&session.id).into_iter().collect();
                 let clients = if clients.is_empty() { "no client".to_owned() } else { clients.join(", ") };
-                let (since, until) = (time(session.auth_time), time(session.expires_at));
+                let (since, until) = (time(session.created_at), time(session.expires_at));
                 let device = people.label(session).map(|label| label.products()).unwrap_or_default();
                 vec!["session".to_owned(), session.id.clone(), format!("{since} to {until}"), device, clients]
             });
@@ -80,7 +81,7 @@ fn outlives(standing: &Standing, family: &Family) -> bool {
 fn value(asked: &Asked, session: &Session) -> Value {
     json!({
         "id": session.id,
-        "auth_time": time(session.auth_time),
+        "auth_time": (session.auth_time > Millis(0)).then(|| time(session.auth_time)),
         "amr": session.amr,
         "acr": session.acr,
         "created_at": time(session.created_at),

@@ -4,46 +4,31 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
-use serde_json::json;
 use umoja_accounts::access::Standing;
 use umoja_accounts::{Context, Error, Person};
 use umoja_look::texts::account as say;
-use umoja_look::{Choice, Look, Page, Phrase, Text};
-use umoja_schema::{Actor, Client, Company, CompanyId, UserId};
+use umoja_look::{Choice, Look, Page, Phrase};
+use umoja_schema::{Company, CompanyId, UserId};
 
+pub(in crate::browser) use super::door::Section;
+use super::door::{Door, Why, at, registered_of};
 use crate::Provider;
 use crate::assurance::Class;
 use crate::browser::asked::Asked;
-use crate::browser::proceed::rejected_as;
-use crate::browser::second::{self, NotFinished};
-use crate::browser::send::{Cookies, to};
-use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
+use crate::browser::connect::context;
+use crate::browser::send::Cookies;
+use crate::browser::sign_in::Rejection;
 use crate::browser::stop::Stop;
 use crate::browser::visit::Visit;
 use crate::on_account::OnAccount;
 use crate::pages::account::{self as pages, SECTIONS};
-use crate::pages::{Factor, SignIn, View};
-use crate::passkey::{Sent, Site};
+use crate::pages::{Again, View};
 use crate::provider::Registered;
 use crate::request::NoReturn;
-use crate::steps::{Passed, SessionCookie};
+use crate::steps::Unconnected;
 
 /// How long ago a person may have signed in who changes its account, in seconds.
 const RECENT_SECS: u64 = 5 * 60;
-/// The name of these pages in the audit trail: a person is there by the client that it uses.
-const CLIENT: &str = "account";
-
-/// A page of an account.
-#[derive(Clone, Copy)]
-pub(in crate::browser) struct Section {
-    /// Its path.
-    pub(in crate::browser) path: &'static str,
-    /// Its title.
-    pub(in crate::browser) title: Text,
-    /// Whether it needs a sign-in of the last five minutes.
-    pub(in crate::browser) needs_recent: bool,
-}
-
 /// What a request for a page of an account leads to.
 pub(in crate::browser) enum Entered {
     /// The person, on the page.
@@ -62,8 +47,11 @@ pub(in crate::browser) struct Inside {
     pub(in crate::browser) visit: Visit,
     /// The person, opened.
     pub(in crate::browser) person: Person,
+    /// The login at another provider that the form of this session connects.
+    pub(in crate::browser) unconnected: Option<Unconnected>,
+    /// The pages, as a client of the company by whose pages the person came.
+    pub(in crate::browser) at: Registered,
     section: Section,
-    at: Registered,
     view: View,
     browser: String,
 }
@@ -100,34 +88,42 @@ impl Inside {
             let view = asked.view(&provider.issuer, Look::plain(), &[], None);
             return Ok(Entered::Page(pages::no_company(&view, section.path)));
         };
-        let at = registered(company)?;
+        let at = registered_of(company)?;
         let own = person.as_ref().and_then(|person| person.view().profile.locale);
         let view = asked.view(&provider.issuer, Look::of(&at.company), &[], own.as_deref());
         let browser = asked.browser_or_new(&provider.issuer, &*provider.accounts.home.entropy);
-        let visit = visit.and_then(|visit| visit.at(&at.company.id));
-        let door = Door { provider: &provider, section, at: &at, view: &view, browser: &browser };
-        if let Some(passed) = step.as_ref().and_then(|step| step.passed.clone()) {
+        let (session, login) = step.clone().map(|step| (step.session, step.unconnected)).unwrap_or_default();
+        let is_at_door = step.is_some() && session.is_none();
+        let (login, at_door) = if is_at_door { (None, login) } else { (login, None) };
+        let door =
+            Door { provider: &provider, section, at: &at, view: view.clone(), browser: &browser, unconnected: at_door };
+        if let Some(passed) = step.and_then(|step| step.passed) {
             return door.second(&asked, passed).await.map(Entered::Page);
         }
         let is_sign_in = ["identifier", "answer"].iter().any(|name| asked.form.get(name).is_some());
-        if step.as_ref().is_some_and(|step| step.session.is_none()) && asked.chosen().is_none() && is_sign_in {
+        if is_at_door && asked.chosen().is_none() && is_sign_in {
             return door.sign_in(&asked).await.map(Entered::Page);
         }
+        let was_signed_in = visit.is_some();
+        let Some(visit) = visit.and_then(|visit| visit.at(&at.company.id)) else {
+            let rejected = was_signed_in.then_some(Rejection::at_provider(Again::NotAllowed));
+            return door.page("", Why::Stranger, rejected).await.map(Entered::Page);
+        };
         // The first sign-in links a person to a company, for which the rules run then.
-        let person = person.filter(|person| person.is_linked_to(&at.company.id));
-        let (Some(visit), Some(person)) = (visit, person) else {
-            return Ok(Entered::Page(door.page("", false, None)));
+        let Some(person) = person.filter(|person| person.is_linked_to(&at.company.id)) else {
+            return door.page("", Why::New, None).await.map(Entered::Page);
         };
         let age = provider.now().secs().saturating_sub(visit.cookie.signed_in.auth_time);
         // A session with one factor of a person who has two is one for a client that wants no more.
         let is_weak = Class::of_sign_in(&visit.cookie.signed_in) < Class::Two && visit.standing.has_second_factor();
         if section.needs_recent && (age > RECENT_SECS || is_weak) {
-            return Ok(Entered::Page(door.page(&called(&person), true, None)));
+            return door.page(&called(&person), Why::Stale, None).await.map(Entered::Page);
         }
         // Only who saw the page can send its form: another person may have signed in with this browser since.
-        let is_own = step.is_some_and(|step| step.session.as_ref() == Some(&visit.cookie.session));
+        let is_own = session.as_ref() == Some(&visit.cookie.session);
         asked.is_post = is_own && asked.chosen().is_none();
-        Ok(Entered::Inside(Box::new(Self { provider, asked, visit, person, section, at, view, browser })))
+        let unconnected = login.filter(|_| is_own);
+        Ok(Entered::Inside(Box::new(Self { provider, asked, visit, person, unconnected, at, section, view, browser })))
     }
 
     /// The user of the session.
@@ -137,9 +133,7 @@ impl Inside {
 
     /// For whom a rule runs that the person asks for.
     pub(in crate::browser) fn context(&self) -> Context {
-        let company = Arc::clone(&self.at.company);
-        let actor = Actor::Client { id: self.at.client.id.clone(), company: company.id.clone() };
-        Context { actor, company, now: self.provider.now(), request: None }
+        context(&self.at.client, &self.at.company, self.provider.now())
     }
 
     /// Everything that the region knows of the person.
@@ -181,116 +175,6 @@ impl Inside {
     }
 }
 
-/// The page on which a person signs in to its account.
-struct Door<'a> {
-    provider: &'a Arc<Provider>,
-    section: Section,
-    at: &'a Registered,
-    view: &'a View,
-    browser: &'a str,
-}
-
-impl Door<'_> {
-    fn page(&self, hint: &str, is_again: bool, rejected: Option<Rejection>) -> Response {
-        let Self { provider, section, at, view, browser } = self;
-        let accounts = &provider.accounts;
-        let step = OnAccount::new(at.company.id.clone(), None, browser, provider.now());
-        let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let again = rejected.map(|rejected| rejected.again);
-        let client = at.company.display_name();
-        let passkey = Site::of(&provider.issuer).first(&step);
-        let (action, step, passkey) = (section.path, &*step, &*passkey);
-        let (leads_to, others, connects) = (None, &[][..], None);
-        let on = SignIn { client, action, leads_to, step, passkey, hint, forgotten: None, again, others, connects };
-        let mut response = pages::sign_in(view, &on, is_again);
-        rejected_as(&mut response, rejected);
-        let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };
-        cookies.set(&provider.issuer, response.headers_mut());
-        response
-    }
-
-    async fn sign_in(&self, asked: &Asked) -> Result<Response, Stop> {
-        let Self { provider, at, browser, .. } = self;
-        let given = |name| asked.form.get(name).unwrap_or_default();
-        let identifier = given("identifier");
-        let typed =
-            Typed { identifier, password: given("password"), browser, address: asked.address, agent: asked.agent() };
-        let begun = if let Some(answer) = asked.form.get("answer") {
-            let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
-            let begun = sign_in::by_passkey(provider, at, (&sent, given("step"), asked.agent())).await;
-            begun.inspect_err(|rejected| rejected.log(&at.client))
-        } else {
-            // What is done here changes the account, so it needs what the person has.
-            match sign_in::attempt(provider, at, typed, &[Class::Two.as_str().to_owned()]).await {
-                Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-                Ok(Right::Passed(passed, standing)) => return Ok(self.factor_page(passed, &standing, None)),
-                Err(rejected) => Err(rejected),
-            }
-        };
-        match begun {
-            Ok((cookie, _)) => self.begun(&cookie),
-            Err(rejected) => Ok(self.page(identifier, false, Some(rejected))),
-        }
-    }
-
-    /// Begins the session of a person whose password was right, if the form has a second factor.
-    async fn second(&self, asked: &Asked, passed: Passed) -> Result<Response, Stop> {
-        let Self { provider, at, .. } = self;
-        let text = asked.form.get("step").unwrap_or_default();
-        let rejected = if asked.chosen().is_some() {
-            None
-        } else {
-            match second::finish(provider, at, &passed, (&asked.form, text, asked.agent())).await {
-                Ok((cookie, _)) => return self.begun(&cookie),
-                Err(NotFinished::StartOver) => return Ok(self.page("", false, None)),
-                Err(NotFinished::Rejected(rejected)) => Some(rejected),
-            }
-        };
-        match second::standing(provider, at, &passed).await {
-            Ok(Some(standing)) => Ok(self.factor_page(passed, &standing, rejected)),
-            Ok(None) => Ok(self.page("", false, None)),
-            Err(rejected) => Ok(self.page("", false, Some(rejected))),
-        }
-    }
-
-    /// The page on which a person shows a second factor, whose password was right.
-    fn factor_page(&self, passed: Passed, standing: &Standing, rejected: Option<Rejection>) -> Response {
-        let Self { provider, section, at, view, browser } = self;
-        let accounts = &provider.accounts;
-        let step = OnAccount::new(at.company.id.clone(), None, browser, provider.now()).passed(passed);
-        let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let passkey = standing.passkeys().next().map(|_| Site::of(&provider.issuer).second(&step, standing));
-        let on = Factor {
-            client: at.company.display_name(),
-            action: section.path,
-            leads_to: None,
-            step: &step,
-            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
-            passkey: passkey.as_deref(),
-            again: rejected.map(|rejected| rejected.again),
-        };
-        let mut response = crate::pages::factor(view, &on);
-        rejected_as(&mut response, rejected);
-        response
-    }
-
-    /// Leads a person whose session has begun to its page.
-    fn begun(&self, cookie: &SessionCookie) -> Result<Response, Stop> {
-        let Self { provider, section, at, browser, .. } = self;
-        let accounts = &provider.accounts;
-        let mut response = to(&provider.url(&self::at(section.path, &at.company.id)))?;
-        let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
-        let cookies = Cookies { browser: Some((*browser).to_owned()), session };
-        cookies.set(&provider.issuer, response.headers_mut());
-        Ok(response)
-    }
-}
-
-/// A path with the company by whose pages the person came.
-fn at(path: &str, company: &CompanyId) -> String {
-    format!("{path}?company={company}")
-}
-
 /// What the person signs in with, as the page on which it signs in again has it.
 pub(in crate::browser) fn called(person: &Person) -> String {
     let user = person.view();
@@ -312,16 +196,4 @@ async fn company(
     let Some(id) = named.or_else(own) else { return Ok(None) };
     let read = provider.accounts.home.registry.company(&id).await?;
     Ok(read.filter(|company| company.enabled).map(Arc::new))
-}
-
-/// The pages as a client of a company, by which a person signs in to them as to any other.
-fn registered(company: Arc<Company>) -> Result<Registered, Stop> {
-    let client = json!({
-        "id": CLIENT, "revision": 0, "company": company.id, "name": company.display_name(), "kind": "public",
-        "first_party": true, "grant_types": [], "token_endpoint_auth_method": "none", "scopes": [],
-        "subject_type": "public", "enabled": true,
-    });
-    let client: Client =
-        serde_json::from_value(client).map_err(|_| Error::Broken("the pages of an account are a client"))?;
-    Ok(Registered { client: Arc::new(client), company })
 }

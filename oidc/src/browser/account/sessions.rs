@@ -34,7 +34,7 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
         done = Some(say::SESSION_ENDED.into());
     }
     let mut all: Vec<_> = standing.sessions().collect();
-    all.sort_by_key(|session| (session.id != own, std::cmp::Reverse(session.auth_time)));
+    all.sort_by_key(|session| (session.id != own, std::cmp::Reverse(session.created_at)));
     let step = inside.step();
     let form = || Form::post(SECTION.path).hidden("step", &step);
     let has_others = all.iter().any(|session| session.id != own);
@@ -42,7 +42,7 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
         page = page.done(done).text(say::SESSIONS_ARE);
         for session in all {
             let device = inside.provider.accounts.label(session).map(|device| Phrase::foreign(&device.products()));
-            let since = say::SINCE.with(&[("time", &time(session.auth_time))]);
+            let since = say::SINCE.with(&[("time", &time(session.created_at))]);
             let until = say::UNTIL.with(&[("time", &time(session.expires_at))]);
             let lines = device.into_iter().chain([since, until]).collect();
             let is_own = session.id == own;
@@ -55,7 +55,7 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
 }
 
 /// A time as every language reads it, of which no line breaks a part: the hyphens and spaces do not break.
-fn time(at: Millis) -> String {
+pub(super) fn time(at: Millis) -> String {
     let secs = i64::try_from(at.secs()).unwrap_or(i64::MAX);
     let Ok(at) = OffsetDateTime::from_unix_timestamp(secs) else { return String::new() };
     let (month, day, hour, minute) = (u8::from(at.month()), at.day(), at.hour(), at.minute());

@@ -87,6 +87,7 @@ impl Fleet {
             min_version,
             session: session.id.clone(),
             client_ends: 0,
+            session_begun_at: session.created_at,
             session_expires_at: session.expires_at,
             ends: ends.clone(),
             withdrawal: standing.withdrawal(user, provider::client(client)),

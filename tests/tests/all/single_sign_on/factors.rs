@@ -17,7 +17,7 @@ use super::{ISSUER, Sso};
 const STEP: u64 = 30_000;
 
 /// An authenticator with one key of Ed25519.
-struct Authenticator {
+pub(super) struct Authenticator {
     key: SigningKey,
     user: UserId,
     flags: u8,
@@ -33,7 +33,7 @@ impl Authenticator {
     }
 
     /// What a program sends for a page.
-    fn answer(&self, page: &Page, changes: &Value) -> String {
+    pub(super) fn answer(&self, page: &Page, changes: &Value) -> String {
         let options: Value = serde_json::from_str(&page.options()).unwrap();
         let mut client_data = json!({
             "type": "webauthn.get", "challenge": options["challenge"], "origin": ISSUER, "crossOrigin": false,
@@ -67,7 +67,7 @@ impl Sso {
     }
 
     /// An application of the person that makes codes, added in a region.
-    async fn totp(&self, at: usize) -> TotpSecret {
+    pub(super) async fn totp(&self, at: usize) -> TotpSecret {
         let (user, secret) = (self.ada(at).await, TotpSecret::new(&[7; TotpSecret::BYTES]).unwrap());
         let code = secret.code(self.now() / 30);
         let added = self.d.world.regions[at].people().add_totp((user, None), &secret, (&code, "")).await.unwrap();
@@ -78,7 +78,7 @@ impl Sso {
     }
 
     /// A passkey of the person, added in a region.
-    async fn passkey(&self, at: usize) -> Authenticator {
+    pub(super) async fn passkey(&self, at: usize) -> Authenticator {
         let user = self.ada(at).await;
         let authenticator = Authenticator { key: SigningKey::from_seed("", [9; 32]), user, flags: 0b101 };
         let made = Registered {
@@ -94,19 +94,19 @@ impl Sso {
         authenticator
     }
 
-    fn code_of(&self, secret: &TotpSecret) -> String {
+    pub(super) fn code_of(&self, secret: &TotpSecret) -> String {
         secret.code(self.now() / 30)
     }
 }
 
 impl Browser {
     /// The form of the page of factors with a code.
-    async fn code(&mut self, sso: &Sso, at: usize, page: &Page, code: &str) -> Page {
+    pub(super) async fn code(&mut self, sso: &Sso, at: usize, page: &Page, code: &str) -> Page {
         self.post(sso, at, "/factor", &[("step", &page.step()), ("code", code)]).await
     }
 
     /// The form of a page with the answer of a passkey.
-    async fn use_passkey(&mut self, sso: &Sso, at: usize, path: &str, page: &Page, answer: &str) -> Page {
+    pub(super) async fn use_passkey(&mut self, sso: &Sso, at: usize, path: &str, page: &Page, answer: &str) -> Page {
         let (step, options) = (page.step(), page.options());
         self.post(sso, at, path, &[("step", &step), ("options", &options), ("answer", answer)]).await
     }

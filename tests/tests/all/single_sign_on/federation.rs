@@ -1,15 +1,25 @@
 //! Persons who sign in at another provider. The provider is a deployment of its own, at another issuer.
 
+mod account;
+mod device;
+mod hanging;
+mod recent;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use umoja_schema::{LoginProvider, Scope};
+use umoja_crypto::jws::sign_jwt;
+use umoja_schema::{LoginProvider, Millis, OidcAlgorithm, Scope};
+use umoja_store::oidc_keys::OidcKeys;
 use umoja_store::ports::{Answered, Call, Method, Outbound, OutboundError};
 use umoja_tests::caller::Caller;
 use umoja_tests::world::run;
@@ -28,11 +38,17 @@ struct Line {
     router: Router,
     change: Mutex<Change>,
     called: Mutex<Vec<String>>,
+    down: AtomicBool,
 }
 
 impl Line {
     fn change(&self, change: impl Fn(&str, &mut Value) + Send + Sync + 'static) {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(change);
+    }
+
+    /// Whether the provider does not answer.
+    fn is_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
     }
 
     fn called(&self) -> Vec<String> {
@@ -45,6 +61,9 @@ impl Outbound for Line {
     async fn call(&self, call: &Call<'_>) -> Result<Answered, OutboundError> {
         let path = call.url.strip_prefix(ELSEWHERE).ok_or(OutboundError::Rejected("another place"))?;
         self.called.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        if self.down.load(Ordering::SeqCst) {
+            return Err(OutboundError::Unavailable("down"));
+        }
         let request = if call.method == Method::Post { Request::post(path) } else { Request::get(path) };
         let request = call.headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let response =
@@ -85,7 +104,8 @@ fn two(seed: u64, set: Set, body: impl AsyncFnOnce(Two)) {
         there.d.world.settle().await;
         there.serve(ELSEWHERE, &(Arc::<umoja_tests::hook::Hook>::clone(&there.hook) as Arc<dyn Outbound>));
         let (change, called) = (Mutex::new(Box::new(|_: &str, _: &mut Value| ()) as Change), Mutex::default());
-        let line = Arc::new(Line { router: there.routers[0].clone(), change, called });
+        let down = AtomicBool::new(false);
+        let line = Arc::new(Line { router: there.routers[0].clone(), change, called, down });
 
         let mut here = Sso::new(seed + 1000).await;
         if set.known_here {
@@ -132,20 +152,56 @@ fn start(page: &Page) -> String {
 impl Two {
     /// Signs in at the provider, from the page for signing in. Returns the path of the answer at Umoja.
     async fn elsewhere(&self, browser: &mut Browser, page: &Page) -> String {
+        self.elsewhere_as(browser, &mut Browser::default(), page).await
+    }
+
+    /// The same, with the browser's cookies of the provider: who has a session there signs in only if it has to.
+    async fn elsewhere_as(&self, browser: &mut Browser, at_theirs: &mut Browser, page: &Page) -> String {
         let away = browser.get(&self.here, 1, &start(page)).await;
+        self.back(at_theirs, &away).await
+    }
+
+    /// From where a browser is sent to the provider, back to the path of the answer at Umoja.
+    async fn back(&self, at_theirs: &mut Browser, away: &Page) -> String {
         let to = away.location().strip_prefix(ELSEWHERE).unwrap().to_owned();
         assert!(!to.contains("ada%40") && !to.contains("ada@"), "{to}");
-        let mut at_theirs = Browser::default();
         let page = at_theirs.get(&self.there, 0, &to).await;
-        let back = at_theirs.sign_in(&self.there, 0, &page, THEIR_PASSWORD).await;
-        back.location().strip_prefix(ISSUER).unwrap().to_owned()
+        let page =
+            if page.status == 200 { at_theirs.sign_in(&self.there, 0, &page, THEIR_PASSWORD).await } else { page };
+        page.location().strip_prefix(ISSUER).unwrap().to_owned()
     }
 
     /// The whole sign-in: what the browser gets when it comes back.
     async fn whole(&self, browser: &mut Browser) -> Page {
-        let page = browser.authorize(&self.here, 0, &[]).await;
-        let back = self.elsewhere(browser, &page).await;
+        self.whole_as(browser, &mut Browser::default(), &[]).await
+    }
+
+    /// The same, with the browser's cookies of the provider, and with these parameters of the client changed.
+    async fn whole_as(&self, browser: &mut Browser, at_theirs: &mut Browser, changes: &[(&str, &str)]) -> Page {
+        let page = browser.authorize(&self.here, 0, changes).await;
+        let back = self.elsewhere_as(browser, at_theirs, &page).await;
         browser.get(&self.here, 0, &back).await
+    }
+
+    /// Lets time pass at both.
+    fn advance(&self, ms: u64) {
+        self.here.d.world.clock.advance(ms);
+        self.there.d.world.clock.advance(ms);
+    }
+
+    /// Has the provider say other things in its id tokens, which it signs.
+    async fn says(&self, change: impl Fn(&mut Value) + Send + Sync + 'static) {
+        let region = &self.there.d.world.regions[0];
+        let now = Millis(self.there.now() * 1000);
+        let keys = OidcKeys::load(&*region.home.registry, region.secrets(), now).await.unwrap();
+        self.line.change(move |path, body| {
+            if path == "/oauth2/token" {
+                let claims = body["id_token"].as_str().unwrap().split('.').nth(1).unwrap();
+                let mut claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+                change(&mut claims);
+                body["id_token"] = sign_jwt(keys.signer(OidcAlgorithm::ALL[0]), "JWT", &claims).into();
+            }
+        });
     }
 
     /// The user of the code that a browser got.
@@ -181,11 +237,11 @@ fn an_address_that_is_not_verified_finds_no_one_and_the_person_connects_its_logi
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
         assert_eq!((page.status, page.title()), (200, "Sign in"));
-        assert!(page.html.contains("Your login at ") && browser.session().is_none());
+        assert!(page.html.contains("belongs to no account here yet") && browser.session().is_none());
         // Another language is the same step.
         let fields = [("step", &*page.step()), ("lang", "fr")];
         let page = browser.post(&two.here, 0, "/login", &fields).await;
-        assert!(page.html.contains("Votre compte chez "));
+        assert!(page.html.contains("relié à aucun compte ici"));
         let own = browser.sign_in(&two.here, 1, &page, PASSWORD).await;
         two.here.d.world.settle().await;
         let answer = two.whole(&mut Browser::default()).await;
@@ -198,7 +254,7 @@ fn a_provider_that_is_not_trusted_finds_no_one_by_an_address() {
     two(1803, Set { trusted: false, registers: true, ..SET }, async |two| {
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
-        assert!(page.html.contains("Your login at ") && browser.session().is_none());
+        assert!(page.html.contains("belongs to no account here yet") && browser.session().is_none());
     });
 }
 
@@ -208,9 +264,9 @@ fn a_wrong_password_connects_nothing() {
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
         let page = browser.sign_in(&two.here, 0, &page, "wrong horse").await;
-        assert!(page.html.contains("Your login at ") && page.html.contains("is wrong"));
+        assert!(page.html.contains("belongs to no account here yet") && page.html.contains("is wrong"));
         let page = two.whole(&mut Browser::default()).await;
-        assert!(page.html.contains("Your login at "));
+        assert!(page.html.contains("belongs to no account here yet"));
     });
 }
 
@@ -221,7 +277,7 @@ fn who_is_not_known_gets_an_account_only_where_the_provider_registers() {
             let mut browser = Browser::default();
             let page = two.whole(&mut browser).await;
             if !registers {
-                assert!(page.html.contains("Your login at ") && browser.session().is_none());
+                assert!(page.html.contains("belongs to no account here yet") && browser.session().is_none());
                 return;
             }
             let user = two.user(&page);

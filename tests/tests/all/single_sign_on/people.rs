@@ -90,6 +90,7 @@ impl Sso {
             user: person.id,
             min_version: person.version.clone(),
             session: person.session.id.clone(),
+            session_begun_at: person.session.created_at,
             session_expires_at: person.session.expires_at,
             ends: person.session.ends.clone(),
             withdrawal: None,

@@ -60,6 +60,7 @@ pub(super) fn company(id: &str) -> Company {
         old_system: None,
         status_page: None,
         require_mfa: None,
+        providers: Vec::new(),
         rate_limit: None,
         api_keys,
         keys,

@@ -2,16 +2,19 @@
 //! the provider's company. So the rules of external ids say whose a login is: a merge joins them, an import and a source bring them, a
 //! company suspends them, and an erasure takes them away.
 
+mod connect;
+
 use serde_json::{Map, Value};
 use umoja_schema::api::Selector;
-use umoja_schema::{IdentifierKind, UserId};
+use umoja_schema::{IdentifierKind, LoginProviderId, UserId};
 
-use crate::accounts::until_written;
-use crate::identifiers::value_of;
 use crate::links::may_log_in;
-use crate::person::Change;
-use crate::profiles::Rules;
-use crate::{Accounts, Context, Error, Field, Patch, People, Person, Register, Registered, Rule, Said};
+use crate::{Accounts, Context, Error, Field, Patch, Register, Registered, Rule, Said};
+
+pub use connect::{Disconnected, ToConnect};
+
+/// The most characters of what a person sees of an account at a provider.
+const MAX_SHOWN: usize = 64;
 
 /// What a provider says of a person who has signed in there.
 #[derive(Clone)]
@@ -24,6 +27,21 @@ pub struct Login {
     pub email_verified: bool,
     /// The names of the person, as members of a profile.
     pub names: Map<String, Value>,
+}
+
+impl Login {
+    /// What the person sees of the account: its address, of which one letter and the domain are enough to know it again, or else its name.
+    pub fn shown(&self) -> Option<String> {
+        let name = || Some(self.names.get("name")?.as_str()?.to_owned());
+        let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect::<String>();
+        self.email.as_deref().and_then(masked).or_else(name).map(plain).filter(|text| !text.is_empty())
+    }
+}
+
+/// An address of which only the first letter and the domain are left.
+fn masked(email: &str) -> Option<String> {
+    let (local, domain) = email.rsplit_once('@')?;
+    Some(format!("{}***@{domain}", local.chars().next()?))
 }
 
 /// Whose a login is.
@@ -45,7 +63,13 @@ impl Accounts {
     ///
     /// # Errors
     /// If the store fails, or the subject can be no external id.
-    pub async fn recognise(&self, context: &Context, login: &Login, registers: bool) -> Result<Recognised, Error> {
+    pub async fn recognise(
+        &self,
+        context: &Context,
+        provider: &LoginProviderId,
+        login: &Login,
+        registers: bool,
+    ) -> Result<Recognised, Error> {
         let selector = Selector::Identifier(IdentifierKind::ExternalId, login.subject.clone());
         let registers = registers && (login.email.is_none() || login.email_verified);
         let (mut names, mut was_taken) = (Some(&login.names).filter(|names| !names.is_empty()), false);
@@ -64,6 +88,9 @@ impl Accounts {
             };
             match made {
                 Ok(Some(Registered { id, person, .. })) => {
+                    let stored = context.parse_new(IdentifierKind::ExternalId, &login.subject)?.stored;
+                    let shown = login.shown();
+                    self.note_login(id, (provider, &context.company.id), (&stored, shown.as_deref())).await?;
                     let may = may_log_in(&person.parts(), &context.company.id);
                     return Ok(if may { Recognised::User(id) } else { Recognised::Rejected });
                 }
@@ -78,57 +105,6 @@ impl Accounts {
     }
 }
 
-impl People {
-    /// Gives a person a login of the company's provider.
-    ///
-    /// # Errors
-    /// [`Error::Taken`] if the login belongs to another person, or the person has another login there. [`Error::Disabled`] if the company
-    /// has suspended the person.
-    pub async fn connect(&self, context: &Context, user: UserId, subject: &str) -> Result<(), Error> {
-        let kind = IdentifierKind::ExternalId;
-        let said = Said { value: Some(Some(subject)), verified: None };
-        let patch = Patch::new(context, [(kind, said)], None)?;
-        let stored = context.parse_new(kind, subject)?.stored;
-        until_written!({
-            let person = self.reader().load(user).await?.ok_or(Error::NotFound)?;
-            let had: Vec<_> = person.users().filter_map(|user| value_of(&user.identity, context, kind)).collect();
-            if had.contains(&&stored) {
-                return Ok(Some(()));
-            }
-            if !had.is_empty() {
-                return Err(Error::Taken(kind));
-            }
-            if person.is_suspended_at(&context.company.id) {
-                return Err(Error::Disabled);
-            }
-            let primary = &person.primary;
-            let (mut identity, mut facts) = patch.apply(self, context, &primary.identity, &primary.facts)?;
-            context.link(&mut identity, &mut facts);
-            let change = Change { id: primary.id(), identity, facts };
-            let rules = Rules { reject_taken: true, ..Rules::of(&context.actor) };
-            Ok(self.write_profiles(&person, &[change], &rules, |_| Vec::new()).await?.map(drop))
-        })
-    }
-
-    /// Lets a person who has proved who it is log in at the company, which is linked to it then, as a password does. `None` if the person
-    /// may not log in there.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn admit(&self, context: &Context, user: UserId) -> Result<Option<Person>, Error> {
-        until_written!({
-            let Some(person) = self.reader().load(user).await? else { return Ok(Some(None)) };
-            if !may_log_in(&person.parts(), &context.company.id) {
-                return Ok(Some(None));
-            }
-            if person.is_linked_to(&context.company.id) {
-                return Ok(Some(Some(person)));
-            }
-            Ok(self.link_primary(context, &person).await?.map(Some))
-        })
-    }
-}
-
 /// The user that a login would make.
 fn patch(context: &Context, login: &Login, names: Option<&Map<String, Value>>) -> Result<Patch, Error> {
     let email = login.email.as_deref().filter(|email| context.parse_new(IdentifierKind::Email, email).is_ok());
@@ -137,4 +113,22 @@ fn patch(context: &Context, login: &Login, names: Option<&Map<String, Value>>) -
         (IdentifierKind::Email, Said { value: email.map(Some), verified: email.map(|_| login.email_verified) }),
     ];
     Patch::of_new(context, said, names.map(|names| Value::Object(names.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_sees_one_letter_and_the_domain_of_its_address_or_its_name() {
+        let login = |email: Option<&str>, name: &str| {
+            let names = Map::from_iter([("name".to_owned(), Value::from(name))]);
+            let email = email.map(str::to_owned);
+            Login { subject: "s".to_owned(), email, email_verified: true, names }.shown()
+        };
+        assert_eq!(login(Some("amina@example.com"), "Amina").as_deref(), Some("a***@example.com"));
+        assert_eq!(login(Some("@example.com"), "A\nmina").as_deref(), Some("Amina"));
+        assert_eq!(login(None, "\n"), None);
+        assert_eq!(login(None, &"é".repeat(99)).map(|text| text.chars().count()), Some(MAX_SHOWN));
+    }
 }

@@ -1,0 +1,257 @@
+//! The page on which a person signs in to its account.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde_json::json;
+use umoja_accounts::Error;
+use umoja_accounts::access::Standing;
+use umoja_look::texts::account as say;
+use umoja_look::{Look, Phrase, Text};
+use umoja_schema::{Client, Company, CompanyId};
+
+use crate::Provider;
+use crate::assurance::Class;
+use crate::browser::asked::Asked;
+use crate::browser::connect::{announced, connected, context};
+use crate::browser::offered::{StartOn, offered};
+use crate::browser::proceed::rejected_as;
+use crate::browser::second::{self, NotFinished};
+use crate::browser::send::{Cookies, to};
+use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
+use crate::browser::stop::Stop;
+use crate::on_account::OnAccount;
+use crate::pages::account as pages;
+use crate::pages::{Factor, SignIn, View};
+use crate::passkey::{Sent, Site};
+use crate::provider::Registered;
+use crate::request::NoReturn;
+use crate::steps::{Passed, SessionCookie, Unconnected};
+
+/// The name of these pages in the audit trail: a person is there by the client that it uses.
+const CLIENT: &str = "account";
+
+/// A page of an account.
+#[derive(Clone, Copy)]
+pub(in crate::browser) struct Section {
+    /// Its path.
+    pub(in crate::browser) path: &'static str,
+    /// Its title.
+    pub(in crate::browser) title: Text,
+    /// Whether it needs a sign-in of the last five minutes.
+    pub(in crate::browser) needs_recent: bool,
+}
+
+/// Why a person is at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::browser) enum Why {
+    /// It has not signed in.
+    Stranger,
+    /// It has signed in too long ago for the page.
+    Stale,
+    /// It has signed in, and the company does not know it yet.
+    New,
+}
+
+/// The page on which a person signs in to its account.
+pub(in crate::browser) struct Door<'a> {
+    pub(in crate::browser) provider: &'a Provider,
+    pub(in crate::browser) section: Section,
+    pub(in crate::browser) at: &'a Registered,
+    pub(in crate::browser) view: View,
+    pub(in crate::browser) browser: &'a str,
+    /// The login at another provider that the person connects by signing in.
+    pub(in crate::browser) unconnected: Option<Unconnected>,
+}
+
+impl<'a> Door<'a> {
+    /// The door of a browser that comes back from another provider.
+    pub(in crate::browser) fn of(
+        provider: &'a Provider,
+        section: Section,
+        at: &'a Registered,
+        (asked, browser): (&Asked, &'a str),
+    ) -> Self {
+        let view = asked.view(&provider.issuer, Look::of(&at.company), &[], None);
+        Self { provider, section, at, view, browser, unconnected: None }
+    }
+
+    /// What is done behind it changes the account, so it needs what the person has.
+    pub(in crate::browser) fn acr_values() -> Vec<String> {
+        vec![Class::Two.as_str().to_owned()]
+    }
+
+    /// The page again, after an attempt that came to nothing.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot read what the page offers.
+    pub(in crate::browser) async fn again(&self, hint: &str, rejected: Option<Rejection>) -> Result<Response, Stop> {
+        self.page(hint, Why::Stranger, rejected).await
+    }
+
+    /// The page.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot read what the page offers.
+    pub(in crate::browser) async fn page(
+        &self,
+        hint: &str,
+        why: Why,
+        rejected: Option<Rejection>,
+    ) -> Result<Response, Stop> {
+        let Self { provider, section, at, view, .. } = self;
+        let (step, company) = (self.step(None), at.company.display_name());
+        let others = offered(provider, &at.client, StartOn::Account(&step, section.path)).await?;
+        let connects = announced(provider, self.unconnected.as_ref()).await?;
+        let on = SignIn {
+            client: company,
+            action: section.path,
+            leads_to: None,
+            step: &step,
+            passkey: &Site::of(&provider.issuer).first(&step),
+            hint,
+            forgotten: None,
+            again: rejected.map(|rejected| rejected.again),
+            others: &others,
+            connects: connects.as_ref(),
+        };
+        let why = match why {
+            Why::Stranger => None,
+            Why::Stale => Some(Phrase::from(say::AGAIN)),
+            Why::New => Some(say::NOT_LINKED.with(&[("company", company)])),
+        };
+        Ok(self.shown(pages::sign_in(view, &on, why), rejected))
+    }
+
+    /// A page of the door as an answer.
+    fn shown(&self, mut page: Response, rejected: Option<Rejection>) -> Response {
+        rejected_as(&mut page, rejected);
+        let cookies = Cookies { browser: Some(self.browser.to_owned()), session: None };
+        cookies.set(&self.provider.issuer, page.headers_mut());
+        page
+    }
+
+    /// The value of a form, before a session has begun.
+    fn step(&self, passed: Option<Passed>) -> String {
+        let accounts = &self.provider.accounts;
+        let step = OnAccount::new(self.at.company.id.clone(), None, self.browser, self.provider.now());
+        let step = step.connecting(self.unconnected.clone());
+        let step = passed.into_iter().fold(step, OnAccount::passed);
+        step.seal(&accounts.secrets, &*accounts.home.entropy)
+    }
+
+    /// Takes what the person typed, or the answer of its passkey.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot do that now.
+    pub(in crate::browser) async fn sign_in(&self, asked: &Asked) -> Result<Response, Stop> {
+        let Self { provider, at, browser, .. } = self;
+        let given = |name| asked.form.get(name).unwrap_or_default();
+        let identifier = given("identifier");
+        let typed =
+            Typed { identifier, password: given("password"), browser, address: asked.address, agent: asked.agent() };
+        let begun = if let Some(answer) = asked.form.get("answer") {
+            let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
+            let begun = sign_in::by_passkey(provider, at, (&sent, given("step"), asked.agent())).await;
+            if let Ok((cookie, _)) = &begun {
+                // The company knows the person from now on, as after a password.
+                let context = context(&at.client, &at.company, provider.now());
+                provider.accounts.admit(&context, cookie.user).await?;
+            }
+            begun.inspect_err(|rejected| rejected.log(&at.client))
+        } else {
+            match sign_in::attempt(provider, at, typed, &Self::acr_values()).await {
+                Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
+                Ok(Right::Passed(passed, standing)) => return Ok(self.factor_page(passed, &standing, None)),
+                Err(rejected) => Err(rejected),
+            }
+        };
+        match begun {
+            Ok((cookie, _)) => self.begun(&cookie).await,
+            Err(rejected) => self.again(identifier, Some(rejected)).await,
+        }
+    }
+
+    /// Begins the session of a person whose password was right, if the form has a second factor.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot do that now.
+    pub(in crate::browser) async fn second(&self, asked: &Asked, passed: Passed) -> Result<Response, Stop> {
+        let Self { provider, at, .. } = self;
+        let text = asked.form.get("step").unwrap_or_default();
+        let rejected = if asked.chosen().is_some() {
+            None
+        } else {
+            match second::finish(provider, at, &passed, (&asked.form, text, asked.agent())).await {
+                Ok((cookie, _)) => return self.begun(&cookie).await,
+                Err(NotFinished::StartOver) => return self.again("", None).await,
+                Err(NotFinished::Rejected(rejected)) => Some(rejected),
+            }
+        };
+        match second::standing(provider, at, &passed).await {
+            Ok(Some(standing)) => Ok(self.factor_page(passed, &standing, rejected)),
+            Ok(None) => self.again("", None).await,
+            Err(rejected) => self.again("", Some(rejected)).await,
+        }
+    }
+
+    /// The page on which a person shows a second factor, who has shown one.
+    pub(in crate::browser) fn factor_page(
+        &self,
+        passed: Passed,
+        standing: &Standing,
+        rejected: Option<Rejection>,
+    ) -> Response {
+        let step = self.step(Some(passed));
+        let site = Site::of(&self.provider.issuer);
+        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
+        let on = Factor {
+            client: self.at.company.display_name(),
+            action: self.section.path,
+            leads_to: None,
+            step: &step,
+            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
+            passkey: passkey.as_deref(),
+            again: rejected.map(|rejected| rejected.again),
+        };
+        self.shown(crate::pages::factor(&self.view, &on), rejected)
+    }
+
+    /// Leads a person whose session has begun to its page.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot do that now.
+    pub(in crate::browser) async fn begun(&self, cookie: &SessionCookie) -> Result<Response, Stop> {
+        let Self { provider, section, at, browser, unconnected, .. } = self;
+        if let Err(rejected) = connected(provider, &at.client, unconnected.as_ref(), cookie).await? {
+            let door = Self { view: self.view.clone(), unconnected: None, ..*self };
+            return door.again("", Some(rejected)).await;
+        }
+        let accounts = &provider.accounts;
+        let mut response = to(&provider.url(&self::at(section.path, &at.company.id)))?;
+        let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
+        let cookies = Cookies { browser: Some((*browser).to_owned()), session };
+        cookies.set(&provider.issuer, response.headers_mut());
+        Ok(response)
+    }
+}
+
+/// A path with the company by whose pages the person came.
+pub(in crate::browser) fn at(path: &str, company: &CompanyId) -> String {
+    format!("{path}?company={company}")
+}
+
+/// The pages as a client of a company, by which a person signs in to them as to any other.
+///
+/// # Errors
+/// [`Stop`] never: the members are those of a client.
+pub(in crate::browser) fn registered_of(company: Arc<Company>) -> Result<Registered, Stop> {
+    let client = json!({
+        "id": CLIENT, "revision": 0, "company": company.id, "name": company.display_name(), "kind": "public",
+        "first_party": true, "grant_types": [], "token_endpoint_auth_method": "none", "scopes": [],
+        "subject_type": "public", "providers": company.providers, "enabled": true,
+    });
+    let client: Client =
+        serde_json::from_value(client).map_err(|_| Error::Broken("the pages of an account are a client"))?;
+    Ok(Registered { client: Arc::new(client), company })
+}
