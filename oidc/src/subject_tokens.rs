@@ -15,6 +15,7 @@ use umoja_store::remembered::Remembered;
 
 use crate::Provider;
 use crate::back_channel::user_of;
+use crate::upstream::calls::Caller;
 use crate::upstream::learnt::{FRESH_MS, Upstreams};
 use crate::upstream::{Fault, subject};
 
@@ -57,8 +58,9 @@ impl Tokens {
     async fn foreign(&self, company: &CompanyId, source: &SourceId, token: &SubjectToken) -> Result<String, Error> {
         let tokens = self.tokens(company, source).await?;
         let now = self.home.clock.now();
+        let caller = Caller { outbound: &*self.outbound, clock: &*self.home.clock, browser: company.as_str() };
         let read = async |max_age_ms| {
-            let learnt = self.learnt.learn(&*self.outbound, &tokens.issuer, now, max_age_ms).await?;
+            let learnt = self.learnt.learn(&caller, &tokens.issuer, max_age_ms).await?;
             subject::read(&token.token, &learnt.keys, &tokens, token.token_type, now.secs())
         };
         let subject = match read(FRESH_MS).await {
@@ -67,7 +69,7 @@ impl Tokens {
             subject => subject,
         };
         subject.map_err(|fault| match fault {
-            Fault::Provider(fault) => Error::IssuerUnavailable(fault),
+            Fault::Provider(fault) | Fault::Unreachable(fault) => Error::IssuerUnavailable(fault),
             Fault::UnknownKey => Error::SubjectToken("kid"),
             Fault::Token("exp") => Error::SubjectTokenExpired,
             Fault::Token(name) => Error::SubjectToken(name),

@@ -3,7 +3,7 @@
 use umoja_schema::{CompanyId, IdentifierKind, LoginProviderId, UserId};
 use umoja_store::ownerships::drop_identifier;
 
-use crate::access::Standing;
+use crate::access::{DescribedSession, Standing};
 use crate::accounts::until_written;
 use crate::deciding_credentials::has_any;
 use crate::identifiers::value_of;
@@ -77,9 +77,10 @@ impl People {
     pub async fn disconnect(
         &self,
         context: &Context,
-        (user, session): (UserId, &str),
+        kept: DescribedSession<'_>,
         (others, has_other_way): (&[CompanyId], bool),
     ) -> Result<Disconnected, Error> {
+        let user = kept.user;
         let patch = Patch::new(context, [(KIND, Said { value: Some(None), verified: None })], None)?;
         let disconnected = until_written!({
             let person = self.reader().load(user).await?.ok_or(Error::NotFound)?;
@@ -107,7 +108,7 @@ impl People {
             let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
             self.end_logins(standing.logins().filter(|login| login.company == context.company.id)).await?;
             tracing::info!(%user, "a login at another provider was removed");
-            self.end_other_sessions(user, session).await?;
+            self.end_other_sessions(kept).await?;
         }
         Ok(disconnected)
     }

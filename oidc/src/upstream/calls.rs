@@ -34,7 +34,7 @@ pub struct Caller<'a> {
     pub outbound: &'a dyn Outbound,
     /// The time.
     pub clock: &'a dyn Clock,
-    /// The value of the cookie of the browser.
+    /// The value of the cookie of the browser, or the company that shows a token of the provider.
     pub browser: &'a str,
 }
 

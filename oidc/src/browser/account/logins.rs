@@ -110,10 +110,10 @@ async fn confirm(inside: &Inside, step: &str, login: &Unconnected) -> Result<Res
 
 async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let (form, provider, client) = (&inside.asked.form, &inside.provider, &inside.at.client);
-    let of = (inside.user(), inside.visit.cookie.session.as_str());
+    let kept = inside.visit.cookie.described();
     if let (Some(login), Some(_)) = (&inside.unconnected, form.get("connect")) {
-        return Ok(if connect(provider, client, of.0, login).await? {
-            provider.accounts.end_other_sessions(of.0, of.1).await?;
+        return Ok(if connect(provider, client, inside.user(), login).await? {
+            provider.accounts.end_other_sessions(kept).await?;
             Outcome { done: Some(say::WAS_CONNECTED.into()), ..Outcome::default() }
         } else {
             Outcome { alert: Some(say::TAKEN.into()), ..Outcome::default() }
@@ -129,7 +129,7 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let others: Vec<_> = others.into_iter().filter(|login| login.works).map(|login| login.company).collect();
     // Who has just signed in by a passkey can do so again.
     let has_other_way = !inside.visit.cookie.signed_in.amr.iter().any(|amr| ["pwd", FEDERATED].contains(&&**amr));
-    Ok(match provider.accounts.disconnect(&context, of, (&others, has_other_way)).await? {
+    Ok(match provider.accounts.disconnect(&context, kept, (&others, has_other_way)).await? {
         Disconnected::Removed => Outcome { done: Some(say::LOGIN_REMOVED.into()), ..Outcome::default() },
         Disconnected::Last => Outcome { alert: Some(say::LAST_WAY.into()), ..Outcome::default() },
         Disconnected::Absent => Outcome::default(),
