@@ -37,7 +37,7 @@ pub(super) struct Disable {
     target: Target,
 }
 
-/// Let persons sign in by a disabled client again. The codes and tokens of before stay ended.
+/// Let persons sign in by a disabled client again; its former tokens stay ended.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja client enable shop-web --dir DIR")]

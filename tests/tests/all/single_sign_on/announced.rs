@@ -1,6 +1,8 @@
 //! Notices of logouts when everything of a person ends.
 
 use serde_json::json;
+use umoja_provisioner::logouts::oldest_ms;
+use umoja_tests::hook::status;
 
 use super::notices::informed;
 use super::story;
@@ -53,5 +55,29 @@ fn clients_hear_of_what_began_in_another_region_before_everything_ended() {
         sso.d.world.clock.advance(61_000);
         sso.logouts(0).step().await.unwrap();
         assert_eq!((sso.hook.take().len(), sso.rows(0).await), (0, 0));
+    });
+}
+
+#[test]
+fn a_notice_waits_for_a_client_that_does_not_answer_and_for_none_that_is_removed() {
+    story(7_413, async |sso| {
+        sso.put(informed("web", "https://web.example/logout")).await;
+        let (id, _) = sso.seen(&["web"]).await;
+        let (home, logouts) = (&sso.d.world.regions[0].home, sso.logouts(0));
+        assert_eq!(oldest_ms(home).await, Ok(0));
+        sso.d.world.regions[0].people().end_all_sessions(id).await.unwrap();
+        sso.hook.answer(|_| Ok(status(500)));
+        assert_eq!(logouts.step().await.unwrap().rejected, 1);
+        sso.d.world.clock.advance(120_000);
+        assert!(oldest_ms(home).await.unwrap() >= 120_000);
+        let mut removed = informed("web", "https://web.example/logout");
+        removed["removed"] = json!(true);
+        sso.put(removed).await;
+        for _ in 0..4 {
+            let done = logouts.step().await.unwrap();
+            assert_eq!((done.accepted, done.rejected, done.given_up), (0, 0, 0));
+            sso.d.world.clock.advance(600_000);
+        }
+        assert_eq!((oldest_ms(home).await, sso.rows(0).await), (Ok(0), 0));
     });
 }
