@@ -4,6 +4,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `account` | `/account`: the pages on which a person looks after its account |
+//! | `alike` | answers that come alike for every name and every address |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
 //! | `factor` | `/factor`: the form with a second factor |
@@ -12,6 +13,7 @@
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `offered` | the providers that the page for signing in offers |
 //! | `guess` | how many codes of devices may be typed |
+//! | `register` | `/register`: a person makes an account by a code of a mail |
 //! | `reset` | `/reset`: a person sets a new password by a code of a mail |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
@@ -24,6 +26,7 @@
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
 
 mod account;
+mod alike;
 mod asked;
 mod authorize;
 mod consent;
@@ -38,6 +41,7 @@ mod logout;
 mod offered;
 mod par;
 mod proceed;
+mod register;
 mod reset;
 mod second;
 mod send;
@@ -76,6 +80,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(START, get(federation::start))
         .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
+        .route(register::PATH, get(register::register).post(register::register))
         .route(reset::PATH, get(reset::reset).post(reset::reset))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .merge(account::router())

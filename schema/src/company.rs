@@ -44,6 +44,9 @@ pub struct Company {
     /// When persons who sign in to its clients have to show a second factor; if they have one, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_mfa: Option<RequireMfa>,
+    /// Whether a person may make an account at the page on which it signs in to a client of the company.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub registration: bool,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.
@@ -57,6 +60,11 @@ pub struct Company {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(revision: &u64) -> bool {
     *revision == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The stored data of an API key.

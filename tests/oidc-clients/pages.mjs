@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import zlib from 'node:zlib';
 import { createRequire } from 'node:module';
 import { fetchAlone } from './browser.mjs';
 import { PERSON, start } from './deployment.mjs';
@@ -27,10 +28,42 @@ const umoja = await start(UMOJA, {
   web: ['--name', 'Duka la Soko', '--redirect-uri', `${app}/callback`, '--post-logout-redirect-uri', `${app}/bye`],
   tv: ['--public', '--grant', 'device_code', '--name', 'Soko TV'],
 });
-umoja.umoja('company', 'set', 'soko', '--page-name', 'Soko', '--page-colour', '#0b6e4f');
+fs.writeFileSync(umoja.file('logo.png'), logo(240, 48, 8 * 1024));
+umoja.umoja('company', 'set', 'soko', '--page-name', 'Soko', '--page-colour', '#0b6e4f', '--page-logo', umoja.file('logo.png'), '--registration', 'true');
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 0 });
 const complaints = [];
 let seen = 0;
+
+// A picture (PNG) of green stripes, as large as a logo may be.
+function logo(width, height, bytes) {
+  const chunk = (name, data) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    sum.writeUInt32BE(zlib.crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2], 8);
+  const row = Buffer.concat([Buffer.alloc(1), ...Array.from({ length: width }, (_, x) => Buffer.from(x % 12 < 6 ? [11, 110, 79] : [255, 255, 255]))]);
+  const picture = chunk('IDAT', zlib.deflateSync(Buffer.concat(Array(height).fill(row))));
+  const parts = [Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head), chunk('tEXt', Buffer.alloc(0)), picture, chunk('IEND', Buffer.alloc(0))];
+  parts[2] = chunk('tEXt', Buffer.alloc(bytes - Buffer.concat(parts).length, 'a'));
+  return Buffer.concat(parts);
+}
+
+// The code of the last mail to an address, once it is there.
+async function mailed(address) {
+  const dir = umoja.file('d/mail');
+  for (;;) {
+    const files = fs.existsSync(dir) ? fs.readdirSync(dir).filter((name) => name.endsWith('.eml')).sort() : [];
+    const mails = files.map((name) => fs.readFileSync(path.join(dir, name), 'utf8')).filter((text) => text.includes(`To: ${address}`));
+    if (mails.length > 0) { return mails.at(-1).match(/\b\d{8}\b/)[0]; }
+    await new Promise((done) => { setTimeout(done, 100); });
+  }
+}
 
 // What an application asks for.
 const asked = (more = {}) => `${umoja.issuer}/oauth2/authorize?${new URLSearchParams({
@@ -108,6 +141,29 @@ async function signsIn(page, language) {
   assert.equal(new URL(page.url()).pathname, '/callback');
 }
 
+// A person without an account makes one on its way to the application.
+async function makesAnAccount(page, language) {
+  await page.goto(asked());
+  assert.equal(await page.locator('header img[alt="Soko"]').evaluate((picture) => picture.complete && picture.naturalWidth), 240);
+  await press(page, 'a[href^="/register"]');
+  await type(page, 'identifier', 'no address');
+  await sendIt(page);
+  await look(page, language, 'register');
+  const address = `new-${language}@example.com`;
+  await type(page, 'identifier', address);
+  await sendIt(page);
+  await type(page, 'code', '12345678');
+  await type(page, 'given_name', 'Zawadi');
+  await type(page, 'new_password', 'wobbly-giraffe-orbit-9');
+  await sendIt(page);
+  await look(page, language, 'register-code');
+  await type(page, 'code', await mailed(address));
+  await type(page, 'new_password', 'wobbly-giraffe-orbit-9');
+  await sendIt(page);
+  if (new URL(page.url()).pathname !== '/callback') { await press(page, 'button[value="allow"]'); }
+  assert.equal(new URL(page.url()).pathname, '/callback');
+}
+
 async function letsADeviceIn(page, language) {
   const body = new URLSearchParams({ client_id: 'tv', scope: 'openid' });
   const headers = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -137,6 +193,13 @@ async function looksAfterTheAccount(page, language) {
   await sendIt(page);
   assert.equal(await page.getByRole('status').count(), 1);
   await look(page, language, 'account-profile');
+  await page.goto(account('/addresses'));
+  await look(page, language, 'account-addresses');
+  await type(page, 'address', `amina-${language}@example.com`);
+  await sendIt(page);
+  await type(page, 'code', '12345678');
+  await sendIt(page);
+  await look(page, language, 'account-addresses-code');
   await page.goto(account('/sessions'));
   await look(page, language, 'account-sessions');
   await page.goto(account('/apps'));
@@ -187,6 +250,9 @@ try {
     await page.goto(asked({ ui_locales: 'pt' }));
     assert.equal(await page.evaluate(() => document.documentElement.lang), other);
     await page.context().close();
+    const newcomer = await open(language);
+    await makesAnAccount(newcomer, language);
+    await newcomer.context().close();
     console.log(`${language}: sign-in, consent, device, account and sign-out by the keyboard`);
   }
   assert.deepEqual(complaints, []);

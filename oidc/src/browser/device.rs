@@ -172,8 +172,20 @@ impl OnDevice<'_> {
         let forgotten = super::reset::link(self.provider, self.registered);
         let forgotten = forgotten.as_deref();
         let (passkey, leads_to) = (Site::of(&self.provider.issuer).first(step), None);
-        let (passkey, others, connects) = (&*passkey, &[][..], None);
-        let on = SignIn { client, action: PAGE, leads_to, step, passkey, hint, forgotten, again, others, connects };
+        let (passkey, others, connects, register) = (&*passkey, &[][..], None, None);
+        let on = SignIn {
+            client,
+            action: PAGE,
+            leads_to,
+            step,
+            passkey,
+            hint,
+            forgotten,
+            register,
+            again,
+            others,
+            connects,
+        };
         pages::sign_in(&self.view(None), &on)
     }
 

@@ -22,7 +22,7 @@ use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
-use crate::steps::{OnPage, Passed, ShownTo};
+use crate::steps::{OnPage, Passed, Registering, ShownTo};
 use crate::upstream::Unconnected;
 use crate::{Provider, assurance};
 
@@ -38,6 +38,8 @@ pub(super) struct Going<'a> {
     pub(super) request: AuthorizationRequest,
     /// The login at another provider that the person connects by signing in.
     pub(super) unconnected: Option<Unconnected>,
+    /// The account that the person makes.
+    pub(super) registering: Option<Registering>,
 }
 
 /// The status of a page on which a person signs in, after an attempt that was rejected.
@@ -51,7 +53,8 @@ pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) 
             | Again::NoProvider
             | Again::NotThere
             | Again::NotAllowed
-            | Again::NotConnected,
+            | Again::NotConnected
+            | Again::Registered,
         ) => StatusCode::OK,
         Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
         Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
@@ -85,7 +88,7 @@ impl<'a> Going<'a> {
         if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
             return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
-        Ok(Self { provider, registered, asked, request, unconnected: None })
+        Ok(Self { provider, registered, asked, request, unconnected: None, registering: None })
     }
 
     /// Continues: shows the page that is next, or takes the code to the client.
@@ -212,7 +215,7 @@ impl<'a> Going<'a> {
     }
 
     /// The view of a page for this request, with the person's own language where it is known.
-    fn view(&self, own: Option<&str>) -> View {
+    pub(super) fn view(&self, own: Option<&str>) -> View {
         let look = Look::of(&self.registered.company);
         self.asked.view(&self.provider.issuer, look, &self.request.ui_locales, own)
     }
@@ -231,8 +234,10 @@ impl<'a> Going<'a> {
             None => None,
         };
         let forgotten = super::reset::link(self.provider, self.registered);
+        let register = super::register::link(self.provider, self.registered, &step);
         let on = SignIn {
             forgotten: forgotten.as_deref(),
+            register: register.as_deref(),
             client: &self.registered.client.name,
             action: "/login",
             leads_to: Some(&self.request.return_to.redirect_uri),
@@ -256,11 +261,11 @@ impl<'a> Going<'a> {
     }
 
     /// The value of the form of a page, which is bound to this browser.
-    fn step(&self, shown_to: Option<ShownTo>, passed: Option<Passed>, cookies: &mut Cookies) -> String {
+    pub(super) fn step(&self, shown_to: Option<ShownTo>, passed: Option<Passed>, cookies: &mut Cookies) -> String {
         let accounts = &self.provider.accounts;
         let browser = self.asked.browser_or_new(&self.provider.issuer, &*accounts.home.entropy);
         let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now()).passed(passed);
-        let step = step.connecting(self.unconnected.clone());
+        let step = step.connecting(self.unconnected.clone()).registering(self.registering.clone());
         cookies.browser = Some(browser);
         step.seal(&accounts.secrets, &*accounts.home.entropy)
     }

@@ -18,7 +18,7 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 18] = [
     "name",
     "scopes",
     "add_scopes",
@@ -29,16 +29,18 @@ const CHANGES: [&str; 16] = [
     "rate_limit",
     "old_system",
     "require_mfa",
+    "registration",
     "enabled",
     Look::NAMES[0],
     Look::NAMES[1],
     Look::NAMES[2],
     Look::NAMES[3],
     Look::NAMES[4],
+    Look::NAMES[5],
 ];
 
 /// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, second factors,
-/// status page, or whether it is enabled. What is not named stays.
+/// registration, status page, or whether it is enabled. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
@@ -46,6 +48,7 @@ const CHANGES: [&str; 16] = [
       --rate-limit 50 --dir DIR
   umoja company set soko --add-scopes events:list --dir DIR
   umoja company set soko --require-mfa always --dir DIR
+  umoja company set soko --registration true --dir DIR
   umoja company set soko --old-system https://login.soko.example/verify \\
       --dir DIR
   umoja company set soko --page-name Soko --page-colour '#0b5fff' \\
@@ -95,6 +98,10 @@ pub(super) struct Set {
     /// When persons who sign in to its clients have to show a second factor: never, `if_enrolled` or always.
     #[arg(long, value_name = "WHEN", value_parser = require_mfa)]
     require_mfa: Option<RequireMfa>,
+    /// Whether persons may make an account at the page on which they sign in to its clients. The page offers it where the deployment sends
+    /// mail.
+    #[arg(long, value_name = "BOOL")]
+    registration: Option<bool>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -164,6 +171,7 @@ impl Set {
             company.old_system.clone_from(system);
         }
         company.require_mfa = self.require_mfa.or(company.require_mfa);
+        company.registration = self.registration.unwrap_or(company.registration);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);
         self.page.change(company);

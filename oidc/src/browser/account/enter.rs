@@ -20,7 +20,7 @@ use crate::browser::send::{Cookies, to};
 use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
 use crate::browser::stop::Stop;
 use crate::browser::visit::Visit;
-use crate::on_account::OnAccount;
+use crate::on_account::{OnAccount, Proving};
 use crate::pages::account::{self as pages, SECTIONS};
 use crate::pages::{Factor, SignIn, View};
 use crate::passkey::{Sent, Site};
@@ -62,6 +62,8 @@ pub(in crate::browser) struct Inside {
     pub(in crate::browser) visit: Visit,
     /// The person, opened.
     pub(in crate::browser) person: Person,
+    /// The address that waits for its code, on its own page.
+    pub(in crate::browser) proving: Option<Proving>,
     section: Section,
     at: Registered,
     view: View,
@@ -119,15 +121,18 @@ impl Inside {
             return Ok(Entered::Page(door.page("", false, None)));
         };
         let age = provider.now().secs().saturating_sub(visit.cookie.signed_in.auth_time);
+        // Only who saw the page can send its form: another person may have signed in with this browser since.
+        let is_own = step.as_ref().is_some_and(|step| step.session.as_ref() == Some(&visit.cookie.session));
+        let is_addresses = section.path == super::addresses::SECTION.path;
+        // Who has just signed in to get a code has its ten minutes.
+        let proving = step.and_then(|step| step.proving).filter(|_| is_own && is_addresses);
         // A session with one factor of a person who has two is one for a client that wants no more.
         let is_weak = Class::of_sign_in(&visit.cookie.signed_in) < Class::Two && visit.standing.has_second_factor();
-        if section.needs_recent && (age > RECENT_SECS || is_weak) {
+        if section.needs_recent && proving.is_none() && (age > RECENT_SECS || is_weak) {
             return Ok(Entered::Page(door.page(&called(&person), true, None)));
         }
-        // Only who saw the page can send its form: another person may have signed in with this browser since.
-        let is_own = step.is_some_and(|step| step.session.as_ref() == Some(&visit.cookie.session));
         asked.is_post = is_own && asked.chosen().is_none();
-        Ok(Entered::Inside(Box::new(Self { provider, asked, visit, person, section, at, view, browser })))
+        Ok(Entered::Inside(Box::new(Self { provider, asked, visit, person, proving, section, at, view, browser })))
     }
 
     /// The user of the session.
@@ -154,8 +159,13 @@ impl Inside {
     pub(in crate::browser) fn step(&self) -> String {
         let accounts = &self.provider.accounts;
         let (company, session) = (self.at.company.id.clone(), Some(self.visit.cookie.session.as_str()));
-        let step = OnAccount::new(company, session, &self.browser, self.provider.now());
+        let step = OnAccount::new(company, session, &self.browser, self.provider.now()).proving(self.proving.clone());
         step.seal(&accounts.secrets, &*accounts.home.entropy)
+    }
+
+    /// The name of the company by whose pages the person came.
+    pub(in crate::browser) fn company(&self) -> &str {
+        self.at.company.display_name()
     }
 
     /// The view of the page.
@@ -200,8 +210,8 @@ impl Door<'_> {
         let client = at.company.display_name();
         let passkey = Site::of(&provider.issuer).first(&step);
         let (action, step, passkey) = (section.path, &*step, &*passkey);
-        let (leads_to, others, connects) = (None, &[][..], None);
-        let on = SignIn { client, action, leads_to, step, passkey, hint, forgotten: None, again, others, connects };
+        let (leads_to, others, connects, forgotten, register) = (None, &[][..], None, None, None);
+        let on = SignIn { client, action, leads_to, step, passkey, hint, forgotten, register, again, others, connects };
         let mut response = pages::sign_in(view, &on, is_again);
         rejected_as(&mut response, rejected);
         let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };
@@ -287,7 +297,7 @@ impl Door<'_> {
 }
 
 /// A path with the company by whose pages the person came.
-fn at(path: &str, company: &CompanyId) -> String {
+pub(super) fn at(path: &str, company: &CompanyId) -> String {
     format!("{path}?company={company}")
 }
 

@@ -4,6 +4,7 @@
 //! A person comes by the pages of a company (`/account?company=soko`), which give the look, and for which a person without a session signs
 //! in. What changes the account or shows all of it needs a sign-in of the last five minutes ([`Section::needs_recent`]).
 
+mod addresses;
 mod apps;
 mod enter;
 mod erase;
@@ -19,13 +20,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
+use umoja_schema::CompanyId;
+
 use crate::Provider;
+
+/// The path of the account of a person, by the pages of a company.
+pub(super) fn link(company: &CompanyId) -> String {
+    enter::at(overview::SECTION.path, company)
+}
 
 /// The routes. A form is posted to the path of its page.
 pub(super) fn router() -> Router<Arc<Provider>> {
     Router::new()
         .route(overview::SECTION.path, get(overview::overview).post(overview::overview))
         .route(profile::SECTION.path, get(profile::profile).post(profile::profile))
+        .route(addresses::SECTION.path, get(addresses::addresses).post(addresses::addresses))
         .route(sessions::SECTION.path, get(sessions::sessions).post(sessions::sessions))
         .route(apps::SECTION.path, get(apps::apps).post(apps::apps))
         .route(password::SECTION.path, get(password::password).post(password::password))

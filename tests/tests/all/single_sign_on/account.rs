@@ -11,17 +11,23 @@ use super::browser::{Browser, EMAIL, PASSWORD, Page};
 const MINUTE: u64 = 60_000;
 const ACCOUNT: &str = "/account?company=shop";
 /// The pages that need a sign-in of the last five minutes.
-const GUARDED: [&str; 4] = ["profile", "password", "export", "erase"];
+const GUARDED: [&str; 5] = ["profile", "addresses", "password", "export", "erase"];
 
 /// The form of a page of the account.
-async fn send(browser: &mut Browser, sso: &Sso, section: &str, page: &Page, fields: &[(&str, &str)]) -> Page {
+pub(super) async fn send(
+    browser: &mut Browser,
+    sso: &Sso,
+    section: &str,
+    page: &Page,
+    fields: &[(&str, &str)],
+) -> Page {
     let step = page.step();
     let fields: Vec<_> = [("step", step.as_str())].into_iter().chain(fields.iter().copied()).collect();
     browser.post(sso, 0, &format!("/account{section}"), &fields).await
 }
 
 /// A browser in which the person has signed in to its account.
-async fn signed_in(sso: &Sso) -> Browser {
+pub(super) async fn signed_in(sso: &Sso) -> Browser {
     let mut browser = Browser::default();
     let page = browser.get(sso, 0, ACCOUNT).await;
     let page = send(&mut browser, sso, "", &page, &[("identifier", EMAIL), ("password", PASSWORD)]).await;
