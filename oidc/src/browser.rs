@@ -11,7 +11,7 @@
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
-//! | `offered` | the providers that the page for signing in offers |
+//! | `offered` | the providers that the page for signing in offers, and to make an account |
 //! | `guess` | how many codes of devices may be typed |
 //! | `register` | `/register`: a person makes an account by a code of a mail |
 //! | `reset` | `/reset`: a person sets a new password by a code of a mail |
@@ -80,7 +80,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(START, get(federation::start))
         .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
-        .route(register::PATH, get(register::register).post(register::register))
+        .route(offered::REGISTER, get(register::register).post(register::register))
         .route(reset::PATH, get(reset::reset).post(reset::reset))
         .route(logout::PATH, get(logout::logout).post(logout::logout))
         .merge(account::router())

@@ -15,10 +15,10 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// # Errors
 /// Those of what is begun.
 pub(super) async fn alike(
-    begin: impl Future<Output = Result<(String, Option<Letter>), Error>>,
+    work: impl Future<Output = Result<(String, Option<Letter>), Error>>,
 ) -> Result<String, Error> {
     let begun = async {
-        let (challenge, letter) = begin.await?;
+        let (challenge, letter) = work.await?;
         if let Some(letter) = letter {
             tokio::spawn(letter.send());
         }

@@ -9,7 +9,7 @@ use umoja_look::Look;
 
 use super::asked::Asked;
 use super::hint;
-use super::offered::offered;
+use super::offered::{self, offered};
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
@@ -234,7 +234,7 @@ impl<'a> Going<'a> {
             None => None,
         };
         let forgotten = super::reset::link(self.provider, self.registered);
-        let register = super::register::link(self.provider, self.registered, &step);
+        let register = offered::registration(self.provider, &self.registered.company, &step);
         let on = SignIn {
             forgotten: forgotten.as_deref(),
             register: register.as_deref(),

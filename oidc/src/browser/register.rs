@@ -11,43 +11,27 @@ use serde_json::{Map, Value, json};
 use umoja_accounts::mail::{Asking, Made, NewAccount, Pages};
 use umoja_accounts::{Context, Error, Field};
 use umoja_crypto::Password;
-use umoja_schema::{Actor, Company, IdentifierKind, UserId};
+use umoja_schema::{Actor, IdentifierKind, UserId};
 
 use super::account;
 use super::alike::alike;
 use super::asked::Asked;
 use super::federation;
+use super::offered::{REGISTER as PATH, offers_registration};
 use super::proceed::{Done, Going};
 use super::reset;
 use super::send::Cookies;
 use super::sign_in::{self, OneFactor, ROUNDS, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
-use crate::answer::with_query;
 use crate::pages::{self, Again, RegisterFault, RegisterPage};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{OnPage, Registering};
-use crate::upstream::step::MAX_STATE;
 use crate::{Provider, assurance};
-
-/// The path.
-pub(super) const PATH: &str = "/register";
 
 /// The most characters of a name.
 const MAX_NAME: usize = 256;
-
-/// The link to the first page, from the page on which a person signs in. `None` where persons cannot make accounts, and for a request that is
-/// too large for a link.
-pub(super) fn link(provider: &Provider, registered: &Registered, step: &str) -> Option<String> {
-    let is_offered = is_offered(provider, &registered.company) && step.len() <= MAX_STATE;
-    is_offered.then(|| with_query(PATH, [("step", step)].into_iter()).to_string())
-}
-
-/// Whether persons can make accounts: the company lets them, and mail is sent.
-fn is_offered(provider: &Provider, company: &Company) -> bool {
-    company.registration && provider.accounts.mailer.is_some()
-}
 
 pub(super) async fn register(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
@@ -57,7 +41,7 @@ pub(super) async fn register(State(provider): State<Arc<Provider>>, request: Req
     let OnPage { request, registering, unconnected, .. } = step.ok_or(NoReturn::Page)?;
     let registered = provider.registered(request.client.as_str()).await?;
     let mut going = Going::of(&provider, registered.as_deref(), &asked, request)?;
-    if !is_offered(&provider, &going.registered.company) {
+    if !offers_registration(&provider, &going.registered.company) {
         return Err(Stop::at(NoReturn::Page, &going.registered.client.id));
     }
     going.unconnected = unconnected;

@@ -14,13 +14,13 @@ use umoja_look::texts::{account, addresses as say, mail};
 use umoja_look::{Card, Field, Form, Page, Phrase};
 use umoja_schema::IdentifierKind;
 
-use super::enter::{Entered, Inside, Section};
+use super::enter::{ADDRESSES, Entered, Inside, Section};
 use crate::Provider;
 use crate::browser::alike::alike;
 use crate::browser::stop::Stop;
 use crate::on_account::Proving;
 
-pub(super) const SECTION: Section = Section { path: "/account/addresses", title: say::TITLE, needs_recent: true };
+pub(super) const SECTION: Section = Section { path: ADDRESSES, title: say::TITLE, needs_recent: true };
 
 /// What can be removed: the value of the form, and the kind.
 const REMOVABLE: [(&str, IdentifierKind); 2] =

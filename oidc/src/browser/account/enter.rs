@@ -30,6 +30,8 @@ use crate::steps::{Passed, SessionCookie};
 
 /// How long ago a person may have signed in who changes its account, in seconds.
 const RECENT_SECS: u64 = 5 * 60;
+/// The page on which a person proves an address.
+pub(super) const ADDRESSES: &str = "/account/addresses";
 /// The name of these pages in the audit trail: a person is there by the client that it uses.
 const CLIENT: &str = "account";
 
@@ -123,9 +125,8 @@ impl Inside {
         let age = provider.now().secs().saturating_sub(visit.cookie.signed_in.auth_time);
         // Only who saw the page can send its form: another person may have signed in with this browser since.
         let is_own = step.as_ref().is_some_and(|step| step.session.as_ref() == Some(&visit.cookie.session));
-        let is_addresses = section.path == super::addresses::SECTION.path;
         // Who has just signed in to get a code has its ten minutes.
-        let proving = step.and_then(|step| step.proving).filter(|_| is_own && is_addresses);
+        let proving = step.and_then(|step| step.proving).filter(|_| is_own && section.path == ADDRESSES);
         // A session with one factor of a person who has two is one for a client that wants no more.
         let is_weak = Class::of_sign_in(&visit.cookie.signed_in) < Class::Two && visit.standing.has_second_factor();
         if section.needs_recent && proving.is_none() && (age > RECENT_SECS || is_weak) {
