@@ -35,6 +35,8 @@ enum Set {
     Verified(bool),
     /// The person has shown that it has the value of this hash.
     Proved([u8; 32]),
+    /// A value of which the person has shown that it has it.
+    ProvedValue(Parsed),
     Removed,
 }
 
@@ -88,6 +90,15 @@ impl Patch {
         Self { identifiers: vec![(IdentifierKind::Email, Set::Proved(proof))], profile: None }
     }
 
+    /// An address of which the person has shown that it has it, for a new user or in the place of the address that it had.
+    ///
+    /// # Errors
+    /// As [`Patch::new`].
+    pub(crate) fn of_proved(context: &Context, address: &str, profile: Option<Value>) -> Result<Self, Error> {
+        let parsed = context.parse_new(IdentifierKind::Email, address)?;
+        Ok(Self { identifiers: vec![(IdentifierKind::Email, Set::ProvedValue(parsed))], profile })
+    }
+
     /// The changes of the users of a person, without those that stay as they are and with the primary account last.
     ///
     /// An identifier is set and verified on the user whose value callers see. Other users that own the same identifier
@@ -98,7 +109,9 @@ impl Patch {
         let mut all = Vec::<(_, Change)>::new();
         for (n, user) in person.users().enumerate() {
             let concerns = |(kind, change): &(IdentifierKind, Set)| match change {
-                Set::Value(..) | Set::Verified(_) | Set::Proved(_) => place_of(person, context, *kind) == n,
+                Set::Value(..) | Set::Verified(_) | Set::Proved(_) | Set::ProvedValue(_) => {
+                    place_of(person, context, *kind) == n
+                }
                 Set::Removed => true,
             };
             let mut own = self.clone();
@@ -137,7 +150,7 @@ impl Patch {
         let verified = match set {
             Set::Value(_, verified) => *verified,
             Set::Verified(verified) => Some(*verified),
-            Set::Proved(_) => Some(true),
+            Set::Proved(_) | Set::ProvedValue(_) => Some(true),
             Set::Removed => return Ok(()),
         };
         let (placed, change) = &all[place];
@@ -149,7 +162,8 @@ impl Patch {
             if is_replaced && !ownerships.is_disjoint(&before) {
                 drop_identifier(&mut change.identity, &mut change.facts, &slot);
             } else if let Some(verified) = verified.filter(|_| !ownerships.is_disjoint(&after)) {
-                let set = if matches!(set, Set::Proved(_)) { set } else { &Set::Verified(verified) };
+                let set =
+                    if matches!(set, Set::Proved(_) | Set::ProvedValue(_)) { set } else { &Set::Verified(verified) };
                 Self::apply_identifier(people, context, &mut change.identity, &mut change.facts, kind, set)?;
             }
         }
@@ -205,6 +219,10 @@ impl Patch {
                 if proof_of(people, &parsed.normalised) != *proof {
                     return Err(Error::CodeInvalid);
                 }
+                people.set_proved(context, facts, context.slot(kind), &parsed.normalised);
+            }
+            Set::ProvedValue(parsed) => {
+                people.set_identifier(context, identity, facts, kind, parsed, None);
                 people.set_proved(context, facts, context.slot(kind), &parsed.normalised);
             }
         }

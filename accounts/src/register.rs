@@ -50,6 +50,13 @@ pub struct New {
     ownerships: OwnershipPlan,
 }
 
+impl New {
+    /// True if a user has a verified identifier of this one, which is verified too.
+    pub(crate) fn is_known(&self) -> bool {
+        known(self.ownerships.writes(), self.id).is_some()
+    }
+}
+
 impl Rule for Register {
     type Read = New;
     type Done = Registered;

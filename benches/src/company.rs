@@ -54,6 +54,7 @@ impl Caller {
             status_page: None,
             require_mfa: None,
             providers: Vec::new(),
+            registration: false,
             // The rate limit must never limit what is measured.
             rate_limit: Some(NonZeroU32::MAX),
             api_keys: vec![ApiKeyHash { id: api_key.id().into(), sha256: api_key.akh(), expires_at: None }],

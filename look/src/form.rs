@@ -118,6 +118,7 @@ pub struct Field {
 enum Kind {
     Text { autocomplete: &'static str },
     Name { autocomplete: &'static str },
+    Shown { autocomplete: &'static str },
     Password { autocomplete: &'static str },
     Code,
     Capitals,
@@ -139,6 +140,11 @@ impl Field {
     /// A name of a user or an address: a text that is neither spelled nor begun with a capital.
     pub fn name(name: &'static str, label: impl Into<Phrase>, autocomplete: &'static str) -> Self {
         Self::new(name, label, Kind::Name { autocomplete })
+    }
+
+    /// The same, of which the person cannot change the value.
+    pub fn shown_name(name: &'static str, label: impl Into<Phrase>, autocomplete: &'static str) -> Self {
+        Self::new(name, label, Kind::Shown { autocomplete })
     }
 
     /// The password that the person has.
@@ -230,6 +236,9 @@ impl Field {
             }
             Kind::Name { autocomplete } => {
                 format!("<input{attributes}{value} autocomplete=\"{autocomplete}\" {plain} dir=\"auto\">")
+            }
+            Kind::Shown { autocomplete } => {
+                format!("<input{attributes}{value} readonly autocomplete=\"{autocomplete}\" {plain} dir=\"auto\">")
             }
             Kind::Password { autocomplete } => {
                 format!("<input{attributes} type=\"password\" autocomplete=\"{autocomplete}\">")

@@ -1,7 +1,9 @@
 //! How pages look for the people of a company.
 
 use serde::Serialize;
-use umoja_schema::{Colour, Company};
+use umoja_schema::{Colour, Company, Logo};
+
+use crate::html::Html;
 
 /// What all pages share.
 const STYLE: &str = include_str!("../assets/look.css");
@@ -13,6 +15,9 @@ const HEAD: Colour = Colour::new([0x1f, 0x3a, 0x5f]);
 pub struct Look {
     name: String,
     colours: Colours,
+    /// The program of the status page shows the name.
+    #[serde(skip)]
+    logo: Option<Logo>,
 }
 
 /// The colours, by the names of their variables in the style. What is read stands in the ink of what is behind it, so a company can
@@ -32,7 +37,8 @@ impl Look {
         let settings = company.status_page.as_ref();
         let head = settings.and_then(|page| page.colour).unwrap_or(HEAD);
         let page = settings.and_then(|page| page.background).unwrap_or(Colour::WHITE);
-        Self::new(company.display_name(), head, page)
+        let logo = settings.and_then(|page| page.logo.clone());
+        Self { logo, ..Self::new(company.display_name(), head, page) }
     }
 
     /// The look of a page that is of no company.
@@ -42,7 +48,18 @@ impl Look {
 
     fn new(name: &str, head: Colour, page: Colour) -> Self {
         let colours = Colours { head, on_head: head.ink(), page, ink: page.ink() };
-        Self { name: name.to_owned(), colours }
+        Self { name: name.to_owned(), colours, logo: None }
+    }
+
+    /// What stands in the head of a page: the logo, which is called like the company, or the name. The picture is a part of the page, so
+    /// it costs no further request, and no one else is asked for it.
+    pub fn head(&self) -> Html {
+        let Some(logo) = &self.logo else { return Html::isolated(&self.name) };
+        let ((width, height), name, media_type) = (logo.size(), Html::escaped(&self.name), Logo::MEDIA_TYPE);
+        let png = String::from(logo.clone());
+        Html::own(&format!(
+            "<img src=\"data:{media_type};base64,{png}\" width=\"{width}\" height=\"{height}\" alt=\"{name}\">"
+        ))
     }
 
     /// The name of the company. Empty without one.

@@ -251,7 +251,7 @@ impl<'a> Page<'a> {
             language: self.language,
             title: Html::escaped(&self.title.plain(self.language)).as_str(),
             style,
-            name: Html::isolated(self.look.name()).as_str(),
+            name: self.look.head().as_str(),
             nav: self.nav.as_str(),
             main: main.as_str(),
             footer: languages(self.language, self.choice).as_str(),
@@ -292,7 +292,7 @@ pub struct Document<'a> {
     pub title: &'a str,
     /// The style.
     pub style: &'a str,
-    /// The name of the company.
+    /// The name of the company, or its logo.
     pub name: &'a str,
     /// The pages beside this one. Empty if there are none.
     pub nav: &'a str,

@@ -4,6 +4,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `account` | `/account`: the pages on which a person looks after its account |
+//! | `alike` | answers that come alike for every name and every address |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
 //! | `login` | `/login`: the form with the password |
 //! | `factor` | `/factor`: the form with a second factor |
@@ -11,9 +12,10 @@
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
 //! | `connect` | a login at another provider that a person connects with its account |
-//! | `offered` | the providers that the page for signing in offers |
+//! | `offered` | the providers that the page for signing in offers, and to make an account |
 //! | `guess` | how many codes of devices may be typed |
 //! | `stopped` | `/stopped`: the page of a request that went nowhere, in another language |
+//! | `register` | `/register`: a person makes an account by a code of a mail |
 //! | `reset` | `/reset`: a person sets a new password by a code of a mail |
 //! | `logout` | `/oauth2/logout`: a client, or the person, ends the session |
 //! | `par` | `/oauth2/par`: a client pushes its request |
@@ -26,6 +28,7 @@
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
 
 mod account;
+mod alike;
 mod asked;
 mod authorize;
 mod connect;
@@ -41,6 +44,7 @@ mod logout;
 mod offered;
 mod par;
 mod proceed;
+mod register;
 mod reset;
 mod second;
 mod send;
@@ -80,6 +84,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .route(START, get(federation::start))
         .route(CALLBACK, get(federation::callback))
         .route(device::PATH, get(device::device).post(device::device))
+        .route(offered::REGISTER, get(register::register).post(register::register))
         .route(reset::PATH, get(reset::reset).post(reset::reset))
         .route(STOPPED, get(stopped::stopped))
         .route(logout::PATH, get(logout::logout).post(logout::logout))

@@ -9,7 +9,16 @@ use crate::sealed::{BoundTo, open, seal};
 use crate::steps::{Passed, Unconnected};
 
 /// The most characters of a sealed form.
-const MAX: usize = 4 * 1024;
+const MAX: usize = 8 * 1024;
+
+/// An address that a person wants to have, and has got a code for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proving {
+    /// The address.
+    pub address: String,
+    /// The challenge of the code.
+    pub challenge: String,
+}
 
 /// A form of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +33,9 @@ pub struct OnAccount {
     /// The login at another provider that the person connects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconnected: Option<Unconnected>,
+    /// The address that waits for its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proving: Option<Proving>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -35,7 +47,8 @@ impl OnAccount {
     /// A form of the browser with this value of the cookie.
     pub fn new(company: CompanyId, session: Option<&str>, browser: &str, now: Millis) -> Self {
         let (session, browser) = (session.map(str::to_owned), BoundTo::new(browser));
-        Self { company, session, passed: None, unconnected: None, browser, expires_at: now.plus(Self::LIFETIME_MS) }
+        let expires_at = now.plus(Self::LIFETIME_MS);
+        Self { company, session, passed: None, unconnected: None, proving: None, browser, expires_at }
     }
 
     /// The same form, of a person whose password was right.
@@ -48,6 +61,12 @@ impl OnAccount {
     #[must_use]
     pub fn connecting(self, unconnected: Option<Unconnected>) -> Self {
         Self { unconnected, ..self }
+    }
+
+    /// The same form, with an address that waits for its code.
+    #[must_use]
+    pub fn proving(self, proving: Option<Proving>) -> Self {
+        Self { proving, ..self }
     }
 
     /// The value of the form.

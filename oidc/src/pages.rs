@@ -6,13 +6,14 @@ pub mod account;
 mod device;
 mod factor;
 mod passkey;
+mod register;
 mod reset;
 
 use std::collections::BTreeSet;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use umoja_look::texts::{factors, federation, sign_on as say};
+use umoja_look::texts::{factors, federation, register as registration, sign_on as say};
 use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
 use self::passkey::with_passkey;
@@ -22,6 +23,7 @@ use crate::request::NoReturn;
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
 pub use self::factor::{Factor, enrol, factor};
 pub use self::passkey::{PROGRAM_PATH, passkey_program};
+pub use self::register::{RegisterFault, RegisterPage, register_ask, register_code};
 pub use self::reset::{ResetFault, reset_ask, reset_code, reset_done};
 
 /// What the pages say of each scope.
@@ -93,6 +95,8 @@ pub enum Again {
     NotAllowed,
     /// The login at the other provider cannot be connected to the account.
     NotConnected,
+    /// The person has an account already.
+    Registered,
 }
 
 impl Again {
@@ -110,6 +114,7 @@ impl Again {
             Self::NotThere => "not_there",
             Self::NotAllowed => "not_allowed",
             Self::NotConnected => "not_connected",
+            Self::Registered => "registered",
         }
     }
 
@@ -133,6 +138,7 @@ impl Again {
             Self::NotThere => federation::NOT_THERE.into(),
             Self::NotAllowed => federation::NOT_ALLOWED.into(),
             Self::NotConnected => federation::NOT_CONNECTED.into(),
+            Self::Registered => registration::KNOWN.into(),
         }
     }
 }
@@ -154,6 +160,8 @@ pub struct SignIn<'a> {
     pub hint: &'a str,
     /// The link for who has forgotten the password; `None` where no mail is sent.
     pub forgotten: Option<&'a str>,
+    /// The link for who has no account; `None` where persons make none.
+    pub register: Option<&'a str>,
     /// Why the person has to try again.
     pub again: Option<Again>,
     /// The providers at which the person may sign in instead: their names, and the paths at which that begins.
@@ -182,8 +190,12 @@ fn sign_in_form<'a>(page: Page<'a>, on: &SignIn<'_>) -> Page<'a> {
         .others
         .iter()
         .fold(page, |page, (name, path)| page.link(path, federation::SIGN_IN_WITH.with(&[("provider", name)])));
-    match on.forgotten {
+    let page = match on.forgotten {
         Some(link) => page.link(link, umoja_look::texts::mail::FORGOTTEN),
+        None => page,
+    };
+    match on.register {
+        Some(link) => page.link(link, registration::TITLE),
         None => page,
     }
 }

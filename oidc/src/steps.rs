@@ -96,6 +96,15 @@ pub struct ShownTo {
     pub for_this: bool,
 }
 
+/// A person who makes an account. The challenge of an address that has one looks the same.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Registering {
+    /// The address that the person typed.
+    pub address: String,
+    /// The challenge of the code that was sent there.
+    pub challenge: String,
+}
+
 /// A request whose person is on a page. The form of the page carries it, and the browser has the cookie to which it is bound: a form that
 /// another site made has no step of this browser.
 #[derive(Clone, Serialize, Deserialize)]
@@ -110,6 +119,9 @@ pub struct OnPage {
     /// The login at another provider that the person connects by signing in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconnected: Option<Unconnected>,
+    /// The account that the person makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registering: Option<Registering>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -121,7 +133,8 @@ impl OnPage {
     /// A step of the browser with this value of the cookie.
     pub fn new(request: AuthorizationRequest, shown_to: Option<ShownTo>, browser: &str, now: Millis) -> Self {
         let expires_at = now.plus(Self::LIFETIME_MS);
-        Self { request, shown_to, passed: None, unconnected: None, browser: BoundTo::new(browser), expires_at }
+        let (passed, unconnected, registering) = (None, None, None);
+        Self { request, shown_to, passed, unconnected, registering, browser: BoundTo::new(browser), expires_at }
     }
 
     /// The same step, of a person whose password was right.
@@ -134,6 +147,12 @@ impl OnPage {
     #[must_use]
     pub fn connecting(self, unconnected: Option<Unconnected>) -> Self {
         Self { unconnected, ..self }
+    }
+
+    /// The same step, of a person who makes an account.
+    #[must_use]
+    pub fn registering(self, registering: Option<Registering>) -> Self {
+        Self { registering, ..self }
     }
 
     /// The value of the form.

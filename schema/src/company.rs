@@ -51,6 +51,9 @@ pub struct Company {
     /// documents of clients say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<LoginProviderId>,
+    /// Whether a person may make an account at the page on which it signs in to a client of the company.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub registration: bool,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.
@@ -64,6 +67,11 @@ pub struct Company {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(crate) const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The stored data of an API key.

@@ -32,6 +32,7 @@ pub mod ingest;
 pub mod item;
 pub mod log;
 pub mod login_provider;
+mod logo;
 pub mod message;
 pub mod names;
 pub mod oidc_key_set;
@@ -71,6 +72,7 @@ pub use ids::{
 pub use ingest::{InboxEvent, InboxState, IngestSource, Mark, Marked, SourceKind, Standing};
 pub use log::{Log, LogRow};
 pub use login_provider::LoginProvider;
+pub use logo::{Logo, NoLogo};
 pub use message::Message;
 pub use oidc_key_set::{OidcAlgorithm, OidcKey, OidcKeySet};
 pub use old_system::{NoOldSystem, OldSystem};

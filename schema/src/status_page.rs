@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ReturnUrlId;
+use crate::{Logo, ReturnUrlId};
 
 /// The most characters of a name that the page shows.
 const MAX_NAME: usize = 60;
@@ -24,6 +24,9 @@ pub struct StatusPage {
     /// The colour behind the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<Colour>,
+    /// The logo, which the pages of single sign-on show in the place of the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Logo>,
     /// Where the page leads back to, by ids: a request names an id, so no caller can choose another place.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub return_urls: BTreeMap<ReturnUrlId, String>,

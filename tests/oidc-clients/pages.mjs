@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
+import zlib from 'node:zlib';
 import { fetchAlone } from './browser.mjs';
 import { PERSON, start } from './deployment.mjs';
 import { provesWhoItIs } from './factor-pages.mjs';
@@ -27,7 +29,8 @@ const umoja = await start(UMOJA, {
   fed: ['--name', 'Duka la Soko', ...into],
   tv: ['--public', '--grant', 'device_code', '--name', 'Soko TV'],
 });
-umoja.umoja('company', 'set', 'soko', '--page-name', 'Soko', '--page-colour', '#0b6e4f');
+fs.writeFileSync(umoja.file('logo.png'), logo(240, 48, 8 * 1024));
+umoja.umoja('company', 'set', 'soko', '--page-name', 'Soko', '--page-colour', '#0b6e4f', '--page-logo', umoja.file('logo.png'), '--registration', 'true');
 umoja.umoja('company', 'add', 'jirani', '--out', umoja.file('jirani.json'));
 umoja.umoja('provider', 'add', 'jirani', '--company', 'jirani', '--name', 'Jirani', '--issuer', neighbour.issuer, '--client-id', 'umoja',
   '--outbound-loopback');
@@ -42,6 +45,37 @@ umoja.umoja('provider', 'add', 'elsewhere', '--company', 'elsewhere', '--name', 
   '--client-secret-file', umoja.file('provider.txt'), '--outbound-loopback');
 umoja.umoja('company', 'set', 'soko', '--provider', 'elsewhere');
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 0 });
+
+// A picture (PNG) of green stripes, as large as a logo may be.
+function logo(width, height, bytes) {
+  const chunk = (name, data) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    sum.writeUInt32BE(zlib.crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2], 8);
+  const row = Buffer.concat([Buffer.alloc(1), ...Array.from({ length: width }, (_, x) => Buffer.from(x % 12 < 6 ? [11, 110, 79] : [255, 255, 255]))]);
+  const picture = chunk('IDAT', zlib.deflateSync(Buffer.concat(Array(height).fill(row))));
+  const parts = [Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head), chunk('tEXt', Buffer.alloc(0)), picture, chunk('IEND', Buffer.alloc(0))];
+  parts[2] = chunk('tEXt', Buffer.alloc(bytes - Buffer.concat(parts).length, 'a'));
+  return Buffer.concat(parts);
+}
+
+// The code of the last mail to an address, once it is there.
+async function mailed(address) {
+  const dir = umoja.file('d/mail');
+  for (;;) {
+    const files = fs.existsSync(dir) ? fs.readdirSync(dir).filter((name) => name.endsWith('.eml')).sort() : [];
+    const mails = files.map((name) => fs.readFileSync(path.join(dir, name), 'utf8')).filter((text) => text.includes(`To: ${address}`));
+    if (mails.length > 0) { return mails.at(-1).match(/\b\d{8}\b/)[0]; }
+    await new Promise((done) => { setTimeout(done, 100); });
+  }
+}
 
 // What an application asks for.
 const asked = (more = {}) => `${umoja.issuer}/oauth2/authorize?${new URLSearchParams({
@@ -65,6 +99,29 @@ async function signsIn(page, language) {
   await sendIt(page);
   await look(page, language, 'consent');
   await press(page, 'button[value="allow"]');
+  assert.equal(new URL(page.url()).pathname, '/callback');
+}
+
+// A person without an account makes one on its way to the application.
+async function makesAnAccount(page, language) {
+  await page.goto(asked());
+  assert.equal(await page.locator('header img[alt="Soko"]').evaluate((picture) => picture.complete && picture.naturalWidth), 240);
+  await press(page, 'a[href^="/register"]');
+  await type(page, 'identifier', 'no address');
+  await sendIt(page);
+  await look(page, language, 'register');
+  const address = `new-${language}@example.com`;
+  await type(page, 'identifier', address);
+  await sendIt(page);
+  await type(page, 'code', '12345678');
+  await type(page, 'given_name', 'Zawadi');
+  await type(page, 'new_password', 'wobbly-giraffe-orbit-9');
+  await sendIt(page);
+  await look(page, language, 'register-code');
+  await type(page, 'code', await mailed(address));
+  await type(page, 'new_password', 'wobbly-giraffe-orbit-9');
+  await sendIt(page);
+  if (new URL(page.url()).pathname !== '/callback') { await press(page, 'button[value="allow"]'); }
   assert.equal(new URL(page.url()).pathname, '/callback');
 }
 
@@ -97,6 +154,13 @@ async function looksAfterTheAccount(page, language) {
   await sendIt(page);
   assert.equal(await page.getByRole('status').count(), 1);
   await look(page, language, 'account-profile');
+  await page.goto(account('/addresses'));
+  await look(page, language, 'account-addresses');
+  await type(page, 'address', `amina-${language}@example.com`);
+  await sendIt(page);
+  await type(page, 'code', '12345678');
+  await sendIt(page);
+  await look(page, language, 'account-addresses-code');
   await page.goto(account('/sessions'));
   await look(page, language, 'account-sessions');
   await page.goto(account('/apps'));
@@ -167,7 +231,10 @@ try {
     const own = await open(browser, language);
     await provesWhoItIs(own, language, { umoja, asked, neighbour });
     await own.context().close();
-    console.log(`${language}: sign-in, consent, device, account, sign-out, new password, factors and other providers by the keyboard`);
+    const newcomer = await open(browser, language);
+    await makesAnAccount(newcomer, language);
+    await newcomer.context().close();
+    console.log(`${language}: sign-in, consent, device, account, sign-out, new password, factors, other providers and a new account by the keyboard`);
   }
   assert.deepEqual(complaints, []);
   console.log(`${seen.pages} pages without a finding of axe; the pictures are in ${PICTURES}`);

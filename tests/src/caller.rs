@@ -94,6 +94,7 @@ impl Caller {
             status_page: None,
             require_mfa: None,
             providers: Vec::new(),
+            registration: false,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

@@ -40,6 +40,23 @@ pub(super) enum Purpose {
     Password,
     /// A second factor of a sign-in.
     SignIn,
+    /// An account is made.
+    Registration,
+    /// A person has a new address.
+    NewAddress,
+}
+
+impl Purpose {
+    /// Its name in what is counted: each purpose has counts of its own.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Password => "password",
+            Self::SignIn => "sign_in",
+            Self::Registration => "registration",
+            Self::NewAddress => "new_address",
+        }
+    }
 }
 
 /// What a challenge is about.
@@ -90,6 +107,11 @@ impl Challenge {
             expires_at: context.now.plus(LIFETIME_MS),
             fill: String::new(),
         }
+    }
+
+    /// Its id, by which its tries and its use are counted.
+    pub(super) fn id(&self) -> &str {
+        &self.jti
     }
 
     /// The code, which only the mail has.

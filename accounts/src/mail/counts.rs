@@ -1,19 +1,26 @@
 //! How many mails with codes are sent.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_schema::api::Selector;
-use umoja_schema::{IdentifierKind, Millis};
+use umoja_schema::{IdentifierKind, Millis, UserId};
 
-use crate::lockout::Target;
+use super::code::Purpose;
+use crate::lockout::{Target, network};
 use crate::{Context, Error, People};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
-/// The mails to one address in an hour, in each region.
+/// The mails to one address, or of one person, in an hour, in each region.
 const OF_ADDRESS: u64 = 5;
 
-/// A company may have this many seconds of its requests as mails in an hour, in each region.
+/// The mails for which one network may ask in an hour, in each region: as many as the logins that may fail from it, because many people may
+/// share an address.
+const OF_NETWORK: u64 = 100;
+
+/// A company may have this many seconds of its requests as mails of one purpose in an hour, in each region.
 const OF_COMPANY_SECS: u64 = 10;
 
 /// Counts a mail that is asked for by a name. Who asks again and again would fill the mailbox of another person. It is another count than
@@ -36,17 +43,42 @@ async fn count_as(people: &People, context: &Context, what: &str, name: &Selecto
     count(people, context, &[what, &key], OF_ADDRESS).await
 }
 
-/// Counts a mail of a company. Errors as of [`count_name`].
-pub(super) async fn count_company(people: &People, context: &Context) -> Result<(), Error> {
-    let company = &context.company;
-    let most = u64::from(company.requests_per_second().get()).saturating_mul(OF_COMPANY_SECS);
-    count(people, context, &["mails of a company", company.id.as_str()], most).await
+/// Counts an address for which an account is asked. It is another count than that of the mails to the address, which would say by whose
+/// name it was used up. Errors as of [`count_name`].
+pub(super) async fn count_registration(people: &People, context: &Context, address: &str) -> Result<(), Error> {
+    let name = Selector::Identifier(IdentifierKind::Email, address.to_owned());
+    count_as(people, context, "registrations of", &name).await
 }
 
-async fn count(people: &People, context: &Context, what: &[&str; 2], most: u64) -> Result<(), Error> {
+/// Counts a new address that a person asks for. Errors as of [`count_name`].
+pub(super) async fn count_person(people: &People, context: &Context, person: UserId) -> Result<(), Error> {
+    count(people, context, &["new addresses of", &person.to_string()], OF_ADDRESS).await
+}
+
+/// Counts what a browser asks for, for the network that it comes from, if the server knows that. Errors as of [`count_name`].
+pub(super) async fn count_network(
+    people: &People,
+    context: &Context,
+    purpose: Purpose,
+    address: Option<IpAddr>,
+) -> Result<(), Error> {
+    let Some(address) = address else { return Ok(()) };
+    let network = network(address).to_string();
+    count(people, context, &["mails by a network", purpose.as_str(), &network], OF_NETWORK).await
+}
+
+/// Counts a mail of a company. What strangers ask for uses up nothing of what the company itself may ask for. Errors as of [`count_name`].
+pub(super) async fn count_company(people: &People, context: &Context, purpose: Purpose) -> Result<(), Error> {
+    let company = &context.company;
+    let most = u64::from(company.requests_per_second().get()).saturating_mul(OF_COMPANY_SECS);
+    count(people, context, &["mails of a company", purpose.as_str(), company.id.as_str()], most).await
+}
+
+async fn count(people: &People, context: &Context, what: &[&str], most: u64) -> Result<(), Error> {
     let hour = context.now.0 / HOUR_MS;
     let ends = Millis((hour + 1) * HOUR_MS);
-    let key = people.secrets.request_hash(&[what[0], what[1], &hour.to_string()]);
+    let hour = hour.to_string();
+    let key = people.secrets.request_hash(&[what, &[hour.as_str()]].concat());
     if people.home.attempts.add(&key, 1, ends.plus(HOUR_MS)).await? <= most {
         return Ok(());
     }

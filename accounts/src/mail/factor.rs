@@ -45,7 +45,7 @@ impl Accounts {
         let Some(person) = self.reader().load(user).await? else { return Ok(None) };
         let Some((address, true)) = address_of(&person) else { return Ok(None) };
         count_address(self, context, &address).await?;
-        count_company(self, context).await?;
+        count_company(self, context, Purpose::SignIn).await?;
         let about = About {
             user: Some(user),
             version: Some(version_of(&person)),

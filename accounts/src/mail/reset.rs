@@ -1,5 +1,6 @@
 //! A new password by a code of a mail.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use umoja_crypto::Password;
@@ -8,12 +9,12 @@ use umoja_schema::UserId;
 use umoja_schema::api::Selector;
 
 use super::code::{About, Challenge, LIFETIME_SECS, Purpose};
-use super::counts::{count_address, count_company, count_name};
+use super::counts::{count_address, count_company, count_name, count_network};
 use super::letter::Letter;
-use super::proof::{address_of, language_of, mark, named_by, of_address, version_of};
+use super::proof::{address_of, is_of, language_of, mark, named_by, of_address, version_of};
 use crate::lockout::Target;
 use crate::reset::{Finished, ResetFinish, ResetStart};
-use crate::{Accounts, Context, Error, Rule as _};
+use crate::{Accounts, Context, Error, Person, Rule as _};
 
 /// How long a region waits for what another one has written.
 const ARRIVAL: Duration = Duration::from_secs(2);
@@ -35,7 +36,7 @@ struct Receiver {
 
 impl Accounts {
     /// Begins to set a new password for the person of this name. The mail goes to the address by which the person is named, or else to the
-    /// person's verified address; never to one that is not stored.
+    /// person's verified address; never to one that is not stored. `from` is where the browser is, if that is known.
     ///
     /// # Errors
     /// The same for every name: [`Error::NoMail`], [`Error::TooManyMails`], or that the region cannot answer now.
@@ -43,9 +44,10 @@ impl Accounts {
         &self,
         context: &Context,
         name: &Selector,
-        language: Language,
+        (from, language): (Option<IpAddr>, Language),
     ) -> Result<MailedReset, Error> {
         self.mailer()?;
+        count_network(self, context, Purpose::Password, from).await?;
         count_name(self, context, name).await?;
         let (about, to) = match self.receiver(context, name, language).await? {
             Some(Receiver { about, address, language }) => (about, Some((address, language))),
@@ -78,7 +80,7 @@ impl Accounts {
         let Some(address) = named.or_else(|| verified().map(|(address, _)| address)) else { return Ok(None) };
         // The name was counted: an address by another name is counted too, in silence.
         let counted = if is_named { Ok(()) } else { count_address(self, context, &address).await };
-        for counted in [counted, count_company(self, context).await] {
+        for counted in [counted, count_company(self, context, Purpose::Password).await] {
             match counted {
                 Err(Error::TooManyMails { .. }) => return Ok(None),
                 counted => counted?,
@@ -115,6 +117,12 @@ impl Accounts {
             return Err(Error::Behind);
         }
         let person = self.reader().load(*user).await?;
+        // Who had the address and has it no more sets no password.
+        let is_it = |email: &String| is_of(self, context, email, address);
+        let has_it = |person: &Person| person.users().any(|user| user.identity.email.as_ref().is_some_and(is_it));
+        if !person.as_ref().is_some_and(has_it) {
+            return Err(Error::CodeInvalid);
+        }
         let is_first_proof = person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| !is_verified);
         let finished = match (ResetFinish { token: token.clone(), password }).run(self, context).await {
             Err(Error::ResetTokenInvalid) => Err(Error::CodeInvalid),

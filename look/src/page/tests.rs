@@ -45,6 +45,20 @@ async fn what_others_have_written_is_shown_as_text() {
 }
 
 #[tokio::test]
+async fn a_logo_is_a_part_of_the_page_and_called_like_the_company() {
+    const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAGDlc6wAAAABJRU5ErkJggg==";
+    let company = serde_json::json!({
+        "id": "soko", "revision": 7, "name": EVIL, "enabled": true, "trusted": false, "scopes": [], "api_keys": [],
+        "keys": [], "status_page": { "logo": PIXEL },
+    });
+    let look = Look::of(&serde_json::from_value(company).unwrap());
+    let (html, policy) = shown(page(&look, Language::En)).await;
+    let png = format!("<header><p><img src=\"data:image/png;base64,{PIXEL}\" width=\"1\" height=\"1\"");
+    assert!(html.contains(&format!("{png} alt=\"&quot;&gt;&lt;script&gt;")), "{html}");
+    assert!(policy.contains("img-src data:;"), "{policy}");
+}
+
+#[tokio::test]
 async fn the_policy_allows_the_style_of_the_page_and_forms_to_the_client_alone() {
     let look = Look::plain();
     let (html, policy) = shown(page(&look, Language::En).leads_to(Some(CALLBACK))).await;

@@ -1,9 +1,11 @@
 //! The texts of the pages, by area. Each area has five files beside the code, one for each language.
 
 pub mod account;
+pub mod addresses;
 pub mod factors;
 pub mod federation;
 pub mod mail;
+pub mod register;
 pub mod sign_on;
 pub mod status;
 
@@ -38,7 +40,7 @@ use area;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{account, factors, federation, mail, sign_on, status};
+    use super::{account, addresses, factors, federation, mail, register, sign_on, status};
     use crate::language::Language;
     use crate::text::Area;
 
@@ -47,9 +49,11 @@ mod tests {
 
     const AREAS: &[Named] = &[
         (account::area, account::NAMES),
+        (addresses::area, addresses::NAMES),
         (factors::area, factors::NAMES),
         (federation::area, federation::NAMES),
         (mail::area, mail::NAMES),
+        (register::area, register::NAMES),
         (sign_on::area, sign_on::NAMES),
         (status::area, status::NAMES),
     ];

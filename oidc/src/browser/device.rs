@@ -184,6 +184,7 @@ impl OnDevice<'_> {
             passkey: &Site::of(&provider.issuer).first(&step),
             hint: self.asked.form.get("identifier").unwrap_or_default(),
             forgotten: forgotten.as_deref(),
+            register: None,
             again,
             others: &others,
             connects: connects.as_ref(),

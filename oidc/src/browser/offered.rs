@@ -1,6 +1,6 @@
-//! The providers that the page for signing in offers.
+//! What the page for signing in offers besides: other providers, and to make an account.
 
-use umoja_schema::Client;
+use umoja_schema::{Client, Company};
 
 use super::stop::Stop;
 use crate::Provider;
@@ -31,6 +31,20 @@ impl StartOn<'_> {
         let parameters = [("provider", provider), (name, step)].into_iter().chain(page);
         (step.len() <= MAX_STATE).then(|| with_query(START, parameters).to_string())
     }
+}
+
+/// The path at which a person makes an account.
+pub(super) const REGISTER: &str = "/register";
+
+/// Whether persons can make accounts: the company lets them, and mail is sent.
+pub(super) fn offers_registration(provider: &Provider, company: &Company) -> bool {
+    company.registration && provider.accounts.mailer.is_some()
+}
+
+/// The link to the page on which a person makes an account. `None` where none can be made, and for a request that is too large for a link.
+pub(super) fn registration(provider: &Provider, company: &Company, step: &str) -> Option<String> {
+    let is_offered = offers_registration(provider, company) && step.len() <= MAX_STATE;
+    is_offered.then(|| with_query(REGISTER, [("step", step)].into_iter()).to_string())
 }
 
 /// The providers that the page of a client offers: their names, and the paths at which a sign-in with them begins.

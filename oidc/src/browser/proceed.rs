@@ -10,7 +10,7 @@ use umoja_look::Look;
 use super::asked::Asked;
 use super::connect::announced;
 use super::hint;
-use super::offered::{StartOn, offered};
+use super::offered::{self, StartOn, offered};
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
@@ -23,7 +23,7 @@ use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
-use crate::steps::{OnPage, Passed, ShownTo, Unconnected};
+use crate::steps::{OnPage, Passed, Registering, ShownTo, Unconnected};
 use crate::{Provider, assurance};
 
 /// A request on its way.
@@ -38,6 +38,8 @@ pub(super) struct Going<'a> {
     pub(super) request: AuthorizationRequest,
     /// The login at another provider that the person connects by signing in.
     pub(super) unconnected: Option<Unconnected>,
+    /// The account that the person makes.
+    pub(super) registering: Option<Registering>,
 }
 
 /// The status of a page on which a person signs in, after an attempt that was rejected.
@@ -53,7 +55,8 @@ pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) 
             | Again::NotRecent
             | Again::NotThere
             | Again::NotAllowed
-            | Again::NotConnected,
+            | Again::NotConnected
+            | Again::Registered,
         ) => StatusCode::OK,
         Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
         Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
@@ -87,7 +90,7 @@ impl<'a> Going<'a> {
         if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
             return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
-        Ok(Self { provider, registered, asked, request, unconnected: None })
+        Ok(Self { provider, registered, asked, request, unconnected: None, registering: None })
     }
 
     /// Continues: shows the page that is next, or takes the code to the client.
@@ -214,7 +217,7 @@ impl<'a> Going<'a> {
     }
 
     /// The view of a page for this request, with the person's own language where it is known.
-    fn view(&self, own: Option<&str>) -> View {
+    pub(super) fn view(&self, own: Option<&str>) -> View {
         let look = Look::of(&self.registered.company);
         self.asked.view(&self.provider.issuer, look, &self.request.ui_locales, own)
     }
@@ -230,8 +233,10 @@ impl<'a> Going<'a> {
         let others = offered(self.provider, &self.registered.client, StartOn::Client(&step)).await?;
         let connects = announced(self.provider, self.unconnected.as_ref()).await?;
         let forgotten = super::reset::link(self.provider, self.registered);
+        let register = offered::registration(self.provider, &self.registered.company, &step);
         let on = SignIn {
             forgotten: forgotten.as_deref(),
+            register: register.as_deref(),
             client: &self.registered.client.name,
             action: "/login",
             leads_to: Some(&self.request.return_to.redirect_uri),
@@ -255,11 +260,11 @@ impl<'a> Going<'a> {
     }
 
     /// The value of the form of a page, which is bound to this browser.
-    fn step(&self, shown_to: Option<ShownTo>, passed: Option<Passed>, cookies: &mut Cookies) -> String {
+    pub(super) fn step(&self, shown_to: Option<ShownTo>, passed: Option<Passed>, cookies: &mut Cookies) -> String {
         let accounts = &self.provider.accounts;
         let browser = self.asked.browser_or_new(&self.provider.issuer, &*accounts.home.entropy);
         let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now()).passed(passed);
-        let step = step.connecting(self.unconnected.clone());
+        let step = step.connecting(self.unconnected.clone()).registering(self.registering.clone());
         cookies.browser = Some(browser);
         step.seal(&accounts.secrets, &*accounts.home.entropy)
     }

@@ -4,16 +4,15 @@
 //! beside it. A link has nothing but the client; the person types the code.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use tokio::time::sleep;
 use umoja_accounts::{Context, Error};
 use umoja_crypto::Password;
 use umoja_look::Look;
-use umoja_schema::Actor;
+use umoja_schema::{Actor, ClientId};
 
+use super::alike::alike;
 use super::asked::Asked;
 use super::send::Cookies;
 use super::sign_in::selector;
@@ -27,12 +26,14 @@ use crate::reset::ResetStep;
 /// The path.
 pub(super) const PATH: &str = "/reset";
 
-/// When a name is answered. Reading a user and writing an audit row takes a tenth of it.
-const ANSWER: Duration = Duration::from_secs(1);
-
 /// The link to the first page, from the page on which a person signs in to a client. `None` where no mail is sent.
 pub(super) fn link(provider: &Provider, registered: &Registered) -> Option<String> {
-    provider.accounts.mailer.is_some().then(|| format!("{PATH}?client={}", registered.client.id))
+    provider.accounts.mailer.is_some().then(|| path(&registered.client.id))
+}
+
+/// The first page, for a client.
+pub(super) fn path(client: &ClientId) -> String {
+    format!("{PATH}?client={client}")
 }
 
 pub(super) async fn reset(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
@@ -94,7 +95,7 @@ impl Resetting<'_> {
     fn code(&self, step: &ResetStep, fault: Option<ResetFault>) -> Response {
         let accounts = &self.provider.accounts;
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let again = format!("{PATH}?client={}", self.registered.client.id);
+        let again = path(&self.registered.client.id);
         reset_code(&self.view(), (PATH, &again), &step, fault)
     }
 
@@ -102,17 +103,12 @@ impl Resetting<'_> {
     async fn start(&self, name: &str, browser: &str) -> Result<Response, Stop> {
         let (accounts, context) = (&self.provider.accounts, self.context());
         let Some(name) = selector(&context, name) else { return Ok(self.ask(Some(ResetFault::Name))) };
-        let language = self.view().language;
-        let begun = async {
-            let reset = accounts.start_mailed_reset(&context, &name, language).await?;
-            // Whether it can be sent, and how long that takes, must not be seen. It is logged.
-            if let Some(letter) = reset.letter {
-                tokio::spawn(letter.send());
-            }
-            Ok::<_, Error>(reset.challenge)
+        let asking = (self.asked.address, self.view().language);
+        let begin = async {
+            let reset = accounts.start_mailed_reset(&context, &name, asking).await?;
+            Ok((reset.challenge, reset.letter))
         };
-        let (begun, ()) = tokio::join!(begun, sleep(ANSWER));
-        match begun {
+        match alike(begin).await {
             Err(Error::TooManyMails { retry_after_secs }) => Ok(self.ask(Some(ResetFault::TooMany(retry_after_secs)))),
             Err(error) => Err(error.into()),
             Ok(challenge) => {

@@ -50,6 +50,11 @@ pub struct Rejection {
 impl Rejection {
     /// A sign-in at another provider that came to nothing.
     pub(super) const fn at_provider(again: Again) -> Self {
+        Self::with(again)
+    }
+
+    /// A rejection for this reason, after which the person may try again at once.
+    pub(super) const fn with(again: Again) -> Self {
         Self { again, retry_after_secs: None }
     }
 

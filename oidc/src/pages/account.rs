@@ -4,15 +4,16 @@ pub mod factors;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use umoja_look::texts::account as say;
+use umoja_look::texts::{account as say, addresses};
 use umoja_look::{Choice, Page, Phrase, Text};
 
 use super::{SignIn, View, sign_in_form};
 
 /// The pages of an account, in order, each with its path.
-pub const SECTIONS: [(&str, Text); 9] = [
+pub const SECTIONS: [(&str, Text); 10] = [
     ("/account", say::OVERVIEW),
     ("/account/profile", say::PROFILE),
+    ("/account/addresses", addresses::TITLE),
     ("/account/sessions", say::SESSIONS),
     ("/account/apps", say::APPS),
     ("/account/password", say::PASSWORD),

@@ -29,6 +29,7 @@ fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
         passkey: words,
         hint: words,
         forgotten: None,
+        register: None,
         again,
         others: &[],
         connects: None,

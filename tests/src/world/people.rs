@@ -188,6 +188,7 @@ fn company() -> Company {
         status_page: None,
         require_mfa: None,
         providers: Vec::new(),
+        registration: false,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

@@ -172,6 +172,7 @@ pub(crate) fn new_company(
         status_page: None,
         require_mfa: None,
         providers: Vec::new(),
+        registration: false,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use umoja_schema::foreign_url::location;
 use umoja_schema::status_page::is_display_name;
-use umoja_schema::{Colour, Company, OldSystem, RequireMfa, RestrictionLevel, ReturnUrlId, Scope};
+use umoja_schema::{Colour, Company, Logo, OldSystem, RequireMfa, RestrictionLevel, ReturnUrlId, Scope};
 
 /// A word of `--scopes`.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,12 @@ pub(super) fn colour(text: &str) -> Result<Colour, String> {
     text.parse().map_err(|error: umoja_schema::status_page::NoColour| error.to_string())
 }
 
+/// The logo of a file.
+pub(super) fn logo(path: &str) -> Result<Logo, String> {
+    let file = std::fs::read(path).map_err(|error| error.to_string())?;
+    Logo::new(file).map_err(|error| error.to_string())
+}
+
 pub(super) fn display_name(text: &str) -> Result<String, String> {
     let rule = "give 1 to 60 characters, none of them invisible or changing the direction of a text";
     if is_display_name(text) { Ok(text.to_owned()) } else { Err(rule.into()) }
@@ -78,8 +84,13 @@ pub(super) fn or_none<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -
     if text == "none" { Ok(OrNone(None)) } else { read(text).map(|value| OrNone(Some(value))) }
 }
 
-/// A company's settings for programs, without its keys.
+/// A company's settings for programs, without its keys and its logo, of which only the size is there.
 pub(super) fn settings(company: &Company) -> Value {
+    let mut page = json!(company.status_page);
+    if let Some(logo) = company.status_page.as_ref().and_then(|page| page.logo.as_ref()) {
+        let (width, height) = logo.size();
+        page["logo"] = json!({ "bytes": logo.png().len(), "width": width, "height": height });
+    }
     json!({
         "id": company.id,
         "revision": company.revision,
@@ -93,6 +104,7 @@ pub(super) fn settings(company: &Company) -> Value {
         "old_system": company.old_system.as_ref().map(ToString::to_string),
         "require_mfa": company.require_mfa.unwrap_or(RequireMfa::IfEnrolled).as_str(),
         "providers": company.providers,
-        "status_page": company.status_page,
+        "registration": company.registration,
+        "status_page": page,
     })
 }

@@ -1,9 +1,9 @@
 //! What a company sets for its status page.
 
 use clap::Args;
-use umoja_schema::{Colour, Company, ReturnUrlId, StatusPage};
+use umoja_schema::{Colour, Company, Logo, ReturnUrlId, StatusPage};
 
-use super::options::{OrNone, colour, display_name, or_none, return_url};
+use super::options::{OrNone, colour, display_name, logo, or_none, return_url};
 
 const HEADING: &str = "Status page";
 
@@ -20,6 +20,9 @@ pub(super) struct Look {
     /// The colour behind the text of the status page, or `none`.
     #[arg(long, help_heading = HEADING, value_name = "COLOUR", value_parser = |text: &str| or_none(text, colour))]
     page_background: Option<OrNone<Colour>>,
+    /// A picture that the pages of single sign-on show in the place of the name, or `none`: a PNG of at most 8 KB, up to 1024 by 512 pixels.
+    #[arg(long, help_heading = HEADING, value_name = "FILE", value_parser = |text: &str| or_none(text, logo))]
+    page_logo: Option<OrNone<Logo>>,
     /// A URL to which the status page leads back, with the id by which requests name it. Can be given again.
     #[arg(long, help_heading = HEADING, value_name = "ID=URL", value_parser = return_url)]
     return_url: Vec<(ReturnUrlId, String)>,
@@ -30,8 +33,8 @@ pub(super) struct Look {
 
 impl Look {
     /// The names of the options.
-    pub(super) const NAMES: [&str; 5] =
-        ["page_name", "page_colour", "page_background", "return_url", "remove_return_url"];
+    pub(super) const NAMES: [&str; 6] =
+        ["page_name", "page_colour", "page_background", "page_logo", "return_url", "remove_return_url"];
 
     /// Changes what is named.
     pub(super) fn change(&self, company: &mut Company) {
@@ -44,6 +47,9 @@ impl Look {
         }
         if let Some(OrNone(colour)) = self.page_background {
             page.background = colour;
+        }
+        if let Some(OrNone(logo)) = &self.page_logo {
+            page.logo.clone_from(logo);
         }
         page.return_urls.extend(self.return_url.iter().cloned());
         page.return_urls.retain(|id, _| !self.remove_return_url.contains(id));

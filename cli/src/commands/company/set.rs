@@ -19,7 +19,7 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 17] = [
+const CHANGES: [&str; 19] = [
     "name",
     "scopes",
     "add_scopes",
@@ -31,16 +31,18 @@ const CHANGES: [&str; 17] = [
     "old_system",
     "require_mfa",
     "providers",
+    "registration",
     "enabled",
     Look::NAMES[0],
     Look::NAMES[1],
     Look::NAMES[2],
     Look::NAMES[3],
     Look::NAMES[4],
+    Look::NAMES[5],
 ];
 
 /// Change a company: its name, scopes, trust, phone country, user names, rate limit, old system, second factors,
-/// providers, status page, or whether it is enabled. What is not named stays.
+/// providers, registration, status page, or whether it is enabled. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   umoja company set soko --trusted false --dir DIR
@@ -49,6 +51,7 @@ const CHANGES: [&str; 17] = [
   umoja company set soko --add-scopes events:list --dir DIR
   umoja company set soko --require-mfa always --dir DIR
   umoja company set soko --provider google --dir DIR
+  umoja company set soko --registration true --dir DIR
   umoja company set soko --old-system https://login.soko.example/verify \\
       --dir DIR
   umoja company set soko --page-name Soko --page-colour '#0b5fff' \\
@@ -102,6 +105,10 @@ pub(super) struct Set {
     /// `umoja provider`.
     #[arg(long = "provider", value_name = "PROVIDER", value_parser = offered)]
     providers: Vec<Offered>,
+    /// Whether persons may make an account at the page on which they sign in to its clients. The page offers it where the deployment sends
+    /// mail.
+    #[arg(long, value_name = "BOOL")]
+    registration: Option<bool>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -173,6 +180,7 @@ impl Set {
         }
         company.require_mfa = self.require_mfa.or(company.require_mfa);
         replace_offered(&mut company.providers, &self.providers);
+        company.registration = self.registration.unwrap_or(company.registration);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.switch(self.enabled.unwrap_or(company.enabled));
         self.page.change(company);

@@ -111,6 +111,7 @@ impl<'a> Door<'a> {
             passkey: &Site::of(&provider.issuer).first(&step),
             hint,
             forgotten: None,
+            register: None,
             again: rejected.map(|rejected| rejected.again),
             others: &others,
             connects: connects.as_ref(),

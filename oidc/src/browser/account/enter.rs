@@ -20,7 +20,7 @@ use crate::browser::send::Cookies;
 use crate::browser::sign_in::Rejection;
 use crate::browser::stop::Stop;
 use crate::browser::visit::Visit;
-use crate::on_account::OnAccount;
+use crate::on_account::{OnAccount, Proving};
 use crate::pages::account::{self as pages, SECTIONS};
 use crate::pages::{Again, View};
 use crate::provider::Registered;
@@ -29,6 +29,8 @@ use crate::steps::Unconnected;
 
 /// How long ago a person may have signed in who changes its account, in seconds.
 const RECENT_SECS: u64 = 5 * 60;
+/// The page on which a person proves an address.
+pub(super) const ADDRESSES: &str = "/account/addresses";
 /// What a request for a page of an account leads to.
 pub(in crate::browser) enum Entered {
     /// The person, on the page.
@@ -51,6 +53,8 @@ pub(in crate::browser) struct Inside {
     pub(in crate::browser) unconnected: Option<Unconnected>,
     /// The pages, as a client of the company by whose pages the person came.
     pub(in crate::browser) at: Registered,
+    /// The address that waits for its code, on its own page.
+    pub(in crate::browser) proving: Option<Proving>,
     section: Section,
     view: View,
     browser: String,
@@ -97,7 +101,7 @@ impl Inside {
         let (login, at_door) = if is_at_door { (None, login) } else { (login, None) };
         let door =
             Door { provider: &provider, section, at: &at, view: view.clone(), browser: &browser, unconnected: at_door };
-        if let Some(passed) = step.and_then(|step| step.passed) {
+        if let Some(passed) = step.as_ref().and_then(|step| step.passed.clone()) {
             return door.second(&asked, passed).await.map(Entered::Page);
         }
         let is_sign_in = ["identifier", "answer"].iter().any(|name| asked.form.get(name).is_some());
@@ -114,16 +118,29 @@ impl Inside {
             return door.page("", Why::New, None).await.map(Entered::Page);
         };
         let age = provider.now().secs().saturating_sub(visit.cookie.signed_in.auth_time);
+        // Only who saw the page can send its form: another person may have signed in with this browser since.
+        let is_own = step.as_ref().is_some_and(|step| step.session.as_ref() == Some(&visit.cookie.session));
+        let proving = step.and_then(|step| step.proving).filter(|_| is_own && section.path == ADDRESSES);
         // A session with one factor of a person who has two is one for a client that wants no more.
         let is_weak = Class::of_sign_in(&visit.cookie.signed_in) < Class::Two && visit.standing.has_second_factor();
-        if section.needs_recent && (age > RECENT_SECS || is_weak) {
+        // Who has just signed in to get a code has its ten minutes.
+        if section.needs_recent && proving.is_none() && (age > RECENT_SECS || is_weak) {
             return door.page(&called(&person), Why::Stale, None).await.map(Entered::Page);
         }
-        // Only who saw the page can send its form: another person may have signed in with this browser since.
-        let is_own = session.as_ref() == Some(&visit.cookie.session);
         asked.is_post = is_own && asked.chosen().is_none();
         let unconnected = login.filter(|_| is_own);
-        Ok(Entered::Inside(Box::new(Self { provider, asked, visit, person, unconnected, at, section, view, browser })))
+        Ok(Entered::Inside(Box::new(Self {
+            provider,
+            asked,
+            visit,
+            person,
+            unconnected,
+            at,
+            proving,
+            section,
+            view,
+            browser,
+        })))
     }
 
     /// The user of the session.
@@ -148,8 +165,13 @@ impl Inside {
     pub(in crate::browser) fn step(&self) -> String {
         let accounts = &self.provider.accounts;
         let (company, session) = (self.at.company.id.clone(), Some(self.visit.cookie.session.as_str()));
-        let step = OnAccount::new(company, session, &self.browser, self.provider.now());
+        let step = OnAccount::new(company, session, &self.browser, self.provider.now()).proving(self.proving.clone());
         step.seal(&accounts.secrets, &*accounts.home.entropy)
+    }
+
+    /// The name of the company by whose pages the person came.
+    pub(in crate::browser) fn company(&self) -> &str {
+        self.at.company.display_name()
     }
 
     /// The view of the page.

@@ -4,6 +4,7 @@
 //! A person comes by the pages of a company (`/account?company=soko`), which give the look, and for which a person without a session signs
 //! in. What changes the account or shows all of it needs a sign-in of the last five minutes ([`Section::needs_recent`]).
 
+mod addresses;
 mod apps;
 pub(super) mod door;
 mod enter;
@@ -21,12 +22,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
+use umoja_schema::CompanyId;
+
 use self::door::Section;
 use crate::Provider;
 
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     overview::SECTION,
     profile::SECTION,
+    addresses::SECTION,
     sessions::SECTION,
     apps::SECTION,
     password::SECTION,
@@ -41,11 +45,17 @@ pub(super) fn section(path: &str) -> Option<Section> {
     SECTIONS.into_iter().find(|section| section.path == path)
 }
 
+/// The path of the account of a person, by the pages of a company.
+pub(super) fn link(company: &CompanyId) -> String {
+    door::at(overview::SECTION.path, company)
+}
+
 /// The routes. A form is posted to the path of its page.
 pub(super) fn router() -> Router<Arc<Provider>> {
     Router::new()
         .route(overview::SECTION.path, get(overview::overview).post(overview::overview))
         .route(profile::SECTION.path, get(profile::profile).post(profile::profile))
+        .route(addresses::SECTION.path, get(addresses::addresses).post(addresses::addresses))
         .route(sessions::SECTION.path, get(sessions::sessions).post(sessions::sessions))
         .route(apps::SECTION.path, get(apps::apps).post(apps::apps))
         .route(password::SECTION.path, get(password::password).post(password::password))

@@ -1,5 +1,5 @@
-//! `/account/profile`: the person changes what it says of itself. Its addresses and numbers are no part of this: whether another person has one
-//! is learnt by who sets it, so a new one needs a proof that it is the person's.
+//! `/account/profile`: the person changes what it says of itself. Its addresses have a page of their own ([`super::addresses`]), because a new one
+//! needs a proof that it is the person's.
 
 use std::sync::Arc;
 

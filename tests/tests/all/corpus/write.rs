@@ -112,6 +112,7 @@ async fn settings(places: &[Place; 2]) {
         status_page: None,
         require_mfa: None,
         providers: Vec::new(),
+        registration: false,
         rate_limit: None,
         api_keys: vec![
             ApiKeyHash { id: "k1".into(), sha256: "c2hhMjU2".into(), expires_at: Some(1_800_000_600) },

@@ -11,7 +11,7 @@ use super::browser::{Browser, EMAIL, PASSWORD, Page};
 const MINUTE: u64 = 60_000;
 const ACCOUNT: &str = "/account?company=shop";
 /// The pages that need a sign-in of the last five minutes.
-const GUARDED: [&str; 4] = ["profile", "password", "export", "erase"];
+const GUARDED: [&str; 5] = ["profile", "addresses", "password", "export", "erase"];
 
 /// The form of a page of the account.
 pub(super) async fn send(

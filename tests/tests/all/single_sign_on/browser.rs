@@ -100,6 +100,11 @@ pub(super) struct Browser {
 }
 
 impl Browser {
+    /// A browser at an address.
+    pub(super) fn at(address: &str) -> Self {
+        Self { address: Some(address.parse().unwrap()), ..Self::default() }
+    }
+
     /// The value of a cookie.
     pub(super) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)

@@ -1,6 +1,7 @@
 //! Clients and browsers at two regions of one issuer.
 
 mod account;
+mod addresses;
 mod announced;
 mod assertions;
 mod attacks;
@@ -24,6 +25,7 @@ mod people;
 mod proofs;
 mod pushed;
 mod refreshes;
+mod registrations;
 pub(crate) mod rejected;
 mod resets;
 mod sessions;
@@ -121,11 +123,20 @@ impl Sso {
 
     /// Serves as an issuer in every region, with nothing remembered.
     fn serve(&mut self, issuer: &str, outbound: &Arc<dyn Outbound>) {
+        self.serve_with(issuer, outbound, Some(Arc::<Mailbox>::clone(&self.d.mail)));
+    }
+
+    /// Begins again in every region, which send no mail.
+    fn restart_without_mail(&mut self) {
+        self.serve_with(ISSUER, &(Arc::<Hook>::clone(&self.hook) as Arc<dyn Outbound>), None);
+    }
+
+    fn serve_with(&mut self, issuer: &str, outbound: &Arc<dyn Outbound>, mailer: Option<Arc<dyn Mailer>>) {
         let router = |region: &umoja_tests::world::WorldRegion| {
             let hasher: Arc<dyn Hasher> = Arc::<CountingHasher>::clone(&self.d.hasher);
             let passwords = PasswordRules { min_chars: 8, min_score: 3 };
-            let mailer: Option<Arc<dyn Mailer>> = Some(Arc::<Mailbox>::clone(&self.d.mail));
-            let accounts = Accounts { people: region.people(), hasher, passwords, old_systems: None, mailer };
+            let (people, mailer) = (region.people(), mailer.clone());
+            let accounts = Accounts { people, hasher, passwords, old_systems: None, mailer };
             umoja_oidc::router(Arc::new(Provider::new(accounts, issuer, Arc::clone(outbound))))
         };
         self.routers = self.d.world.regions.iter().map(router).collect();

@@ -1,5 +1,6 @@
 //! A new password by a code of a mail.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::Sso;
@@ -8,13 +9,13 @@ use super::browser::{Browser, EMAIL, PASSWORD, Page};
 
 const NEW: &str = "battery staple gun";
 
-async fn ask(browser: &mut Browser, sso: &Sso, at: usize, name: &str) -> Page {
+pub(super) async fn ask(browser: &mut Browser, sso: &Sso, at: usize, name: &str) -> Page {
     let page = browser.get(sso, at, "/reset?client=web").await;
     assert_eq!((page.status, page.title()), (200, "Set a new password"));
     browser.post(sso, at, "/reset", &[("step", &page.step()), ("identifier", name)]).await
 }
 
-async fn set(browser: &mut Browser, sso: &Sso, at: usize, page: &Page, [code, password]: [&str; 2]) -> Page {
+pub(super) async fn set(browser: &mut Browser, sso: &Sso, at: usize, page: &Page, [code, password]: [&str; 2]) -> Page {
     let step = page.step();
     browser.post(sso, at, "/reset", &[("step", &step), ("code", code), ("new_password", password)]).await
 }
@@ -158,5 +159,22 @@ fn a_mail_that_cannot_be_sent_changes_no_answer() {
         sso.d.mail.set_fault(Some(umoja_store::ports::MailError::Unavailable("no connection")));
         let mut browser = Browser::default();
         assert_eq!(ask(&mut browser, &sso, 0, EMAIL).await.status, 200);
+    });
+}
+
+#[test]
+fn a_network_asks_for_a_hundred_new_passwords_in_an_hour() {
+    sign_in_story(1908, json!({}), async |sso| {
+        let at = |n: usize| Browser::at(&format!("2001:db8:1:2::{n:x}"));
+        let asked = async |n: usize| ask(&mut at(n), &sso, 0, &format!("eve{n}@example.com")).await;
+        let statuses: Vec<_> = join_all((0..100).map(async |n| asked(n).await.status)).await;
+        assert_eq!(statuses, [200; 100]);
+        // Whether there is a user is not to be seen from that either.
+        for name in [EMAIL, "eve@example.com"] {
+            let page = ask(&mut at(100), &sso, 0, name).await;
+            assert!(page.status == 429 && page.headers.contains_key("retry-after"), "{name}");
+        }
+        let mut elsewhere = Browser::at("2001:db8:1:3::1");
+        assert_eq!(ask(&mut elsewhere, &sso, 0, EMAIL).await.status, 200);
     });
 }

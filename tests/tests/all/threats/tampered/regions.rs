@@ -61,6 +61,7 @@ pub(super) fn company(id: &str) -> Company {
         status_page: None,
         require_mfa: None,
         providers: Vec::new(),
+        registration: false,
         rate_limit: None,
         api_keys,
         keys,
