@@ -43,6 +43,22 @@ fn pause(draws: &mut Draws) -> Step {
     Step::Wait { ms: [4_000, 15_000, 29_000, 60_000, 1_300_000][usize::from(draws.below(5))] }
 }
 
+/// A thief signs in by the former password where the end of everything has arrived, and the new password has not.
+fn by_former_password((a, b): (u8, u8), user: u8, client: u8) -> Vec<Step> {
+    // The first item of the batch is the credentials, which wait in the retry queue then.
+    let lost = Step::Next { at: b, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
+    let replicate = Job::Replicate { at: a, take: 0, again: 0, order: 0 };
+    vec![
+        Step::Round,
+        called(a, 0, user, Call::Password { right: true, idk: false }),
+        lost,
+        Step::Run(vec![Task { job: replicate, late: 0, killed: None }]),
+        alone(b, user, Sign::In { client }),
+        alone(b, user, Sign::Redeem { code: 0 }),
+        Step::Round,
+    ]
+}
+
 /// Steps that are rare by chance.
 fn scene(draws: &mut Draws) -> Vec<Step> {
     let (a, b, user, client) = (draws.below(4), draws.below(4), draws.below(2), draws.below(CLIENTS));
@@ -140,21 +156,7 @@ fn scene(draws: &mut Draws) -> Vec<Step> {
             steps.extend([give(b), Step::Round, subject(b)]);
             steps
         }
-        // A thief signs in by the former password where the end of everything has arrived, and the new password has not.
-        10 => {
-            // The first item of the batch is the credentials, which wait in the retry queue then.
-            let lost = Step::Next { at: b, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
-            let replicate = Job::Replicate { at: a, take: 0, again: 0, order: 0 };
-            vec![
-                Step::Round,
-                called(a, 0, user, Call::Password { right: true, idk: false }),
-                lost,
-                Step::Run(vec![Task { job: replicate, late: 0, killed: None }]),
-                alone(b, user, Sign::In { client }),
-                alone(b, user, Sign::Redeem { code: 0 }),
-                Step::Round,
-            ]
-        }
+        10 => by_former_password((a, b), user, client),
         // Tokens are signed while the keys change.
         _ => vec![
             alone(a, user, Sign::Keys),
