@@ -44,6 +44,9 @@ pub struct Company {
     /// When persons who sign in to its clients have to show a second factor; if they have one, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require_mfa: Option<RequireMfa>,
+    /// Whether a code by mail to a verified address is enough where `require_mfa` is `always`, for persons who have no second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mfa_by_mail: bool,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.

@@ -92,6 +92,7 @@ impl Caller {
             old_system: None,
             status_page: None,
             require_mfa: None,
+            mfa_by_mail: false,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

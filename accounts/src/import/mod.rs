@@ -28,6 +28,7 @@
 mod bad_values;
 mod create;
 mod error;
+mod factors;
 mod hashing;
 mod importer;
 mod matched;
@@ -38,6 +39,7 @@ mod row;
 mod user;
 
 pub use self::error::{Failed, Reason, Stopped};
+pub use self::factors::{RowFactor, RowFactorKind};
 pub use self::hashing::Hashing;
 pub use self::importer::Importer;
 pub use self::record::{FORMAT, Header, HeldOwnership, Record};

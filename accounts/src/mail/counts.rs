@@ -1,17 +1,22 @@
 //! How many mails with codes are sent.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_schema::api::Selector;
 use umoja_schema::{IdentifierKind, Millis};
 
-use crate::lockout::Target;
+use crate::lockout::{Target, network};
 use crate::{Context, Error, People};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// The mails to one address in an hour, in each region.
 const OF_ADDRESS: u64 = 5;
+
+/// The mails that are asked for from one network in an hour, in each region. Many people may share it.
+const OF_NETWORK: u64 = 100;
 
 /// A company may have this many seconds of its requests as mails in an hour, in each region.
 const OF_COMPANY_SECS: u64 = 10;
@@ -34,6 +39,11 @@ pub(super) async fn count_address(people: &People, context: &Context, address: &
 async fn count_as(people: &People, context: &Context, what: &str, name: &Selector) -> Result<(), Error> {
     let key = URL_SAFE_NO_PAD.encode(Target::of(people, context, name)?.identifier());
     count(people, context, &[what, &key], OF_ADDRESS).await
+}
+
+/// Counts a mail that is asked for from an address of the internet, with its network. Errors as of [`count_name`].
+pub(super) async fn count_network(people: &People, context: &Context, ip: IpAddr) -> Result<(), Error> {
+    count(people, context, &["mails from a network", &network(ip).to_string()], OF_NETWORK).await
 }
 
 /// Counts a mail of a company. Errors as of [`count_name`].

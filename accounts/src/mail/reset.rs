@@ -117,7 +117,7 @@ impl Accounts {
         // Who made the account before its owner proved an address may have left a factor of its own, which would keep the owner out.
         let person = self.reader().load(*user).await?;
         if person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| !is_verified) {
-            self.end_factors(*user).await?;
+            self.end_factors(*user, &context.actor).await?;
         }
         let finished = match (ResetFinish { token: token.clone(), password }).run(self, context).await {
             Err(Error::ResetTokenInvalid) => Err(Error::CodeInvalid),

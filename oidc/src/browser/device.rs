@@ -14,20 +14,21 @@ use umoja_schema::ClientId;
 use super::asked::Asked;
 use super::guess::Guess;
 use super::proceed::rejected_as;
-use super::second::{self, NotFinished};
+use super::second::{self, ByMail, OnFactor, Outcome, Who};
 use super::send::{Cookies, as_link, to};
 use super::sign_in::{self, Entered, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
-use crate::assurance::Class;
+use crate::assurance::Lacks;
 use crate::code::Code;
 use crate::device::{DeviceAnswer, DeviceStep, PAGE};
-use crate::pages::{self, Again, CodeFault, Factor, SignIn, View, device_code, device_confirm, device_done, in_words};
+use crate::form::Form;
+use crate::pages::{self, Again, CodeFault, SignIn, View, device_code, device_confirm, device_done, in_words};
 use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{Passed, SessionCookie};
-use crate::{Provider, assurance, user_code};
+use crate::{Provider, user_code};
 
 /// The path.
 pub(super) const PATH: &str = PAGE;
@@ -55,10 +56,10 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
             let on = OnDevice { provider: &provider, registered: &registered, asked: &asked, browser };
             if asked.chosen().is_some() && step.passed.is_none() {
                 let visit = Visit::of(&provider, &on.asked.headers).await?;
-                return Ok(on.page(step, visit, Cookies::default()).await);
+                return on.page(step, visit, Cookies::default()).await;
             }
             match step.passed.clone() {
-                Some(passed) => on.second(step, passed, text).await,
+                Some(passed) => on.second(step, passed).await,
                 None if ["password", "identifier", "options"].iter().any(|name| asked.form.get(name).is_some()) => {
                     on.sign_in(step, text).await
                 }
@@ -102,16 +103,7 @@ async fn typed(provider: &Provider, asked: &Asked, view: &View, browser: String)
     let client: ClientId = registered.client.id.clone();
     let step = DeviceStep::new(&code, (waiting.jti, client), waiting.scopes, waiting.expires_at, &browser);
     let on = OnDevice { provider, registered: &registered, asked, browser };
-    Ok(on.page(step, visit, Cookies::default()).await)
-}
-
-/// What the policy of a client asks of a person beside a sign-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lacks {
-    /// The second factor that the person has.
-    Factor,
-    /// A second factor: the person has none yet.
-    Enrolment,
+    on.page(step, visit, Cookies::default()).await
 }
 
 /// A request of a device, on the page of a person.
@@ -124,16 +116,21 @@ struct OnDevice<'a> {
 
 impl OnDevice<'_> {
     /// The page that is next: that on which the person signs in, or that on which it answers.
-    async fn page(&self, step: DeviceStep, visit: Option<Visit>, mut cookies: Cookies) -> Response {
+    async fn page(&self, step: DeviceStep, visit: Option<Visit>, mut cookies: Cookies) -> Result<Response, Stop> {
         let Self { provider, registered, .. } = self;
         let accounts = &provider.accounts;
         let seal = |step: DeviceStep| step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let mut response = match visit.and_then(|visit| visit.at(&registered.company.id)) {
-            // Who has a second factor shows it by signing in again.
-            Some(visit) if self.lacks(&visit) == Some(Lacks::Factor) => {
+        let visit = visit.and_then(|visit| visit.at(&registered.company.id));
+        let lacks = match &visit {
+            Some(visit) => self.lacks(visit).await?,
+            None => None,
+        };
+        let mut response = match visit {
+            // Who has a second factor, or gets a code by mail, shows it by signing in again.
+            Some(_) if matches!(lacks, Some(Lacks::Factor | Lacks::Mail)) => {
                 self.sign_in_page(&seal(step.shown_to(None)), None)
             }
-            Some(visit) if self.lacks(&visit) == Some(Lacks::Enrolment) => {
+            Some(visit) if lacks == Some(Lacks::Enrolment) => {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &registered.client.name)
             }
             Some(visit) => {
@@ -147,17 +144,12 @@ impl OnDevice<'_> {
         };
         cookies.browser = Some(self.browser.clone());
         cookies.set(&provider.issuer, response.headers_mut());
-        response
+        Ok(response)
     }
 
     /// What a person who has signed in lacks for the client, by the rule of `/oauth2/authorize`.
-    fn lacks(&self, visit: &Visit) -> Option<Lacks> {
-        let Registered { client, company } = self.registered;
-        let class = Class::of_sign_in(&visit.cookie.signed_in);
-        // The factors of who has shown two are not read.
-        let has = class < Class::Two && visit.standing.has_second_factor();
-        let is_enough = class >= assurance::needed(assurance::policy(client, company), has, &[]);
-        (!is_enough).then_some(if has { Lacks::Factor } else { Lacks::Enrolment })
+    async fn lacks(&self, visit: &Visit) -> Result<Option<Lacks>, Stop> {
+        Ok(second::lacks(self.provider, self.registered, visit, &[]).await?)
     }
 
     /// The view of a page for this request, with the person's own language where it is known.
@@ -187,23 +179,11 @@ impl OnDevice<'_> {
     }
 
     /// The page on which a person shows a second factor, whose password was right.
-    fn factor_page(&self, step: DeviceStep, standing: &Standing, rejected: Option<Rejection>) -> Response {
+    fn factor_page(&self, step: DeviceStep, standing: &Standing, of: (&ByMail, Option<Rejection>)) -> Response {
         let accounts = &self.provider.accounts;
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let site = Site::of(&self.provider.issuer);
-        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
-        let on = Factor {
-            client: &self.registered.client.name,
-            action: PAGE,
-            leads_to: None,
-            step: &step,
-            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
-            passkey: passkey.as_deref(),
-            again: rejected.map(|rejected| rejected.again),
-        };
-        let mut response = pages::factor(&self.view(None), &on);
-        rejected_as(&mut response, rejected);
-        response
+        let on = OnFactor { client: &self.registered.client.name, action: PAGE, leads_to: None, step: &step };
+        second::page((&self.view(None), &self.provider.issuer), on, standing, of)
     }
 
     /// Signs a person in. `text` is the step as the form has it.
@@ -220,38 +200,33 @@ impl OnDevice<'_> {
             match sign_in::attempt(provider, registered, entered, &[]).await {
                 Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
                 Ok(Right::Passed(passed, standing)) => {
-                    return Ok(self.factor_page(step.passed(passed), &standing, None));
+                    let mail = ByMail::of(registered, Who::passed(&passed, &standing), &Form::default());
+                    return Ok(self.factor_page(step.passed(passed), &standing, (&mail, None)));
                 }
                 Err(rejected) => Err(rejected),
             }
         };
         match begun {
-            Ok(begun) => Ok(self.begun(step, begun).await),
+            Ok(begun) => self.begun(step, begun).await,
             Err(rejected) => Ok(self.again(step, Some(rejected))),
         }
     }
 
     /// Begins the session of a person whose password was right, if the form has a second factor.
-    async fn second(&self, step: DeviceStep, passed: Passed, text: &str) -> Result<Response, Stop> {
-        let Self { provider, registered, asked, .. } = self;
-        let rejected = if asked.chosen().is_some() {
-            None
-        } else {
-            match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
-                Ok(begun) => return Ok(self.begun(step, begun).await),
-                Err(NotFinished::StartOver) => return Ok(self.again(step, None)),
-                Err(NotFinished::Rejected(rejected)) => Some(rejected),
-            }
-        };
-        match second::standing(provider, registered, &passed).await {
-            Ok(Some(standing)) => Ok(self.factor_page(step, &standing, rejected)),
-            Ok(None) => Ok(self.again(step, None)),
-            Err(rejected) => Ok(self.again(step, Some(rejected))),
+    async fn second(&self, step: DeviceStep, passed: Passed) -> Result<Response, Stop> {
+        match second::after_password(self.provider, self.registered, &passed, self.asked).await {
+            Outcome::Begun(cookie, standing) => self.begun(step, (cookie, standing)).await,
+            Outcome::Page(standing, mail, rejected) => Ok(self.factor_page(step, &standing, (&mail, rejected))),
+            Outcome::StartOver(rejected) => Ok(self.again(step, rejected)),
         }
     }
 
     /// The next page of a person whose session has begun.
-    async fn begun(&self, step: DeviceStep, (cookie, standing): (SessionCookie, Option<Standing>)) -> Response {
+    async fn begun(
+        &self,
+        step: DeviceStep,
+        (cookie, standing): (SessionCookie, Option<Standing>),
+    ) -> Result<Response, Stop> {
         let accounts = &self.provider.accounts;
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
         let visit = Visit::with(self.provider, cookie, standing);
@@ -264,11 +239,13 @@ impl OnDevice<'_> {
         let (secrets, entropy) = (&accounts.secrets, &*accounts.home.entropy);
         let visit = Visit::of(provider, &asked.headers).await?.and_then(|visit| visit.at(&registered.company.id));
         // Only who saw the page can answer it: another person may have signed in with this browser since.
+        let may_answer = match &visit {
+            Some(visit) => step.shown_to.as_ref() == Some(&visit.cookie.session) && self.lacks(visit).await?.is_none(),
+            None => false,
+        };
         let visit = match visit {
-            Some(visit) if self.lacks(&visit).is_none() && step.shown_to.as_ref() == Some(&visit.cookie.session) => {
-                visit
-            }
-            visit => return Ok(self.page(step, visit, Cookies::default()).await),
+            Some(visit) if may_answer => visit,
+            visit => return self.page(step, visit, Cookies::default()).await,
         };
         let is_allowed = match asked.form.get("answer") {
             Some("allow") => true,

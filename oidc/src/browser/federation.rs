@@ -89,7 +89,7 @@ pub(super) async fn callback(State(provider): State<Arc<Provider>>, request: Req
             let cookies = Cookies { browser: Some(browser), session };
             going.on(visit, Done { signed_in: true, consented: false }, cookies).await
         }
-        Right::Passed(passed, standing) => Ok(going.factor_page((Some(passed), None), &standing, None)),
+        Right::Passed(passed, standing) => Ok(going.first_factor_page(passed, &standing)),
     }
 }
 

@@ -186,6 +186,7 @@ fn company() -> Company {
         old_system: None,
         status_page: None,
         require_mfa: None,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

@@ -5,16 +5,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn;
 use umoja_schema::access::{Factor, FactorKind, Passkey};
-use umoja_schema::{Attributes, UserId};
+use umoja_schema::{Actor, Attributes, AuditEvent, UserId};
+use zeroize::Zeroizing;
 
-use super::super::Standing;
-use super::super::write::random_id;
+use super::super::{Needed, Standing};
+use super::Change;
 use super::label::tidy;
 use super::recovery::RecoveryCodes;
+use crate::import::RowFactorKind;
 use crate::{Error, People};
 
-/// The most factors of a person, beside recovery codes.
-pub const MAX_FACTORS: usize = 20;
+/// The most passkeys of a person.
+pub const MAX_PASSKEYS: usize = 20;
+/// The most applications of a person. A code is compared with each of them, so more would make a guess more likely.
+pub const MAX_APPLICATIONS: usize = 5;
 /// The most ways in which browsers reach an authenticator, and the most characters of one.
 const MAX_TRANSPORTS: usize = 8;
 
@@ -27,7 +31,7 @@ pub enum Enrolled {
     Wrong,
     /// The person has this factor already, or had it and removed it.
     Known,
-    /// The person has too many factors.
+    /// The person has as many of this kind as it can have.
     Full,
 }
 
@@ -43,40 +47,96 @@ pub struct NewPasskey {
 }
 
 impl People {
-    /// Adds an application that makes codes, if a code shows that it has the secret, and ends every other session of the person than `session`.
+    /// Adds an application that makes codes, if a code shows that it has the secret, and ends the other sessions. Its row has an id that follows
+    /// from the secret, so that a form that is sent twice adds one application.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; [`Error::Locked`]; if the store fails.
     pub async fn add_totp(
         &self,
-        (user, session): (UserId, &str),
+        change: Change<'_>,
         secret: &TotpSecret,
         (code, label): (&str, &str),
     ) -> Result<Enrolled, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let standing = Standing::read(self, change.user).await?.ok_or(Error::NotFound)?;
         let digits: String = code.chars().filter(|c| !c.is_whitespace()).take(7).collect();
         let Some(step) = secret.step(&digits, self.home.clock.now().secs()) else { return Ok(Enrolled::Wrong) };
-        let id = random_id(&self.home);
-        if !self.is_first_of(user, &id, step).await? {
-            return Ok(Enrolled::Wrong);
+        let (id, kind) = self.new_totp(change.user, secret);
+        if standing.factors().any(|factor| factor.id == id) {
+            return Ok(Enrolled::Added(None));
         }
-        let sealed = self.secrets.factors().seal_secret((user, &id), secret.expose(), &*self.home.entropy);
-        self.enrol((user, session), &standing, id, (FactorKind::Totp { secret: sealed }, label)).await
+        let enrolled = self.enrol(change, &standing, id.clone(), (kind, label)).await?;
+        // The code is no code of a sign-in any more.
+        self.is_first_of(change.user, &id, step).await?;
+        if !matches!(enrolled, Enrolled::Known) {
+            return Ok(enrolled);
+        }
+        // The same form may have come at the same time.
+        let standing = Standing::read(self, change.user).await?.ok_or(Error::NotFound)?;
+        Ok(if standing.factors().any(|factor| factor.id == id) { Enrolled::Added(None) } else { enrolled })
     }
 
-    /// Adds a passkey, and ends every other session of the person than `session`. Its row has an id that follows from the id of the key, so
-    /// that a key is added once.
+    /// Adds a passkey, and ends the other sessions. Its row has an id that follows from the id of the key, so that a key is added once.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn add_passkey(&self, (user, session): (UserId, &str), new: NewPasskey) -> Result<Enrolled, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+    pub async fn add_passkey(&self, change: Change<'_>, new: NewPasskey) -> Result<Enrolled, Error> {
+        let standing = Standing::read(self, change.user).await?.ok_or(Error::NotFound)?;
         let NewPasskey { made, transports, label } = new;
         if standing.passkeys().any(|(_, passkey)| passkey.credential_id == made.credential_id) {
             return Ok(Enrolled::Known);
         }
-        let hash = self.secrets.request_hash(&["row of a passkey", &URL_SAFE_NO_PAD.encode(&made.credential_id)]);
-        let id = URL_SAFE_NO_PAD.encode(&hash[..16]);
+        let (id, kind) = self.new_passkey(made, transports);
+        self.enrol(change, &standing, id, (kind, &label)).await
+    }
+
+    /// Adds a factor that another system had, unless the user has or had it. False if it has as many as it can have, or there is no such live
+    /// user. No session ends and no recovery codes are drawn: no one would see them.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) async fn import_factor(
+        &self,
+        (user, actor): (UserId, &Actor),
+        kind: &RowFactorKind,
+        label: Option<&str>,
+    ) -> Result<bool, Error> {
+        let needed = Needed { factors: true, ..Needed::default() };
+        let Some(standing) = Standing::read_needed(self, user, &needed).await? else { return Ok(false) };
+        let (id, kind) = match kind {
+            RowFactorKind::Totp(secret) => self.new_totp(user, secret),
+            RowFactorKind::Passkey { key, transports, .. } => self.new_passkey(key.clone(), transports.clone()),
+        };
+        if standing.factors().any(|factor| factor.id == id) {
+            return Ok(true);
+        }
+        if !standing.has_room(&kind) {
+            return Ok(false);
+        }
+        let factor = self.new_factor((user, id), kind, label.unwrap_or_default());
+        let event = AuditEvent::FactorAdded(factor.kind.name());
+        self.add_recorded((actor, &event), |version| factor.to_item(version)).await?;
+        Ok(true)
+    }
+
+    /// A factor that is added now.
+    fn new_factor(&self, (user, id): (UserId, String), kind: FactorKind, label: &str) -> Factor {
+        let label =
+            tidy(label).map(|label| self.secrets.factors().seal_label((user, &id), &label, &*self.home.entropy));
+        Factor { user, id, kind, label, created_at: self.home.clock.now(), unknown: Attributes::new() }
+    }
+
+    /// The id of the row of an application, and what it holds.
+    pub(super) fn new_totp(&self, user: UserId, secret: &TotpSecret) -> (String, FactorKind) {
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret.expose()));
+        let id = self.row_id("row of an application", &text);
+        let secret = self.secrets.factors().seal_secret((user, &id), secret.expose(), &*self.home.entropy);
+        (id, FactorKind::Totp { secret })
+    }
+
+    /// The id of the row of a passkey, and what it holds.
+    pub(super) fn new_passkey(&self, made: webauthn::Registered, transports: Vec<String>) -> (String, FactorKind) {
+        let id = self.row_id("row of a passkey", &URL_SAFE_NO_PAD.encode(&made.credential_id));
         let is_name =
             |name: &String| !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_graphic());
         let passkey = Passkey {
@@ -85,31 +145,33 @@ impl People {
             sign_count: made.sign_count,
             transports: transports.into_iter().filter(is_name).take(MAX_TRANSPORTS).collect(),
         };
-        self.enrol((user, session), &standing, id, (FactorKind::Passkey(passkey), &label)).await
+        (id, FactorKind::Passkey(passkey))
+    }
+
+    fn row_id(&self, of: &str, what: &str) -> String {
+        URL_SAFE_NO_PAD.encode(&self.secrets.request_hash(&[of, what])[..16])
     }
 
     async fn enrol(
         &self,
-        (user, session): (UserId, &str),
+        change: Change<'_>,
         standing: &Standing,
         id: String,
         (kind, label): (FactorKind, &str),
     ) -> Result<Enrolled, Error> {
-        let is_counted = |factor: &&Factor| !matches!(factor.kind, FactorKind::Recovery { .. });
-        if standing.factors().filter(is_counted).count() >= MAX_FACTORS {
+        if !standing.has_room(&kind) {
             return Ok(Enrolled::Full);
         }
-        let label =
-            tidy(label).map(|label| self.secrets.factors().seal_label((user, &id), &label, &*self.home.entropy));
-        let created_at = self.home.clock.now();
-        let factor = Factor { user, id, kind, label, created_at, unknown: Attributes::new() };
-        if !self.add(|version| factor.to_item(version)).await? {
+        let user = change.user;
+        let factor = self.new_factor((user, id), kind, label);
+        let event = AuditEvent::FactorAdded(factor.kind.name());
+        if !self.add_recorded((change.actor, &event), |version| factor.to_item(version)).await? {
             return Ok(Enrolled::Known);
         }
-        tracing::info!(%user, "a factor was added");
-        self.end_other_sessions(user, session).await?;
+        tracing::info!(%user, kind = factor.kind.name(), "a factor was added");
+        self.end_sessions_after(change).await?;
         let is_first = !standing.has_second_factor();
-        let codes = if is_first { Some(self.draw_recovery_codes(user, standing).await?) } else { None };
+        let codes = if is_first { Some(self.draw_recovery_codes(change, standing).await?) } else { None };
         Ok(Enrolled::Added(codes))
     }
 }

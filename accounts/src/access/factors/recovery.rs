@@ -1,12 +1,13 @@
 //! Recovery codes: ten that each work once.
 
 use umoja_schema::access::{Factor, FactorKind, SpentCode};
-use umoja_schema::{Attributes, UserId};
+use umoja_schema::{Actor, Attributes, AuditEvent};
 use umoja_store::ports::Entropy;
 use zeroize::Zeroizing;
 
 use super::super::Standing;
 use super::super::write::random_id;
+use super::Change;
 use crate::{Error, People};
 
 /// How many codes there are.
@@ -48,33 +49,42 @@ pub(super) fn typed(text: &str) -> Option<Zeroizing<String>> {
 }
 
 impl People {
-    /// Gives a user new recovery codes, and ends those that the person has. They are shown once, because only a keyed MAC of each is
+    /// Gives a person new recovery codes, and ends those that it has. No session ends. They are shown once, because only a keyed MAC of each is
     /// stored.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn new_recovery_codes(&self, user: UserId) -> Result<RecoveryCodes, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        self.draw_recovery_codes(user, &standing).await
+    pub async fn new_recovery_codes(&self, change: Change<'_>) -> Result<RecoveryCodes, Error> {
+        let standing = Standing::read(self, change.user).await?.ok_or(Error::NotFound)?;
+        self.draw_recovery_codes(change, &standing).await
     }
 
-    pub(super) async fn draw_recovery_codes(&self, user: UserId, standing: &Standing) -> Result<RecoveryCodes, Error> {
+    pub(super) async fn draw_recovery_codes(
+        &self,
+        Change { user, actor, .. }: Change<'_>,
+        standing: &Standing,
+    ) -> Result<RecoveryCodes, Error> {
         let drawn = RecoveryCodes::draw(&*self.home.entropy);
         let (id, keys) = (random_id(&self.home), self.secrets.factors());
         let codes = drawn.0.iter().map(|code| keys.code_tag((user, &id), code).to_vec()).collect();
         let (kind, created_at) = (FactorKind::Recovery { codes }, self.home.clock.now());
         let factor = Factor { user, id, kind, label: None, created_at, unknown: Attributes::new() };
-        if !self.add(|version| factor.to_item(version)).await? {
+        let event = AuditEvent::FactorAdded(factor.kind.name());
+        if !self.add_recorded((actor, &event), |version| factor.to_item(version)).await? {
             return Err(Error::Broken("a random id is new"));
         }
         for former in standing.factors().filter(|factor| matches!(factor.kind, FactorKind::Recovery { .. })) {
-            self.end(former.user, &Factor::key(&former.id), None).await?;
+            self.end_factor(former, actor).await?;
         }
         Ok(drawn)
     }
 
     /// Uses a code. False if it is none of the person's, or it was used in this region or in one whose row has arrived.
-    pub(super) async fn use_recovery_code(&self, standing: &Standing, code: &str) -> Result<bool, Error> {
+    pub(super) async fn use_recovery_code(
+        &self,
+        standing: &Standing,
+        (code, actor): (&str, &Actor),
+    ) -> Result<bool, Error> {
         let keys = self.secrets.factors();
         for factor in standing.factors() {
             let FactorKind::Recovery { codes } = &factor.kind else { continue };
@@ -86,7 +96,7 @@ impl People {
             let (user, factor, at) = (factor.user, factor.id.clone(), self.home.clock.now());
             let spent = SpentCode { user, factor, number, at, unknown: Attributes::new() };
             // Of two at once, one adds the row.
-            return self.add(|version| spent.to_item(version)).await;
+            return self.add_recorded((actor, &AuditEvent::RecoveryCodeUsed), |version| spent.to_item(version)).await;
         }
         Ok(false)
     }

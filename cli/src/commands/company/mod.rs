@@ -170,6 +170,7 @@ pub(crate) fn new_company(
         old_system: None,
         status_page: None,
         require_mfa: None,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],

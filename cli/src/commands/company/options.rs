@@ -92,6 +92,7 @@ pub(super) fn settings(company: &Company) -> Value {
         "rate_limit": company.requests_per_second(),
         "old_system": company.old_system.as_ref().map(ToString::to_string),
         "require_mfa": company.require_mfa.unwrap_or(RequireMfa::IfEnrolled).as_str(),
+        "mfa_by_mail": company.mfa_by_mail,
         "status_page": company.status_page,
     })
 }

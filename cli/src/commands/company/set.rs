@@ -18,7 +18,7 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 17] = [
     "name",
     "scopes",
     "add_scopes",
@@ -29,6 +29,7 @@ const CHANGES: [&str; 16] = [
     "rate_limit",
     "old_system",
     "require_mfa",
+    "mfa_by_mail",
     "enabled",
     Look::NAMES[0],
     Look::NAMES[1],
@@ -95,6 +96,10 @@ pub(super) struct Set {
     /// When persons who sign in to its clients have to show a second factor: never, `if_enrolled` or always.
     #[arg(long, value_name = "WHEN", value_parser = require_mfa)]
     require_mfa: Option<RequireMfa>,
+    /// Whether a code by mail to a verified address is enough where a second factor is always needed, for persons who have none. It is no
+    /// second factor: `acr` stays `1`, and `amr` gets `mca`. It needs a deployment that sends mail.
+    #[arg(long, value_name = "BOOL")]
+    mfa_by_mail: Option<bool>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -164,6 +169,7 @@ impl Set {
             company.old_system.clone_from(system);
         }
         company.require_mfa = self.require_mfa.or(company.require_mfa);
+        company.mfa_by_mail = self.mfa_by_mail.unwrap_or(company.mfa_by_mail);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.enabled = self.enabled.unwrap_or(company.enabled);
         self.page.change(company);

@@ -9,24 +9,26 @@ use umoja_accounts::access::Standing;
 use umoja_accounts::{Context, Error, Person};
 use umoja_look::texts::account as say;
 use umoja_look::{Choice, Look, Page, Phrase, Text};
-use umoja_schema::{Actor, Client, Company, CompanyId, UserId};
+use umoja_schema::{Actor, Client, Company, CompanyId, Millis, UserId};
 
 use crate::Provider;
-use crate::assurance::Class;
+use crate::assurance::{Class, is_mailed};
 use crate::browser::asked::Asked;
 use crate::browser::proceed::rejected_as;
-use crate::browser::second::{self, NotFinished};
+use crate::browser::second::{self, ByMail, OnFactor, Outcome, Who};
 use crate::browser::send::{Cookies, to};
 use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
 use crate::browser::stop::Stop;
 use crate::browser::visit::Visit;
+use crate::form::Form;
 use crate::on_account::OnAccount;
 use crate::pages::account::{self as pages, SECTIONS};
-use crate::pages::{Factor, SignIn, View};
+use crate::pages::{SignIn, View};
 use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{Passed, SessionCookie};
+use crate::tokens::SignedIn;
 
 /// How long ago a person may have signed in who changes its account, in seconds.
 const RECENT_SECS: u64 = 5 * 60;
@@ -123,6 +125,17 @@ impl Inside {
         let is_weak = Class::of_sign_in(&visit.cookie.signed_in) < Class::Two && visit.standing.has_second_factor();
         if section.needs_recent && (age > RECENT_SECS || is_weak) {
             return Ok(Entered::Page(door.page(&called(&person), true, None)));
+        }
+        if section.needs_recent
+            && let Some(company) = wants_mail(&provider, &at.company, &visit, &person).await?
+        {
+            let here = (&ByMail::Offered, None);
+            let response = if company == at.company.id {
+                door.factor_page(as_passed(&visit.cookie), &visit.standing, here)
+            } else {
+                to(&provider.url(&self::at(section.path, &company)))?
+            };
+            return Ok(Entered::Page(response));
         }
         // Only who saw the page can send its form: another person may have signed in with this browser since.
         let is_own = step.is_some_and(|step| step.session.as_ref() == Some(&visit.cookie.session));
@@ -223,7 +236,10 @@ impl Door<'_> {
             // What is done here changes the account, so it needs what the person has.
             match sign_in::attempt(provider, at, typed, &[Class::Two.as_str().to_owned()]).await {
                 Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-                Ok(Right::Passed(passed, standing)) => return Ok(self.factor_page(passed, &standing, None)),
+                Ok(Right::Passed(passed, standing)) => {
+                    let mail = ByMail::of(at, Who::passed(&passed, &standing), &Form::default());
+                    return Ok(self.factor_page(passed, &standing, (&mail, None)));
+                }
                 Err(rejected) => Err(rejected),
             }
         };
@@ -235,42 +251,23 @@ impl Door<'_> {
 
     /// Begins the session of a person whose password was right, if the form has a second factor.
     async fn second(&self, asked: &Asked, passed: Passed) -> Result<Response, Stop> {
-        let Self { provider, at, .. } = self;
-        let text = asked.form.get("step").unwrap_or_default();
-        let rejected = if asked.chosen().is_some() {
-            None
-        } else {
-            match second::finish(provider, at, &passed, (&asked.form, text, asked.agent())).await {
-                Ok((cookie, _)) => return self.begun(&cookie),
-                Err(NotFinished::StartOver) => return Ok(self.page("", false, None)),
-                Err(NotFinished::Rejected(rejected)) => Some(rejected),
-            }
-        };
-        match second::standing(provider, at, &passed).await {
-            Ok(Some(standing)) => Ok(self.factor_page(passed, &standing, rejected)),
-            Ok(None) => Ok(self.page("", false, None)),
-            Err(rejected) => Ok(self.page("", false, Some(rejected))),
+        match second::after_password(self.provider, self.at, &passed, asked).await {
+            Outcome::Begun(cookie, _) => self.begun(&cookie),
+            Outcome::Page(standing, mail, rejected) => Ok(self.factor_page(passed, &standing, (&mail, rejected))),
+            Outcome::StartOver(rejected) => Ok(self.page("", false, rejected)),
         }
     }
 
     /// The page on which a person shows a second factor, whose password was right.
-    fn factor_page(&self, passed: Passed, standing: &Standing, rejected: Option<Rejection>) -> Response {
+    fn factor_page(&self, passed: Passed, standing: &Standing, of: (&ByMail, Option<Rejection>)) -> Response {
         let Self { provider, section, at, view, browser } = self;
         let accounts = &provider.accounts;
         let step = OnAccount::new(at.company.id.clone(), None, browser, provider.now()).passed(passed);
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let passkey = standing.passkeys().next().map(|_| Site::of(&provider.issuer).second(&step, standing));
-        let on = Factor {
-            client: at.company.display_name(),
-            action: section.path,
-            leads_to: None,
-            step: &step,
-            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
-            passkey: passkey.as_deref(),
-            again: rejected.map(|rejected| rejected.again),
-        };
-        let mut response = crate::pages::factor(view, &on);
-        rejected_as(&mut response, rejected);
+        let on = OnFactor { client: at.company.display_name(), action: section.path, leads_to: None, step: &step };
+        let mut response = second::page((view, &provider.issuer), on, standing, of);
+        let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };
+        cookies.set(&provider.issuer, response.headers_mut());
         response
     }
 
@@ -284,6 +281,38 @@ impl Door<'_> {
         cookies.set(&provider.issuer, response.headers_mut());
         Ok(response)
     }
+}
+
+/// The company that wants a code by mail before a person changes its account, best the one by whose pages it came: the company takes that in
+/// place of a second factor, the person has none, and has shown no such code in this session. Otherwise who has only the password would add a
+/// factor of its own, and need no code from then on.
+async fn wants_mail(
+    provider: &Provider,
+    here: &Company,
+    visit: &Visit,
+    person: &Person,
+) -> Result<Option<CompanyId>, Stop> {
+    let signed_in = &visit.cookie.signed_in;
+    let has_proved = Class::of_sign_in(signed_in) == Class::Two || is_mailed(&signed_in.amr);
+    if has_proved || visit.standing.has_second_factor() || !provider.accounts.can_mail_code(person) {
+        return Ok(None);
+    }
+    if here.mfa_by_mail {
+        return Ok(Some(here.id.clone()));
+    }
+    for id in person.view().accounts.into_keys().filter(|id| visit.standing.may_sign_in(id)) {
+        let company = provider.accounts.home.registry.company(&id).await?;
+        if company.is_some_and(|company| company.enabled && company.mfa_by_mail) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The person of a session as one whose password was right when the session began.
+fn as_passed(cookie: &SessionCookie) -> Passed {
+    let SignedIn { auth_time, amr, .. } = cookie.signed_in.clone();
+    Passed { user: cookie.user, ends: cookie.ends.clone(), amr, at: Millis(auth_time.saturating_mul(1000)) }
 }
 
 /// A path with the company by whose pages the person came.

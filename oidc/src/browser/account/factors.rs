@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_accounts::Error;
-use umoja_accounts::access::{Enrolled, NewPasskey, RecoveryCodes, Standing};
+use umoja_accounts::access::{Change, Enrolled, NewPasskey, RecoveryCodes, Standing};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn;
 use umoja_look::Text;
@@ -65,8 +65,9 @@ pub(super) async fn factors(State(provider): State<Arc<Provider>>, request: Requ
 async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let form = &inside.asked.form;
     let (step, label) = (form.get("step").unwrap_or_default(), form.get("label").unwrap_or_default());
-    let (people, user) = (&inside.provider.accounts.people, inside.user());
-    let of = (user, inside.visit.cookie.session.as_str());
+    let people = &inside.provider.accounts.people;
+    let actor = inside.context().actor;
+    let of = Change { user: inside.user(), session: Some(&inside.visit.cookie.session), actor: &actor };
     if let Some(code) = form.get("code") {
         let Some(secret) = secret(inside, step) else { return Ok(Outcome::fault(say::WRONG_CODE)) };
         let outcome = match people.add_totp(of, &secret, (code, label)).await {
@@ -86,7 +87,7 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
         return Ok(if is_removed { Outcome::done(say::WAS_REMOVED) } else { Outcome::default() });
     }
     if form.get("codes").is_some() && inside.all().await?.has_second_factor() {
-        let codes = Some(people.new_recovery_codes(user).await?);
+        let codes = Some(people.new_recovery_codes(of).await?);
         return Ok(Outcome { codes, ..Outcome::default() });
     }
     Ok(Outcome::fault(say::NO_PASSKEY))

@@ -110,6 +110,7 @@ async fn settings(places: &[Place; 2]) {
         old_system: None,
         status_page: None,
         require_mfa: None,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys: vec![
             ApiKeyHash { id: "k1".into(), sha256: "c2hhMjU2".into(), expires_at: Some(1_800_000_600) },

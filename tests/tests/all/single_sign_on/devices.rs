@@ -12,7 +12,7 @@ use super::{Got, Sso, client, story};
 const BROWSER: &str = "__Host-umoja_browser";
 
 /// A television.
-fn tv(changes: &Value) -> Value {
+pub(super) fn tv(changes: &Value) -> Value {
     let mut tv = client("tv");
     for (name, value) in json!({
         "name": "A television", "kind": "public", "token_endpoint_auth_method": "none", "secrets": [],
@@ -30,9 +30,9 @@ fn tv(changes: &Value) -> Value {
 }
 
 /// A device that has begun.
-struct Device {
+pub(super) struct Device {
     code: String,
-    user_code: String,
+    pub(super) user_code: String,
 }
 
 impl Sso {
@@ -44,7 +44,7 @@ impl Sso {
         self.d.world.settle().await;
     }
 
-    async fn begin(&self, at: usize) -> Device {
+    pub(super) async fn begin(&self, at: usize) -> Device {
         let got = self.post(at, "/oauth2/device", &[], "client_id=tv&scope=openid+email+other").await;
         assert_eq!(got.status, 200, "{}", got.body);
         let text = |name: &str| got.body[name].as_str().unwrap().to_owned();
@@ -72,7 +72,7 @@ impl Sso {
 
 impl Browser {
     /// The person types the code, on the page that has given the browser its cookie.
-    async fn types(&mut self, sso: &Sso, at: usize, code: &str) -> Page {
+    pub(super) async fn types(&mut self, sso: &Sso, at: usize, code: &str) -> Page {
         if self.cookie(BROWSER).is_none() {
             assert_eq!(self.get(sso, at, "/device").await.title(), "Connect a device");
         }
@@ -80,13 +80,13 @@ impl Browser {
     }
 
     /// The person signs in on the page of the device.
-    async fn enters(&mut self, sso: &Sso, at: usize, page: &Page, password: &str) -> Page {
+    pub(super) async fn enters(&mut self, sso: &Sso, at: usize, page: &Page, password: &str) -> Page {
         let step = page.step();
         let fields = [("step", step.as_str()), ("identifier", EMAIL), ("password", password)];
         self.post(sso, at, "/device", &fields).await
     }
 
-    async fn answers(&mut self, sso: &Sso, at: usize, page: &Page, answer: &str) -> Page {
+    pub(super) async fn answers(&mut self, sso: &Sso, at: usize, page: &Page, answer: &str) -> Page {
         let step = page.step();
         self.post(sso, at, "/device", &[("step", &step), ("answer", answer)]).await
     }

@@ -16,6 +16,7 @@ mod factors;
 mod federation;
 mod fuzzed;
 mod leaving;
+mod mailed;
 mod notices;
 mod over_regions;
 mod passwords;

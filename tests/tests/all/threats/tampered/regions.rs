@@ -59,6 +59,7 @@ pub(super) fn company(id: &str) -> Company {
         old_system: None,
         status_page: None,
         require_mfa: None,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys,
         keys,
