@@ -28,7 +28,8 @@ pub use described::{Described, DescribedSession};
 pub use devices::NewDevice;
 pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice, change_ended};
 pub use factors::{
-    Change, CodeUsed, Enrolled, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey, PasskeyAnswer, PasskeyUsed, RecoveryCodes,
+    Change, CodeUsed, Enrolled, ForeignFactor, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey, PasskeyAnswer, PasskeyUsed,
+    RecoveryCodes,
 };
 pub use families::{NewFamily, Refreshed};
 pub use label::DeviceLabel;

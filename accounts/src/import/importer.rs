@@ -91,7 +91,7 @@ impl Importer {
         for round in 0..MAX_ROUNDS {
             if let Some((outcome, _)) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
-                let (factors, without) = self.add_factors(&context, &user, outcome).await?;
+                let (factors, without) = factors::add(&self.people, self.dry_run, (&context, &user), outcome).await?;
                 let (mut left_out, not_taken) = (user.left_out, row.not_taken.clone());
                 left_out.extend(without);
                 return Ok(Done { outcome, hash, factors, peppered: false, left_out, not_taken, links: Vec::new() });

@@ -39,11 +39,10 @@ mod row;
 mod user;
 
 pub use self::error::{Failed, Reason, Stopped};
-pub use self::factors::{RowFactor, RowFactorKind};
 pub use self::hashing::Hashing;
 pub use self::importer::Importer;
 pub use self::record::{FORMAT, Header, HeldOwnership, Record};
 pub use self::report::{Costliest, Done, HashReport, Outcome, Report};
 pub use self::restore::Restorer;
-pub use self::row::{LeftOut, Rejected, Row};
+pub use self::row::{LeftOut, Rejected, Row, RowFactor};
 pub use self::user::NewUser;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::{AccountStatus, Millis, Profile};
 
-use super::factors::RowFactor;
+use crate::access::ForeignFactor;
 
 /// One user of another system as it was read, before validation. Identifiers are as the source wrote them.
 ///
@@ -60,6 +60,17 @@ impl Row {
             None => Err(self.rejections.swap_remove(0)),
         }
     }
+}
+
+/// A second factor of the source.
+#[derive(Clone)]
+pub struct RowFactor {
+    /// What it is.
+    pub factor: ForeignFactor,
+    /// The host for which a passkey was made (relying party id), if the source says it.
+    pub site: Option<String>,
+    /// What the person calls it. Personal data.
+    pub label: Option<String>,
 }
 
 /// A field of the source with a value that the user cannot have.

@@ -7,8 +7,7 @@ use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyH
 
 use super::bad_values::{Given, Usable};
 use super::error::{Failed, Reason};
-use super::factors::RowFactor;
-use super::row::Row;
+use super::row::{Row, RowFactor};
 use crate::fed::Fed;
 use crate::{Context, Patch, People, reserved};
 

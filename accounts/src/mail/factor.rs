@@ -1,4 +1,4 @@
-//! A code by mail beside the first factor of a sign-in. It is no second factor (NIST SP 800-63B section 3.1.3.1): who has the caller's
+//! A code by mail beside the first factor of a sign-in. It is no second factor (NIST SP 800-63B-4 section 3.1.3.1): who has the caller's
 //! policy decides where it is enough.
 
 use std::net::IpAddr;

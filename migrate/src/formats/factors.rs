@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use umoja_accounts::import::{RowFactor, RowFactorKind};
+use umoja_accounts::access::ForeignFactor;
+use umoja_accounts::import::RowFactor;
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn::Registered;
 use zeroize::Zeroizing;
@@ -65,17 +66,17 @@ pub(super) fn written(value: &Value) -> (Vec<RowFactor>, usize) {
 }
 
 fn one(item: Value) -> Option<RowFactor> {
-    let (kind, label) = match serde_json::from_value(item).ok()? {
+    let (factor, site, label) = match serde_json::from_value(item).ok()? {
         Written::Totp { secret, encoding, algorithm, digits, period, label } => {
             let secret = Zeroizing::new(secret);
             let parameters = Parameters { algorithm: algorithm.as_deref(), digits, period };
-            (RowFactorKind::Totp(totp(&secret, encoding, &parameters)?), label)
+            (ForeignFactor::Totp(totp(&secret, encoding, &parameters)?), None, label)
         }
         Written::Passkey { credential_id, public_key, rp_id, sign_count, transports, label } => {
-            (passkey((&credential_id, &public_key), sign_count, transports, Some(rp_id))?, label)
+            (passkey((&credential_id, &public_key), sign_count, transports)?, Some(rp_id), label)
         }
     };
-    Some(RowFactor { kind, label })
+    Some(RowFactor { factor, site, label })
 }
 
 /// What a source says of the codes of an application.
@@ -105,8 +106,7 @@ pub(super) fn passkey(
     (credential_id, public_key): (&str, &str),
     sign_count: u32,
     transports: Vec<String>,
-    site: Option<String>,
-) -> Option<RowFactorKind> {
+) -> Option<ForeignFactor> {
     let key = Registered {
         credential_id: base64(credential_id)?,
         public_key: base64(public_key)?,
@@ -114,7 +114,7 @@ pub(super) fn passkey(
         user_verified: false,
         backup_eligible: false,
     };
-    Some(RowFactorKind::Passkey { key, transports, site })
+    Some(ForeignFactor::Passkey { key, transports })
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {
@@ -131,7 +131,7 @@ pub(super) fn keycloak(kind: &str, data: &str, secret: &str, label: Option<Strin
     let data: Map<String, Value> = serde_json::from_str(data).ok()?;
     let text = |name: &str| data.get(name).and_then(Value::as_str);
     let number = |name: &str| data.get(name).and_then(Value::as_u64);
-    let kind = if kind == "otp" {
+    let factor = if kind == "otp" {
         let secret: Map<String, Value> = serde_json::from_str(secret).ok()?;
         let secret = Zeroizing::new(secret.get("value")?.as_str()?.to_owned());
         if text("subType") != Some("totp") {
@@ -144,14 +144,14 @@ pub(super) fn keycloak(kind: &str, data: &str, secret: &str, label: Option<Strin
         };
         let parameters =
             Parameters { algorithm: text("algorithm"), digits: number("digits"), period: number("period") };
-        RowFactorKind::Totp(totp(&secret, encoding, &parameters)?)
+        ForeignFactor::Totp(totp(&secret, encoding, &parameters)?)
     } else {
         let transports = data.get("transports").and_then(Value::as_array);
         let transports = transports.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
         let count = u32::try_from(number("counter").unwrap_or_default()).ok()?;
-        passkey((text("credentialId")?, text("credentialPublicKey")?), count, transports.collect(), None)?
+        passkey((text("credentialId")?, text("credentialPublicKey")?), count, transports.collect())?
     };
-    Some(RowFactor { kind, label })
+    Some(RowFactor { factor, site: None, label })
 }
 
 #[cfg(test)]
@@ -173,7 +173,7 @@ mod tests {
         ] {
             let value = json!([{ "type": "totp", "secret": secret, "encoding": encoding }]);
             let (factors, unread) = written(&value);
-            let RowFactorKind::Totp(totp) = &factors[0].kind else { panic!("{encoding}") };
+            let ForeignFactor::Totp(totp) = &factors[0].factor else { panic!("{encoding}") };
             assert_eq!((totp.expose(), unread), (&b"12345678901234567890"[..], 0), "{encoding}");
             assert_eq!(written(&json!(value.to_string())).0.len(), 1, "as a cell of a table");
         }

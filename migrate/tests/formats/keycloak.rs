@@ -1,7 +1,8 @@
 use serde_json::json;
+use umoja_accounts::access::ForeignFactor;
 use umoja_crypto::legacy::ImportError;
+use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options};
-use umoja_migrate::{Rejected, RowFactorKind};
 use umoja_schema::{AccountStatus, Millis};
 
 use crate::login::{assert_logs_in, entries, rejections, rows};
@@ -99,9 +100,9 @@ fn factors_are_read_and_one_that_cannot_be_used_is_left_out_without_its_value() 
         let credential = format!(r#"{{"type": "otp", "secretData": "{secret}", "credentialData": "{data}"}}"#);
         let source = format!(r#"[{{"id": "1", "username": "a", "credentials": [{credential}]}}]"#);
         let row = rows(Format::Keycloak, &source, &Options::default()).remove(0);
-        let read = row.factors.iter().map(|factor| match &factor.kind {
-            RowFactorKind::Totp(secret) => secret.expose().to_vec(),
-            RowFactorKind::Passkey { .. } => panic!("an application"),
+        let read = row.factors.iter().map(|row| match &row.factor {
+            ForeignFactor::Totp(secret) => secret.expose().to_vec(),
+            ForeignFactor::Passkey { .. } => panic!("an application"),
         });
         assert_eq!(read.collect::<Vec<_>>(), expected.map(<[u8]>::to_vec).into_iter().collect::<Vec<_>>(), "{data}");
         assert_eq!(row.left_out.len(), usize::from(expected.is_none()), "{data}");

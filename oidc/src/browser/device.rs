@@ -183,7 +183,9 @@ impl OnDevice<'_> {
         let accounts = &self.provider.accounts;
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
         let on = OnFactor { client: &self.registered.client.name, action: PAGE, leads_to: None, step: &step };
-        second::page((&self.view(None), &self.provider.issuer), on, standing, of)
+        let mut response = second::page((&self.view(None), &self.provider.issuer), on, standing, of);
+        rejected_as(&mut response, of.1);
+        response
     }
 
     /// Signs a person in. `text` is the step as the form has it.

@@ -158,7 +158,7 @@ impl<'a> Going<'a> {
         })
     }
 
-    /// The page on which a person shows a second factor whose password was right just now.
+    /// The page on which a person shows a second factor after its password was right.
     pub(super) fn first_factor_page(&self, passed: Passed, standing: &Standing) -> Response {
         let mail = ByMail::of(self.registered, Who::passed(&passed, standing), &Form::default());
         self.factor_page((Some(passed), None), standing, &mail, None)
@@ -188,11 +188,13 @@ impl<'a> Going<'a> {
         let step = self.step(shown_to, passed, cookies);
         let on = OnFactor {
             client: &self.registered.client.name,
-            action: super::factor::PATH,
+            action: "/factor",
             leads_to: Some(&self.request.return_to.redirect_uri),
             step: &step,
         };
-        second::page((&self.view(None), &self.provider.issuer), on, standing, (mail, rejected))
+        let mut response = second::page((&self.view(None), &self.provider.issuer), on, standing, (mail, rejected));
+        rejected_as(&mut response, rejected);
+        response
     }
 
     /// The page on which the person signs in, again: after an attempt that was rejected, or in another language. It has what the person

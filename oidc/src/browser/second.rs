@@ -9,7 +9,6 @@ use umoja_accounts::{Context, Error};
 use umoja_schema::{Actor, UserId};
 
 use super::asked::Asked;
-use super::proceed::rejected_as;
 use super::sign_in::{Proved, Rejection, begin};
 use super::visit::Visit;
 use crate::Provider;
@@ -254,7 +253,7 @@ pub(super) struct OnFactor<'a> {
     pub(super) step: &'a str,
 }
 
-/// The page on which a person shows a second factor, in a view and for an issuer.
+/// The page on which a person shows a second factor, in a view and for an issuer. Its status the caller sets.
 pub(super) fn page(
     (view, issuer): (&View, &str),
     OnFactor { client, action, leads_to, step }: OnFactor<'_>,
@@ -276,9 +275,7 @@ pub(super) fn page(
         },
         again: rejected.map(|rejected| rejected.again),
     };
-    let mut response = pages::factor(view, &on);
-    rejected_as(&mut response, rejected);
-    response
+    pages::factor(view, &on)
 }
 
 /// The cookie of a person who has signed in, after what it has shown. The session stays the same, and so its cookie of before says less.

@@ -19,7 +19,8 @@ pub enum CodeUsed {
 }
 
 impl People {
-    /// Uses a code of a person. `None` if it is none, or was used before. That a recovery code was used, and by whom, is in the audit trail. The attempt is counted before, for the person in this region, so that
+    /// Uses a code of a person. `None` if it is none, or was used before. That a recovery code was used, and by whom, is in the audit trail.
+    /// The attempt is counted before, for the person in this region, so that
     /// guesses side by side get no more answers than one after the other.
     ///
     /// # Errors

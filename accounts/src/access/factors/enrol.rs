@@ -12,7 +12,6 @@ use super::super::{Needed, Standing};
 use super::Change;
 use super::label::tidy;
 use super::recovery::RecoveryCodes;
-use crate::import::RowFactorKind;
 use crate::{Error, People};
 
 /// The most passkeys of a person.
@@ -44,6 +43,30 @@ pub struct NewPasskey {
     pub transports: Vec<String>,
     /// What the person calls it. Personal data.
     pub label: String,
+}
+
+/// A factor that another system had.
+#[derive(Clone)]
+pub enum ForeignFactor {
+    /// The secret of an application that makes codes of six digits, each for 30 seconds, with SHA-1.
+    Totp(TotpSecret),
+    /// A key of an authenticator.
+    Passkey {
+        /// The key, as the authenticator made it.
+        key: webauthn::Registered,
+        /// How browsers reach the authenticator.
+        transports: Vec<String>,
+    },
+}
+
+impl ForeignFactor {
+    /// The name of its kind, as that of a row.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Totp(_) => "totp",
+            Self::Passkey { .. } => "passkey",
+        }
+    }
 }
 
 impl People {
@@ -98,14 +121,14 @@ impl People {
     pub(crate) async fn import_factor(
         &self,
         (user, actor): (UserId, &Actor),
-        kind: &RowFactorKind,
+        kind: &ForeignFactor,
         label: Option<&str>,
     ) -> Result<bool, Error> {
         let needed = Needed { factors: true, ..Needed::default() };
         let Some(standing) = Standing::read_needed(self, user, &needed).await? else { return Ok(false) };
         let (id, kind) = match kind {
-            RowFactorKind::Totp(secret) => self.new_totp(user, secret),
-            RowFactorKind::Passkey { key, transports, .. } => self.new_passkey(key.clone(), transports.clone()),
+            ForeignFactor::Totp(secret) => self.new_totp(user, secret),
+            ForeignFactor::Passkey { key, transports } => self.new_passkey(key.clone(), transports.clone()),
         };
         if standing.factors().any(|factor| factor.id == id) {
             return Ok(true);

@@ -18,7 +18,7 @@ mod standing;
 use umoja_schema::{Actor, UserId};
 
 pub use codes::CodeUsed;
-pub use enrol::{Enrolled, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey};
+pub use enrol::{Enrolled, ForeignFactor, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey};
 pub use passkeys::{PasskeyAnswer, PasskeyUsed};
 pub use recovery::RecoveryCodes;
 

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::access::Factor;
 
-use super::value;
+use super::shown::value;
 use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::sessions::asked::Asked;

@@ -2,13 +2,12 @@
 
 mod list;
 mod remove;
+mod shown;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
-use umoja_schema::access::Factor;
 
 use crate::CliError;
-use crate::output::{Output, time};
+use crate::output::Output;
 
 /// The second factors and passkeys of a person: list them, remove them from who has lost them.
 #[derive(Debug, Args)]
@@ -34,14 +33,4 @@ impl Command {
             Action::Remove(remove) => remove.run(output).await,
         }
     }
-}
-
-/// A factor for programs. What the person calls it is personal data.
-fn value(factor: &Factor) -> Value {
-    json!({
-        "id": factor.id,
-        "user": factor.user,
-        "kind": factor.kind.name(),
-        "created_at": time(factor.created_at),
-    })
 }

@@ -6,7 +6,7 @@ use umoja_accounts::access::Change;
 use umoja_schema::Actor;
 use umoja_schema::access::Factor;
 
-use super::value;
+use super::shown::value;
 use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::reason::role;
@@ -24,7 +24,7 @@ clients that always want a second factor. Find out first, in another way than by
 Every session of the person ends, and clients are notified as by `umoja sessions end --all`. The factor is rejected at once in \
 the region that is asked, and in each other region once the removal has arrived there. Each removal is in the audit trail of the \
 user (`umoja audit show`), with --by. A passkey that was removed cannot be added again. A factor that the region does not \
-know is an error; with --all, a person without any is none.
+know is an error. With --all, a person without any is none, and its sessions end too.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
 Query on PREFIX-users and PREFIX-linked_accounts, Query, GetItem and PutItem on PREFIX-access, Query and PutItem on \
@@ -83,8 +83,6 @@ impl Remove {
                 ))
             })?;
             people.remove_factor(change, id).await.map(|is_removed| is_removed.then_some(known).into_iter().collect())
-        } else if standing.factors().next().is_none() {
-            Ok(Vec::new())
         } else {
             people.remove_factors(change).await
         };
@@ -92,8 +90,7 @@ impl Remove {
         let values: Vec<_> = removed.iter().map(value).collect();
         output.answer(&json!({ "user": user, "region": region, "removed": values }), || {
             let factors = counted(u64::try_from(removed.len()).unwrap_or(u64::MAX), "factor");
-            let ended = if removed.is_empty() { "" } else { " Every session of the person has ended." };
-            format!("Removed {factors} of {user} in {region}; the other regions follow.{ended}")
+            format!("Removed {factors} of {user}, and ended every session, in {region}; the other regions follow.")
         });
         Ok(())
     }

@@ -266,6 +266,7 @@ impl Door<'_> {
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
         let on = OnFactor { client: at.company.display_name(), action: section.path, leads_to: None, step: &step };
         let mut response = second::page((view, &provider.issuer), on, standing, of);
+        rejected_as(&mut response, of.1);
         let cookies = Cookies { browser: Some((*browser).to_owned()), session: None };
         cookies.set(&provider.issuer, response.headers_mut());
         response

@@ -1,11 +1,11 @@
 //! Second factors of other systems.
 
 use serde_json::json;
-use umoja_accounts::access::{CodeUsed, Standing};
+use umoja_accounts::access::{Change, CodeUsed, ForeignFactor, Standing};
 use umoja_crypto::totp::TotpSecret;
 use umoja_migrate::formats::{Format, Mapping, Options, read};
 use umoja_migrate::import::{Importer, Outcome};
-use umoja_migrate::{Row, RowFactor, RowFactorKind};
+use umoja_migrate::{Row, RowFactor};
 use umoja_schema::{Actor, Log, UserId};
 use umoja_tests::deployment::Deployment;
 
@@ -54,7 +54,7 @@ async fn kinds(d: &Deployment, at: usize, id: UserId) -> Vec<&'static str> {
 }
 
 fn totp(byte: u8) -> RowFactor {
-    RowFactor { kind: RowFactorKind::Totp(TotpSecret::new(&[byte; 20]).unwrap()), label: None }
+    RowFactor { factor: ForeignFactor::Totp(TotpSecret::new(&[byte; 20]).unwrap()), site: None, label: None }
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_person_of_keycloak_signs_in_with_its_application_in_every_region() {
         assert_eq!((passkey.sign_count, &passkey.transports[..]), (7, &["usb".to_owned(), "nfc".to_owned()][..]));
         // A second import adds nothing, in the other region too, and brings nothing back.
         let first = standing.factors().find(|factor| factor.kind.name() == "totp").unwrap().id.clone();
-        let by = umoja_accounts::access::Change { user: id, session: None, actor: &Actor::Umoja };
+        let by = Change { user: id, session: None, actor: &Actor::Umoja };
         people.remove_factor(by, &first).await.unwrap();
         let again = Importer { site: Some(HOST.to_owned()), ..importer(&d, 1, &d.shop).await };
         assert_eq!(outcome(again.row(&rows[0]).await), Outcome::AlreadyThere);

@@ -15,6 +15,7 @@ mod ends;
 mod factors;
 mod federation;
 mod fuzzed;
+mod imported;
 mod leaving;
 mod mailed;
 mod notices;
