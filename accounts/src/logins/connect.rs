@@ -171,6 +171,6 @@ impl People {
 pub struct ToConnect<'a> {
     /// What the provider calls the person.
     pub subject: &'a str,
-    /// What the person sees of the account at the provider ([`Login::shown`]). Personal data.
+    /// What the person sees of the account at the provider ([`super::Login::shown`]). Personal data.
     pub name: Option<&'a str>,
 }

@@ -162,11 +162,11 @@ fn a_session_of_a_former_password_is_detected() {
 /// Failure: the end of everything arrives before the password with which it was written
 #[test]
 fn a_session_of_a_former_password_that_knows_the_end_is_detected() {
-    // The first item of the batch is the credentials.
+    // The first record of the change is the credentials, which wait in the retry queue.
     let lost = Step::Next { at: 1, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
-    let replicate = alone(Job::Replicate { at: 0, take: 0, again: 0, order: 0 });
+    let replicate = |take| alone(Job::Replicate { at: 0, take, again: 0, order: 0 });
     let change = called(Call::Password { right: true, idk: false });
-    let steps = [change, lost, replicate, sign_in(1), sign(1, REDEEM), Step::Round];
+    let steps = [change, lost, replicate(1), replicate(0), sign_in(1), sign(1, REDEEM), Step::Round];
     fails(Rule::EndsKnown, steps, "of a former password");
 }
 

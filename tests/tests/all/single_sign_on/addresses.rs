@@ -49,7 +49,7 @@ fn a_person_changes_its_address_by_a_code_and_the_old_one_gets_a_notice() {
         assert!(!notice.text.contains(NEW));
         sso.d.world.settle().await;
         assert!(sso.d.accepts(1, NEW, PASSWORD).await && !sso.d.accepts(1, EMAIL, PASSWORD).await);
-        // The session goes on, and a form that is sent twice does no harm.
+        // The session continues, and a form that is sent twice does no harm.
         browser.authorize(&sso, 0, &[("prompt", "none")]).await.code(&sso);
         let sent = sso.d.mail.all().len();
         let again = prove(&mut browser, &sso, &wrong, &sso.d.mail.code(NEW)).await;

@@ -45,14 +45,18 @@ fn pause(draws: &mut Draws) -> Step {
 
 /// A thief signs in by the former password where the end of everything has arrived, and the new password has not.
 fn by_former_password((a, b): (u8, u8), user: u8, client: u8) -> Vec<Step> {
-    // The first item of the batch is the credentials, which wait in the retry queue then.
+    // The first record of the change is the credentials, which wait in the retry queue then.
     let lost = Step::Next { at: b, service: Service::Tables, trouble: Trouble::RequestLost, calls: 1 };
-    let replicate = Job::Replicate { at: a, take: 0, again: 0, order: 0 };
+    let replicate = |take| {
+        let job = Job::Replicate { at: a, take, again: 0, order: 0 };
+        Step::Run(vec![Task { job, late: 0, killed: None }])
+    };
     vec![
         Step::Round,
         called(a, 0, user, Call::Password { right: true, idk: false }),
         lost,
-        Step::Run(vec![Task { job: replicate, late: 0, killed: None }]),
+        replicate(1),
+        replicate(0),
         alone(b, user, Sign::In { client }),
         alone(b, user, Sign::Redeem { code: 0 }),
         Step::Round,

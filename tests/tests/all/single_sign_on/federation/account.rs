@@ -92,7 +92,7 @@ fn a_login_that_no_account_has_is_connected_at_the_door_and_makes_no_account() {
         let page = two.by_provider(&mut browser, &mut Browser::default(), &page).await;
         assert!(page.html.contains(NOT_KNOWN) && page.html.contains("a***@example.com"), "{}", page.html);
         let page = two.enter(&mut browser, LOGINS, &page).await;
-        assert!(page.html.contains("a***@example.com") && page.html.contains("Connected on 20"), "{}", page.html);
+        assert!(page.html.contains("a***@example.com") && page.html.contains("Connected on "), "{}", page.html);
     });
     two(1842, Set { known_here: false, registers: true, ..SET }, async |two| {
         two.account_offers("shop").await;
@@ -109,7 +109,9 @@ fn who_is_signed_in_and_new_to_a_company_reads_why_it_signs_in_again_and_a_passk
     two(1843, SET, async |two| {
         let authenticator = two.here.passkey(0).await;
         let mut browser = Browser::default();
-        two.by_password(&mut browser, "/account?company=shop").await;
+        let page = browser.get(&two.here, 0, "/account?company=shop").await;
+        let answer = authenticator.answer(&page, &json!({}));
+        browser.use_passkey(&two.here, 0, "/account", &page, &answer).await.location();
         let page = browser.get(&two.here, 0, "/account?company=accounts").await;
         assert!(!is_inside(&page) && page.html.contains("You are signed in, but you have not used"), "{}", page.html);
         let answer = authenticator.answer(&page, &json!({}));
@@ -137,7 +139,7 @@ fn a_person_connects_a_login_that_the_page_names_and_removes_it() {
         let fields = [("step", &*step), ("connect", "yes")];
         assert_eq!(other.post(&two.here, 0, "/account/logins", &fields).await.status, 400);
         let done = browser.post(&two.here, 0, "/account/logins", &fields).await;
-        assert!(done.html.contains("The login is connected") && done.html.contains("Connected on 20"), "{}", done.html);
+        assert!(done.html.contains("The login is connected") && done.html.contains("Connected on "), "{}", done.html);
         assert!(!done.html.contains("/federation/start"), "a person has one login there");
         assert!(!is_inside(&other.get(&two.here, 0, LOGINS).await), "the other session has ended");
         two.here.d.world.settle().await;

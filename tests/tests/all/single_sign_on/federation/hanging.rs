@@ -79,9 +79,8 @@ fn answers_that_come_to_nothing_are_counted_for_their_network() {
         assert_eq!((page.status, page.headers["retry-after"].to_str().unwrap()), (429, "2"), "{}", page.html);
         assert_eq!(two.line.called(), Vec::<String>::new());
         // Another network signs in, and what was right is not counted.
-        let mut other = at(2);
         for _ in 0..3 {
-            two.whole(&mut other).await.code(&two.here);
+            two.whole(&mut at(2)).await.code(&two.here);
         }
     });
 }
