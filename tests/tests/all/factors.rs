@@ -282,6 +282,10 @@ fn a_factor_is_not_there_without_the_end_of_what_began_before_wherever_its_proce
             let is_added = standing(&world, 0, id).await.factors().count() > before;
             assert_eq!(is_live(&world, 0, &other).await, !is_added, "{polls}");
             assert!(is_live(&world, 0, &own).await, "{polls}");
+            let of_passkeys =
+                |(kind, of): &(String, Option<String>)| kind == "factor_added" && of.as_deref() == Some("passkey");
+            let recorded = trail(&world, 0, id).await.iter().filter(|event| of_passkeys(event)).count();
+            assert_eq!(recorded, changed + usize::from(is_added), "{polls}: it is recorded with it");
             *(if is_added { &mut changed } else { &mut unchanged }) += 1;
             let standing = standing(&world, 0, id).await;
             for factor in standing.passkeys().map(|(factor, _)| factor.id.clone()) {
@@ -421,7 +425,7 @@ fn a_form_that_is_sent_twice_adds_one_application() {
 #[test]
 fn a_person_has_at_most_five_applications_and_twenty_passkeys() {
     run(async {
-        let (world, id) = populated(1809).await;
+        let (world, id) = populated(1811).await;
         let people = people(&world, 0);
         for n in 0..=MAX_APPLICATIONS {
             let secret = secret(u8::try_from(n).unwrap());
@@ -432,5 +436,10 @@ fn a_person_has_at_most_five_applications_and_twenty_passkeys() {
             let added = people.add_passkey(by(id, None), passkey(u8::try_from(n).unwrap())).await.unwrap();
             assert_eq!(matches!(added, Enrolled::Full), n == MAX_PASSKEYS, "{n} {added:?}");
         }
+        let all = MAX_APPLICATIONS + MAX_PASSKEYS + 1;
+        assert_eq!(people.remove_factors(by(id, None)).await.unwrap().len(), all, "more than one transaction has");
+        assert_eq!(standing(&world, 0, id).await.factors().count(), 0);
+        let removed = |(kind, _): &&(String, Option<String>)| kind == "factor_removed";
+        assert_eq!(trail(&world, 0, id).await.iter().filter(removed).count(), all);
     });
 }
