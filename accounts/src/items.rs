@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use umoja_schema::replicated::Erasure;
-use umoja_schema::{Version, VersionedItem};
+use umoja_schema::{Log, LogRow, Version, VersionedItem};
 use umoja_store::ports::{Commit, Condition, ItemWrite, StoreError, Writes};
 use umoja_store::replicate::drop_if_erased;
 
@@ -29,8 +29,21 @@ pub(crate) fn over(stored: Option<&Version>, item: VersionedItem) -> ItemWrite {
 /// # Errors
 /// As [`replace`].
 pub(crate) async fn replace_all(people: &People, items: Vec<ItemWrite>) -> Result<bool, Error> {
+    replace_recorded(people, items, Vec::new()).await
+}
+
+/// As [`replace_all`], with the rows of the audit trail that record it in the same transaction. False also if another event was recorded
+/// meanwhile.
+///
+/// # Errors
+/// As [`replace`].
+pub(crate) async fn replace_recorded(
+    people: &People,
+    items: Vec<ItemWrite>,
+    new_rows: Vec<(Log, LogRow)>,
+) -> Result<bool, Error> {
     let own = &people.home.own;
-    let writes = Writes { items, ..Writes::default() };
+    let writes = Writes { items, new_rows, ..Writes::default() };
     let is_done = match own.users.commit(&writes).await {
         Ok(Commit::Done) => true,
         Ok(Commit::Conflict { .. }) => false,

@@ -55,6 +55,7 @@ impl Caller {
             require_mfa: None,
             providers: Vec::new(),
             registration: false,
+            mfa_by_mail: false,
             // The rate limit must never limit what is measured.
             rate_limit: Some(NonZeroU32::MAX),
             api_keys: vec![ApiKeyHash { id: api_key.id().into(), sha256: api_key.akh(), expires_at: None }],

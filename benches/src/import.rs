@@ -92,6 +92,7 @@ async fn import(stage: &Stage, file: &Path, watch: Watch, marks: [usize; 2]) -> 
         company,
         dry_run: false,
         is_strict: false,
+        site: None,
     });
     let options = Options::default();
     let source = BufReader::with_capacity(1 << 20, File::open(file).map_err(io("the file to import"))?);

@@ -20,6 +20,7 @@ const DRIFT: u64 = 1;
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// A secret that an authenticator application shares. Wiped on drop and never printed.
+#[derive(Clone)]
 pub struct TotpSecret(Zeroizing<Vec<u8>>);
 
 impl TotpSecret {
@@ -29,6 +30,22 @@ impl TotpSecret {
     /// Takes the bytes of a secret: at least 128 bits (RFC 4226 section 4), at most 64 bytes.
     pub fn new(bytes: &[u8]) -> Option<Self> {
         (16..=64).contains(&bytes.len()).then(|| Self(Zeroizing::new(bytes.to_vec())))
+    }
+
+    /// Reads the text that a person types into an application. Case, blanks, hyphens and padding do not count. `None` for every other text, and
+    /// for one that is too short or too long.
+    pub fn from_base32(text: &str) -> Option<Self> {
+        let (mut bytes, mut bits, mut held) = (Zeroizing::new(Vec::with_capacity(64)), 0u32, 0u32);
+        for letter in text.bytes().filter(|byte| !matches!(byte, b' ' | b'-' | b'=')).take(128) {
+            let value = BASE32.iter().position(|known| *known == letter.to_ascii_uppercase())?;
+            (bits, held) = (bits << 5 | u32::try_from(value).ok()?, held + 5);
+            if held >= 8 {
+                held -= 8;
+                bytes.push(u8::try_from(bits >> held & 0xff).ok()?);
+                bits &= (1 << held) - 1;
+            }
+        }
+        Self::new(&bytes)
     }
 
     /// The bytes.
@@ -151,6 +168,20 @@ mod tests {
             assert_eq!(shown(bytes), text);
         }
         assert_eq!(format!("{:?}", secret()), "TotpSecret([redacted])");
+    }
+
+    #[test]
+    fn a_secret_is_read_as_it_is_shown_or_carelessly() {
+        for bytes in [&b"12345678901234567890"[..], &[0xff; 16], &[7; 64], b"0123456789abcdefg"] {
+            let shown = TotpSecret::new(bytes).unwrap().base32();
+            let grouped: Vec<_> = shown.as_bytes().chunks(4).map(|four| std::str::from_utf8(four).unwrap()).collect();
+            for text in [shown.to_string(), shown.to_lowercase(), format!(" {}====", grouped.join(" "))] {
+                assert_eq!(TotpSecret::from_base32(&text).unwrap().expose(), bytes, "{text}");
+            }
+        }
+        for text in ["", "MFRGG", "MFRGG1", "é", &"A".repeat(128)] {
+            assert!(TotpSecret::from_base32(text).is_none(), "{text}");
+        }
     }
 
     #[test]

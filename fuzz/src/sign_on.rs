@@ -3,17 +3,21 @@
 use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use umoja_crypto::SigningKey;
 use umoja_crypto::jws::{Jwk, parse_jwt};
+use umoja_crypto::webauthn::{self, PublicKey};
 use umoja_oidc::assertion::Assertion;
 use umoja_oidc::code::Code;
 use umoja_oidc::cookie::Cookie;
 use umoja_oidc::dpop::{Expected, prove};
 use umoja_oidc::form::Form;
 use umoja_oidc::logout::logout;
+use umoja_oidc::passkey::{Sent, Site, challenge};
 use umoja_oidc::presented::Presented;
 use umoja_oidc::request::{AuthorizationRequest, Rejected};
 use umoja_oidc::steps::{OnPage, Pushed, SessionCookie};
@@ -58,6 +62,38 @@ pub fn form(bytes: &[u8]) {
     assert!(answer.asks, "a link without a token ends no session");
     assert!(answer.to.is_none_or(|to| to.starts_with("https://shop.example/bye")));
     let _ = Presented::read(&HeaderMap::new(), &form);
+}
+
+/// The genuine answer of the one key: what its authenticator and its browser say, and its signature.
+static ANSWER: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let answer = include_str!("../seeds/oidc_passkey.txt").lines().nth(1).expect("an answer");
+    let answer: Value = serde_json::from_str(answer).expect("JSON");
+    ["client_data", "authenticator_data", "signature"]
+        .map(|name| answer[name].as_str().expect("a text").to_owned())
+        .to_vec()
+});
+
+/// A key that is read can be stored and read again, and belongs to the challenge and the site of the page. Nothing but the genuine answer of a
+/// key is accepted as one.
+pub fn passkey(text: &str) {
+    let (site, challenge) = (Site::of(ISSUER), challenge("step"));
+    let expected = site.expects(&challenge, false);
+    let Some(sent) = Sent::read(text) else { return };
+    let (client_data, attestation) = sent.made();
+    if let Ok(made) = webauthn::registered(&expected, client_data, attestation) {
+        assert!(PublicKey::read(&made.public_key).is_ok() && made.credential_id.len() <= 1023);
+        let said: Value = serde_json::from_slice(client_data).expect("what was read is JSON");
+        assert!(said["origin"] == ISSUER && said["type"] == "webauthn.create");
+        assert_eq!(said["challenge"], URL_SAFE_NO_PAD.encode(challenge));
+    }
+    let Some(answer) = sent.answer() else { return };
+    let x = URL_SAFE_NO_PAD.decode(KEY.jwk()["x"].as_str().expect("a public key")).expect("base64url");
+    let key = PublicKey::read(&[&[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20][..], &x].concat()).expect("a key");
+    let (data, signature) = (answer.authenticator_data, answer.signature);
+    if webauthn::asserted(&expected, &key, answer.client_data, data, signature).is_ok() {
+        let parts = [answer.client_data, data, signature].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+        assert_eq!(parts.to_vec(), *ANSWER, "a signature that the key never made");
+    }
 }
 
 /// Nothing that others sign is taken for what the one key has signed, and a proof is of the key that it names.

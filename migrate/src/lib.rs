@@ -8,4 +8,4 @@ pub mod export;
 pub mod formats;
 pub mod import;
 
-pub use umoja_accounts::import::{LeftOut, Rejected, Row};
+pub use umoja_accounts::import::{LeftOut, Rejected, Row, RowFactor};

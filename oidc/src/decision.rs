@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use umoja_schema::Client;
 
-use crate::assurance::Class;
+use crate::assurance::Lacks;
 use crate::request::{AuthorizationRequest, Fault};
 
 /// Clocks of two regions may differ by this many seconds. A session may be older by it than `max_age` says.
@@ -20,12 +20,8 @@ pub struct Visitor {
     pub for_this: bool,
     /// Whether this is another person than the one whose id token the client sent as a hint.
     pub is_other: bool,
-    /// How well the person has proved who it is.
-    pub class: Class,
-    /// How well it has to have.
-    pub needed: Class,
-    /// Whether the person has a second factor.
-    pub has_second_factor: bool,
+    /// What the person lacks beside the sign-in.
+    pub lacks: Option<Lacks>,
 }
 
 /// What the person has let the client have.
@@ -42,7 +38,7 @@ pub struct Consented {
 pub enum Step {
     /// The page on which the person signs in.
     SignIn,
-    /// The page on which the person shows a second factor.
+    /// The page on which the person shows a second factor, or a code by mail.
     Factor,
     /// The page that says to a person without a second factor that it needs one.
     Enrol,
@@ -98,12 +94,10 @@ pub fn next(
     if person.is_other || (is_unasked && !person.for_this) {
         return wanted(Step::SignIn, Fault::LoginRequired);
     }
-    if person.class < person.needed {
-        return if person.has_second_factor {
-            wanted(Step::Factor, Fault::LoginRequired)
-        } else {
-            wanted(Step::Enrol, Fault::UnmetAuthentication)
-        };
+    match person.lacks {
+        Some(Lacks::Factor | Lacks::Mail) => return wanted(Step::Factor, Fault::LoginRequired),
+        Some(Lacks::Enrolment) => return wanted(Step::Enrol, Fault::UnmetAuthentication),
+        None => {}
     }
     let lacks = asks != Asks::Never && !request.scopes.is_subset(&consented.scopes);
     if lacks || ((request.prompt.consent || asks == Asks::Always) && !consented.for_this) {
@@ -122,8 +116,7 @@ mod tests {
     const NOW: u64 = 1_000_000;
 
     fn ago(secs: u64) -> Visitor {
-        let (class, needed, has_second_factor) = (Class::One, Class::One, false);
-        Visitor { auth_time: NOW - secs, for_this: false, is_other: false, class, needed, has_second_factor }
+        Visitor { auth_time: NOW - secs, for_this: false, is_other: false, lacks: None }
     }
 
     fn all() -> Consented {
@@ -178,14 +171,17 @@ mod tests {
 
     #[test]
     fn a_second_factor_is_shown_before_anything_is_given_and_who_has_none_gets_nothing() {
-        let needs = Visitor { needed: Class::Two, has_second_factor: true, ..ago(1) };
-        let lacks = Visitor { has_second_factor: false, ..needs };
+        let needs = Visitor { lacks: Some(Lacks::Factor), ..ago(1) };
+        let lacks = Visitor { lacks: Some(Lacks::Enrolment), ..needs };
         assert_eq!(step("prompt=consent", Some(needs)), Ok(Step::Factor));
         assert_eq!(step("prompt=none", Some(needs)), Err(Fault::LoginRequired));
         assert_eq!(step("", Some(Visitor { for_this: true, ..needs })), Ok(Step::Factor));
         assert_eq!(step("", Some(lacks)), Ok(Step::Enrol));
         assert_eq!(step("prompt=none", Some(lacks)), Err(Fault::UnmetAuthentication));
-        assert_eq!(step("", Some(Visitor { class: Class::Two, ..needs })), Ok(Step::Issue));
+        let by_mail = Visitor { lacks: Some(Lacks::Mail), ..needs };
+        assert_eq!(step("", Some(by_mail)), Ok(Step::Factor));
+        assert_eq!(step("prompt=none", Some(by_mail)), Err(Fault::LoginRequired));
+        assert_eq!(step("", Some(Visitor { lacks: None, ..needs })), Ok(Step::Issue));
         assert_eq!(step("max_age=1", Some(Visitor { auth_time: NOW - 60, ..needs })), Ok(Step::SignIn));
     }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use umoja_look::texts::{factors, federation, register as registration, sign_on as say};
+use umoja_look::texts::{factors, federation, mail, register as registration, sign_on as say};
 use umoja_look::{Choice, Field, Form, Language, Look, Page, Phrase, Text};
 
 use self::passkey::with_passkey;
@@ -21,7 +21,7 @@ use crate::answer::Answer;
 use crate::request::NoReturn;
 
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
-pub use self::factor::{Factor, enrol, factor};
+pub use self::factor::{ByMail, Factor, enrol, factor};
 pub use self::passkey::{PROGRAM_PATH, passkey_program};
 pub use self::register::{RegisterFault, RegisterPage, register_ask, register_code};
 pub use self::reset::{ResetFault, reset_ask, reset_code, reset_done};
@@ -77,6 +77,10 @@ pub enum Again {
     Wrong,
     /// The code is none, or was used before.
     WrongCode,
+    /// The code of a mail is wrong, was used, or has ended.
+    WrongMailedCode,
+    /// Too many mails were asked for.
+    TooManyMails,
     /// The passkey is none of the person's, or its answer is not accepted.
     WrongPasskey,
     /// Too many attempts failed.
@@ -105,6 +109,8 @@ impl Again {
         match self {
             Self::Wrong => "wrong",
             Self::WrongCode => "wrong_code",
+            Self::WrongMailedCode => "wrong_mailed_code",
+            Self::TooManyMails => "too_many_mails",
             Self::WrongPasskey => "wrong_passkey",
             Self::Locked => "locked",
             Self::Unavailable => "unavailable",
@@ -129,6 +135,8 @@ impl Again {
         match self {
             Self::Wrong => say::WRONG.into(),
             Self::WrongCode => factors::WRONG_CODE.into(),
+            Self::WrongMailedCode => mail::WRONG.into(),
+            Self::TooManyMails => mail::TOO_MANY.into(),
             Self::WrongPasskey => factors::WRONG_PASSKEY.into(),
             Self::Locked => say::LOCKED.into(),
             Self::Unavailable => say::UNAVAILABLE.into(),

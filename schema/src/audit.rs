@@ -27,6 +27,8 @@ pub mod field {
     pub const LINKED: &str = "linked";
     /// An account status.
     pub const STATUS: &str = "status";
+    /// The kind of a factor.
+    pub const FACTOR: &str = "factor";
     /// The other user of a merge or an unmerge.
     pub const OTHER: &str = "other";
     /// A random value, so that no two rows are equal.
@@ -61,6 +63,12 @@ pub enum AuditEvent {
     PasswordLearnt,
     /// What a company had stated about the password before it changed at the company's source is no longer accepted.
     PasswordDropped,
+    /// A factor of this kind was added: `passkey`, `totp` or `recovery`.
+    FactorAdded(&'static str),
+    /// A factor of this kind was removed.
+    FactorRemoved(&'static str),
+    /// A recovery code was used.
+    RecoveryCodeUsed,
     /// The status was set.
     StatusChanged(AccountStatus),
     /// The user was suspended at a company.
@@ -83,7 +91,7 @@ pub enum AuditEvent {
 
 impl AuditEvent {
     /// The names of all events.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 21] = [
         "registered",
         "imported",
         "linked",
@@ -93,6 +101,9 @@ impl AuditEvent {
         "password_reset",
         "password_learnt",
         "password_dropped",
+        "factor_added",
+        "factor_removed",
+        "recovery_code_used",
         "status_changed",
         "suspended",
         "activated",
@@ -116,6 +127,9 @@ impl AuditEvent {
             Self::PasswordReset => "password_reset",
             Self::PasswordLearnt => "password_learnt",
             Self::PasswordDropped => "password_dropped",
+            Self::FactorAdded(_) => "factor_added",
+            Self::FactorRemoved(_) => "factor_removed",
+            Self::RecoveryCodeUsed => "recovery_code_used",
             Self::StatusChanged(_) => "status_changed",
             Self::Suspended(_) => "suspended",
             Self::Activated(_) => "activated",
@@ -137,6 +151,7 @@ impl AuditEvent {
             Self::IdentifiersChanged(kinds) => {
                 (field::IDENTIFIERS, Attribute::L(kinds.iter().map(|kind| kind.as_str().into()).collect()))
             }
+            Self::FactorAdded(kind) | Self::FactorRemoved(kind) => (field::FACTOR, (*kind).into()),
             Self::StatusChanged(status) => (field::STATUS, status.as_str().into()),
             Self::MergedInto(other) | Self::Merged(other) | Self::UnmergedFrom(other) | Self::Unmerged(other) => {
                 (field::OTHER, other.to_string().into())
@@ -148,6 +163,7 @@ impl AuditEvent {
             | Self::PasswordReset
             | Self::PasswordLearnt
             | Self::PasswordDropped
+            | Self::RecoveryCodeUsed
             | Self::Exported
             | Self::Erased => return Attributes::new(),
         };
@@ -263,6 +279,9 @@ mod tests {
             AuditEvent::PasswordReset,
             AuditEvent::PasswordLearnt,
             AuditEvent::PasswordDropped,
+            AuditEvent::FactorAdded("totp"),
+            AuditEvent::FactorRemoved("totp"),
+            AuditEvent::RecoveryCodeUsed,
             AuditEvent::StatusChanged(AccountStatus::Active),
             AuditEvent::Suspended("soko".parse().unwrap()),
             AuditEvent::Activated("soko".parse().unwrap()),
@@ -301,6 +320,9 @@ mod tests {
             AuditEvent::PasswordReset,
             AuditEvent::PasswordLearnt,
             AuditEvent::PasswordDropped,
+            AuditEvent::FactorAdded("totp"),
+            AuditEvent::FactorRemoved("totp"),
+            AuditEvent::RecoveryCodeUsed,
             AuditEvent::StatusChanged(AccountStatus::Disabled),
             AuditEvent::Suspended(company.clone()),
             AuditEvent::Activated(company),

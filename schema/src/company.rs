@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{CompanyId, LoginProviderId, OldSystem, RequireMfa, RestrictionLevel, StatusPage};
 
 /// A company.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, which an operator sets")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Company {
     /// Its id: the `iss` of its requests.
@@ -54,6 +55,9 @@ pub struct Company {
     /// Whether a person may make an account at the page on which it signs in to a client of the company.
     #[serde(default, skip_serializing_if = "is_false")]
     pub registration: bool,
+    /// Whether a code by mail to a verified address is enough where `require_mfa` is `always`, for persons who have no second factor.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mfa_by_mail: bool,
     /// SHA-256 of each live API key, unpadded base64url; more than one while a key is rotated.
     pub api_keys: Vec<ApiKeyHash>,
     /// The public keys that sign its requests.

@@ -95,6 +95,7 @@ impl Caller {
             require_mfa: None,
             providers: Vec::new(),
             registration: false,
+            mfa_by_mail: false,
             rate_limit: None,
             api_keys: vec![ApiKeyHash { id: self.api_key.id().into(), sha256: self.api_key.akh(), expires_at: None }],
             keys: vec![CompanyKey {

@@ -29,7 +29,10 @@ mod write;
 pub use described::{Described, DescribedSession};
 pub use devices::NewDevice;
 pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice, change_ended};
-pub use factors::{CodeUsed, Enrolled, MAX_FACTORS, NewPasskey, PasskeyAnswer, PasskeyUsed, RecoveryCodes};
+pub use factors::{
+    By, CodeUsed, Enrolled, ForeignFactor, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey, PasskeyAnswer, PasskeyUsed,
+    RecoveryCodes,
+};
 pub use families::{NewFamily, Refreshed};
 pub use label::DeviceLabel;
 pub use outliving::MAX_OFFLINE;

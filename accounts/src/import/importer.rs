@@ -10,9 +10,10 @@ use umoja_store::ports::Entropy;
 
 use super::bad_values::Usable;
 use super::error::{Failed, Reason};
+use super::factors;
 use super::hashing::Hashing;
 use super::report::Done;
-use super::row::Row;
+use super::row::{Rejected, Row};
 use super::user::NewUser;
 use crate::{Context, People};
 
@@ -27,6 +28,8 @@ pub struct Importer {
     /// The company of the users. Its verified flags count if it is trusted to verify, and national phone numbers are
     /// read as numbers of its country.
     pub company: Arc<Company>,
+    /// The host of the issuer of single sign-on, for which passkeys have to be made. Without it none comes in.
+    pub site: Option<String>,
     /// True to read everything and write no changes.
     pub dry_run: bool,
     /// True to reject a row for one unusable value.
@@ -38,7 +41,7 @@ impl Importer {
     /// user.
     pub fn of_source(people: People, hashing: Hashing, company: Arc<Company>) -> Self {
         let keys = people.secrets.password_keys().hash_keys.clone();
-        Self { people, hashing, keys, company, dry_run: false, is_strict: false }
+        Self { people, hashing, keys, company, site: None, dry_run: false, is_strict: false }
     }
 
     /// Imports a row or, in a dry run, returns the outcome that it would have. A second import of the row has no
@@ -62,7 +65,15 @@ impl Importer {
     /// # Errors
     /// If the row is invalid.
     pub fn read(&self, context: &Context, row: &Row) -> Result<NewUser, Reason> {
-        NewUser::read(&self.people, &self.keys, context, row, self.is_strict)
+        let user = NewUser::read(&self.people, &self.keys, context, row, self.is_strict)?;
+        let (factors, unusable) = factors::usable(row, self.site.as_deref());
+        if self.is_strict
+            && let Some(reason) = Reason::all(unusable.iter().cloned().map(|name| Rejected::Field(name).into()))
+        {
+            return Err(reason);
+        }
+        let left_out = user.left_out.into_iter().chain(unusable).collect();
+        Ok(NewUser { factors, left_out, ..user })
     }
 
     /// The usable identifiers of a row in their normalised form.
@@ -80,8 +91,10 @@ impl Importer {
         for round in 0..MAX_ROUNDS {
             if let Some((outcome, _)) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
-                let (left_out, not_taken) = (user.left_out, row.not_taken.clone());
-                return Ok(Done { outcome, hash, peppered: false, left_out, not_taken, links: Vec::new() });
+                let (factors, without) = factors::add(&self.people, self.dry_run, (&context, &user), outcome).await?;
+                let (mut left_out, not_taken) = (user.left_out, row.not_taken.clone());
+                left_out.extend(without);
+                return Ok(Done { outcome, hash, factors, peppered: false, left_out, not_taken, links: Vec::new() });
             }
         }
         Err(Reason::Busy.into())

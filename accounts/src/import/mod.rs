@@ -28,6 +28,7 @@
 mod bad_values;
 mod create;
 mod error;
+mod factors;
 mod hashing;
 mod importer;
 mod matched;
@@ -43,5 +44,5 @@ pub use self::importer::Importer;
 pub use self::record::{FORMAT, Header, HeldOwnership, Record};
 pub use self::report::{Costliest, Done, HashReport, Outcome, Report};
 pub use self::restore::Restorer;
-pub use self::row::{LeftOut, Rejected, Row};
+pub use self::row::{LeftOut, Rejected, Row, RowFactor};
 pub use self::user::NewUser;

@@ -40,6 +40,8 @@ pub struct Done {
     pub outcome: Outcome,
     /// The report about its password hash.
     pub hash: Option<HashReport>,
+    /// The kinds of the second factors that the user has from the row.
+    pub factors: Vec<&'static str>,
     /// True if a password was left out because it was hashed with the pepper of another deployment.
     pub peppered: bool,
     /// The fields that were left out because the user cannot have their values, by name.
@@ -91,6 +93,9 @@ pub struct Report {
     pub hashes: BTreeMap<String, u64>,
     /// Rows without a hash. Their users reset their passwords, or have none.
     pub without_hash: u64,
+    /// Second factors by kind, of the rows that were not rejected.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub factors: BTreeMap<String, u64>,
     /// Users of an export whose passwords cannot be verified here, because they were hashed with the pepper of another
     /// deployment.
     #[serde(default)]
@@ -133,7 +138,7 @@ impl Report {
         }
     }
 
-    fn add_done(&mut self, Done { outcome, hash, peppered, left_out, not_taken, links }: &Done) {
+    fn add_done(&mut self, Done { outcome, hash, factors, peppered, left_out, not_taken, links }: &Done) {
         for field in left_out {
             count(&mut self.left_out, field, MAX_FIELDS, "other fields");
         }
@@ -143,6 +148,9 @@ impl Report {
         }
         for company in links {
             *self.links.entry(company.clone()).or_default() += 1;
+        }
+        for kind in factors {
+            *self.factors.entry((*kind).to_owned()).or_default() += 1;
         }
         self.peppered += u64::from(*peppered);
         *match outcome {
@@ -183,6 +191,7 @@ mod tests {
         let done = Done {
             outcome: Outcome::Created,
             hash: None,
+            factors: Vec::new(),
             peppered: false,
             left_out: Vec::new(),
             not_taken: names.chain(["0".to_owned()]).collect(),

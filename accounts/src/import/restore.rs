@@ -49,6 +49,7 @@ impl Restorer {
                 return Ok(Done {
                     outcome,
                     hash: hash(record),
+                    factors: Vec::new(),
                     peppered: has_pepper(&record.credentials),
                     left_out: Vec::new(),
                     not_taken: Vec::new(),

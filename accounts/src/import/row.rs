@@ -6,6 +6,8 @@ use serde_json::Value;
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::{AccountStatus, Millis, Profile};
 
+use crate::access::ForeignFactor;
+
 /// One user of another system as it was read, before validation. Identifiers are as the source wrote them.
 ///
 /// A row is personal data, so `Debug` shows the line only.
@@ -35,6 +37,8 @@ pub struct Row {
     pub status: Option<AccountStatus>,
     /// The password hash, if the user has one.
     pub hash: Option<ForeignHash>,
+    /// The second factors.
+    pub factors: Vec<RowFactor>,
     /// What of the source could not be read and without which the user would be another one: the status, the hash. Each
     /// rejects the row.
     pub rejections: Vec<Rejected>,
@@ -56,6 +60,17 @@ impl Row {
             None => Err(self.rejections.swap_remove(0)),
         }
     }
+}
+
+/// A second factor of the source.
+#[derive(Clone)]
+pub struct RowFactor {
+    /// What it is.
+    pub factor: ForeignFactor,
+    /// The host for which a passkey was made (relying party id), if the source says it.
+    pub site: Option<String>,
+    /// What the person calls it. Personal data.
+    pub label: Option<String>,
 }
 
 /// A field of the source with a value that the user cannot have.

@@ -7,7 +7,7 @@ use umoja_schema::{AccountStatus, Credentials, IdentifierKind, Identity, LegacyH
 
 use super::bad_values::{Given, Usable};
 use super::error::{Failed, Reason};
-use super::row::Row;
+use super::row::{Row, RowFactor};
 use crate::fed::Fed;
 use crate::{Context, Patch, People, reserved};
 
@@ -29,6 +29,8 @@ pub struct NewUser {
     pub(crate) fed: Option<Fed>,
     /// The password hash of the row.
     pub hash: Option<ForeignHash>,
+    /// The second factors of the row that can be used.
+    pub(super) factors: Vec<RowFactor>,
     /// The fields of the row that were left out, by name.
     pub left_out: Vec<String>,
 }
@@ -78,7 +80,7 @@ impl NewUser {
         }
         context.link(&mut identity, &mut facts);
         let (status, hash) = (row.status.unwrap_or(AccountStatus::Active), row.hash.clone());
-        Ok(Self { id, patch, has_own_id, identity, facts, status, fed: None, hash, left_out })
+        Ok(Self { id, patch, has_own_id, identity, facts, status, fed: None, hash, factors: Vec::new(), left_out })
     }
 
     /// The content of its credentials part.

@@ -1,13 +1,16 @@
-//! A code by mail as a second factor of a sign-in (RFC 8176: `otp`).
+//! A code by mail beside the first factor of a sign-in. It is no second factor (NIST SP 800-63B-4 section 3.1.3.1): the caller's
+//! policy decides where it is enough.
+
+use std::net::IpAddr;
 
 use umoja_look::Language;
 use umoja_schema::UserId;
 
 use super::code::{About, Challenge, Purpose};
-use super::counts::{count_address, count_company};
+use super::counts::{count_address, count_company, count_network};
 use super::letter::Letter;
 use super::proof::{address_of, language_of, of_address, version_of};
-use crate::{Accounts, Context, Error};
+use crate::{Accounts, Context, Error, Person};
 
 /// A code for a sign-in that is being sent.
 pub struct SignInCode {
@@ -18,32 +21,26 @@ pub struct SignInCode {
 }
 
 impl Accounts {
-    /// Whether a person can get a code by mail as a second factor: the process sends mail, and the person's address is verified.
-    ///
-    /// # Errors
-    /// If the region cannot read the person.
-    pub async fn has_mailed_factor(&self, user: UserId) -> Result<bool, Error> {
-        if self.mailer.is_none() {
-            return Ok(false);
-        }
-        let person = self.reader().load(user).await?;
-        Ok(person.as_ref().and_then(address_of).is_some_and(|(_, is_verified)| is_verified))
+    /// Whether a person can get a code for a sign-in: the process sends mail, and the person's address is verified.
+    pub fn can_mail_code(&self, person: &Person) -> bool {
+        self.mailer.is_some() && address_of(person).is_some_and(|(_, is_verified)| is_verified)
     }
 
-    /// A code for the sign-in of a person whose first factor was right, to the person's verified address. `None` if there is none. The
-    /// language is that of the page.
+    /// A code for the sign-in of a person whose first factor was right, to the person's verified address. `None` if there is none. The mail is
+    /// counted for the address, the company, and the network that asks, if it is known. The language is that of the page.
     ///
     /// # Errors
     /// [`Error::NoMail`], [`Error::TooManyMails`], or that the region cannot read the person.
     pub async fn mailed_code(
         &self,
         context: &Context,
-        user: UserId,
+        (user, network): (UserId, Option<IpAddr>),
         language: Option<Language>,
     ) -> Result<Option<SignInCode>, Error> {
         self.mailer()?;
         let Some(person) = self.reader().load(user).await? else { return Ok(None) };
         let Some((address, true)) = address_of(&person) else { return Ok(None) };
+        count_network(self, context, Purpose::SignIn, network).await?;
         count_address(self, context, &address).await?;
         count_company(self, context, Purpose::SignIn).await?;
         let about = About {

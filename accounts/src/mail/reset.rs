@@ -12,6 +12,7 @@ use super::code::{About, Challenge, LIFETIME_SECS, Purpose};
 use super::counts::{count_address, count_company, count_name, count_network};
 use super::letter::Letter;
 use super::proof::{address_of, is_of, language_of, mark, named_by, of_address, version_of};
+use crate::access::By;
 use crate::lockout::Target;
 use crate::reset::{Finished, ResetFinish, ResetStart};
 use crate::{Accounts, Context, Error, Person, Rule as _};
@@ -132,7 +133,7 @@ impl Accounts {
         // login elsewhere, which would let that one in. What began by a factor and not by the password ends here. Until the address is
         // verified, another reset does this again.
         if is_first_proof {
-            self.end_factors(*user).await?;
+            self.end_factors(By { user: *user, kept: None, actor: &context.actor }).await?;
             self.drop_logins(context, *user).await?;
         }
         self.mark_after_reset(context, *user, address).await;

@@ -13,6 +13,7 @@ mod events;
 #[cfg(test)]
 mod examples;
 mod export;
+mod factors;
 mod foreign;
 mod hash_keys;
 mod import;
@@ -89,6 +90,7 @@ enum Command {
     Client(clients::Command),
     Provider(providers::Command),
     Sessions(sessions::Command),
+    Factors(factors::Command),
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
@@ -160,6 +162,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Client(client) => client.run(output).await,
         Command::Provider(provider) => provider.run(output).await,
         Command::Sessions(sessions) => sessions.run(output).await,
+        Command::Factors(factors) => factors.run(output).await,
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

@@ -16,6 +16,7 @@ mod doctor;
 mod duplicates;
 mod examples;
 mod export;
+mod factors;
 mod foreign;
 mod hashes;
 mod hostile;

@@ -11,6 +11,8 @@ area!("factors":
     USE_PASSKEY = "use_passkey",
     ENROL_FIRST = "enrol_first",
     ENROL = "enrol",
+    BY_MAIL = "by_mail",
+    MAIL_SENT = "mail_sent",
     FACTORS = "factors",
     PASSKEY = "passkey",
     APPLICATION = "application",

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use umoja_crypto::legacy::{ForeignHash, ImportError};
 use umoja_schema::Profile;
 use umoja_schema::profile::Address;
+use zeroize::Zeroizing;
 
 use super::members::{Members, field};
-use crate::{Rejected, Row};
+use crate::{Rejected, Row, RowFactor};
 
 /// Attributes that user federation writes for its own use.
 const OF_FEDERATION: [&str; 5] =
@@ -61,6 +62,7 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
     };
     let phone_number = take("phoneNumber");
     profile.custom = attributes.rest(&user);
+    let mut factors = Vec::new();
     let row = Row {
         external_id: user.text("id"),
         email: user.text("email"),
@@ -71,7 +73,8 @@ pub(super) fn row(object: Map<String, Value>) -> Result<Row, Rejected> {
         profile,
         created_at: user.since_epoch("createdTimestamp", 1),
         status: user.required(user.active("enabled")),
-        hash: user.required(hash(&user)),
+        hash: user.required(credentials(&user, &mut factors)),
+        factors,
         ..Row::default()
     };
     Ok(user.finish(row))
@@ -116,7 +119,8 @@ fn single(value: Value) -> Value {
     }
 }
 
-fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
+/// The password, and the second factors.
+fn credentials(user: &Members, factors: &mut Vec<RowFactor>) -> Result<Option<ForeignHash>, Rejected> {
     let mut hash = None;
     for credential in user.objects("credentials")? {
         let kind = match credential.exact_text("type") {
@@ -126,6 +130,11 @@ fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
         };
         if kind == "password" && hash.is_none() {
             hash = Some(password(&credential)?);
+        } else if FACTORS.contains(&kind.as_str()) {
+            match factor(&kind, &credential) {
+                Some(factor) => factors.push(factor),
+                None => user.leave_out(&format!("credentials of type {kind}"), Value::Null),
+            }
         } else {
             let known = OTHER_CREDENTIALS.iter().find(|known| **known == kind);
             user.not_taken(known.map_or("credentials".to_owned(), |known| format!("credentials of type {known}")));
@@ -134,8 +143,17 @@ fn hash(user: &Members) -> Result<Option<ForeignHash>, Rejected> {
     Ok(hash)
 }
 
+/// The types of Keycloak's credentials that are second factors.
+const FACTORS: [&str; 3] = ["otp", "webauthn", "webauthn-passwordless"];
+
 /// The types of Keycloak's credentials that Umoja has no place for.
-const OTHER_CREDENTIALS: [&str; 4] = ["otp", "webauthn", "webauthn-passwordless", "recovery-authn-codes"];
+const OTHER_CREDENTIALS: [&str; 1] = ["recovery-authn-codes"];
+
+fn factor(kind: &str, credential: &Members) -> Option<RowFactor> {
+    let text = |name: &str| credential.exact_text(name).ok().flatten();
+    let secret = Zeroizing::new(text("secretData").unwrap_or_default());
+    super::factors::keycloak(kind, &text("credentialData")?, &secret, text("userLabel"))
+}
 
 fn password(credential: &Members) -> Result<ForeignHash, Rejected> {
     if let (Some(data), Some(secret)) = (credential.exact_text("credentialData")?, credential.exact_text("secretData")?)

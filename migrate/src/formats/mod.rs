@@ -21,6 +21,7 @@ mod claims;
 mod django;
 mod drupal;
 mod events;
+mod factors;
 mod firebase;
 mod firebase_csv;
 mod json;

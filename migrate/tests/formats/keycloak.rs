@@ -1,4 +1,5 @@
 use serde_json::json;
+use umoja_accounts::access::ForeignFactor;
 use umoja_crypto::legacy::ImportError;
 use umoja_migrate::Rejected;
 use umoja_migrate::formats::{Format, Options};
@@ -75,8 +76,36 @@ fn attributes_that_are_no_texts_are_kept_but_are_no_claims() {
 #[test]
 fn other_credentials_and_roles_are_named_as_not_taken() {
     let source = r#"[{"id": "1", "username": "a", "realmRoles": ["admin"], "groups": [], "totp": true,
-        "credentials": [{"type": "otp", "secretData": "{}"}, {"type": "x"}], "attributes": {"LDAP_ID": ["7"]}}]"#;
+        "credentials": [{"type": "recovery-authn-codes", "secretData": "{}"}, {"type": "x"}], "attributes": {"LDAP_ID": ["7"]}}]"#;
     let mut not_taken = rows(Format::Keycloak, source, &Options::default()).remove(0).not_taken;
     not_taken.sort();
-    assert_eq!(not_taken, ["LDAP_ID", "credentials", "credentials of type otp", "realmRoles", "totp"]);
+    assert_eq!(not_taken, ["LDAP_ID", "credentials", "credentials of type recovery-authn-codes", "realmRoles", "totp"]);
+}
+
+#[test]
+fn factors_are_read_and_one_that_cannot_be_used_is_left_out_without_its_value() {
+    let totp = r#"{\"subType\":\"totp\",\"digits\":6,\"counter\":0,\"period\":30,\"algorithm\":\"HmacSHA1\"}"#;
+    let (data, secret) = (totp, r#"{\"value\":\"Quohp7t2mrLMUwft3g90\"}"#);
+    let base32 = r#"{\"value\":\"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\"}"#;
+    for (data, secret, expected) in [
+        (data.to_owned(), secret, Some(&b"Quohp7t2mrLMUwft3g90"[..])),
+        (data.replace("30,", r#"30,\"secretEncoding\":\"BASE32\","#), base32, Some(b"12345678901234567890")),
+        (data.replace("totp", "hotp"), secret, None),
+        (data.replace("HmacSHA1", "HmacSHA256"), secret, None),
+        (data.replace('6', "8"), secret, None),
+        (data.to_owned(), r#"{\"value\":\"short\"}"#, None),
+        (data.to_owned(), "", None),
+        ("no JSON".to_owned(), secret, None),
+    ] {
+        let credential = format!(r#"{{"type": "otp", "secretData": "{secret}", "credentialData": "{data}"}}"#);
+        let source = format!(r#"[{{"id": "1", "username": "a", "credentials": [{credential}]}}]"#);
+        let row = rows(Format::Keycloak, &source, &Options::default()).remove(0);
+        let read = row.factors.iter().map(|row| match &row.factor {
+            ForeignFactor::Totp(secret) => secret.expose().to_vec(),
+            ForeignFactor::Passkey { .. } => panic!("an application"),
+        });
+        assert_eq!(read.collect::<Vec<_>>(), expected.map(<[u8]>::to_vec).into_iter().collect::<Vec<_>>(), "{data}");
+        assert_eq!(row.left_out.len(), usize::from(expected.is_none()), "{data}");
+        assert!(row.left_out.iter().all(|left| left.field == "credentials of type otp" && left.value.is_null()));
+    }
 }

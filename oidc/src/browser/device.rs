@@ -16,20 +16,21 @@ use super::connect::{announced, connected};
 use super::guess::Guess;
 use super::offered::{StartOn, offered};
 use super::proceed::rejected_as;
-use super::second::{self, NotFinished};
+use super::second::{self, ByMail, OnFactor, Outcome, Who};
 use super::send::{Cookies, as_link, to};
 use super::sign_in::{self, Entered, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
-use crate::assurance::Class;
+use crate::assurance::Lacks;
 use crate::code::Code;
 use crate::device::{DeviceAnswer, DeviceStep, PAGE};
-use crate::pages::{self, Again, CodeFault, Factor, SignIn, View, device_code, device_confirm, device_done, in_words};
+use crate::form::Form;
+use crate::pages::{self, Again, CodeFault, SignIn, View, device_code, device_confirm, device_done, in_words};
 use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{Passed, SessionCookie};
-use crate::{Provider, assurance, user_code};
+use crate::{Provider, user_code};
 
 /// The path.
 pub(super) const PATH: &str = PAGE;
@@ -60,7 +61,7 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
                 return on.page(step, visit, Cookies::default()).await;
             }
             match step.passed.clone() {
-                Some(passed) => on.second(step, passed, text).await,
+                Some(passed) => on.second(step, passed).await,
                 None if ["password", "identifier", "options"].iter().any(|name| asked.form.get(name).is_some()) => {
                     on.sign_in(step, text).await
                 }
@@ -107,15 +108,6 @@ async fn typed(provider: &Provider, asked: &Asked, view: &View, browser: String)
     on.page(step, visit, Cookies::default()).await
 }
 
-/// What the policy of a client asks of a person beside a sign-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lacks {
-    /// The second factor that the person has.
-    Factor,
-    /// A second factor: the person has none yet.
-    Enrolment,
-}
-
 /// A request of a device, on the page of a person.
 pub(super) struct OnDevice<'a> {
     pub(super) provider: &'a Provider,
@@ -133,10 +125,15 @@ impl OnDevice<'_> {
         let Self { provider, registered, .. } = self;
         let accounts = &provider.accounts;
         let seal = |step: DeviceStep| step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let mut response = match visit.and_then(|visit| visit.at(&registered.company.id)) {
-            // Who has a second factor shows it by signing in again.
-            Some(visit) if self.lacks(&visit) == Some(Lacks::Factor) => self.sign_in_page(step, None).await?,
-            Some(visit) if self.lacks(&visit) == Some(Lacks::Enrolment) => {
+        let visit = visit.and_then(|visit| visit.at(&registered.company.id));
+        let lacks = match &visit {
+            Some(visit) => self.lacks(visit).await?,
+            None => None,
+        };
+        let mut response = match visit {
+            // Who has a second factor, or gets a code by mail, shows it by signing in again.
+            Some(_) if matches!(lacks, Some(Lacks::Factor | Lacks::Mail)) => self.sign_in_page(step, None).await?,
+            Some(visit) if lacks == Some(Lacks::Enrolment) => {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &registered.client.name)
             }
             Some(visit) => {
@@ -154,13 +151,8 @@ impl OnDevice<'_> {
     }
 
     /// What a person who has signed in lacks for the client, by the rule of `/oauth2/authorize`.
-    fn lacks(&self, visit: &Visit) -> Option<Lacks> {
-        let Registered { client, company } = self.registered;
-        let class = Class::of_sign_in(&visit.cookie.signed_in);
-        // The factors of who has shown two are not read.
-        let has = class < Class::Two && visit.standing.has_second_factor();
-        let is_enough = class >= assurance::needed(assurance::policy(client, company), has, &[]);
-        (!is_enough).then_some(if has { Lacks::Factor } else { Lacks::Enrolment })
+    async fn lacks(&self, visit: &Visit) -> Result<Option<Lacks>, Stop> {
+        Ok(second::lacks(self.provider, self.registered, visit, &[]).await?)
     }
 
     /// The view of a page for this request, with the person's own language where it is known.
@@ -202,23 +194,18 @@ impl OnDevice<'_> {
         Ok(response)
     }
 
-    /// The page on which a person shows a second factor, whose password was right.
-    pub(super) fn factor_page(&self, step: DeviceStep, standing: &Standing, rejected: Option<Rejection>) -> Response {
+    /// The page on which a person shows a second factor, or a code by mail, who has shown one factor.
+    pub(super) fn first_factor_page(&self, step: DeviceStep, passed: Passed, standing: &Standing) -> Response {
+        let mail = ByMail::of(self.registered, Who::passed(&passed, standing), &Form::default());
+        self.factor_page(step.passed(passed), standing, (&mail, None))
+    }
+
+    fn factor_page(&self, step: DeviceStep, standing: &Standing, of: (&ByMail, Option<Rejection>)) -> Response {
         let accounts = &self.provider.accounts;
         let step = step.seal(&accounts.secrets, &*accounts.home.entropy);
-        let site = Site::of(&self.provider.issuer);
-        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
-        let on = Factor {
-            client: &self.registered.client.name,
-            action: PAGE,
-            leads_to: None,
-            step: &step,
-            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
-            passkey: passkey.as_deref(),
-            again: rejected.map(|rejected| rejected.again),
-        };
-        let mut response = pages::factor(&self.view(None), &on);
-        rejected_as(&mut response, rejected);
+        let on = OnFactor { client: &self.registered.client.name, action: PAGE, leads_to: None, step: &step };
+        let mut response = second::page((&self.view(None), &self.provider.issuer), on, standing, of);
+        rejected_as(&mut response, of.1);
         response
     }
 
@@ -235,9 +222,7 @@ impl OnDevice<'_> {
             let entered = Entered { identifier, password, browser, address: asked.address, agent: asked.agent() };
             match sign_in::attempt(provider, registered, entered, &[]).await {
                 Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-                Ok(Right::Passed(passed, standing)) => {
-                    return Ok(self.factor_page(step.passed(passed), &standing, None));
-                }
+                Ok(Right::Passed(passed, standing)) => return Ok(self.first_factor_page(step, passed, &standing)),
                 Err(rejected) => Err(rejected),
             }
         };
@@ -248,21 +233,11 @@ impl OnDevice<'_> {
     }
 
     /// Begins the session of a person whose password was right, if the form has a second factor.
-    async fn second(&self, step: DeviceStep, passed: Passed, text: &str) -> Result<Response, Stop> {
-        let Self { provider, registered, asked, .. } = self;
-        let rejected = if asked.chosen().is_some() {
-            None
-        } else {
-            match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
-                Ok(begun) => return self.begun(step, begun).await,
-                Err(NotFinished::StartOver) => return self.again(step, None).await,
-                Err(NotFinished::Rejected(rejected)) => Some(rejected),
-            }
-        };
-        match second::standing(provider, registered, &passed).await {
-            Ok(Some(standing)) => Ok(self.factor_page(step, &standing, rejected)),
-            Ok(None) => self.again(step, None).await,
-            Err(rejected) => self.again(step, Some(rejected)).await,
+    async fn second(&self, step: DeviceStep, passed: Passed) -> Result<Response, Stop> {
+        match second::after_password(self.provider, self.registered, &passed, self.asked).await {
+            Outcome::Begun(cookie, standing) => self.begun(step, (cookie, standing)).await,
+            Outcome::Page(standing, mail, rejected) => Ok(self.factor_page(step, &standing, (&mail, rejected))),
+            Outcome::StartOver(rejected) => self.again(step, rejected).await,
         }
     }
 
@@ -290,10 +265,12 @@ impl OnDevice<'_> {
         let (secrets, entropy) = (&accounts.secrets, &*accounts.home.entropy);
         let visit = Visit::of(provider, &asked.headers).await?.and_then(|visit| visit.at(&registered.company.id));
         // Only who saw the page can answer it: another person may have signed in with this browser since.
+        let may_answer = match &visit {
+            Some(visit) => step.shown_to.as_ref() == Some(&visit.cookie.session) && self.lacks(visit).await?.is_none(),
+            None => false,
+        };
         let visit = match visit {
-            Some(visit) if self.lacks(&visit).is_none() && step.shown_to.as_ref() == Some(&visit.cookie.session) => {
-                visit
-            }
+            Some(visit) if may_answer => visit,
             visit => return self.page(step, visit, Cookies::default()).await,
         };
         let is_allowed = match asked.form.get("answer") {

@@ -1,5 +1,5 @@
 //! `POST /factor`: the form by which a person shows a second factor: after its password, before a session begins; or in a session that has
-//! begun with one factor, because a client wants two.
+//! begun with one factor, because a client wants two. Where a code by mail is enough, a form asks for it, and the next one has it.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::asked::Asked;
 use super::connect::connected;
 use super::proceed::{Done, Going};
-use super::second::{self, NotFinished};
+use super::second::{self, ByMail, Outcome, Who};
 use super::send::Cookies;
 use super::stop::Stop;
 use super::visit::Visit;
@@ -31,44 +31,33 @@ pub(super) async fn factor(State(provider): State<Arc<Provider>>, request: Reque
     let mut going = Going::of(&provider, registered.as_deref(), &asked, request)?;
     going.unconnected = unconnected;
     match (passed, shown_to) {
-        (Some(passed), _) => after_password(going, passed, (text, browser)).await,
-        (None, Some(shown_to)) => in_session(&going, shown_to, text).await,
+        (Some(passed), _) => after_password(going, passed, browser).await,
+        (None, Some(shown_to)) => in_session(&going, shown_to).await,
         (None, None) => Err(NoReturn::Page.into()),
     }
 }
 
-async fn after_password(
-    mut going: Going<'_>,
-    passed: Passed,
-    (text, browser): (&str, String),
-) -> Result<Response, Stop> {
+async fn after_password(mut going: Going<'_>, passed: Passed, browser: String) -> Result<Response, Stop> {
     let (provider, registered, asked) = (going.provider, going.registered, going.asked);
-    let rejected = if asked.chosen().is_some() {
-        None
-    } else {
-        match second::finish(provider, registered, &passed, (&asked.form, text, asked.agent())).await {
-            Ok((cookie, standing)) => {
-                let login = going.unconnected.take();
-                if let Err(rejected) = connected(provider, &registered.client, login.as_ref(), &cookie).await? {
-                    return going.again(Some(rejected)).await;
-                }
-                let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
-                let cookies = Cookies { browser: Some(browser), session: Some(session) };
-                let visit = Visit::with(provider, cookie, standing);
-                return going.on(visit, Done { signed_in: true, consented: false }, cookies).await;
+    match second::after_password(provider, registered, &passed, asked).await {
+        Outcome::Begun(cookie, standing) => {
+            let login = going.unconnected.take();
+            if let Err(rejected) = connected(provider, &registered.client, login.as_ref(), &cookie).await? {
+                return going.again(Some(rejected)).await;
             }
-            Err(NotFinished::StartOver) => return going.again(None).await,
-            Err(NotFinished::Rejected(rejected)) => Some(rejected),
+            let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
+            let cookies = Cookies { browser: Some(browser), session: Some(session) };
+            let visit = Visit::with(provider, cookie, standing);
+            going.on(visit, Done { signed_in: true, consented: false }, cookies).await
         }
-    };
-    match second::standing(provider, registered, &passed).await {
-        Ok(Some(standing)) => Ok(going.factor_page((Some(passed), None), &standing, rejected)),
-        Ok(None) => going.again(None).await,
-        Err(rejected) => going.again(Some(rejected)).await,
+        Outcome::Page(standing, mail, rejected) => {
+            Ok(going.factor_page((Some(passed), None), &standing, &mail, rejected))
+        }
+        Outcome::StartOver(rejected) => going.again(rejected).await,
     }
 }
 
-async fn in_session(going: &Going<'_>, shown_to: ShownTo, text: &str) -> Result<Response, Stop> {
+async fn in_session(going: &Going<'_>, shown_to: ShownTo) -> Result<Response, Stop> {
     let Going { provider, registered, asked, .. } = going;
     let visit = Visit::of(provider, &asked.headers).await?.and_then(|visit| visit.at(&registered.company.id));
     let done = Done { signed_in: shown_to.for_this, consented: false };
@@ -79,19 +68,28 @@ async fn in_session(going: &Going<'_>, shown_to: ShownTo, text: &str) -> Result<
     if Class::of_sign_in(&visit.cookie.signed_in) == Class::Two {
         return going.on(Some(visit), done, Cookies::default()).await;
     }
+    let who = Who::of(&visit);
+    let mail = ByMail::of(registered, who, &asked.form);
+    let page = |mail, rejected| Ok(going.factor_page((None, Some(shown_to)), &visit.standing, &mail, rejected));
     if asked.chosen().is_some() {
-        return Ok(going.factor_page((None, Some(shown_to)), &visit.standing, None));
+        return page(mail, None);
     }
-    let before = &visit.cookie.signed_in.amr;
-    match second::shown(provider, registered, &visit.standing, (before, &asked.form, text)).await {
-        Ok(amr) => {
-            visit.cookie = second::raised(&visit.cookie, amr);
+    if second::wants_mail(asked) {
+        return match second::send(provider, registered, who, asked).await {
+            Ok(Some(mail)) => page(mail, None),
+            Ok(None) => going.on(Some(visit), done, Cookies::default()).await,
+            Err(rejected) => page(mail, Some(rejected)),
+        };
+    }
+    match second::shown(provider, registered, who, &asked.form).await {
+        Ok(shown) => {
+            visit.cookie = second::raised(&visit.cookie, shown);
             let (people, cookie) = (&provider.accounts.people, &visit.cookie);
-            let proved = (&*cookie.signed_in.amr, Class::Two.as_str());
+            let proved = (&*cookie.signed_in.amr, Class::of_sign_in(&cookie.signed_in).as_str());
             people.raise_session(cookie.user, &cookie.session, proved).await?;
             let session = cookie.seal(&people.secrets, &*people.home.entropy);
             going.on(Some(visit), done, Cookies { session: Some(session), ..Cookies::default() }).await
         }
-        Err(rejected) => Ok(going.factor_page((None, Some(shown_to)), &visit.standing, Some(rejected))),
+        Err(rejected) => page(mail, Some(rejected)),
     }
 }

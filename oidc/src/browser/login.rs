@@ -46,7 +46,7 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
         let entered = Entered { identifier, password, browser: &browser, address: asked.address, agent: asked.agent() };
         match sign_in::attempt(&provider, going.registered, entered, &going.request.acr_values).await {
             Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-            Ok(Right::Passed(passed, standing)) => return Ok(going.factor_page((Some(passed), None), &standing, None)),
+            Ok(Right::Passed(passed, standing)) => return Ok(going.first_factor_page(passed, &standing)),
             Err(rejected) => Err(rejected),
         }
     };

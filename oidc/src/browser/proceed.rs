@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use umoja_accounts::Error;
 use umoja_accounts::access::Standing;
 use umoja_look::Look;
 
@@ -11,20 +12,21 @@ use super::asked::Asked;
 use super::connect::announced;
 use super::hint;
 use super::offered::{self, StartOn, offered};
+use super::second::{self, ByMail, OnFactor, Who};
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
 use super::stop::Stop;
 use super::visit::Visit;
+use crate::Provider;
 use crate::answer::Answer;
-use crate::assurance::Class;
 use crate::code::Code;
 use crate::decision::{self, Asks, Consented, Step, Visitor};
+use crate::form::Form;
 use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
 use crate::steps::{OnPage, Passed, Registering, ShownTo, Unconnected};
-use crate::{Provider, assurance};
 
 /// A request on its way.
 pub(super) struct Going<'a> {
@@ -49,6 +51,7 @@ pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) 
         | Some(
             Again::Wrong
             | Again::WrongCode
+            | Again::WrongMailedCode
             | Again::WrongPasskey
             | Again::NoProvider
             | Again::Unreachable
@@ -58,7 +61,7 @@ pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) 
             | Again::NotConnected
             | Again::Registered,
         ) => StatusCode::OK,
-        Some(Again::Locked) => StatusCode::TOO_MANY_REQUESTS,
+        Some(Again::Locked | Again::TooManyMails) => StatusCode::TOO_MANY_REQUESTS,
         Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
     };
     if let Some(secs) = rejected.and_then(|rejected| rejected.retry_after_secs) {
@@ -108,7 +111,10 @@ impl<'a> Going<'a> {
             },
             None => None,
         };
-        let visitor = visit.as_ref().map(|visit| self.visitor(visit, done, hint.as_ref().map(|hint| &*hint.sub)));
+        let visitor = match &visit {
+            Some(visit) => Some(self.visitor(visit, done, hint.as_ref().map(|hint| &*hint.sub)).await?),
+            None => None,
+        };
         let mut consented = Consented { for_this: done.consented, ..Consented::default() };
         if let Some(visit) = &visit {
             consented.scopes = visit.standing.granted(client.id.as_str());
@@ -129,7 +135,13 @@ impl<'a> Going<'a> {
                 self.code(&visit, &mut cookies)?
             }
             (Ok(Step::Factor), Some(visit)) => {
-                self.factor_page_with((None, Some(shown_to(&visit, done))), &visit.standing, None, &mut cookies)
+                let mail = ByMail::of(registered, Who::of(&visit), &Form::default());
+                self.factor_page_with(
+                    (None, Some(shown_to(&visit, done))),
+                    &visit.standing,
+                    (&mail, None),
+                    &mut cookies,
+                )
             }
             (Ok(Step::Enrol), Some(visit)) => {
                 pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &client.name)
@@ -141,21 +153,20 @@ impl<'a> Going<'a> {
     }
 
     /// The person of a visit, of whom the client may have sent an id token with this subject.
-    fn visitor(&self, visit: &Visit, done: Done, hinted: Option<&str>) -> Visitor {
-        let Self { registered, request, .. } = self;
-        let Registered { client, company } = registered;
-        let class = Class::of_sign_in(&visit.cookie.signed_in);
-        // The factors of who has shown two are not read.
-        let has_second_factor = class < Class::Two && visit.standing.has_second_factor();
-        let policy = assurance::policy(client, company);
-        Visitor {
+    async fn visitor(&self, visit: &Visit, done: Done, hinted: Option<&str>) -> Result<Visitor, Error> {
+        let Self { provider, registered, request, .. } = self;
+        Ok(Visitor {
             auth_time: visit.cookie.signed_in.auth_time,
             for_this: done.signed_in,
-            is_other: hinted.is_some_and(|sub| !visit.is_called(sub, client)),
-            class,
-            needed: assurance::needed(policy, has_second_factor, &request.acr_values),
-            has_second_factor,
-        }
+            is_other: hinted.is_some_and(|sub| !visit.is_called(sub, &registered.client)),
+            lacks: second::lacks(provider, registered, visit, &request.acr_values).await?,
+        })
+    }
+
+    /// The page on which a person shows a second factor after its password was right.
+    pub(super) fn first_factor_page(&self, passed: Passed, standing: &Standing) -> Response {
+        let mail = ByMail::of(self.registered, Who::passed(&passed, standing), &Form::default());
+        self.factor_page((Some(passed), None), standing, &mail, None)
     }
 
     /// The page on which a person shows a second factor: one whose password was right, or the one of a session.
@@ -163,10 +174,11 @@ impl<'a> Going<'a> {
         &self,
         of: (Option<Passed>, Option<ShownTo>),
         standing: &Standing,
+        mail: &ByMail,
         rejected: Option<Rejection>,
     ) -> Response {
         let mut cookies = Cookies::default();
-        let mut response = self.factor_page_with(of, standing, rejected, &mut cookies);
+        let mut response = self.factor_page_with(of, standing, (mail, rejected), &mut cookies);
         cookies.set(&self.provider.issuer, response.headers_mut());
         response
     }
@@ -175,22 +187,17 @@ impl<'a> Going<'a> {
         &self,
         (passed, shown_to): (Option<Passed>, Option<ShownTo>),
         standing: &Standing,
-        rejected: Option<Rejection>,
+        (mail, rejected): (&ByMail, Option<Rejection>),
         cookies: &mut Cookies,
     ) -> Response {
         let step = self.step(shown_to, passed, cookies);
-        let site = Site::of(&self.provider.issuer);
-        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
-        let on = pages::Factor {
+        let on = OnFactor {
             client: &self.registered.client.name,
             action: "/factor",
             leads_to: Some(&self.request.return_to.redirect_uri),
             step: &step,
-            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
-            passkey: passkey.as_deref(),
-            again: rejected.map(|rejected| rejected.again),
         };
-        let mut response = pages::factor(&self.view(None), &on);
+        let mut response = second::page((&self.view(None), &self.provider.issuer), on, standing, (mail, rejected));
         rejected_as(&mut response, rejected);
         response
     }

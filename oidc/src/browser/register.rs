@@ -139,7 +139,7 @@ async fn finish(mut going: Going<'_>, browser: String) -> Result<Response, Stop>
     };
     match signed_in(&going, user).await? {
         Err(rejected) => going.again(Some(rejected)).await,
-        Ok(Right::Passed(passed, standing)) => Ok(going.factor_page((Some(passed), None), &standing, None)),
+        Ok(Right::Passed(passed, standing)) => Ok(going.first_factor_page(passed, &standing)),
         Ok(Right::Begun(cookie, standing)) => {
             let login = going.unconnected.take();
             let client = &going.registered.client;

@@ -11,7 +11,7 @@ use umoja_schema::access::KnownEnds;
 use umoja_schema::api::Selector;
 use umoja_schema::{Actor, Client, IdentifierKind, Millis, UserId};
 
-use crate::assurance::Class;
+use crate::assurance::{Class, Policy};
 use crate::pages::Again;
 use crate::passkey::{Sent, Site, challenge};
 use crate::provider::Registered;
@@ -71,6 +71,9 @@ impl Rejection {
         match error {
             Error::Locked { retry_after_secs } => {
                 Self { again: Again::Locked, retry_after_secs: Some(retry_after_secs) }
+            }
+            Error::TooManyMails { retry_after_secs } => {
+                Self { again: Again::TooManyMails, retry_after_secs: Some(retry_after_secs) }
             }
             error => {
                 tracing::warn!(client = %client.id, %error, "a person cannot sign in now");
@@ -180,8 +183,9 @@ pub(super) async fn by_one_factor(
         return Ok(None);
     }
     let (has_second_factor, ends) = (standing.has_second_factor(), standing.known_ends());
-    let class = assurance::needed(assurance::policy(client, company), has_second_factor, acr_values);
-    if has_second_factor && class > Class::One {
+    let policy = Policy::of(client, company);
+    let can_show = has_second_factor || (policy.by_mail && provider.accounts.can_mail_code(person));
+    if can_show && assurance::needed(policy, has_second_factor, acr_values) > Class::One {
         return Ok(Some(Right::Passed(Passed { user, ends, amr, at: provider.now(), auth_time: at }, standing)));
     }
     let proved = Proved { session, at, amr, class: Class::One, ends, agent };

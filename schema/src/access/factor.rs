@@ -67,6 +67,17 @@ pub struct Passkey {
     pub transports: Vec<String>,
 }
 
+impl FactorKind {
+    /// The name in the row, in the audit trail and on the command line.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Passkey(_) => PASSKEY,
+            Self::Totp { .. } => TOTP,
+            Self::Recovery { .. } => RECOVERY,
+        }
+    }
+}
+
 impl Factor {
     /// The beginning of the sort keys.
     pub const KIND: &'static str = "factor";

@@ -331,6 +331,9 @@ pub struct AuditEntry {
     /// The status that was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// The kind of the factor that was added or removed: `passkey`, `totp` or `recovery` (a set of recovery codes).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<String>,
     /// The other user of a merge or an unmerge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other: Option<String>,
@@ -358,6 +361,7 @@ impl From<&LogRow> for AuditEntry {
             linked: text(field::LINKED),
             identifiers: identifiers.collect(),
             status: text(field::STATUS),
+            factor: text(field::FACTOR),
             other: text(field::OTHER),
         }
     }

@@ -99,6 +99,9 @@ impl Notice {
             | AuditEvent::PasswordDropped => (Part::Credentials, Self::Credentials),
             AuditEvent::StatusChanged(_)
             | AuditEvent::ResetStarted
+            | AuditEvent::FactorAdded(_)
+            | AuditEvent::FactorRemoved(_)
+            | AuditEvent::RecoveryCodeUsed
             | AuditEvent::Merged(_)
             | AuditEvent::Unmerged(_)
             | AuditEvent::Exported

@@ -26,6 +26,7 @@ fn company(id: &str) -> Company {
         require_mfa: None,
         providers: Vec::new(),
         registration: false,
+        mfa_by_mail: false,
         rate_limit: NonZeroU32::new(250),
         api_keys: vec![ApiKeyHash { id: "k1".into(), sha256: "hash".into(), expires_at: Some(9) }],
         keys: vec![CompanyKey { kid: "1".into(), alg: "ES256".into(), public_key_pem: "pem\n".into() }],

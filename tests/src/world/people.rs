@@ -189,6 +189,7 @@ fn company() -> Company {
         require_mfa: None,
         providers: Vec::new(),
         registration: false,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys: Vec::new(),
         keys: Vec::new(),

@@ -1,14 +1,16 @@
 //! Factors of persons, over two regions.
 
 use umoja_accounts::access::{
-    CodeUsed, DescribedSession, Enrolled, NewPasskey, NewSession, RecoveryCodes, SessionState, Standing,
+    By, CodeUsed, DescribedSession, Enrolled, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey, NewSession, RecoveryCodes,
+    SessionState, Standing,
 };
 use umoja_accounts::{Error, People};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn::Registered;
-use umoja_schema::UserId;
 use umoja_schema::access::{EndOfAll, Factor, FactorKind, Session};
+use umoja_schema::audit::field;
 use umoja_schema::replicated::ACCESS;
+use umoja_schema::{Actor, Log, UserId};
 use umoja_store::ports::{Clock as _, Condition, ItemWrite, Writes};
 use umoja_tests::world::{World, killed_after, run};
 
@@ -25,6 +27,11 @@ async fn populated(seed: u64) -> (World, UserId) {
 
 fn people(world: &World, at: usize) -> People {
     world.regions[at].people()
+}
+
+/// A change by the person, which spares a session.
+fn by(user: UserId, kept: Option<&Session>) -> By<'_> {
+    By { user, kept: kept.map(described), actor: &Actor::Umoja }
 }
 
 async fn standing(world: &World, at: usize, id: UserId) -> Standing {
@@ -48,7 +55,7 @@ async fn begin(world: &World, at: usize, id: UserId) -> Session {
 
 /// Adds an application, and gives the codes that come with the first factor.
 async fn add_totp(world: &World, at: usize, id: UserId, secret: &TotpSecret) -> Option<RecoveryCodes> {
-    let added = people(world, at).add_totp((id, None), secret, (&code(world, secret), "My phone")).await.unwrap();
+    let added = people(world, at).add_totp(by(id, None), secret, (&code(world, secret), "My phone")).await.unwrap();
     match added {
         Enrolled::Added(codes) => codes,
         other => panic!("{other:?}"),
@@ -83,7 +90,7 @@ async fn is_live(world: &World, at: usize, session: &Session) -> bool {
 }
 
 async fn use_code(world: &World, at: usize, id: UserId, text: &str) -> Result<Option<CodeUsed>, Error> {
-    people(world, at).use_code(&standing(world, at, id).await, text).await
+    people(world, at).use_code(&standing(world, at, id).await, (text, &Actor::Umoja)).await
 }
 
 #[test]
@@ -96,7 +103,7 @@ fn a_factor_that_is_added_while_a_region_is_cut_off_works_there_afterwards_and_t
         let codes = add_totp(&world, 0, id, &first).await.unwrap();
         assert!(!standing(&world, 1, id).await.has_second_factor());
         assert!(add_totp(&world, 1, id, &second).await.is_some(), "the other region does not know of the first one");
-        assert!(matches!(people(&world, 1).add_passkey((id, None), passkey(7)).await, Ok(Enrolled::Added(None))));
+        assert!(matches!(people(&world, 1).add_passkey(by(id, None), passkey(7)).await, Ok(Enrolled::Added(None))));
         world.set_cut(0, 1, false);
         world.set_cut(1, 0, false);
         world.settle().await;
@@ -136,7 +143,7 @@ fn a_code_works_once_in_a_region_and_a_recovery_code_nowhere_once_its_use_has_ar
         world.settle().await;
         assert_eq!(use_code(&world, 1, id, &all[3]).await, Ok(None), "its use has arrived");
         assert_eq!(standing(&world, 1, id).await.recovery_codes_left(), 9);
-        let fresh = people(&world, 1).new_recovery_codes((id, None)).await.unwrap();
+        let fresh = people(&world, 1).new_recovery_codes(by(id, None)).await.unwrap();
         assert_eq!(use_code(&world, 1, id, &all[4]).await, Ok(None), "new codes replace the former ones");
         assert_eq!(use_code(&world, 1, id, &fresh.shown().next().unwrap()).await, Ok(Some(CodeUsed::Recovery)));
     });
@@ -172,18 +179,17 @@ fn a_person_who_adds_or_removes_a_factor_ends_the_other_sessions() {
         let (own, other) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
         let secret = secret(1);
         let given = code(&world, &secret);
-        let wrong = people(&world, 0).add_totp((id, Some(described(&own))), &secret, ("000000", "")).await;
+        let wrong = people(&world, 0).add_totp(by(id, Some(&own)), &secret, ("000000", "")).await;
         assert!(matches!(wrong, Ok(Enrolled::Wrong)) && is_live(&other).await);
-        people(&world, 0).add_totp((id, Some(described(&own))), &secret, (&given, "")).await.unwrap();
+        people(&world, 0).add_totp(by(id, Some(&own)), &secret, (&given, "")).await.unwrap();
         assert!(is_live(&own).await && !is_live(&other).await);
         let other = begin(&world, 0, id).await;
         assert!(
-            !people(&world, 0).remove_factor((id, Some(described(&own))), "another").await.unwrap()
-                && is_live(&other).await
+            !people(&world, 0).remove_factor(by(id, Some(&own)), "another").await.unwrap() && is_live(&other).await
         );
         let totp = standing(&world, 0, id).await;
         let totp = totp.factors().find(|one| matches!(one.kind, FactorKind::Totp { .. })).unwrap();
-        assert!(people(&world, 0).remove_factor((id, Some(described(&own))), &totp.id).await.unwrap());
+        assert!(people(&world, 0).remove_factor(by(id, Some(&own)), &totp.id).await.unwrap());
         assert!(is_live(&own).await && !is_live(&other).await);
         assert_eq!(standing(&world, 0, id).await.factors().count(), 0, "recovery codes go with the last factor");
         world.settle().await;
@@ -202,7 +208,7 @@ fn a_change_of_factors_ends_what_began_elsewhere_before_it_arrived_and_spares_th
             world.set_cut(0, 1, true);
             world.set_cut(1, 0, true);
             let there = begin(&world, 1, id).await;
-            let of = (id, Some(described(&own)));
+            let of = by(id, Some(&own));
             match change {
                 0 => {
                     let given = code(&world, &secret);
@@ -254,7 +260,7 @@ fn a_change_of_factors_that_comes_before_them_is_not_known_to_what_begins() {
             copy(&Factor::key(factor)).await;
         }
         assert!(is_known().await);
-        people(&world, 0).remove_factor((id, None), &added[0]).await.unwrap();
+        people(&world, 0).remove_factor(by(id, None), &added[0]).await.unwrap();
         copy(&end).await;
         assert!(!is_known().await);
         world.settle().await;
@@ -271,7 +277,7 @@ fn a_factor_is_not_there_without_the_end_of_what_began_before_wherever_its_proce
             let (own, other) = (begin(&world, 0, id).await, begin(&world, 0, id).await);
             let before = standing(&world, 0, id).await.factors().count();
             let adding = people(&world, 0);
-            let adding = adding.add_passkey((id, Some(described(&own))), passkey(u8::try_from(polls).unwrap()));
+            let adding = adding.add_passkey(by(id, Some(&own)), passkey(u8::try_from(polls).unwrap()));
             killed_after(polls, adding).await;
             let is_added = standing(&world, 0, id).await.factors().count() > before;
             assert_eq!(is_live(&world, 0, &other).await, !is_added, "{polls}");
@@ -279,7 +285,7 @@ fn a_factor_is_not_there_without_the_end_of_what_began_before_wherever_its_proce
             *(if is_added { &mut changed } else { &mut unchanged }) += 1;
             let standing = standing(&world, 0, id).await;
             for factor in standing.passkeys().map(|(factor, _)| factor.id.clone()) {
-                people(&world, 0).remove_factor((id, None), &factor).await.unwrap();
+                people(&world, 0).remove_factor(by(id, None), &factor).await.unwrap();
             }
         }
         assert!(changed > 0 && unchanged > 0, "{changed} {unchanged}");
@@ -330,7 +336,7 @@ fn the_factors_of_merged_users_count_and_each_keeps_its_own_after_an_unmerge() {
 fn a_passkey_is_added_once_and_an_erasure_deletes_every_factor() {
     run(async {
         let (world, id) = populated(1806).await;
-        let add = async |at: usize| people(&world, at).add_passkey((id, None), passkey(9)).await.unwrap();
+        let add = async |at: usize| people(&world, at).add_passkey(by(id, None), passkey(9)).await.unwrap();
         assert!(matches!((add(0).await, add(1).await), (Enrolled::Added(Some(_)), Enrolled::Added(Some(_)))));
         world.settle().await;
         assert!(matches!(add(1).await, Enrolled::Known));
@@ -341,6 +347,90 @@ fn a_passkey_is_added_once_and_an_erasure_deletes_every_factor() {
         world.settle().await;
         for at in 0..2 {
             assert_eq!(world.regions[at].home.own.items.items(&ACCESS, id).await.unwrap(), []);
+        }
+    });
+}
+
+/// What the audit trail of a user says of factors in a region: the event, and the kind of the factor or who did it.
+async fn trail(world: &World, at: usize, id: UserId) -> Vec<(String, Option<String>)> {
+    let rows = world.regions[at].home.own.logs.rows(Log::Audit, id).await.unwrap();
+    let of_factors = rows.iter().filter(|row| row.kind.starts_with("factor_") || row.kind.starts_with("recovery_"));
+    of_factors
+        .map(|row| (row.kind.clone(), row.field(field::FACTOR).or(row.field(field::BY)).map(str::to_owned)))
+        .collect()
+}
+
+#[test]
+fn what_happens_to_factors_is_in_the_audit_trail_of_every_region_without_a_secret() {
+    run(async {
+        let (world, id) = populated(1807).await;
+        let secret = secret(1);
+        let codes = add_totp(&world, 0, id, &secret).await.unwrap();
+        let recovery = codes.shown().next().unwrap();
+        use_code(&world, 0, id, &recovery).await.unwrap();
+        assert_eq!(use_code(&world, 0, id, &recovery).await, Ok(None), "what is rejected leaves no row");
+        let operator = Actor::Operator { command: "factors remove".to_owned(), by: Some("support".to_owned()) };
+        let change = By { user: id, kept: None, actor: &operator };
+        assert_eq!(people(&world, 0).remove_factors(change).await.unwrap().len(), 2);
+        assert_eq!(people(&world, 0).remove_factors(change).await.unwrap(), []);
+        world.settle().await;
+        let event = |event: &str, of: &str| (event.to_owned(), Some(of.to_owned()));
+        let events = [
+            event("factor_added", "totp"),
+            event("factor_added", "recovery"),
+            event("recovery_code_used", "umoja"),
+            event("factor_removed", "recovery"),
+            event("factor_removed", "totp"),
+        ];
+        for at in 0..2 {
+            let mut found = trail(&world, at, id).await;
+            found[3..].sort();
+            assert_eq!(found, events, "region {at}");
+        }
+        let rows = world.regions[1].home.own.logs.rows(Log::Audit, id).await.unwrap();
+        assert!(rows.iter().rev().take(2).all(|row| row.field(field::OPERATOR) == Some("support")));
+        let text = format!("{rows:?}");
+        assert!(!text.contains(&*recovery) && !text.contains("My phone"));
+    });
+}
+
+#[test]
+fn a_form_that_is_sent_twice_adds_one_application() {
+    run(async {
+        let (world, id) = populated(1808).await;
+        let (secret, people) = (secret(1), people(&world, 0));
+        let given = code(&world, &secret);
+        let add = || people.add_totp(by(id, None), &secret, (&given, "My phone"));
+        let (one, other) = tokio::join!(add(), add());
+        let codes = [one.unwrap(), other.unwrap()].map(|added| match added {
+            Enrolled::Added(codes) => codes.is_some(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(codes.into_iter().filter(|has| *has).count(), 1, "recovery codes are drawn once");
+        assert!(matches!(add().await, Ok(Enrolled::Added(None))));
+        assert_eq!(standing(&world, 0, id).await.factors().count(), 2);
+        assert_eq!(use_code(&world, 0, id, &given).await, Ok(None), "the code of the enrolment is none of a sign-in");
+        // What was removed does not come back by an old form.
+        let totp =
+            standing(&world, 0, id).await.factors().find(|factor| factor.kind.name() == "totp").unwrap().id.clone();
+        people.remove_factor(by(id, None), &totp).await.unwrap();
+        assert!(matches!(add().await, Ok(Enrolled::Known)));
+    });
+}
+
+#[test]
+fn a_person_has_at_most_five_applications_and_twenty_passkeys() {
+    run(async {
+        let (world, id) = populated(1809).await;
+        let people = people(&world, 0);
+        for n in 0..=MAX_APPLICATIONS {
+            let secret = secret(u8::try_from(n).unwrap());
+            let added = people.add_totp(by(id, None), &secret, (&code(&world, &secret), "")).await.unwrap();
+            assert_eq!(matches!(added, Enrolled::Full), n == MAX_APPLICATIONS, "{n} {added:?}");
+        }
+        for n in 0..=MAX_PASSKEYS {
+            let added = people.add_passkey(by(id, None), passkey(u8::try_from(n).unwrap())).await.unwrap();
+            assert_eq!(matches!(added, Enrolled::Full), n == MAX_PASSKEYS, "{n} {added:?}");
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use umoja_crypto::totp::{STEP_SECS, TotpSecret};
 use umoja_schema::access::{Factor, FactorKind};
-use umoja_schema::{Millis, UserId};
+use umoja_schema::{Actor, Millis, UserId};
 
 use super::super::Standing;
 use super::recovery::typed;
@@ -19,21 +19,26 @@ pub enum CodeUsed {
 }
 
 impl People {
-    /// Uses a code of a person. `None` if it is none, or was used before. The attempt is counted before, for the person in this region, so that
+    /// Uses a code of a person. `None` if it is none, or was used before. That a recovery code was used, and by whom, is in the audit trail.
+    /// The attempt is counted before, for the person in this region, so that
     /// guesses side by side get no more answers than one after the other.
     ///
     /// # Errors
     /// [`Error::Locked`] after too many wrong codes; if the store fails: then the code was not compared, also if only the attempts cannot be
     /// counted, because codes are short.
-    pub async fn use_code(&self, standing: &Standing, text: &str) -> Result<Option<CodeUsed>, Error> {
+    pub async fn use_code(
+        &self,
+        standing: &Standing,
+        (text, actor): (&str, &Actor),
+    ) -> Result<Option<CodeUsed>, Error> {
         let person = standing.users().first().copied().ok_or(Error::NotFound)?;
         let attempt = CodeAttempt::begin(self, person, self.home.clock.now()).await?;
-        let used = self.compare(standing, text).await;
+        let used = self.compare(standing, (text, actor)).await;
         attempt.end(self, &used).await;
         used
     }
 
-    async fn compare(&self, standing: &Standing, text: &str) -> Result<Option<CodeUsed>, Error> {
+    async fn compare(&self, standing: &Standing, (text, actor): (&str, &Actor)) -> Result<Option<CodeUsed>, Error> {
         let digits: String = text.chars().filter(|c| !c.is_whitespace()).take(7).collect();
         for factor in standing.factors() {
             let FactorKind::Totp { secret } = &factor.kind else { continue };
@@ -43,7 +48,7 @@ impl People {
             }
         }
         let Some(code) = typed(text) else { return Ok(None) };
-        Ok(self.use_recovery_code(standing, &code).await?.then_some(CodeUsed::Recovery))
+        Ok(self.use_recovery_code(standing, (&code, actor)).await?.then_some(CodeUsed::Recovery))
     }
 
     fn totp_secret(&self, factor: &Factor, sealed: &[u8]) -> Option<TotpSecret> {

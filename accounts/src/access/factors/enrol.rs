@@ -5,17 +5,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn;
 use umoja_schema::access::{Factor, FactorKind, Passkey};
-use umoja_schema::{Attributes, UserId};
+use umoja_schema::{Actor, Attributes, AuditEvent, UserId};
+use zeroize::Zeroizing;
 
-use super::super::write::random_id;
-use super::super::{DescribedSession, Standing};
-use super::change::Change;
+use super::super::{Needed, Standing};
+use super::change::{By, Change};
 use super::label::tidy;
 use super::recovery::{RecoveryCodes, former};
 use crate::{Error, People};
 
-/// The most factors of a person, beside recovery codes.
-pub const MAX_FACTORS: usize = 20;
+/// The most passkeys of a person.
+pub const MAX_PASSKEYS: usize = 20;
+/// The most applications of a person. A code is compared with each of them, so more would make a guess more likely.
+pub const MAX_APPLICATIONS: usize = 5;
 /// The most ways in which browsers reach an authenticator, and the most characters of one.
 const MAX_TRANSPORTS: usize = 8;
 
@@ -28,7 +30,7 @@ pub enum Enrolled {
     Wrong,
     /// The person has this factor already, or had it and removed it.
     Known,
-    /// The person has too many factors.
+    /// The person has as many of this kind as it can have.
     Full,
 }
 
@@ -43,27 +45,59 @@ pub struct NewPasskey {
     pub label: String,
 }
 
+/// A factor that another system had.
+#[derive(Clone)]
+pub enum ForeignFactor {
+    /// The secret of an application that makes codes of six digits, each for 30 seconds, with SHA-1.
+    Totp(TotpSecret),
+    /// A key of an authenticator.
+    Passkey {
+        /// The key, as the authenticator made it.
+        key: webauthn::Registered,
+        /// How browsers reach the authenticator.
+        transports: Vec<String>,
+    },
+}
+
+impl ForeignFactor {
+    /// The name of its kind, as that of a row.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Totp(_) => "totp",
+            Self::Passkey { .. } => "passkey",
+        }
+    }
+}
+
 impl People {
     /// Adds an application that makes codes, if a code shows that it has the secret, and ends everything of the person but the session that is
-    /// kept, as [`People::end_other_sessions`] does.
+    /// kept, as [`People::end_other_sessions`] does. Its row has an id that follows from the secret, so that a form that is sent twice adds one
+    /// application.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; [`Error::Locked`]; if the store fails.
     pub async fn add_totp(
         &self,
-        (user, kept): (UserId, Option<DescribedSession<'_>>),
+        by: By<'_>,
         secret: &TotpSecret,
         (code, label): (&str, &str),
     ) -> Result<Enrolled, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
         let digits: String = code.chars().filter(|c| !c.is_whitespace()).take(7).collect();
         let Some(step) = secret.step(&digits, self.home.clock.now().secs()) else { return Ok(Enrolled::Wrong) };
-        let id = random_id(&self.home);
-        if !self.is_first_of(user, &id, step).await? {
-            return Ok(Enrolled::Wrong);
+        let (id, kind) = self.new_totp(by.user, secret);
+        if standing.factors().any(|factor| factor.id == id) {
+            return Ok(Enrolled::Added(None));
         }
-        let sealed = self.secrets.factors().seal_secret((user, &id), secret.expose(), &*self.home.entropy);
-        self.enrol((user, kept), &standing, id, (FactorKind::Totp { secret: sealed }, label)).await
+        let enrolled = self.enrol(by, &standing, id.clone(), (kind, label)).await?;
+        // The code is no code of a sign-in any more.
+        self.is_first_of(by.user, &id, step).await?;
+        if !matches!(enrolled, Enrolled::Known) {
+            return Ok(enrolled);
+        }
+        // The same form may have come at the same time.
+        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
+        Ok(if standing.factors().any(|factor| factor.id == id) { Enrolled::Added(None) } else { enrolled })
     }
 
     /// Adds a passkey, and ends everything of the person but the session that is kept, as [`People::end_other_sessions`] does. Its row has an
@@ -71,18 +105,63 @@ impl People {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn add_passkey(
-        &self,
-        (user, kept): (UserId, Option<DescribedSession<'_>>),
-        new: NewPasskey,
-    ) -> Result<Enrolled, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+    pub async fn add_passkey(&self, by: By<'_>, new: NewPasskey) -> Result<Enrolled, Error> {
+        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
         let NewPasskey { made, transports, label } = new;
         if standing.passkeys().any(|(_, passkey)| passkey.credential_id == made.credential_id) {
             return Ok(Enrolled::Known);
         }
-        let hash = self.secrets.request_hash(&["row of a passkey", &URL_SAFE_NO_PAD.encode(&made.credential_id)]);
-        let id = URL_SAFE_NO_PAD.encode(&hash[..16]);
+        let (id, kind) = self.new_passkey(made, transports);
+        self.enrol(by, &standing, id, (kind, &label)).await
+    }
+
+    /// Adds a factor that another system had, unless the user has or had it. False if it has as many as it can have, or there is no such live
+    /// user. No session ends and no recovery codes are drawn: no one would see them.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) async fn import_factor(
+        &self,
+        (user, actor): (UserId, &Actor),
+        kind: &ForeignFactor,
+        label: Option<&str>,
+    ) -> Result<bool, Error> {
+        let needed = Needed { factors: true, ..Needed::default() };
+        let Some(standing) = Standing::read_needed(self, user, &needed).await? else { return Ok(false) };
+        let (id, kind) = match kind {
+            ForeignFactor::Totp(secret) => self.new_totp(user, secret),
+            ForeignFactor::Passkey { key, transports } => self.new_passkey(key.clone(), transports.clone()),
+        };
+        if standing.factors().any(|factor| factor.id == id) {
+            return Ok(true);
+        }
+        if !standing.has_room(&kind) {
+            return Ok(false);
+        }
+        let factor = self.new_factor((user, id), kind, label.unwrap_or_default());
+        let event = AuditEvent::FactorAdded(factor.kind.name());
+        self.add_recorded((actor, &event), |version| factor.to_item(version)).await?;
+        Ok(true)
+    }
+
+    /// A factor that is added now.
+    fn new_factor(&self, (user, id): (UserId, String), kind: FactorKind, label: &str) -> Factor {
+        let label =
+            tidy(label).map(|label| self.secrets.factors().seal_label((user, &id), &label, &*self.home.entropy));
+        Factor { user, id, kind, label, created_at: self.home.clock.now(), unknown: Attributes::new() }
+    }
+
+    /// The id of the row of an application, and what it holds.
+    pub(super) fn new_totp(&self, user: UserId, secret: &TotpSecret) -> (String, FactorKind) {
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret.expose()));
+        let id = self.row_id("row of an application", &text);
+        let secret = self.secrets.factors().seal_secret((user, &id), secret.expose(), &*self.home.entropy);
+        (id, FactorKind::Totp { secret })
+    }
+
+    /// The id of the row of a passkey, and what it holds.
+    pub(super) fn new_passkey(&self, made: webauthn::Registered, transports: Vec<String>) -> (String, FactorKind) {
+        let id = self.row_id("row of a passkey", &URL_SAFE_NO_PAD.encode(&made.credential_id));
         let is_name =
             |name: &String| !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_graphic());
         let passkey = Passkey {
@@ -91,33 +170,30 @@ impl People {
             sign_count: made.sign_count,
             transports: transports.into_iter().filter(is_name).take(MAX_TRANSPORTS).collect(),
         };
-        self.enrol((user, kept), &standing, id, (FactorKind::Passkey(passkey), &label)).await
+        (id, FactorKind::Passkey(passkey))
+    }
+
+    fn row_id(&self, of: &str, what: &str) -> String {
+        URL_SAFE_NO_PAD.encode(&self.secrets.request_hash(&[of, what])[..16])
     }
 
     async fn enrol(
         &self,
-        (user, kept): (UserId, Option<DescribedSession<'_>>),
+        by: By<'_>,
         standing: &Standing,
         id: String,
         (kind, label): (FactorKind, &str),
     ) -> Result<Enrolled, Error> {
-        let is_counted = |factor: &&Factor| !matches!(factor.kind, FactorKind::Recovery { .. });
-        if standing.factors().filter(is_counted).count() >= MAX_FACTORS {
+        if !standing.has_room(&kind) {
             return Ok(Enrolled::Full);
         }
-        let label =
-            tidy(label).map(|label| self.secrets.factors().seal_label((user, &id), &label, &*self.home.entropy));
-        let created_at = self.home.clock.now();
-        let factor = Factor { user, id, kind, label, created_at, unknown: Attributes::new() };
-        let drawn = (!standing.has_second_factor()).then(|| self.draw_recovery_codes(user));
+        let factor = self.new_factor((by.user, id), kind, label);
+        let drawn = (!standing.has_second_factor()).then(|| self.draw_recovery_codes(by.user));
         let mut changes = vec![Change::Add(&factor)];
         if let Some((_, codes)) = &drawn {
             changes.extend(former(standing).chain([Change::Add(codes)]));
         }
-        if !self.change_factors(standing, (user, kept), &changes).await? {
-            return Ok(Enrolled::Known);
-        }
-        tracing::info!(%user, "a factor was added");
-        Ok(Enrolled::Added(drawn.map(|(codes, _)| codes)))
+        let is_added = self.change_factors(standing, by, &changes).await?;
+        Ok(if is_added { Enrolled::Added(drawn.map(|(codes, _)| codes)) } else { Enrolled::Known })
     }
 }

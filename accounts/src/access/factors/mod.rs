@@ -3,8 +3,9 @@
 //! - A factor is a row of its own, so that two regions' additions both stay, and that of one region works in every region once it has arrived.
 //! - A code of an application and a recovery code are counted before they are compared, as passwords are, and each works once in a region. A
 //!   recovery code that was used is a row, so it is spent in every region once the row has arrived.
-//! - A change of the factors ends everything of the person but the session in which it is made (ASVS 7.4.3), in one transaction. That the
-//!   person has just signed in, the caller sees to.
+//! - A change of the factors ends everything of the person but the session in which it is made (ASVS 7.4.3), and is in the audit trail, in one
+//!   transaction. That the person has just signed in, the caller sees to.
+//! - A recovery code is used in one transaction with its row in the audit trail.
 
 mod change;
 mod codes;
@@ -15,7 +16,8 @@ mod recovery;
 mod remove;
 mod standing;
 
+pub use change::By;
 pub use codes::CodeUsed;
-pub use enrol::{Enrolled, MAX_FACTORS, NewPasskey};
+pub use enrol::{Enrolled, ForeignFactor, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey};
 pub use passkeys::{PasskeyAnswer, PasskeyUsed};
 pub use recovery::RecoveryCodes;

@@ -1,13 +1,13 @@
 //! Recovery codes: ten that each work once.
 
 use umoja_schema::access::{Factor, FactorKind, SpentCode};
-use umoja_schema::{Attributes, UserId};
+use umoja_schema::{Actor, Attributes, AuditEvent, UserId};
 use umoja_store::ports::Entropy;
 use zeroize::Zeroizing;
 
+use super::super::Standing;
 use super::super::write::random_id;
-use super::super::{DescribedSession, Standing};
-use super::change::Change;
+use super::change::{By, Change};
 use crate::{Error, People};
 
 /// How many codes there are.
@@ -59,15 +59,11 @@ impl People {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
-    pub async fn new_recovery_codes(
-        &self,
-        (user, kept): (UserId, Option<DescribedSession<'_>>),
-    ) -> Result<RecoveryCodes, Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        let (codes, new) = self.draw_recovery_codes(user);
+    pub async fn new_recovery_codes(&self, by: By<'_>) -> Result<RecoveryCodes, Error> {
+        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
+        let (codes, new) = self.draw_recovery_codes(by.user);
         let changes: Vec<_> = former(&standing).chain([Change::Add(&new)]).collect();
-        let is_new = self.change_factors(&standing, (user, kept), &changes).await?;
-        tracing::info!(%user, "a person has new recovery codes");
+        let is_new = self.change_factors(&standing, by, &changes).await?;
         if is_new { Ok(codes) } else { Err(Error::Broken("a random id is new")) }
     }
 
@@ -81,7 +77,11 @@ impl People {
     }
 
     /// Uses a code. False if it is none of the person's, or it was used in this region or in one whose row has arrived.
-    pub(super) async fn use_recovery_code(&self, standing: &Standing, code: &str) -> Result<bool, Error> {
+    pub(super) async fn use_recovery_code(
+        &self,
+        standing: &Standing,
+        (code, actor): (&str, &Actor),
+    ) -> Result<bool, Error> {
         let keys = self.secrets.factors();
         for factor in standing.factors() {
             let FactorKind::Recovery { codes } = &factor.kind else { continue };
@@ -93,7 +93,7 @@ impl People {
             let (user, factor, at) = (factor.user, factor.id.clone(), self.home.clock.now());
             let spent = SpentCode { user, factor, number, at, unknown: Attributes::new() };
             // Of two at once, one adds the row.
-            return self.add(|version| spent.to_item(version)).await;
+            return self.add_recorded((actor, &AuditEvent::RecoveryCodeUsed), |version| spent.to_item(version)).await;
         }
         Ok(false)
     }

@@ -3,6 +3,7 @@
 use umoja_schema::access::{AccessRow, Factor, FactorKind, Passkey};
 
 use super::super::Standing;
+use super::enrol::{MAX_APPLICATIONS, MAX_PASSKEYS};
 
 impl Standing {
     /// The factors of the person's users.
@@ -30,6 +31,16 @@ impl Standing {
     /// True if the person has a second factor. Recovery codes are none by themselves.
     pub fn has_second_factor(&self) -> bool {
         self.factors().any(|factor| !matches!(factor.kind, FactorKind::Recovery { .. }))
+    }
+
+    /// Whether the person can have one more factor of this kind.
+    pub(super) fn has_room(&self, kind: &FactorKind) -> bool {
+        let most = match kind {
+            FactorKind::Passkey(_) => MAX_PASSKEYS,
+            FactorKind::Totp { .. } => MAX_APPLICATIONS,
+            FactorKind::Recovery { .. } => return true,
+        };
+        self.factors().filter(|factor| factor.kind.name() == kind.name()).count() < most
     }
 
     /// How many recovery codes the person has left.

@@ -173,6 +173,7 @@ pub(crate) fn new_company(
         require_mfa: None,
         providers: Vec::new(),
         registration: false,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys: vec![hash],
         keys: vec![pair],

@@ -105,6 +105,7 @@ pub(super) fn settings(company: &Company) -> Value {
         "require_mfa": company.require_mfa.unwrap_or(RequireMfa::IfEnrolled).as_str(),
         "providers": company.providers,
         "registration": company.registration,
+        "mfa_by_mail": company.mfa_by_mail,
         "status_page": page,
     })
 }

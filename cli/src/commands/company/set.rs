@@ -19,7 +19,7 @@ use crate::commands::target::Target;
 use crate::output::Output;
 
 /// The options that change something; at least one of them is needed.
-const CHANGES: [&str; 19] = [
+const CHANGES: [&str; 20] = [
     "name",
     "scopes",
     "add_scopes",
@@ -32,6 +32,7 @@ const CHANGES: [&str; 19] = [
     "require_mfa",
     "providers",
     "registration",
+    "mfa_by_mail",
     "enabled",
     Look::NAMES[0],
     Look::NAMES[1],
@@ -109,6 +110,10 @@ pub(super) struct Set {
     /// mail.
     #[arg(long, value_name = "BOOL")]
     registration: Option<bool>,
+    /// Whether a code by mail to a verified address is enough where a second factor is always needed, for persons who have none. It is no
+    /// second factor: `acr` stays `1`, and `amr` gets `mca`. It needs a deployment that sends mail.
+    #[arg(long, value_name = "BOOL")]
+    mfa_by_mail: Option<bool>,
     /// Whether its requests are answered.
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
@@ -181,6 +186,7 @@ impl Set {
         company.require_mfa = self.require_mfa.or(company.require_mfa);
         replace_offered(&mut company.providers, &self.providers);
         company.registration = self.registration.unwrap_or(company.registration);
+        company.mfa_by_mail = self.mfa_by_mail.unwrap_or(company.mfa_by_mail);
         company.rate_limit = self.rate_limit.or(company.rate_limit);
         company.switch(self.enabled.unwrap_or(company.enabled));
         self.page.change(company);

@@ -5,7 +5,7 @@ use serde_json::json;
 use umoja_accounts::conflicts::{Resolution, Resolved, Way};
 use umoja_schema::{IdentifierKind, UserId};
 
-use super::super::reason::reason;
+use super::super::reason::{reason, role};
 use super::super::target::Target;
 use super::shown::{line, state};
 use crate::CliError;
@@ -65,7 +65,7 @@ pub(super) struct Resolve {
     #[command(flatten)]
     way: Decision,
     /// The role or account that decided, for the journal: 1 to 64 letters, digits, dots, hyphens and underscores.
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = role)]
     by: String,
     /// The reason, sealed in the journal; at most 256 characters.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
@@ -127,12 +127,6 @@ impl Decision {
             Way::Dismiss
         }
     }
-}
-
-fn name(text: &str) -> Result<String, String> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    let fits = (1..=64).contains(&text.len()) && text.bytes().all(fits);
-    if fits { Ok(text.to_owned()) } else { Err("1 to 64 letters, digits, dots, hyphens and underscores".into()) }
 }
 
 impl Resolve {

@@ -37,7 +37,7 @@ impl Import {
         let region = self.region(&regions)?;
         let company = self.company(region).await?;
         let passwords = Arc::new(Passwords::new(Params::OWASP, engine(&opened), None)?);
-        let mode = Mode { dry_run: self.dry_run, is_strict: self.strict };
+        let mode = Mode { site: self.issuer.clone(), dry_run: self.dry_run, is_strict: self.strict };
         let work = Arc::new(Work::new(region, company, passwords, mode).await?);
         if let Ready::Foreign(importer) = work.ready() {
             opening.check_keys(&importer.keys)?;

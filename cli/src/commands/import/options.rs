@@ -24,6 +24,8 @@ it too, and `umoja conflicts` lists the pair.
 An import of the format umoja restores the users of an `umoja export`, ids included. A user whose id exists already \
 stays as it is.
 
+Second factors come in with the formats keycloak, csv and ndjson. One that cannot be used is left out and counted.
+
 A value that a user cannot have (a user name with a space, a phone number such as N/A, an unreadable time) is left \
 out or kept under `custom`, and counted by its field. Records that cannot be imported are rejected one by one, and \
 listed in --rejected by line and reason, without values. No file is changed but those of an earlier import. \
@@ -38,7 +40,8 @@ import stopped before its end or users of an export are linked to companies that
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region and on PREFIX-companies; in \
 the region that is written, Query, GetItem, PutItem and ConditionCheckItem on PREFIX-users, Query on PREFIX-linked_accounts, \
-UpdateItem on PREFIX-journal, Query and PutItem on PREFIX-audit, GetItem, BatchGetItem, PutItem and DeleteItem on \
+UpdateItem on PREFIX-journal, Query and PutItem on PREFIX-audit, for second factors Query, GetItem and PutItem on \
+PREFIX-access, GetItem, BatchGetItem, PutItem and DeleteItem on \
 PREFIX-identifiers; kms:GenerateDataKey and Decrypt with its data key, and Encrypt and Decrypt with those of the \
 others."
 )]
@@ -92,6 +95,10 @@ pub(in crate::commands) struct Import {
     /// file, no record is imported.
     #[arg(long, value_name = "FILE")]
     pub(super) prove: Option<PathBuf>,
+    /// The issuer of single sign-on, such as https://login.example.com. Passkeys come in only with it, and only those that
+    /// were made for its host: no browser uses others there.
+    #[arg(long, value_name = "URL", value_parser = host)]
+    pub(super) issuer: Option<String>,
     /// Where rejected records are listed [default: FILE.rejected.ndjson].
     #[arg(long, value_name = "FILE")]
     pub(super) rejected: Option<PathBuf>,
@@ -135,6 +142,13 @@ fn format(name: &str) -> Result<Of, String> {
 
 fn at_once(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| "1 to 4096".to_owned())
+}
+
+/// The host of an issuer.
+fn host(url: &str) -> Result<String, String> {
+    let parsed = url.parse::<http::Uri>().ok().filter(|url| matches!(url.scheme_str(), Some("https" | "http")));
+    let host = parsed.as_ref().and_then(http::Uri::host).map(str::to_ascii_lowercase);
+    host.ok_or_else(|| "give the URL of the issuer, such as https://login.example.com".to_owned())
 }
 
 /// Checks a country code by reading a phone number with it, which only works with an existing country.

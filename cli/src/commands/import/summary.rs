@@ -64,6 +64,9 @@ impl Summary<'_> {
         }
         lines.push(vec!["without a hash".to_owned(), without_hash.to_string()]);
         lines.push(vec!["fast hashes, put inside argon2id".to_owned(), wrapped.to_string()]);
+        for (kind, count) in &self.report.factors {
+            lines.push(vec![format!("second factors: {kind}"), count.to_string()]);
+        }
         if self.report.peppered > 0 {
             lines.push(vec![
                 "passwords of another deployment's pepper, left out".to_owned(),

@@ -25,8 +25,10 @@ const SAMPLE_HASHES: u64 = 4;
 const FRESH: Duration = Duration::from_secs(15);
 
 /// How records are imported.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Mode {
+    /// The host of the issuer.
+    pub(super) site: Option<String>,
     pub(super) dry_run: bool,
     pub(super) is_strict: bool,
 }
@@ -69,7 +71,7 @@ impl Work {
         passwords: Arc<Passwords>,
         mode: Mode,
     ) -> Result<Self, CliError> {
-        let now = Mutex::new(ready(region, company.as_ref(), &passwords, mode).await?);
+        let now = Mutex::new(ready(region, company.as_ref(), &passwords, &mode).await?);
         Ok(Self { region: region.clone(), company, passwords, mode, rehearsal: Arc::default(), now })
     }
 
@@ -94,7 +96,7 @@ impl Work {
     }
 
     async fn refresh(&self) {
-        match ready(&self.region, self.company.as_ref(), &self.passwords, self.mode).await {
+        match ready(&self.region, self.company.as_ref(), &self.passwords, &self.mode).await {
             Ok(fresh) => *self.now.lock().unwrap_or_else(PoisonError::into_inner) = fresh,
             Err(error) => tracing::warn!(%error, "the settings cannot be read; continuing with the previous ones"),
         }
@@ -126,8 +128,9 @@ async fn ready(
     region: &DeployedRegion,
     company: Option<&Company>,
     passwords: &Passwords,
-    Mode { dry_run, is_strict }: Mode,
+    mode: &Mode,
 ) -> Result<Ready, CliError> {
+    let Mode { dry_run, is_strict, .. } = *mode;
     let home = region.home.clone();
     let sealer = Arc::new(Sealer::new(KeyRing::new(&home, PEER_WRAP_BUDGET_MS), Arc::clone(&home.entropy)));
     let secrets = Arc::new(Secrets::load(&*home.registry, sealer.ring()).await?);
@@ -138,5 +141,13 @@ async fn ready(
     let hashing = Hashing::Threads(Arc::new(passwords.with_keys(Arc::clone(&keys))));
     let keys = keys.hash_keys.clone();
     let (people, company) = (People { home, sealer, secrets }, Arc::new(company));
-    Ok(Ready::Foreign(Arc::new(Importer { people, hashing, keys, company, dry_run, is_strict })))
+    Ok(Ready::Foreign(Arc::new(Importer {
+        people,
+        hashing,
+        keys,
+        company,
+        site: mode.site.clone(),
+        dry_run,
+        is_strict,
+    })))
 }

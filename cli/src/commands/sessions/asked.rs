@@ -15,16 +15,16 @@ use crate::commands::target::Target;
 const WRAP_BUDGET_MS: u64 = 5_000;
 
 /// A person as one region knows it.
-pub(super) struct Asked {
-    pub(super) region: Region,
-    pub(super) user: UserId,
-    pub(super) people: People,
-    pub(super) standing: Standing,
+pub(in crate::commands) struct Asked {
+    pub(in crate::commands) region: Region,
+    pub(in crate::commands) user: UserId,
+    pub(in crate::commands) people: People,
+    pub(in crate::commands) standing: Standing,
 }
 
 impl Asked {
     /// Asks the first region that serves.
-    pub(super) async fn of(user: &Named, target: &Target) -> Result<Self, CliError> {
+    pub(in crate::commands) async fn of(user: &Named, target: &Target) -> Result<Self, CliError> {
         let regions = target.regions().await?;
         let user = user.id(&regions).await?;
         let region = regions.serving()?;
@@ -39,13 +39,13 @@ impl Asked {
 
 impl Asked {
     /// What each client that got tokens in a session calls it (claim `sid`).
-    pub(super) fn names(&self, session: &Session) -> BTreeMap<String, String> {
+    pub(in crate::commands) fn names(&self, session: &Session) -> BTreeMap<String, String> {
         let clients = self.standing.clients_of(&session.id).into_iter();
         clients.map(|client| (client.clone(), self.people.secrets.session_name(&session.id, &client))).collect()
     }
 }
 
 /// An error of the region.
-pub(super) fn failed(region: &Region, error: &umoja_accounts::Error) -> CliError {
+pub(in crate::commands) fn failed(region: &Region, error: &umoja_accounts::Error) -> CliError {
     CliError::Failed(format!("{region}: {error}"))
 }

@@ -1,6 +1,6 @@
 //! `umoja sessions`: where a person is signed in.
 
-mod asked;
+pub(in crate::commands) mod asked;
 mod end;
 mod list;
 

@@ -77,6 +77,8 @@ struct File {
     /// The first rule that applies counts.
     #[serde(default, deserialize_with = "one_or_several")]
     hash: Vec<HashRule>,
+    /// An array of second factors in Umoja's own form.
+    factors: Option<Place>,
     /// For a source that posts events. An import does not read it.
     events: Option<EventRules>,
 }
@@ -217,6 +219,7 @@ impl Mapping {
             created_at: file.created_at.as_ref().and_then(|rule| reader.usable(rule.place(), rule.read(record))),
             status: file.status.as_ref().and_then(|rule| reader.required(rule.read(record))),
             hash: reader.required(hash(&file.hash, record, keys)),
+            factors: file.factors.as_ref().map(|place| reader.factors(place)).unwrap_or_default(),
             ..Row::default()
         };
         Ok(reader.finish(row, &self.members))
@@ -246,6 +249,7 @@ impl File {
             .chain(statuses)
             .chain(profile.custom.values())
             .chain(hashes)
+            .chain(&file.factors)
             .collect()
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::place::Place;
-use crate::formats::claims;
-use crate::{LeftOut, Rejected, Row};
+use crate::formats::{claims, factors};
+use crate::{LeftOut, Rejected, Row, RowFactor};
 
 pub(super) struct Reader<'a> {
     record: &'a Map<String, Value>,
@@ -44,6 +44,15 @@ impl<'a> Reader<'a> {
 
     pub(super) fn value(&self, place: &Place) -> Option<Value> {
         self.usable(place, place.value(self.record)).map(std::borrow::Cow::into_owned)
+    }
+
+    /// The second factors of a place. Those that cannot be read are left out, without their values.
+    pub(super) fn factors(&self, place: &Place) -> Vec<RowFactor> {
+        let Some(value) = place.value(self.record).ok().flatten() else { return Vec::new() };
+        let (factors, unread) = factors::written(&value);
+        let left_out = LeftOut { field: place.name().to_owned(), value: Value::Null };
+        self.left_out.borrow_mut().extend(std::iter::repeat_n(left_out, unread));
+        factors
     }
 
     /// Puts a value under `custom`, and notes what is not taken of it.

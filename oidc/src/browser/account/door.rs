@@ -16,13 +16,14 @@ use crate::browser::asked::Asked;
 use crate::browser::connect::{announced, connected, context};
 use crate::browser::offered::{StartOn, offered};
 use crate::browser::proceed::rejected_as;
-use crate::browser::second::{self, NotFinished};
+use crate::browser::second::{self, ByMail, OnFactor, Outcome, Who};
 use crate::browser::send::{Cookies, to};
 use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
 use crate::browser::stop::Stop;
+use crate::form::Form;
 use crate::on_account::OnAccount;
 use crate::pages::account as pages;
-use crate::pages::{Factor, SignIn, View};
+use crate::pages::{SignIn, View};
 use crate::passkey::{Sent, Site};
 use crate::provider::Registered;
 use crate::request::NoReturn;
@@ -163,7 +164,7 @@ impl<'a> Door<'a> {
         } else {
             match sign_in::attempt(provider, at, typed, &Self::acr_values()).await {
                 Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-                Ok(Right::Passed(passed, standing)) => return Ok(self.factor_page(passed, &standing, None)),
+                Ok(Right::Passed(passed, standing)) => return Ok(self.first_factor_page(passed, &standing)),
                 Err(rejected) => Err(rejected),
             }
         };
@@ -178,44 +179,24 @@ impl<'a> Door<'a> {
     /// # Errors
     /// [`Stop`] if the region cannot do that now.
     pub(in crate::browser) async fn second(&self, asked: &Asked, passed: Passed) -> Result<Response, Stop> {
-        let Self { provider, at, .. } = self;
-        let text = asked.form.get("step").unwrap_or_default();
-        let rejected = if asked.chosen().is_some() {
-            None
-        } else {
-            match second::finish(provider, at, &passed, (&asked.form, text, asked.agent())).await {
-                Ok((cookie, _)) => return self.begun(&cookie).await,
-                Err(NotFinished::StartOver) => return self.again("", None).await,
-                Err(NotFinished::Rejected(rejected)) => Some(rejected),
-            }
-        };
-        match second::standing(provider, at, &passed).await {
-            Ok(Some(standing)) => Ok(self.factor_page(passed, &standing, rejected)),
-            Ok(None) => self.again("", None).await,
-            Err(rejected) => self.again("", Some(rejected)).await,
+        match second::after_password(self.provider, self.at, &passed, asked).await {
+            Outcome::Begun(cookie, _) => self.begun(&cookie).await,
+            Outcome::Page(standing, mail, rejected) => Ok(self.factor_page(passed, &standing, (&mail, rejected))),
+            Outcome::StartOver(rejected) => self.again("", rejected).await,
         }
     }
 
-    /// The page on which a person shows a second factor, who has shown one.
-    pub(in crate::browser) fn factor_page(
-        &self,
-        passed: Passed,
-        standing: &Standing,
-        rejected: Option<Rejection>,
-    ) -> Response {
+    /// The page on which a person shows a second factor, or a code by mail, who has shown one factor.
+    pub(in crate::browser) fn first_factor_page(&self, passed: Passed, standing: &Standing) -> Response {
+        let mail = ByMail::of(self.at, Who::passed(&passed, standing), &Form::default());
+        self.factor_page(passed, standing, (&mail, None))
+    }
+
+    fn factor_page(&self, passed: Passed, standing: &Standing, of: (&ByMail, Option<Rejection>)) -> Response {
+        let Self { provider, section, at, view, .. } = self;
         let step = self.step(Some(passed));
-        let site = Site::of(&self.provider.issuer);
-        let passkey = standing.passkeys().next().map(|_| site.second(&step, standing));
-        let on = Factor {
-            client: self.at.company.display_name(),
-            action: self.section.path,
-            leads_to: None,
-            step: &step,
-            codes: standing.has_totp() || standing.recovery_codes_left() > 0,
-            passkey: passkey.as_deref(),
-            again: rejected.map(|rejected| rejected.again),
-        };
-        self.shown(crate::pages::factor(&self.view, &on), rejected)
+        let on = OnFactor { client: at.company.display_name(), action: section.path, leads_to: None, step: &step };
+        self.shown(second::page((view, &provider.issuer), on, standing, of), of.1)
     }
 
     /// Leads a person whose session has begun to its page.

@@ -8,15 +8,15 @@ use umoja_accounts::access::Standing;
 use umoja_accounts::{Context, Error, Person};
 use umoja_look::texts::account as say;
 use umoja_look::{Choice, Look, Page, Phrase};
-use umoja_schema::{Company, CompanyId, UserId};
+use umoja_schema::{Company, CompanyId, Millis, UserId};
 
 pub(in crate::browser) use super::door::Section;
 use super::door::{Door, Why, at, registered_of};
 use crate::Provider;
-use crate::assurance::Class;
+use crate::assurance::{Class, is_mailed};
 use crate::browser::asked::Asked;
 use crate::browser::connect::context;
-use crate::browser::send::Cookies;
+use crate::browser::send::{Cookies, to};
 use crate::browser::sign_in::Rejection;
 use crate::browser::stop::Stop;
 use crate::browser::visit::Visit;
@@ -25,7 +25,8 @@ use crate::pages::account::{self as pages, SECTIONS};
 use crate::pages::{Again, View};
 use crate::provider::Registered;
 use crate::request::NoReturn;
-use crate::steps::Unconnected;
+use crate::steps::{Passed, SessionCookie, Unconnected};
+use crate::tokens::SignedIn;
 
 /// How long ago a person may have signed in who changes its account, in seconds.
 const RECENT_SECS: u64 = 5 * 60;
@@ -127,6 +128,16 @@ impl Inside {
         if section.needs_recent && proving.is_none() && (age > RECENT_SECS || is_weak) {
             return door.page(&called(&person), Why::Stale, None).await.map(Entered::Page);
         }
+        if section.needs_recent
+            && let Some(company) = wants_mail(&provider, &at.company, &visit, &person).await?
+        {
+            let response = if company == at.company.id {
+                door.first_factor_page(as_passed(&visit.cookie), &visit.standing)
+            } else {
+                to(&provider.url(&self::at(section.path, &company)))?
+            };
+            return Ok(Entered::Page(response));
+        }
         asked.is_post = is_own && asked.chosen().is_none();
         let unconnected = login.filter(|_| is_own);
         Ok(Entered::Inside(Box::new(Self {
@@ -195,6 +206,39 @@ impl Inside {
         cookies.set(&self.provider.issuer, response.headers_mut());
         response
     }
+}
+
+/// The company that wants a code by mail before a person changes its account, best the one by whose pages it came: the company takes that in
+/// place of a second factor, the person has none, and has shown no such code in this session. Otherwise who has only the password would add a
+/// factor of its own, and need no code from then on.
+async fn wants_mail(
+    provider: &Provider,
+    here: &Company,
+    visit: &Visit,
+    person: &Person,
+) -> Result<Option<CompanyId>, Stop> {
+    let signed_in = &visit.cookie.signed_in;
+    let has_proved = Class::of_sign_in(signed_in) == Class::Two || is_mailed(&signed_in.amr);
+    if has_proved || visit.standing.has_second_factor() || !provider.accounts.can_mail_code(person) {
+        return Ok(None);
+    }
+    if here.mfa_by_mail {
+        return Ok(Some(here.id.clone()));
+    }
+    for id in person.view().accounts.into_keys().filter(|id| visit.standing.may_sign_in(id)) {
+        let company = provider.accounts.home.registry.company(&id).await?;
+        if company.is_some_and(|company| company.enabled && company.mfa_by_mail) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The person of a session as one whose password was right when the session began.
+fn as_passed(cookie: &SessionCookie) -> Passed {
+    let SignedIn { auth_time, amr, .. } = cookie.signed_in.clone();
+    let at = Millis(auth_time.saturating_mul(1000));
+    Passed { user: cookie.user, ends: cookie.ends.clone(), amr, at, auth_time: at }
 }
 
 /// What the person signs in with, as the page on which it signs in again has it.

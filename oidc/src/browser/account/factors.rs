@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_accounts::Error;
-use umoja_accounts::access::{Enrolled, NewPasskey, RecoveryCodes, Standing};
+use umoja_accounts::access::{By, Enrolled, NewPasskey, RecoveryCodes, Standing};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn;
 use umoja_look::Text;
@@ -65,8 +65,9 @@ pub(super) async fn factors(State(provider): State<Arc<Provider>>, request: Requ
 async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let form = &inside.asked.form;
     let (step, label) = (form.get("step").unwrap_or_default(), form.get("label").unwrap_or_default());
-    let (people, user) = (&inside.provider.accounts.people, inside.user());
-    let of = (user, Some(inside.visit.cookie.described()));
+    let people = &inside.provider.accounts.people;
+    let actor = inside.context().actor;
+    let of = By { user: inside.user(), kept: Some(inside.visit.cookie.described()), actor: &actor };
     if let Some(code) = form.get("code") {
         let Some(secret) = secret(inside, step) else { return Ok(Outcome::fault(say::WRONG_CODE)) };
         let outcome = match people.add_totp(of, &secret, (code, label)).await {

@@ -117,9 +117,9 @@ impl<'a> Place<'a> {
     /// The page on which a person shows a second factor.
     pub(super) fn passed(self, passed: Passed, standing: &Standing) -> Response {
         match self {
-            Self::Client(going, _) => going.factor_page((Some(passed), None), standing, None),
-            Self::Account(door, _) => door.factor_page(passed, standing, None),
-            Self::Device(on, step) => on.factor_page(step.passed(passed), standing, None),
+            Self::Client(going, _) => going.first_factor_page(passed, standing),
+            Self::Account(door, _) => door.first_factor_page(passed, standing),
+            Self::Device(on, step) => on.first_factor_page(*step, passed, standing),
         }
     }
 }

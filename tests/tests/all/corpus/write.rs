@@ -113,6 +113,7 @@ async fn settings(places: &[Place; 2]) {
         require_mfa: None,
         providers: Vec::new(),
         registration: false,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys: vec![
             ApiKeyHash { id: "k1".into(), sha256: "c2hhMjU2".into(), expires_at: Some(1_800_000_600) },

@@ -1,6 +1,7 @@
 //! Users of another system, imported into one region of two.
 
 mod conflicts;
+mod factors;
 mod kills;
 mod matched;
 mod recorded;
@@ -43,6 +44,7 @@ pub(crate) async fn importer(d: &Deployment, at: usize, company: &Caller) -> Imp
         company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
         is_strict: false,
+        site: None,
     }
 }
 

@@ -26,7 +26,7 @@ fn member(external_id: Option<&str>, email: &str) -> Row {
 fn dry_run(importer: &Importer) -> Importer {
     let Importer { people, hashing, company, .. } = importer;
     let (people, hashing, company) = (people.clone(), hashing.clone(), company.clone());
-    Importer { people, hashing, keys: HashKeys::default(), company, dry_run: true, is_strict: false }
+    Importer { people, hashing, keys: HashKeys::default(), company, site: None, dry_run: true, is_strict: false }
 }
 
 /// Imports two rows and runs all queues and anti-entropy to the end. The dry run of both says the same before.

@@ -4,17 +4,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use umoja_accounts::access::{Enrolled, NewPasskey, Standing};
+use umoja_accounts::access::{By, Enrolled, NewPasskey, Standing};
 use umoja_crypto::SigningKey;
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn::Registered;
-use umoja_schema::UserId;
+use umoja_schema::{Actor, UserId};
 
 use super::authorize::sign_in_story;
 use super::browser::{Browser, EMAIL, PASSWORD, Page};
 use super::{ISSUER, Sso};
 
 const STEP: u64 = 30_000;
+
+/// A change by the person, which spares no session.
+pub(super) const fn by(user: UserId) -> By<'static> {
+    By { user, kept: None, actor: &Actor::Umoja }
+}
 
 /// An authenticator with one key of Ed25519.
 pub(super) struct Authenticator {
@@ -70,7 +75,7 @@ impl Sso {
     pub(super) async fn totp(&self, at: usize) -> TotpSecret {
         let (user, secret) = (self.ada(at).await, TotpSecret::new(&[7; TotpSecret::BYTES]).unwrap());
         let code = secret.code(self.now() / 30);
-        let added = self.d.world.regions[at].people().add_totp((user, None), &secret, (&code, "")).await.unwrap();
+        let added = self.d.world.regions[at].people().add_totp(by(user), &secret, (&code, "")).await.unwrap();
         assert!(matches!(added, Enrolled::Added(Some(_))));
         self.d.world.settle().await;
         self.d.world.clock.advance(STEP);
@@ -89,7 +94,7 @@ impl Sso {
             backup_eligible: false,
         };
         let new = NewPasskey { made, transports: Vec::new(), label: String::new() };
-        self.d.world.regions[at].people().add_passkey((user, None), new).await.unwrap();
+        self.d.world.regions[at].people().add_passkey(by(user), new).await.unwrap();
         self.d.world.settle().await;
         authenticator
     }

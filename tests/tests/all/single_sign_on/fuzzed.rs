@@ -5,12 +5,15 @@
 #[allow(unreachable_pub, reason = "the fuzz targets call it from outside its crate")]
 mod properties;
 
+use umoja_crypto::webauthn::registered;
 use umoja_oidc::code::Code;
 use umoja_oidc::form::Form;
+use umoja_oidc::passkey::{Sent, Site, challenge};
 use umoja_oidc::steps::{OnPage, Pushed, SessionCookie};
 
 const FORMS: &str = include_str!("../../../../fuzz/seeds/oidc_form.txt");
 const SEALED: &str = include_str!("../../../../fuzz/seeds/oidc_sealed.txt");
+const PASSKEYS: &str = include_str!("../../../../fuzz/seeds/oidc_passkey.txt");
 const SIGNED: &str = include_str!("../../../../fuzz/seeds/oidc_signed.txt");
 const TYPED: &str = include_str!("../../../../fuzz/seeds/oidc_typed.txt");
 
@@ -46,6 +49,20 @@ fn mutated_signatures_do_not_verify() {
     for text in SIGNED.lines().flat_map(mutated).filter_map(|text| String::from_utf8(text).ok()) {
         properties::signed(&text);
     }
+}
+
+#[test]
+fn mutated_passkeys_are_none() {
+    for text in PASSKEYS.lines().flat_map(mutated).filter_map(|text| String::from_utf8(text).ok()) {
+        properties::passkey(&text);
+    }
+    let (site, challenge) = (Site::of("https://id.example"), challenge("step"));
+    let made = |line: &str| {
+        let sent = Sent::read(line).unwrap();
+        let (client_data, attestation) = sent.made();
+        registered(&site.expects(&challenge, false), client_data, attestation).is_ok()
+    };
+    assert_eq!(PASSKEYS.lines().map(made).collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]

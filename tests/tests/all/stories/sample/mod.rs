@@ -53,6 +53,7 @@ async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, 
         company: Arc::new(region.tables.registry.company(&id).await.unwrap().unwrap()),
         dry_run: false,
         is_strict: false,
+        site: None,
     };
     let (mut old, mut without) = (Vec::new(), 0);
     let mut passwords = source.passwords.iter();

@@ -62,6 +62,7 @@ pub(super) fn company(id: &str) -> Company {
         require_mfa: None,
         providers: Vec::new(),
         registration: false,
+        mfa_by_mail: false,
         rate_limit: None,
         api_keys,
         keys,
