@@ -5,8 +5,8 @@ use crate::{Attributes, ItemError, Millis, Region, UserId, Version, VersionedIte
 
 const FAMILIES: &str = "families";
 
-/// The families of a user and a client that began in a region and outlive their sessions (scope `offline_access`): so many of them as may be
-/// there at once. Only that region writes the row. It says nothing of what the person may do.
+/// The families of a user and a client that began in a region and outlive their sessions (scope `offline_access`), up to the number that a
+/// client may have. Only that region writes the row. It says nothing of what the person may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfflineFamilies {
     /// The user.
