@@ -11,20 +11,21 @@ use self::found::{Example, documents, is_of_umoja, of_document, of_help};
 use self::place::{Place, Serving};
 
 /// What is only parsed, by a part of its text, and why.
-const PARSED: [(&str, &str); 9] = [
+const PARSED: [(&str, &str); 10] = [
     ("--prefix ", "it needs AWS; .ci/emulator runs these commands, and tests/cloud the procedures of docs/operate.md"),
     ("--url BASE_URL/", "BASE_URL is one of AWS; the same command is an example of `umoja sign --help`"),
     ("umoja webhook test ", "it needs a receiver; the tests of `examples` and `webhook` have one"),
     ("umoja target confirm soko-crm ", "it needs an erased user with an account; the tests of `targets` have one"),
     ("umoja target provision soko-crm ", "it needs a target; the tests of `targets` have one"),
     ("--session hV2fXyC1sJ0Qm8w3TnZkLQ", "it needs a session; tests/oidc-clients end one"),
+    ("--factor hV2fXyC1sJ0Qm8w3TnZkLQ", "it needs a factor; the test of `factors` removes one"),
     ("--otlp ", "the binary of this test sends no OTLP; the test `otlp` starts a collector and looks at what arrives"),
     ("sh docs/requests/", "the tests of `examples` run these programs, as far as openssl and curl are on the machine"),
     ("python3 docs/requests/", "the same, as far as Python has the package `cryptography`"),
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 40] = [
+const BEFORE: [(&str, &str); 41] = [
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -71,6 +72,10 @@ const BEFORE: [(&str, &str); 40] = [
     ),
     ("umoja client set acme-web", "true"),
     ("umoja client ", "umoja client add shop-web --company shop --redirect-uri https://shop.example/ --dir DIR"),
+    (
+        "umoja company set soko --provider google",
+        "umoja provider add google --company shop --issuer https://accounts.google.com --client-id umoja --dir DIR",
+    ),
     ("umoja provider add", "printf secret > google.txt"),
     ("umoja provider list", "true"),
     (
