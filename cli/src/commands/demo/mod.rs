@@ -39,7 +39,7 @@ use crate::{CliError, files};
 use applications::Applications;
 use narrator::Narrator;
 use sources::{Posting, Scim, Sources};
-use stage::{COMPANIES, Stage};
+use stage::Stage;
 use targets::{Listed, RETURN_URL, Targets};
 
 /// The name of the file from which programs learn how to call the demo.
@@ -50,6 +50,9 @@ const ENV: &str = "demo";
 
 /// The colour of the head of the status page.
 const COLOUR: &str = "#0b6e4f";
+
+/// The companies of the story.
+const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safari, a travel agency")];
 
 /// See it work: regions on this machine, two companies, and a story with outages and repairs.
 #[derive(Debug, Args)]

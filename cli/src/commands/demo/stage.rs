@@ -22,9 +22,6 @@ use crate::links::Links;
 use crate::server::{ServeLock, Server, ServerSettings};
 use crate::{CliError, ClientError};
 
-/// The companies of the story.
-pub(super) const COMPANIES: [(&str, &str); 2] = [("soko", "Soko, a shop"), ("safari", "Safari, a travel agency")];
-
 /// How long the story waits for an expected state, in milliseconds.
 const PATIENCE_MS: u64 = 12_000;
 

@@ -6,7 +6,7 @@ use umoja_schema::UserId;
 use super::applications::{Applications, Login};
 use super::narrator::{Narrator, Outcome, expect};
 use super::sources::Sources;
-use super::stage::{COMPANIES, Stage, Who};
+use super::stage::{Stage, Who};
 use super::targets::Targets;
 use super::{factors, fed, on_time, pool, sign_on};
 use crate::CliError;
@@ -96,7 +96,7 @@ pub(super) async fn play(
 async fn passkey(stage: &Stage, applications: &Applications, narrator: &Narrator) -> Result<(), CliError> {
     let eshe = Person::new(stage, "Eshe");
     stage.call(HERE, Who::Soko, "register", eshe.registration(), 201).await?;
-    factors::play(stage, applications, (&eshe.sign_on(), COMPANIES[0].0), narrator, (HERE, THERE)).await
+    factors::play(stage, applications, (&eshe.sign_on(), super::COMPANIES[0].0), narrator, (HERE, THERE)).await
 }
 
 async fn register(stage: &Stage, region: usize, who: Who, person: Person) -> Result<(User, String), CliError> {
