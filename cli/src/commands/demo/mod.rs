@@ -134,7 +134,7 @@ impl Demo {
         let mut stage = Stage::set(&deployment, &companies, lock).await?;
         narrator.begin(&dir, stage.urls());
 
-        let cast = story::Cast { sources: &sources, targets: &targets, applications: &applications };
+        let cast = story::Cast { company: soko, sources: &sources, targets: &targets, applications: &applications };
         let played = tokio::select! {
             played = story::play(&stage, &cast, &narrator) => played,
             () = stopped.wait() => Err(CliError::Failed("the demo was stopped before its end".into())),

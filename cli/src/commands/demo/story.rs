@@ -1,7 +1,7 @@
 //! The story: demonstrates the guarantees of the system over HTTP, one step at a time.
 
 use serde_json::{Value, json};
-use umoja_schema::UserId;
+use umoja_schema::{CompanyId, UserId};
 
 use super::applications::{Applications, Login};
 use super::narrator::{Narrator, Outcome, expect};
@@ -64,6 +64,8 @@ struct User {
 
 /// What the story plays with, beside the regions.
 pub(super) struct Cast<'a> {
+    /// The company whose clients people sign in to.
+    pub(super) company: &'a CompanyId,
     pub(super) sources: &'a Sources,
     pub(super) targets: &'a Targets,
     pub(super) applications: &'a Applications,
@@ -75,14 +77,14 @@ pub(super) async fn play(
     cast: &Cast<'_>,
     narrator: &Narrator,
 ) -> Result<(String, Vec<Login>), CliError> {
-    let Cast { sources, targets, applications } = cast;
+    let Cast { company, sources, targets, applications } = cast;
     let amina = everywhere(stage, narrator).await?;
     let baraka = outage(stage, narrator, &amina).await?;
     key_service_out(stage, narrator).await?;
     two_companies(stage, narrator, &baraka).await?;
     disabled(stage, narrator, &baraka).await?;
     sign_on::play(stage, applications, &baraka.person.sign_on(), narrator, (HERE, THERE)).await?;
-    passkey(stage, applications, narrator).await?;
+    passkey(stage, (company, applications), narrator).await?;
     fed::play(stage, sources, narrator, (HERE, THERE)).await?;
     pool::fed(stage, sources.pool(), narrator, (HERE, THERE)).await?;
     on_time::watched(stage, targets, narrator, (HERE, THERE)).await?;
@@ -93,10 +95,14 @@ pub(super) async fn play(
     Ok((page, vec![Login { email, password }]))
 }
 
-async fn passkey(stage: &Stage, applications: &Applications, narrator: &Narrator) -> Result<(), CliError> {
+async fn passkey(
+    stage: &Stage,
+    (company, applications): (&CompanyId, &Applications),
+    narrator: &Narrator,
+) -> Result<(), CliError> {
     let eshe = Person::new(stage, "Eshe");
     stage.call(HERE, Who::Soko, "register", eshe.registration(), 201).await?;
-    factors::play(stage, applications, (&eshe.sign_on(), super::COMPANIES[0].0), narrator, (HERE, THERE)).await
+    factors::play(stage, applications, (&eshe.sign_on(), company.as_str()), narrator, (HERE, THERE)).await
 }
 
 async fn register(stage: &Stage, region: usize, who: Who, person: Person) -> Result<(User, String), CliError> {
