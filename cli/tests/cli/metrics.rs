@@ -69,7 +69,8 @@ async fn failed_logins_are_counted_in_the_metrics() {
 async fn every_metric_is_exported_with_its_description() {
     let world = World::new();
     let company = world.company("soko");
-    let served = world.serve_with(&["--metrics", "127.0.0.1:0"]);
+    // Only an issuer has clients to inform of logouts.
+    let served = world.serve_with(&["--metrics", "127.0.0.1:0", "--issuer-port", "0"]);
     let url = served.metrics.clone().unwrap();
     client(&served.urls[0], &company).call("register", json!({ "username": "ada" })).await.unwrap();
     let recorded = metric::recorded_by(&[Program::Api, Program::Background, Program::Directory]);
