@@ -39,7 +39,7 @@ fn rows() -> Vec<(AccessRow, VersionedItem)> {
         at: Millis(3),
         unknown: unknown.clone(),
     };
-    let withdrawal = Withdrawal { unknown: unknown.clone(), ..Withdrawal::new(user, "shop".into(), Millis(3)) };
+    let withdrawal = Withdrawal { unknown: unknown.clone(), ..Withdrawal::new(user, "shop".into(), Millis(3_000)) };
     let subject = Subject {
         unknown: unknown.clone(),
         ..Subject::new(user, &Sector::Pairwise("shop.example".into()), "abc".into(), Hlc::at(Millis(4)))
