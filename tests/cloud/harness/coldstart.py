@@ -14,7 +14,7 @@ from .progress import HANG, Progress
 from .rejections import credentials
 from .story import SOKO
 
-ZIP_LIMIT = 9_000_000
+ZIP_LIMIT = 9_500_000
 MEMORY_LIMIT_KB = 64 * 1024
 TIMES = 9
 
