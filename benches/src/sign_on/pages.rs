@@ -73,14 +73,15 @@ async fn enrol(deployed: &Deployed, browser: &mut Browser<'_>, user: usize) -> R
     let path = format!("{FACTORS}?company=bench");
     let request = browser.get(&path)?;
     let page = browser.send(request).await?.1;
-    let mut kept = cookies(&page);
+    let mut kept = Vec::new();
+    keep(&mut kept, &page);
     let email = deployed.email(user);
     let fields = [("step", step_of(&page)?), ("identifier", email), ("password", PASSWORD.to_owned())];
     let begun = post(browser, &kept, &fields).await?;
     if begun.status != 303 {
         return Err(unexpected(&begun));
     }
-    kept.extend(cookies(&begun));
+    keep(&mut kept, &begun);
     let mut request = browser.get(&path)?;
     set_cookie(&mut request, &kept.join("; "))?;
     let page = browser.send(request).await?.1;
@@ -91,6 +92,15 @@ async fn enrol(deployed: &Deployed, browser: &mut Browser<'_>, user: usize) -> R
     let code = secret.code(clock::unix_secs() / 30);
     let added = post(browser, &kept, &[("step", step_of(&page)?), ("code", code)]).await?;
     if added.status == 200 { Ok(()) } else { Err(unexpected(&added)) }
+}
+
+/// Keeps the cookies of an answer in the place of former ones of the same names, as a browser does.
+fn keep(kept: &mut Vec<String>, raw: &Raw) {
+    for cookie in cookies(raw) {
+        let name = cookie.split('=').next();
+        kept.retain(|other| other.split('=').next() != name);
+        kept.push(cookie);
+    }
 }
 
 async fn post(browser: &mut Browser<'_>, kept: &[String], fields: &[(&str, String)]) -> Result<Raw, BenchError> {
