@@ -5,8 +5,8 @@ use std::rc::Rc;
 use serde_json::json;
 use umoja_crypto::jws::{parse_jwt, sign_jwt, verify_jwt};
 use umoja_schema::{OidcAlgorithm, OidcKeySet};
-use umoja_store::oidc_keys::OidcKeys;
-use umoja_store::ports::Clock as _;
+use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
+use umoja_store::ports::{Clock as _, StoreError};
 
 use crate::sim::fleet::Fleet;
 use crate::sim::reload::with_settings;
@@ -83,8 +83,12 @@ impl Fleet {
             return;
         }
         for (at, region) in self.world().regions.iter().enumerate() {
-            let stored =
-                OidcKeys::load(&*region.tables.registry, region.secrets(), now).await.expect("keys are stored");
+            let stored = match OidcKeys::load(&*region.tables.registry, region.secrets(), now).await {
+                Ok(stored) => stored,
+                // A region whose key service does not answer verifies its settings later.
+                Err(OidcKeysError::Store(StoreError::Unavailable(_))) => continue,
+                Err(error) => panic!("keys are stored: {error:?}"),
+            };
             let known = self.signing.signers.read[at].borrow().clone();
             let known = known.filter(|(read, _)| now.since(*read) < KEPT_MS).map(|(_, keys)| keys);
             for keys in [Some(Rc::new(stored)), known].into_iter().flatten() {
