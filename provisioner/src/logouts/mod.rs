@@ -55,6 +55,8 @@ pub struct Informed {
     pub given_up: usize,
     /// The rows that were handled.
     pub rows: usize,
+    /// The rows that could not be handled, and are due again.
+    pub failed: usize,
 }
 
 impl AddAssign for Informed {
@@ -63,6 +65,7 @@ impl AddAssign for Informed {
         self.rejected += other.rejected;
         self.given_up += other.given_up;
         self.rows += other.rows;
+        self.failed += other.failed;
     }
 }
 
@@ -183,7 +186,10 @@ impl Logouts {
         while let Some(done) = rows.next().await {
             match done {
                 Ok(informed) => all += informed,
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    all.failed += 1;
+                    failed = Some(error);
+                }
             }
         }
         match failed {
@@ -217,9 +223,16 @@ impl Logouts {
                 Err(error) => failed = Some(error),
             }
         }
-        let mut found = Late::new();
+        // What was sent is noted also if a session cannot be looked at now: it is due again by itself.
+        let (mut found, mut looked) = (Late::new(), Vec::new());
         for session in &work.looks {
-            found.extend(self.late(user, session).await?);
+            match self.late(user, session).await {
+                Ok(late) => {
+                    found.extend(late);
+                    looked.push(session);
+                }
+                Err(error) => failed = Some(error),
+            }
         }
         let now = home.clock.now();
         change_ended(&*home.due, user, |row| {
@@ -229,14 +242,14 @@ impl Logouts {
                     outcome.note(notice);
                 }
             }
-            if work.looks.iter().any(|session| EndedSessions::is_of_all(session)) {
+            if looked.iter().any(|session| EndedSessions::is_of_all(session)) {
                 row.looked_at_all(now);
             }
             for (session, notices) in &found {
                 row.add(session, now, now, notices);
             }
-            for session in work.looks.iter().filter(|session| !EndedSessions::is_of_all(session)) {
-                if let Some(ended) = row.0.get_mut(session) {
+            for session in looked.iter().filter(|session| !EndedSessions::is_of_all(session)) {
+                if let Some(ended) = row.0.get_mut(*session) {
                     ended.look_at = None;
                 }
             }

@@ -380,7 +380,7 @@ impl Fleet {
     async fn inform(&self, at: usize) {
         let noted = &self.signing.is_informing;
         noted.set(noted.get() + 1);
-        let is_done = self.signing.logouts[at].step().await.is_ok();
+        let is_done = self.signing.logouts[at].step().await.is_ok_and(|informed| informed.failed == 0);
         noted.set(noted.get() - 1);
         if !is_done {
             self.signing.is_disturbed.set(true);
