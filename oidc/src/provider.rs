@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use umoja_accounts::Accounts;
 use umoja_accounts::events::Waiting;
+use umoja_accounts::{Accounts, Context};
 use umoja_crypto::jws::Jwk;
-use umoja_schema::{Client, ClientId, Company, LoginProvider, LoginProviderId, Millis};
+use umoja_schema::{Actor, Client, ClientId, Company, LoginProvider, LoginProviderId, Millis};
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
 use umoja_store::ports::{Call, Method, Outbound, StoreError};
 use umoja_store::remembered::Remembered;
@@ -39,6 +39,19 @@ pub struct Registered {
     pub client: Arc<Client>,
     /// The company.
     pub company: Arc<Company>,
+}
+
+impl Registered {
+    /// What a person does by the client, with the data of its company.
+    pub fn context(&self, now: Millis) -> Context {
+        context(&self.client, &self.company, now)
+    }
+}
+
+/// What a person does by a client, with the data of a company.
+pub(crate) fn context(client: &Client, company: &Arc<Company>, now: Millis) -> Context {
+    let actor = Actor::Client { id: client.id.clone(), company: client.company.clone() };
+    Context { actor, company: Arc::clone(company), now, request: None }
 }
 
 /// A provider at which persons sign in, with the company whose external ids are its subjects. Both are enabled.

@@ -91,9 +91,6 @@ impl People {
             self.announce(owner, &standing, id).await?;
         }
         self.end(owner, &Session::key(id), known.map(|session| session.expires_at)).await?;
-        for family in standing.families().filter(|family| family.session.as_deref() == Some(id)) {
-            self.end_known_family(family).await?;
-        }
         if is_new {
             self.ended(owner, id).await?;
         }

@@ -115,9 +115,15 @@ struct Inner {
     seen: Seen,
     keys: LocalKeys,
     proof_keys: LocalKeys,
+    read: Read,
+}
+
+/// What was read before.
+#[derive(Default)]
+struct Read {
     proofs: OnceLock<Arc<Proofs>>,
     /// What readers of the change log were given last, with what they asked for.
-    last_changes: Mutex<Option<LastChanges>>,
+    changes: Mutex<Option<LastChanges>>,
 }
 
 /// A position and a limit, with the changes after it.
@@ -212,19 +218,8 @@ impl RegionStore {
         let bound = bound(&main, schema::PROOF_KEYRING);
         let proof_keys = proof_keyring.bind(bound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
         let short = open(dir.join("attempts.sqlite"), Durability::Process, true, schema::SHORT.into(), &options)?;
-        let (short, seen, proofs) = (Arc::new(short), Seen::open(dir), OnceLock::new());
-        Ok(Self(Arc::new(Inner {
-            region,
-            clock,
-            options,
-            main,
-            short,
-            seen,
-            keys,
-            proof_keys,
-            proofs,
-            last_changes: Mutex::default(),
-        })))
+        let (short, seen, read) = (Arc::new(short), Seen::open(dir), Read::default());
+        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, read })))
     }
 
     /// A store in memory, which ends with its last handle. It runs on the callers' threads in the order of their calls,
@@ -241,19 +236,8 @@ impl RegionStore {
             LocalKeys::in_memory(region.clone(), clock, entropy, options.key_calls_per_sec)
         };
         let (keys, proof_keys, short, seen) = (keys(), keys(), Arc::clone(&main), Seen::in_memory());
-        let proofs = OnceLock::new();
-        Self(Arc::new(Inner {
-            region,
-            clock,
-            options,
-            main,
-            short,
-            seen,
-            keys,
-            proof_keys,
-            proofs,
-            last_changes: Mutex::default(),
-        }))
+        let read = Read::default();
+        Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, read }))
     }
 
     /// The proofs of the region's items, under the secret in its settings.
@@ -264,7 +248,7 @@ impl RegionStore {
             let keys: (Region, Arc<dyn Keys>) = (self.region().clone(), Arc::new(self.proof_keys()));
             Proofs::new(registry, self.region().clone(), [keys], Arc::clone(&self.0.clock))
         };
-        Arc::clone(self.0.proofs.get_or_init(new))
+        Arc::clone(self.0.read.proofs.get_or_init(new))
     }
 
     /// The companies and settings of the region, proved and verified.

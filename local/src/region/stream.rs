@@ -38,7 +38,7 @@ impl RegionStore {
 
     /// As [`RegionStore::changes`]. Readers that ask for the same changes one after the other get them by one read.
     pub fn next_changes(&self, after: u64, limit: usize) -> Result<Arc<[Change]>, StoreError> {
-        let last = &self.0.last_changes;
+        let last = &self.0.read.changes;
         let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, changes)) = known.filter(|(asked, _)| *asked == (after, limit)) {
             return Ok(changes);

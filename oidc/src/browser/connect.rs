@@ -1,23 +1,16 @@
 //! A login at another provider that a person connects with its account.
 
-use std::sync::Arc;
-
-use umoja_accounts::{Context, Error, ToConnect};
+use umoja_accounts::{Error, ToConnect};
 use umoja_look::Phrase;
 use umoja_look::texts::federation as say;
-use umoja_schema::{Actor, Client, Company, Millis, UserId};
+use umoja_schema::{Client, UserId};
 
 use super::sign_in::Rejection;
 use super::stop::Stop;
 use crate::Provider;
 use crate::pages::Again;
+use crate::provider::context;
 use crate::steps::{SessionCookie, Unconnected};
-
-/// A person who signs in at a client, for the data of a company.
-pub(super) fn context(client: &Client, company: &Arc<Company>, now: Millis) -> Context {
-    let actor = Actor::Client { id: client.id.clone(), company: client.company.clone() };
-    Context { actor, company: Arc::clone(company), now, request: None }
-}
 
 /// What the page for signing in says of the login with which a person came.
 ///

@@ -7,7 +7,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
-use super::connect::connected;
 use super::proceed::{Done, Going};
 use super::second::{self, ByMail, Outcome, Who};
 use super::send::Cookies;
@@ -37,19 +36,10 @@ pub(super) async fn factor(State(provider): State<Arc<Provider>>, request: Reque
     }
 }
 
-async fn after_password(mut going: Going<'_>, passed: Passed, browser: String) -> Result<Response, Stop> {
+async fn after_password(going: Going<'_>, passed: Passed, browser: String) -> Result<Response, Stop> {
     let (provider, registered, asked) = (going.provider, going.registered, going.asked);
     match second::after_password(provider, registered, &passed, asked).await {
-        Outcome::Begun(cookie, standing) => {
-            let login = going.unconnected.take();
-            if let Err(rejected) = connected(provider, &registered.client, login.as_ref(), &cookie).await? {
-                return going.again(Some(rejected)).await;
-            }
-            let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
-            let cookies = Cookies { browser: Some(browser), session: Some(session) };
-            let visit = Visit::with(provider, cookie, standing);
-            going.on(visit, Done { signed_in: true, consented: false }, cookies).await
-        }
+        Outcome::Begun(cookie, standing) => going.begun((cookie, standing), browser).await,
         Outcome::Page(standing, mail, rejected) => {
             Ok(going.factor_page((Some(passed), None), &standing, &mail, rejected))
         }

@@ -15,7 +15,6 @@ use self::counted::Counts;
 use self::place::Place;
 use super::account::{self, logins};
 use super::asked::Asked;
-use super::connect::context;
 use super::send::to;
 use super::sign_in::{self, OneFactor, ROUNDS, Rejection, Right};
 use super::stop::Stop;
@@ -23,7 +22,7 @@ use crate::Provider;
 use crate::device::DeviceStep;
 use crate::on_account::OnAccount;
 use crate::pages::Again;
-use crate::provider::{Registered, Upstream};
+use crate::provider::{Registered, Upstream, context};
 use crate::request::NoReturn;
 use crate::steps::{OnPage, Unconnected};
 use crate::upstream::learnt::FRESH_MS;
@@ -133,7 +132,7 @@ async fn signed_in(
     (user, at): (UserId, Millis),
     (asked, acr_values): (&Asked, &[String]),
 ) -> Result<Result<Right, Rejection>, Stop> {
-    let context = context(&registered.client, &registered.company, provider.now());
+    let context = registered.context(provider.now());
     for _ in 0..ROUNDS {
         let Some(person) = provider.accounts.admit(&context, user).await? else {
             return Ok(Err(Rejection::at_provider(Again::NotAllowed)));

@@ -6,12 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::asked::Asked;
-use super::connect::connected;
-use super::proceed::{Done, Going};
-use super::send::Cookies;
+use super::proceed::Going;
 use super::sign_in::{self, Entered, Right};
 use super::stop::Stop;
-use super::visit::Visit;
 use crate::Provider;
 use crate::passkey::Sent;
 use crate::request::NoReturn;
@@ -23,7 +20,7 @@ pub(super) const PATH: &str = "/login";
 pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
     let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
-    let (secrets, entropy) = (&provider.accounts.secrets, &*provider.accounts.home.entropy);
+    let secrets = &provider.accounts.secrets;
     let given = |name| asked.form.get(name).unwrap_or_default();
     let step = OnPage::open(secrets, given("step"), Some(&browser), provider.now()).ok_or(NoReturn::Page)?;
     let registered = provider.registered(step.request.client.as_str()).await?;
@@ -54,12 +51,5 @@ pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Reques
         Ok(begun) => begun,
         Err(rejected) => return going.again(Some(rejected)).await,
     };
-    let login = going.unconnected.take();
-    if let Err(rejected) = connected(&provider, &going.registered.client, login.as_ref(), &cookie).await? {
-        return going.again(Some(rejected)).await;
-    }
-    // A browser that has signed in is known again for as long as it keeps the cookie.
-    let cookies = Cookies { browser: Some(browser), session: Some(cookie.seal(secrets, entropy)) };
-    let visit = Visit::with(&provider, cookie, standing);
-    going.on(visit, Done { signed_in: true, consented: false }, cookies).await
+    going.begun((cookie, standing), browser).await
 }

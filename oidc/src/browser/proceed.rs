@@ -9,7 +9,7 @@ use umoja_accounts::access::Standing;
 use umoja_look::Look;
 
 use super::asked::Asked;
-use super::connect::announced;
+use super::connect::{announced, connected};
 use super::hint;
 use super::offered::{self, StartOn, offered};
 use super::second::{self, ByMail, OnFactor, Who};
@@ -26,7 +26,7 @@ use crate::pages::{self, Again, SignIn, View, in_words};
 use crate::passkey::Site;
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
-use crate::steps::{OnPage, Passed, Registering, ShownTo, Unconnected};
+use crate::steps::{OnPage, Passed, Registering, SessionCookie, ShownTo, Unconnected};
 
 /// A request on its way.
 pub(super) struct Going<'a> {
@@ -94,6 +94,26 @@ impl<'a> Going<'a> {
             return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
         Ok(Self { provider, registered, asked, request, unconnected: None, registering: None })
+    }
+
+    /// Continues with a person whose session has begun: connects the login with which it came, if it came with one. The browser is known again
+    /// for as long as it keeps the cookie.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot do that now.
+    pub(super) async fn begun(
+        mut self,
+        (cookie, standing): (SessionCookie, Option<Standing>),
+        browser: String,
+    ) -> Result<Response, Stop> {
+        let (provider, login) = (self.provider, self.unconnected.take());
+        if let Err(rejected) = connected(provider, &self.registered.client, login.as_ref(), &cookie).await? {
+            return self.again(Some(rejected)).await;
+        }
+        let session = cookie.seal(&provider.accounts.secrets, &*provider.accounts.home.entropy);
+        let cookies = Cookies { browser: Some(browser), session: Some(session) };
+        let visit = Visit::with(provider, cookie, standing);
+        self.on(visit, Done { signed_in: true, consented: false }, cookies).await
     }
 
     /// Continues: shows the page that is next, or takes the code to the client.

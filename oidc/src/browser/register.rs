@@ -11,21 +11,18 @@ use serde_json::{Map, Value, json};
 use umoja_accounts::mail::{Asking, Made, NewAccount, Pages};
 use umoja_accounts::{Context, Error, Field};
 use umoja_crypto::Password;
-use umoja_schema::{Actor, IdentifierKind, UserId};
+use umoja_schema::{IdentifierKind, UserId};
 
 use super::account;
 use super::alike::alike;
 use super::asked::Asked;
-use super::connect::connected;
 use super::offered::{REGISTER as PATH, offers_registration};
-use super::proceed::{Done, Going};
+use super::proceed::Going;
 use super::reset;
 use super::send::Cookies;
 use super::sign_in::{self, OneFactor, ROUNDS, Rejection, Right};
 use super::stop::Stop;
-use super::visit::Visit;
 use crate::pages::{self, Again, RegisterFault, RegisterPage};
-use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{OnPage, Registering};
 use crate::{Provider, assurance};
@@ -93,9 +90,7 @@ fn page(
 }
 
 fn context(going: &Going<'_>) -> Context {
-    let Registered { client, company } = going.registered;
-    let actor = Actor::Client { id: client.id.clone(), company: company.id.clone() };
-    Context { actor, company: Arc::clone(company), now: going.provider.now(), request: None }
+    going.registered.context(going.provider.now())
 }
 
 /// Sends a code to an address.
@@ -140,18 +135,7 @@ async fn finish(mut going: Going<'_>, browser: String) -> Result<Response, Stop>
     match signed_in(&going, user).await? {
         Err(rejected) => going.again(Some(rejected)).await,
         Ok(Right::Passed(passed, standing)) => Ok(going.first_factor_page(passed, &standing)),
-        Ok(Right::Begun(cookie, standing)) => {
-            let login = going.unconnected.take();
-            let client = &going.registered.client;
-            if let Err(rejected) = connected(going.provider, client, login.as_ref(), &cookie).await? {
-                return going.again(Some(rejected)).await;
-            }
-            let accounts = &going.provider.accounts;
-            let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
-            let visit = Visit::with(going.provider, cookie, standing);
-            let cookies = Cookies { browser: Some(browser), session };
-            going.on(visit, Done { signed_in: true, consented: false }, cookies).await
-        }
+        Ok(Right::Begun(cookie, standing)) => going.begun((cookie, standing), browser).await,
     }
 }
 

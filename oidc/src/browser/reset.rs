@@ -10,7 +10,7 @@ use axum::response::Response;
 use umoja_accounts::{Context, Error};
 use umoja_crypto::Password;
 use umoja_look::Look;
-use umoja_schema::{Actor, ClientId};
+use umoja_schema::ClientId;
 
 use super::alike::alike;
 use super::asked::Asked;
@@ -73,9 +73,7 @@ impl Resetting<'_> {
     }
 
     fn context(&self) -> Context {
-        let Registered { client, company } = self.registered;
-        let actor = Actor::Client { id: client.id.clone(), company: company.id.clone() };
-        Context { actor, company: Arc::clone(company), now: self.provider.now(), request: None }
+        self.registered.context(self.provider.now())
     }
 
     /// The first page.

@@ -1,12 +1,10 @@
 //! The second factor of a person whose password was right, or who has signed in with one factor; or the code by mail that is enough in place
 //! of one.
 
-use std::sync::Arc;
-
 use axum::response::Response;
+use umoja_accounts::Error;
 use umoja_accounts::access::{Needed, Standing};
-use umoja_accounts::{Context, Error};
-use umoja_schema::{Actor, UserId};
+use umoja_schema::UserId;
 
 use super::asked::Asked;
 use super::sign_in::{Proved, Rejection, begin};
@@ -192,15 +190,11 @@ pub(super) async fn send(
     }
     let unavailable = |error| Rejection::of(client, error);
     let language = asked.view(&provider.issuer, umoja_look::Look::plain(), &[], None).language;
-    let code = accounts.mailed_code(&context(provider, registered), (who.user, asked.address), Some(language)).await;
+    let code =
+        accounts.mailed_code(&registered.context(provider.now()), (who.user, asked.address), Some(language)).await;
     let Some(code) = code.map_err(unavailable)? else { return Ok(None) };
     code.letter.send().await.map_err(unavailable)?;
     Ok(Some(ByMail::Sent(code.challenge)))
-}
-
-fn context(provider: &Provider, Registered { client, company }: &Registered) -> Context {
-    let actor = Actor::Client { id: client.id.clone(), company: company.id.clone() };
-    Context { actor, company: Arc::clone(company), now: provider.now(), request: None }
 }
 
 /// What a person proves with the factor that the form has: a code, or the answer of a passkey. The step of the form is what the answer is for.
@@ -232,11 +226,11 @@ async fn compared(provider: &Provider, registered: &Registered, who: Who<'_>, fo
     }
     let code = form.get("code").ok_or(wrong(Again::WrongCode))?;
     if let ByMail::Sent(challenge) = ByMail::of(registered, who, form) {
-        let is_it = accounts.is_mailed_code(&context(provider, registered), user, &challenge, code).await;
+        let is_it = accounts.is_mailed_code(&registered.context(provider.now()), user, &challenge, code).await;
         let mailed = || Shown { amr: with_mail(amr), class: Class::One };
         return is_it.map_err(unavailable)?.then(mailed).ok_or(wrong(Again::WrongMailedCode));
     }
-    let actor = context(provider, registered).actor;
+    let actor = registered.context(provider.now()).actor;
     let used = accounts.use_code(standing, (code, &actor)).await.map_err(unavailable)?;
     used.map(|used| two(with_code(amr, used))).ok_or(wrong(Again::WrongCode))
 }

@@ -2,14 +2,13 @@
 //! person's, and the session that begins then.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use umoja_accounts::access::{DeviceLabel, Needed, NewSession, Standing};
 use umoja_accounts::{Authenticate, Context, Error, Origin, Person, Rule as _};
 use umoja_crypto::Password;
 use umoja_schema::access::KnownEnds;
 use umoja_schema::api::Selector;
-use umoja_schema::{Actor, Client, IdentifierKind, Millis, UserId};
+use umoja_schema::{Client, IdentifierKind, Millis, UserId};
 
 use crate::assurance::{Class, Policy};
 use crate::pages::Again;
@@ -131,8 +130,7 @@ async fn right(
         return Err(unavailable(busy.into()));
     }
     let now = provider.now();
-    let actor = Actor::Client { id: client.id.clone(), company: company.id.clone() };
-    let context = Context { actor, company: Arc::clone(company), now, request: None };
+    let context = registered.context(now);
     let selector = selector(&context, entered.identifier).ok_or(Rejection::WRONG)?;
     let origin = Origin { ip: entered.address, device: Some(entered.browser.to_owned()) };
     let rule = || Authenticate {

@@ -7,19 +7,22 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use umoja_local::RegionStore;
 use umoja_schema::Millis;
+use umoja_store::Change;
 use umoja_store::ports::{Clock, StoreError};
 
 /// How often, in milliseconds, a position is stored. After a crash, changes after the stored position are handled again.
 const SAVE_MS: u64 = 200;
+/// The most changes of one step: as many as one Lambda invocation handles.
+pub(super) const BATCH: usize = 200;
 /// The first and the longest wait after steps without progress.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// What a step has found.
+/// What a step has done.
 pub(super) struct Followed {
     /// All changes up to this position are handled.
     pub(super) position: u64,
-    /// Whether more changes may be there: the step had as many as one may have, or could not handle one of them.
-    pub(super) more: bool,
+    /// Whether it could not handle one of the changes.
+    pub(super) has_failed: bool,
 }
 
 /// A reader of the change log.
@@ -46,10 +49,10 @@ struct Position {
 }
 
 impl Follower<'_> {
-    /// Takes steps, each from the position that the last one reached: at once while there are changes, then on each commit of
+    /// Takes steps, each with the changes after the position that the last one reached: at once while there are changes, then on each commit of
     /// this process, and periodically for commits of other processes. After a step without progress that left changes, or
     /// that failed, there is a wait, each time a longer one.
-    pub(super) async fn follow<F>(mut self, step: impl Fn(u64) -> F)
+    pub(super) async fn follow<F>(mut self, step: impl Fn(u64, Arc<[Change]>) -> F)
     where
         F: Future<Output = Result<Followed, StoreError>>,
     {
@@ -91,7 +94,7 @@ impl Follower<'_> {
     async fn step<F>(
         &self,
         position: &mut Option<Position>,
-        step: &impl Fn(u64) -> F,
+        step: &impl Fn(u64, Arc<[Change]>) -> F,
     ) -> Result<(bool, bool), StoreError>
     where
         F: Future<Output = Result<Followed, StoreError>>,
@@ -103,7 +106,9 @@ impl Follower<'_> {
                 none.insert(Position { reached: stored, stored, stored_at: None })
             }
         };
-        let Followed { position: reached, more } = step(position.reached).await?;
+        let changes = self.store.next_changes(position.reached, BATCH)?;
+        let is_full = changes.len() == BATCH;
+        let Followed { position: reached, has_failed } = step(position.reached, changes).await?;
         let advanced = reached > position.reached;
         position.reached = reached;
         let now = self.clock.now();
@@ -112,7 +117,7 @@ impl Follower<'_> {
             self.save(position).await?;
             position.stored_at = Some(now);
         }
-        Ok((advanced, more))
+        Ok((advanced, is_full || has_failed))
     }
 
     async fn save(&self, position: &mut Position) -> Result<(), StoreError> {

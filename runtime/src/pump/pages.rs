@@ -12,8 +12,7 @@ use umoja_schema::names::table;
 use umoja_schema::replica::Image;
 use umoja_store::ports::StoreError;
 
-/// The most changes of one step.
-const BATCH: usize = 200;
+use super::follow::BATCH;
 
 /// What a region's pages are informed of.
 pub(super) struct Pages {

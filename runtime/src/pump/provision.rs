@@ -16,12 +16,9 @@ use umoja_schema::TargetId;
 use umoja_store::Change;
 use umoja_store::ports::StoreError;
 
-use super::follow::Followed;
+use super::follow::{BATCH, Followed};
 use crate::backlog::DELIVER_CURSOR;
 use crate::record;
-
-/// The most changes of one step.
-const BATCH: usize = 200;
 
 /// What one step did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -68,7 +65,7 @@ impl Provisioning {
         let rung = self.provisioner.feed(changes).await?;
         // The store's sequences are decimal numbers.
         let after = changes.last().and_then(|change| change.sequence.parse().ok()).unwrap_or(position);
-        let followed = Followed { position: after, more: rung.records == BATCH };
+        let followed = Followed { position: after, has_failed: false };
         Ok(Ringing { records: rung.records, rung: rung.rung, followed })
     }
 

@@ -20,14 +20,12 @@ use umoja_store::ports::StoreError;
 use umoja_store::seal::Sealer;
 use umoja_store::{Change, Home, Peer};
 
-use super::follow::{Followed, Follower};
+use super::follow::{BATCH, Followed, Follower};
 use super::pages::Pages;
 use super::provision::{Provisioned, Provisioning};
 use crate::backlog::{Backlog, CURSOR, DELIVER_CURSOR, FEED_CURSOR, LagThresholds};
 use crate::record;
 
-/// The most changes of one step: as many as one Lambda invocation handles.
-const BATCH: usize = 200;
 /// The most rows of a kind that one housekeeping transaction removes.
 const HOUSEKEEP: usize = 1000;
 /// How old an HLC timestamp may be to count for the replication lag. An older item was changed without a new HLC
@@ -146,8 +144,7 @@ impl RegionPump {
         match &self.provisioning {
             Some(provisioning) if is_ring => {
                 let follower = self.follower((DELIVER_CURSOR, "provisioning"), poll, stop);
-                let handle = |position| async move {
-                    let changes = self.store.next_changes(position, BATCH)?;
+                let handle = |position, changes: Arc<[Change]>| async move {
                     Ok(provisioning.ring_changes(position, &changes).await?.followed)
                 };
                 follower.follow(handle).await;
@@ -225,10 +222,9 @@ impl RegionPump {
 
     /// Replicates until stopped.
     pub(super) async fn replicate_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
-        let handle = |position| async move {
-            let changes = self.store.next_changes(position, BATCH)?;
+        let handle = |position, changes: Arc<[Change]>| async move {
             let Step { position, outcome } = self.replicate_changes(position, &changes).await;
-            Ok(Followed { position, more: outcome.failed.is_some() || outcome.records == BATCH })
+            Ok(Followed { position, has_failed: outcome.failed.is_some() })
         };
         self.follower((CURSOR, "replication"), poll, stop).follow(handle).await;
     }
@@ -252,10 +248,9 @@ impl RegionPump {
 
     /// Makes events until stopped.
     pub(super) async fn feed_until(&self, poll: Duration, stop: watch::Receiver<bool>) {
-        let handle = |position| async move {
-            let changes = self.store.next_changes(position, BATCH)?;
+        let handle = |position, changes: Arc<[Change]>| async move {
             let Fed { position, outcome } = self.feed_changes(position, &changes).await;
-            Ok(Followed { position, more: outcome.failed.is_some() || outcome.records == BATCH })
+            Ok(Followed { position, has_failed: outcome.failed.is_some() })
         };
         self.follower((FEED_CURSOR, "events"), poll, stop).follow(handle).await;
     }

@@ -10,7 +10,7 @@ use super::shown::value;
 use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::reason::role;
-use crate::commands::sessions::asked::{Asked, failed};
+use crate::commands::sessions::asked::{Asked, failed, row_id};
 use crate::commands::target::Target;
 use crate::output::{Output, counted};
 
@@ -53,18 +53,11 @@ pub(super) struct Remove {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The id of the factor, as `umoja factors list` shows it.
-    #[arg(long, value_name = "ID", value_parser = factor)]
+    #[arg(long, value_name = "ID", value_parser = row_id)]
     factor: Option<String>,
     /// Every factor, and the recovery codes.
     #[arg(long)]
     all: bool,
-}
-
-/// Reads the id of a factor.
-fn factor(text: &str) -> Result<String, String> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let fits = text.len() == 22 && text.bytes().all(fits);
-    if fits { Ok(text.to_owned()) } else { Err("an id is 22 letters, digits, hyphens and underscores".into()) }
 }
 
 impl Remove {

@@ -49,3 +49,10 @@ impl Asked {
 pub(in crate::commands) fn failed(region: &Region, error: &umoja_accounts::Error) -> CliError {
     CliError::Failed(format!("{region}: {error}"))
 }
+
+/// Reads the id of a session or of a factor.
+pub(in crate::commands) fn row_id(text: &str) -> Result<String, String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let fits = text.len() == 22 && text.bytes().all(fits);
+    if fits { Ok(text.to_owned()) } else { Err("an id is 22 letters, digits, hyphens and underscores".into()) }
+}

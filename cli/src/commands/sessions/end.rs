@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_schema::access::Session;
 
-use super::asked::{Asked, failed};
+use super::asked::{Asked, failed, row_id};
 use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::target::Target;
@@ -40,18 +40,11 @@ pub(super) struct End {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The id of the session, as `umoja sessions list` shows it, or what a client calls it (claim sid).
-    #[arg(long, value_name = "ID", value_parser = session)]
+    #[arg(long, value_name = "ID", value_parser = row_id)]
     session: Option<String>,
     /// Every session, and the access of clients that outlives them.
     #[arg(long)]
     all: bool,
-}
-
-/// Reads the id of a session.
-fn session(text: &str) -> Result<String, String> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let fits = text.len() == 22 && text.bytes().all(fits);
-    if fits { Ok(text.to_owned()) } else { Err("an id is 22 letters, digits, hyphens and underscores".into()) }
 }
 
 impl End {

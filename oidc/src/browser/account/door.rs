@@ -13,7 +13,7 @@ use umoja_schema::{Client, Company, CompanyId};
 use crate::Provider;
 use crate::assurance::Class;
 use crate::browser::asked::Asked;
-use crate::browser::connect::{announced, connected, context};
+use crate::browser::connect::{announced, connected};
 use crate::browser::offered::{StartOn, offered};
 use crate::browser::proceed::rejected_as;
 use crate::browser::second::{self, ByMail, OnFactor, Outcome, Who};
@@ -157,8 +157,7 @@ impl<'a> Door<'a> {
             let begun = sign_in::by_passkey(provider, at, (&sent, given("step"), asked.agent())).await;
             if let Ok((cookie, _)) = &begun {
                 // The company knows the person from now on, as after a password.
-                let context = context(&at.client, &at.company, provider.now());
-                provider.accounts.admit(&context, cookie.user).await?;
+                provider.accounts.admit(&at.context(provider.now()), cookie.user).await?;
             }
             begun.inspect_err(|rejected| rejected.log(&at.client))
         } else {

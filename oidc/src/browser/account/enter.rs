@@ -15,7 +15,6 @@ use super::door::{Door, Why, at, registered_of};
 use crate::Provider;
 use crate::assurance::{Class, is_mailed};
 use crate::browser::asked::Asked;
-use crate::browser::connect::context;
 use crate::browser::send::{Cookies, to};
 use crate::browser::sign_in::Rejection;
 use crate::browser::stop::Stop;
@@ -161,7 +160,7 @@ impl Inside {
 
     /// For whom a rule runs that the person asks for.
     pub(in crate::browser) fn context(&self) -> Context {
-        context(&self.at.client, &self.at.company, self.provider.now())
+        self.at.context(self.provider.now())
     }
 
     /// Everything that the region knows of the person.

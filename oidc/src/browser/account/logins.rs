@@ -16,12 +16,13 @@ use super::enter::{Entered, Inside, Section, called};
 use super::sessions::time;
 use crate::Provider;
 use crate::answer::with_query;
-use crate::browser::connect::{connect, context};
+use crate::browser::connect::connect;
 use crate::browser::offered::StartOn;
 use crate::browser::send::to;
 use crate::browser::stop::Stop;
 use crate::on_account::OnAccount;
 use crate::pages::Again;
+use crate::provider::context;
 use crate::steps::Unconnected;
 use crate::upstream::FEDERATED;
 

@@ -10,11 +10,9 @@ use crate::browser::account::door::{Door, registered_of};
 use crate::browser::account::logins;
 use crate::browser::asked::Asked;
 use crate::browser::device::OnDevice;
-use crate::browser::proceed::{Done, Going};
-use crate::browser::send::Cookies;
+use crate::browser::proceed::Going;
 use crate::browser::sign_in::Rejection;
 use crate::browser::stop::Stop;
-use crate::browser::visit::Visit;
 use crate::device::DeviceStep;
 use crate::provider::Registered;
 use crate::request::NoReturn;
@@ -102,13 +100,7 @@ impl<'a> Place<'a> {
     /// The next page of a person whose session has begun.
     pub(super) async fn begun(self, cookie: SessionCookie, standing: Option<Standing>) -> Result<Response, Stop> {
         match self {
-            Self::Client(going, browser) => {
-                let accounts = &going.provider.accounts;
-                let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
-                let visit = Visit::with(going.provider, cookie, standing);
-                let cookies = Cookies { browser: Some(browser.to_owned()), session };
-                going.on(visit, Done { signed_in: true, consented: false }, cookies).await
-            }
+            Self::Client(going, browser) => going.begun((cookie, standing), browser.to_owned()).await,
             Self::Account(door, _) => door.begun(&cookie).await,
             Self::Device(on, step) => on.begun(*step, (cookie, standing)).await,
         }
