@@ -53,7 +53,7 @@ pub(super) struct Remove {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The id of the factor, as `umoja factors list` shows it.
-    #[arg(long, value_name = "ID", value_parser = row_id)]
+    #[arg(long, value_name = "ID", value_parser = row_id, allow_hyphen_values = true)]
     factor: Option<String>,
     /// Every factor, and the recovery codes.
     #[arg(long)]

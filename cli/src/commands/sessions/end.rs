@@ -40,7 +40,7 @@ pub(super) struct End {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The id of the session, as `umoja sessions list` shows it, or what a client calls it (claim sid).
-    #[arg(long, value_name = "ID", value_parser = row_id)]
+    #[arg(long, value_name = "ID", value_parser = row_id, allow_hyphen_values = true)]
     session: Option<String>,
     /// Every session, and the access of clients that outlives them.
     #[arg(long)]
