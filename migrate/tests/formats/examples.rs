@@ -142,6 +142,6 @@ fn documented_examples_are_read() {
     let blocks = include_str!("../../../docs/migrate.md").split("```json\n").skip(1);
     let blocks: Vec<&[u8]> = blocks.filter_map(|block| Some(block.split_once("```")?.0.as_bytes())).collect();
     let (keys, mappings): (Vec<&[u8]>, Vec<&[u8]>) = blocks.into_iter().partition(|block| keys::parse(block).is_ok());
-    assert_eq!((keys.len(), mappings.len()), (1, 2));
+    assert_eq!((keys.len(), mappings.len()), (1, 3));
     assert!(mappings.iter().all(|mapping| Mapping::parse(mapping).is_ok()));
 }
