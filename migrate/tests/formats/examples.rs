@@ -141,7 +141,15 @@ fn asp_net_identity_and_windows() {
 fn documented_examples_are_read() {
     let blocks = include_str!("../../../docs/migrate.md").split("```json\n").skip(1);
     let blocks: Vec<&[u8]> = blocks.filter_map(|block| Some(block.split_once("```")?.0.as_bytes())).collect();
-    let (keys, mappings): (Vec<&[u8]>, Vec<&[u8]>) = blocks.into_iter().partition(|block| keys::parse(block).is_ok());
-    assert_eq!((keys.len(), mappings.len()), (1, 3));
+    let (keys, others): (Vec<&[u8]>, Vec<&[u8]>) = blocks.into_iter().partition(|block| keys::parse(block).is_ok());
+    let (factors, mappings): (Vec<&[u8]>, Vec<&[u8]>) = others.into_iter().partition(|block| block.starts_with(b"["));
+    assert_eq!((keys.len(), factors.len(), mappings.len()), (1, 1, 2));
     assert!(mappings.iter().all(|mapping| Mapping::parse(mapping).is_ok()));
+
+    let mapping = Mapping::parse(br#"{"external_id": "id", "factors": "factors"}"#).unwrap();
+    let options = Options { mapping: Some(mapping), ..Options::default() };
+    let written: Value = serde_json::from_slice(factors[0]).unwrap();
+    let sample = json!({"id": "1", "factors": written}).to_string();
+    let row = &rows(Format::Ndjson, &sample, &options)[0];
+    assert_eq!((row.factors.len(), row.factors[1].site.as_deref()), (2, Some("login.example.com")));
 }
