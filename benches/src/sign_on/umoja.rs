@@ -98,16 +98,20 @@ impl Deployed {
         Ok(known)
     }
 
+    /// What is to be known of it, for persons who have not signed in.
+    pub(super) async fn unknown(&self) -> Result<Known, BenchError> {
+        Ok(Known { cookie: String::new(), ..self.known().await? })
+    }
+
     /// Signs users in from many browsers. Returns how many in a second.
-    pub(super) async fn logins(&self, many: usize) -> Result<f64, BenchError> {
-        let known = Known { cookie: String::new(), ..self.known().await? };
+    pub(super) async fn logins(&self, known: &Known, many: usize) -> Result<f64, BenchError> {
         let (left, watch) = (AtomicUsize::new(many), Watch::start());
         try_join_all((0..CLIENTS).map(|_| async {
-            let mut browser = Browser::open(&self.issuer, &known).await?;
+            let mut browser = Browser::open(&self.issuer, known).await?;
             let take = |left: usize| left.checked_sub(1);
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
                 let number = self.next.fetch_add(1, Ordering::Relaxed);
-                let code = code_of(&self.sign_in(&mut browser, &known, number).await?)?;
+                let code = code_of(&self.sign_in(&mut browser, known, number).await?)?;
                 member(&browser.redeem(None, &code).await?, "id_token")?;
             }
             Ok::<_, BenchError>(())
