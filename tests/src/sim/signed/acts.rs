@@ -255,9 +255,12 @@ impl Fleet {
         let place = self.signing.place_of(&session);
         self.signing.sessions.borrow_mut()[place].ends.insert(at);
         let seen = ClientSeen::key(&session.id, client(session.client));
-        // An expired session has nothing that could end.
-        let is_known = self.region(at).clock.now() < session.expires_at;
-        let is_seen = is_known && self.rows_of(at, session.user).await.contains_key(&seen);
+        let rows = self.rows_of(at, session.user).await;
+        // An expired session has nothing that could end. One that has ended already was announced by who ended it, who looks at it once more
+        // after a minute; the run may reach that only after the session has expired.
+        let is_live = self.region(at).clock.now() < session.expires_at
+            && !rows.get(&Session::key(&session.id)).is_some_and(|version| version.erased);
+        let is_seen = is_live && rows.contains_key(&seen);
         if self.signing.people[at].end_session(session.user, &session.id).await.is_ok() {
             let session = &mut self.signing.sessions.borrow_mut()[place];
             session.out.insert(at);
