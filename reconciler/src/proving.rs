@@ -5,6 +5,7 @@ use serde::Serialize;
 use umoja_schema::names::setting;
 use umoja_schema::{Client, IngestSource, Item, Key, LoginProvider, OidcKeySet, Replicated, Target, Webhook};
 use umoja_store::Home;
+use umoja_store::events::EPOCH_CHECKPOINT;
 use umoja_store::ports::StoreError;
 
 use crate::CONCURRENT;
@@ -99,7 +100,7 @@ impl<'a> Proving<'a> {
     }
 }
 
-/// Proves the companies, the settings and the inbox of a region again. What is changed meanwhile is proved by that
+/// Proves the companies, the settings, the inbox and what the checkpoints of a region hold for operators again. What is changed meanwhile is proved by that
 /// change.
 ///
 /// # Errors
@@ -123,12 +124,26 @@ pub async fn prove_documents(home: &Home) -> Result<(), StoreError> {
     }
     for (name, value) in registry.settings(Webhook::SETTINGS).await? {
         registry.replace_setting(&name, Some(&value), &value).await?;
-        // How far a webhook is stands under the same name. A position that has become older meanwhile repeats events.
-        if let Some(state) = home.checkpoints.checkpoint(&name).await? {
-            home.checkpoints.put_checkpoint(&name, &state).await?;
-        }
+        // How far a webhook is stands under the same name.
+        prove_checkpoint(home, &name).await?;
     }
+    for (name, _) in registry.settings(Target::SETTINGS).await? {
+        let Ok(id) = name.trim_start_matches(Target::SETTINGS).parse() else { continue };
+        // Removals that are held stay so until an operator has looked.
+        prove_checkpoint(home, &Target::removals(&id)).await?;
+        prove_checkpoint(home, &Target::outage(&id)).await?;
+    }
+    prove_checkpoint(home, EPOCH_CHECKPOINT).await?;
     prove_inbox(home).await
+}
+
+/// Proves a checkpoint of which something would be lost. The others are places where a pass continues: without one it begins again.
+async fn prove_checkpoint(home: &Home, name: &str) -> Result<(), StoreError> {
+    if let Some(state) = home.checkpoints.checkpoint(name).await? {
+        // What is written meanwhile is proved by that write.
+        home.checkpoints.replace_checkpoint(name, Some(&state), &state).await?;
+    }
+    Ok(())
 }
 
 /// An event waits for longer than an operator may want to keep an old version of the secret.

@@ -147,6 +147,16 @@ impl Target {
         format!("{}{id}", Self::SETTINGS)
     }
 
+    /// The name of the checkpoint in which the home of the target with this id counts what it removes, and holds removals.
+    pub fn removals(id: &TargetId) -> String {
+        format!("removals/{id}")
+    }
+
+    /// The name of the checkpoint in which the home of the target with this id keeps that it is out.
+    pub fn outage(id: &TargetId) -> String {
+        format!("outage/{id}")
+    }
+
     /// The target of a setting: `id` is what stands after [`Self::SETTINGS`] in its name.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! that begins asks the target.
 
 use serde::{Deserialize, Serialize};
-use umoja_schema::{Millis, TargetId};
+use umoja_schema::{Millis, Target, TargetId};
 use umoja_store::ports::{Checkpoints, StoreError};
 
 /// That a target counts as out.
@@ -20,7 +20,7 @@ impl Outage {
     /// # Errors
     /// If the checkpoint cannot be read.
     pub async fn load(checkpoints: &dyn Checkpoints, target: &TargetId) -> Result<Option<Self>, StoreError> {
-        let stored = checkpoints.checkpoint(&name(target)).await?;
+        let stored = checkpoints.checkpoint(&Target::outage(target)).await?;
         Ok(stored.and_then(|stored| serde_json::from_slice(&stored).ok().flatten()))
     }
 
@@ -38,10 +38,6 @@ impl Outage {
             return Ok(());
         }
         let state = serde_json::to_vec(&after).unwrap_or_default();
-        checkpoints.put_checkpoint(&name(target), &state).await
+        checkpoints.put_checkpoint(&Target::outage(target), &state).await
     }
-}
-
-fn name(target: &TargetId) -> String {
-    format!("outage/{target}")
 }

@@ -38,7 +38,7 @@ impl Removals {
             accounts
         };
         let checkpoints = &people.home.checkpoints;
-        let name = checkpoint(&target.id);
+        let name = Target::removals(&target.id);
         let (before, brake, may) = loop {
             let stored = checkpoints.checkpoint(&name).await?;
             let read = stored.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
@@ -56,10 +56,6 @@ impl Removals {
         }
         Ok(may)
     }
-}
-
-fn checkpoint(target: &TargetId) -> String {
-    format!("removals/{target}")
 }
 
 /// The accounts that a target has, by the rows of this region.

@@ -10,8 +10,8 @@ use umoja_schema::Millis;
 use crate::apply::MAX_ROUNDS;
 use crate::ports::{Checkpoints, StoreError};
 
-/// The name of the checkpoint. No region's name has a slash in it.
-const CHECKPOINT: &str = "feed/epoch";
+/// The name of the checkpoint with the epoch of a region's feed. No region's name has a slash in it.
+pub const EPOCH_CHECKPOINT: &str = "feed/epoch";
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -44,7 +44,7 @@ async fn begun(
     will_do: impl Fn(u32) -> bool + Send,
 ) -> Result<u32, StoreError> {
     for _ in 0..MAX_ROUNDS {
-        let state = checkpoints.checkpoint(CHECKPOINT).await?;
+        let state = checkpoints.checkpoint(EPOCH_CHECKPOINT).await?;
         let stored = state.as_deref().and_then(|state| serde_json::from_slice::<Stored>(state).ok());
         let stored = stored.map(|stored| stored.epoch);
         if let Some(epoch) = stored.filter(|epoch| will_do(*epoch)) {
@@ -53,7 +53,7 @@ async fn begun(
         let minute = u32::try_from(now.0 / 60_000).unwrap_or(u32::MAX);
         let epoch = stored.unwrap_or(0).max(after).saturating_add(1).max(minute);
         let new = serde_json::to_vec(&Stored { epoch }).unwrap_or_default();
-        if checkpoints.replace_checkpoint(CHECKPOINT, state.as_deref(), &new).await? {
+        if checkpoints.replace_checkpoint(EPOCH_CHECKPOINT, state.as_deref(), &new).await? {
             return Ok(epoch);
         }
     }

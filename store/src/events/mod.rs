@@ -7,7 +7,7 @@ mod epoch;
 mod read;
 mod retention;
 
-pub use epoch::{begin_epoch, epoch};
+pub use epoch::{EPOCH_CHECKPOINT, begin_epoch, epoch};
 pub use read::{Page, Position, ReadError, Window, read};
 pub use retention::{DEFAULT_KEEP_DAYS, EventRetention, MAX_KEEP_DAYS};
 

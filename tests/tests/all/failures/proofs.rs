@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 use umoja_reconciler::{Proving, ProvingReport, prove_documents};
-use umoja_schema::{Item, Part, PartRecord, UserId};
+use umoja_schema::{Item, Part, PartRecord, Target, UserId};
+use umoja_store::events::EPOCH_CHECKPOINT;
 use umoja_store::ports::{Begun, Clock as _, Outcome, StoreError};
 use umoja_store::rotation::ProofStep;
 use umoja_tests::world::{World, run};
@@ -42,6 +43,27 @@ async fn rotate_and_retire(world: &World) {
 /// The parts of a region as they are stored, with their proofs.
 async fn backup(world: &World, at: usize) -> Vec<PartRecord> {
     world.regions[at].tables.raw_users.scan(None, 1_000).await.unwrap().records
+}
+
+/// Failure: the older versions of a secret are retired while removals at a target are held
+#[test]
+fn what_checkpoints_hold_for_operators_survives_a_rotation() {
+    run(async {
+        let world = World::new(37, 2).await;
+        let home = &world.regions[0].home;
+        let id = "crm".parse().unwrap();
+        home.registry.replace_setting(&Target::setting(&id), None, &json!({})).await.unwrap();
+        let names = [Target::removals(&id), Target::outage(&id), EPOCH_CHECKPOINT.to_owned()];
+        for name in &names {
+            home.checkpoints.put_checkpoint(name, b"held").await.unwrap();
+        }
+        for _ in 0..2 {
+            rotate_and_retire(&world).await;
+        }
+        for name in &names {
+            assert_eq!(home.checkpoints.checkpoint(name).await, Ok(Some(b"held".to_vec())), "{name}");
+        }
+    });
 }
 
 async fn restore(world: &World, at: usize, backup: Vec<PartRecord>) {
