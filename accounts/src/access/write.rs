@@ -39,7 +39,8 @@ impl People {
         })
     }
 
-    /// Ends the row under a key, whether or not it has arrived in this region. `expires_at` is when the live row expires.
+    /// Ends the row under a key, whether or not it has arrived in this region. `expires_at` is when the live row expires. Of a user who is
+    /// erased meanwhile no row is left that could end.
     pub(super) async fn end(&self, user: UserId, key: &str, expires_at: Option<Millis>) -> Result<(), Error> {
         until_written!({
             let stored = self.home.own.items.item(&ACCESS, user, key).await?;
@@ -49,7 +50,10 @@ impl People {
             let expires_at = stored.as_ref().map_or(expires_at, VersionedItem::expires_at);
             let version = stored.map(|stored| stored.version);
             let end = ended(user, key.to_owned(), self.next_version(true, version.as_ref())?, expires_at);
-            Ok(replace(self, version.as_ref(), end).await?.then_some(()))
+            match replace(self, version.as_ref(), end).await {
+                Err(Error::Erased) => Ok(Some(())),
+                replaced => Ok(replaced?.then_some(())),
+            }
         })
     }
 }
