@@ -54,7 +54,7 @@ fn a_login_is_there_with_its_row_and_the_end_of_the_other_sessions_wherever_its_
         let world = World::new(1860, 2).await;
         let id = world.register(0, "ada@example.com", "phc").await.unwrap();
         let (mut changed, mut unchanged) = (0, 0);
-        for polls in 0..40 {
+        for polls in 0..80 {
             let (people, context, provider) = (world.regions[0].people(), world.context(0), provider());
             let (own, other) = (begin(&world, id).await, begin(&world, id).await);
             killed_after(polls, people.connect(&context, (id, Some(described(&own))), &provider, &CONNECT)).await;
@@ -80,7 +80,7 @@ fn a_login_is_there_with_its_row_and_the_end_of_the_other_sessions_wherever_its_
 fn a_user_whom_a_login_makes_has_the_row_of_the_login_wherever_its_process_is_killed() {
     run(async {
         let (mut made, mut not_made) = (0, 0);
-        for polls in 0..40 {
+        for polls in 0..60 {
             let world = World::new(1900 + polls, 1).await;
             killed_after(usize::try_from(polls).unwrap(), recognise(&world, true)).await;
             match recognise(&world, false).await.unwrap() {

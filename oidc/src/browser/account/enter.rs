@@ -167,10 +167,10 @@ impl Inside {
     ) -> Result<Entered, Stop> {
         let entered = Self::enter(provider, section, request).await?;
         let Entered::Inside(inside) = &entered else { return Ok(entered) };
-        let secs = match inside.asked.is_post {
-            true => too_often(&inside.provider, inside.person.primary.id()).await,
-            false => None,
-        };
+        if !inside.asked.is_post {
+            return Ok(entered);
+        }
+        let secs = too_often(&inside.provider, inside.person.primary.id()).await;
         let Some(secs) = secs else { return Ok(entered) };
         let alert = Some(sign_on::LOCKED.into());
         let mut response = inside.answer(|page| page.alert(alert).status(StatusCode::TOO_MANY_REQUESTS));

@@ -157,7 +157,8 @@ fn a_code_that_went_to_a_former_address_proves_nothing() {
 #[test]
 fn strangers_use_up_none_of_the_mails_by_which_a_person_signs_in() {
     mail_story(1931, json!({}), async |sso| {
-        sso.d.call(0, "update", json!({ "email": EMAIL, "set": { "username": "amina" } })).await.ok(200);
+        let user = sso.verify(true).await;
+        sso.d.call(0, "update", json!({ "id": user, "set": { "username": "amina" } })).await.ok(200);
         sso.d.world.settle().await;
         let mut stranger = Browser::default();
         for name in [EMAIL, "amina"] {
