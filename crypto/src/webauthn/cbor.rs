@@ -5,7 +5,7 @@ use ciborium::de::from_reader_with_recursion_limit;
 
 use super::WebauthnError;
 
-/// The most members of a map. No map of an authenticator has so many, and each is compared with those before it.
+/// The most members of a map. No map of an authenticator has as many, and each is compared with those before it.
 const MAX_MEMBERS: usize = 64;
 /// The most levels: CTAP2 allows four, and a statement of attestation is within a map.
 const MAX_DEPTH: usize = 8;
