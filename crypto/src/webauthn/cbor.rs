@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_map_with_more_members_than_an_authenticator_writes_is_rejected() {
-        let map = |members: u8| (0..members).map(|n| format!("18{:02x}00", 100 + n)).collect::<String>();
+        let map = |members: u8| hex::encode((0..members).flat_map(|n| [0x18, 100 + n, 0]).collect::<Vec<u8>>());
         assert!(read(&format!("b840{}", map(64))).is_ok());
         assert_eq!(read(&format!("b841{}", map(65))), Err(WebauthnError::Malformed));
     }
