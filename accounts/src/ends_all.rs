@@ -23,6 +23,9 @@ pub(crate) struct EndsAllOf {
     pub(crate) credentials: Option<Version>,
     /// Its factors, where they are read or change with the end: true of those that end.
     pub(crate) factors: BTreeMap<String, bool>,
+    /// The version of this region's end of everything that was read before it was decided what to write, and has to be stored still: so two
+    /// writes that each depend on what the person has come one after the other. `None` if nothing depends on it.
+    pub(crate) after: Option<Option<Version>>,
 }
 
 impl From<&PersonParts> for EndsAll {
@@ -30,7 +33,7 @@ impl From<&PersonParts> for EndsAll {
         let credentials = |parts: &Parts| parts.credentials.as_ref().map(|stored| stored.version.clone());
         let one = |parts: &Parts| {
             let (user, factors) = (parts.id()?, BTreeMap::new());
-            Some(EndsAllOf { user, credentials: credentials(parts), factors })
+            Some(EndsAllOf { user, credentials: credentials(parts), factors, after: None })
         };
         Self { users: person.users().filter_map(one).collect() }
     }
@@ -40,7 +43,7 @@ impl From<&Person> for EndsAll {
     fn from(person: &Person) -> Self {
         let one = |user: &Stored| {
             let credentials = Some(user.credentials.version.clone());
-            EndsAllOf { user: user.id(), credentials, factors: BTreeMap::new() }
+            EndsAllOf { user: user.id(), credentials, factors: BTreeMap::new(), after: None }
         };
         Self { users: person.users().map(one).collect() }
     }

@@ -3,7 +3,7 @@
 use umoja_schema::{AccountStatus, Actor, AuditEvent, Credentials, Facts, Log, LogRow, PartRecord, UserId, Version};
 use umoja_store::apply::OwnershipChange;
 use umoja_store::ownerships;
-use umoja_store::ports::MAX_WRITES;
+use umoja_store::ports::{ItemWrite, MAX_WRITES};
 
 use crate::audit::{events, notices};
 use crate::ends_all::EndsAll;
@@ -28,6 +28,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) events: Option<Vec<(UserId, AuditEvent)>>,
     /// The credentials of a user. They allow at most one change of a profile.
     pub(crate) credentials: Option<Box<NewCredentials>>,
+    /// Rows of the users that are written with the change; with the last one, if the changes do not fit into one transaction.
+    pub(crate) items: Vec<ItemWrite>,
 }
 
 /// The new content of a credentials part.
@@ -51,6 +53,7 @@ impl<'a> Rules<'a> {
             and_unchanged: Vec::new(),
             events: None,
             credentials: None,
+            items: Vec::new(),
         }
     }
 }
@@ -92,13 +95,15 @@ impl People {
         let changes = &*current;
         let events = changes.iter().map(|change| recorded_of(person, change).len()).sum::<usize>();
         let together = 4 * changes.len() + ownerships.writes().len() + events + person.users().count();
+        let together = together + rules.items.len();
         if changes.len() <= 1 || changes.len() <= MAX_PARTS && together <= MAX_WRITES {
-            return self.write_batch(person, changes, ownerships, rules, &rows).await;
+            return self.write_batch(person, changes, ownerships, (rules, &rules.items), &rows).await;
         }
         let mut written = person.clone();
-        for change in changes.chunks(1) {
+        for (change, number) in changes.chunks(1).zip(1..) {
             let ownerships = self.plan_changes(&written, change).await?;
-            match self.write_batch(&written, change, ownerships, rules, &rows).await? {
+            let items = if number == changes.len() { &*rules.items } else { &[] };
+            match self.write_batch(&written, change, ownerships, (rules, items), &rows).await? {
                 Some(next) => written = next,
                 None => return Ok(None),
             }
@@ -132,7 +137,7 @@ impl People {
         person: &Person,
         changes: &[Change],
         ownerships: OwnershipPlan,
-        rules: &Rules<'_>,
+        (rules, items): (&Rules<'_>, &[ItemWrite]),
         rows: impl Fn(&PartRecord) -> Vec<(Log, LogRow)>,
     ) -> Result<Option<Person>, Error> {
         let of_changes = || changes.iter().flat_map(|change| recorded_of(person, change)).collect();
@@ -151,6 +156,7 @@ impl People {
         let mut transaction = Transaction::new(&self.home, recorded)
             .profiles(&parts, ownerships, |other| person.holds(other))
             .rows(records.iter().flat_map(rows))
+            .items(items.to_vec())
             .unchanged(rules.and_unchanged.iter().cloned());
         if let (Some(new), Some(record)) = (&rules.credentials, &credentials) {
             let noticed = of_credentials(&new.stored, new.status, &events);

@@ -8,8 +8,9 @@ use umoja_schema::{
     AccountStatus, Attributes, AuditEvent, Credentials, Facts, Identity, PartRecord, ProfileFacts, UserId,
 };
 use umoja_store::identifiers::{Known, known};
-use umoja_store::ports::Parts;
+use umoja_store::ports::{ItemWrite, Parts};
 
+use crate::access::NewLogin;
 use crate::accounts::until_written;
 use crate::deciding_credentials::Deciding;
 use crate::evidence::Joins;
@@ -79,7 +80,33 @@ impl Rule for Register {
         Ok(New { id, identity, facts, ownerships })
     }
 
-    async fn act(self, accounts: &Accounts, context: &Context, mut new: New) -> Result<Registered, Error> {
+    async fn act(self, accounts: &Accounts, context: &Context, new: New) -> Result<Registered, Error> {
+        self.act_noting(accounts, context, new, None).await
+    }
+}
+
+/// The result of a match.
+enum Filled {
+    /// The user is matched.
+    Matched(Box<Registered>),
+    /// The user no longer has the identifiers, or another write got in between.
+    Overtaken,
+    /// The identifiers belong to other people.
+    OtherPeople,
+}
+
+impl Register {
+    /// The rule, which notes the login by which the person has come in one transaction with the user that it makes or matches.
+    ///
+    /// # Errors
+    /// As the rule itself.
+    pub(crate) async fn act_noting(
+        &self,
+        accounts: &Accounts,
+        context: &Context,
+        mut new: New,
+        login: Option<&NewLogin<'_>>,
+    ) -> Result<Registered, Error> {
         let (id, mut sealed) = (new.id, None);
         let created = |person| Registered { is_new: true, id, person };
         let mut rounds = 0;
@@ -95,7 +122,7 @@ impl Rule for Register {
                 new.ownerships = OwnershipPlan::of_new(&*accounts.home.own.users, id, &new.facts.ownerships).await?;
             }
             if let Some(known) = known(new.ownerships.writes(), id) {
-                match self.fill(accounts, context, &known, &new).await? {
+                match self.fill(accounts, context, (&known, &new), login).await? {
                     Filled::Matched(registered) => return Ok(Some(*registered)),
                     Filled::Overtaken => return Ok(None),
                     Filled::OtherPeople => {}
@@ -108,22 +135,11 @@ impl Rule for Register {
             };
             let events = [(id, AuditEvent::Registered)];
             let recorded = Recorded::of_new(accounts.recorder(), &context.actor, &events, rounds == 1).await?;
-            Ok(create(accounts, &new, parts, recorded).await?.map(created))
+            let rows = accounts.row_of_login(id, login)?;
+            Ok(create(accounts, &new, parts, (recorded, rows)).await?.map(created))
         })
     }
-}
 
-/// The result of a match.
-enum Filled {
-    /// The user is matched.
-    Matched(Box<Registered>),
-    /// The user no longer has the identifiers, or another write got in between.
-    Overtaken,
-    /// The identifiers belong to other people.
-    OtherPeople,
-}
-
-impl Register {
     /// The user that an earlier request with the same idempotency key made, in this region or another, or an earlier
     /// round of this one.
     async fn registered_before(
@@ -153,7 +169,7 @@ impl Register {
         Ok(Some(person))
     }
 
-    /// The known user that the registration matches, linked to the company. `None` if the registration would make a user, or if the
+    /// The known user that the registration matches, linked to the company; the login by which the person has come is noted with it. `None` if the registration would make a user, or if the
     /// identifiers belong to other people: then nothing is written.
     ///
     /// # Errors
@@ -163,6 +179,7 @@ impl Register {
         people: &People,
         context: &Context,
         mut new: New,
+        login: Option<&NewLogin<'_>>,
     ) -> Result<Option<Registered>, Error> {
         let mut is_first = true;
         until_written!({
@@ -171,7 +188,7 @@ impl Register {
             }
             is_first = false;
             let Some(known) = known(new.ownerships.writes(), new.id) else { return Ok(Some(None)) };
-            Ok(match self.fill(people, context, &known, &new).await? {
+            Ok(match self.fill(people, context, (&known, &new), login).await? {
                 Filled::Matched(registered) => Some(Some(*registered)),
                 Filled::Overtaken => None,
                 Filled::OtherPeople => Some(None),
@@ -180,7 +197,13 @@ impl Register {
     }
 
     /// Links an existing user to the company and fills its blanks. The password is ignored.
-    async fn fill(&self, people: &People, context: &Context, known: &Known, new: &New) -> Result<Filled, Error> {
+    async fn fill(
+        &self,
+        people: &People,
+        context: &Context,
+        (known, new): (&Known, &New),
+        login: Option<&NewLogin<'_>>,
+    ) -> Result<Filled, Error> {
         // The password of a matched user is ignored.
         let (person, id) = match people.matching(known, &new.facts, Joins::Records).await? {
             Match::Person { person, owner } => (*person, owner),
@@ -191,7 +214,8 @@ impl Register {
         let Some(change) = people.filled(context, &person, &self.patch, &new.identity.profile)? else {
             return Ok(matched(person));
         };
-        let rules = Rules { reject_taken: true, ..Rules::of(&context.actor) };
+        let items = people.row_of_login(change.id, login)?;
+        let rules = Rules { reject_taken: true, items, ..Rules::of(&context.actor) };
         let written = people.write_profiles(&person, &[change], &rules, |_| Vec::new()).await?;
         Ok(written.map_or(Filled::Overtaken, matched))
     }
@@ -252,9 +276,9 @@ async fn create(
     people: &People,
     new: &New,
     parts: &[PartRecord; 2],
-    recorded: Recorded,
+    (recorded, rows): (Recorded, Vec<ItemWrite>),
 ) -> Result<Option<Person>, Error> {
-    if !people.creation(parts, new.ownerships.clone(), recorded, |_| false).is_done().await? {
+    if !people.creation(parts, new.ownerships.clone(), recorded, |_| false).items(rows).is_done().await? {
         return Ok(None);
     }
     let [profile, credentials] = parts;

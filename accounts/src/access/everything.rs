@@ -99,6 +99,7 @@ impl People {
         }
         let stored = items.into_iter().find(|item| item.key == key);
         let former = stored.as_ref().and_then(|stored| EndOfAll::from_item(stored).ok());
+        let is_expired = stored.as_ref().is_some_and(|stored| stored.is_expired(now));
         let stored = stored.map(|stored| stored.version);
         // What the former end has ended does not come back, because this one takes its place.
         let is_over = |kept: &DescribedSession<'_>| {
@@ -109,8 +110,13 @@ impl People {
         let none = || Version { erased: false, hlc: Hlc::at(Millis(0)), origin: own.name.clone() };
         let credentials = all.credentials.clone().unwrap_or_else(none);
         let new = EndOfAll::new(user, own.name.clone(), credentials, now);
-        let unknown = former.map(|end| end.unknown).unwrap_or_default();
-        let end = EndOfAll { factors: all.factors.clone(), kept, unknown, ..new };
-        Ok(over(stored.as_ref(), end.to_item(self.next_version(false, stored.as_ref())?)))
+        let (known, unknown) = former.map(|end| (end.factors, end.unknown)).unwrap_or_default();
+        // Where the factors were not read, those of the former end are still to arrive elsewhere before anyone signs in there.
+        let factors = if all.factors.is_empty() { known } else { all.factors.clone() };
+        let end = EndOfAll { factors, kept, unknown, ..new };
+        let item = end.to_item(self.next_version(false, stored.as_ref())?);
+        // An end that has expired is not read, and may be stored.
+        let before = all.after.as_ref().filter(|_| !is_expired).map_or(stored.as_ref(), Option::as_ref);
+        Ok(over(before, item))
     }
 }

@@ -35,6 +35,7 @@ pub use factors::{
 };
 pub use families::{NewFamily, Refreshed};
 pub use label::DeviceLabel;
+pub(crate) use logins::NewLogin;
 pub use outliving::MAX_OFFLINE;
 pub use reuse::Reuse;
 pub use sessions::NewSession;

@@ -248,6 +248,16 @@ impl Standing {
         EndsAll::from(&self.person).with_factors(self.factors().map(|factor| (factor, false)))
     }
 
+    /// The same, if no other end of this region comes between: for a write that was decided by what was read.
+    pub(crate) fn ends_all_as_read(&self, region: &Region) -> EndsAll {
+        let mut all = self.ends_all();
+        for one in &mut all.users {
+            let known = self.ends_of_all().find(|(_, end)| end.user == one.user && end.region == *region);
+            one.after = Some(known.map(|(version, _)| version.clone()));
+        }
+        all
+    }
+
     fn ends_of_all(&self) -> impl Iterator<Item = (&Version, &EndOfAll)> {
         self.rows.iter().filter_map(|row| match &row.row {
             AccessRow::All(end) => Some((&row.version, end)),

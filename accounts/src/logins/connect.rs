@@ -3,10 +3,11 @@
 use umoja_schema::{CompanyId, IdentifierKind, LoginProviderId, UserId};
 use umoja_store::ownerships::drop_identifier;
 
-use crate::access::{DescribedSession, Standing};
+use crate::access::{DescribedSession, NewLogin, Standing};
 use crate::accounts::until_written;
 use crate::deciding_credentials::has_any;
 use crate::identifiers::value_of;
+use crate::items::replace_all;
 use crate::links::may_log_in;
 use crate::person::Change;
 use crate::profiles::Rules;
@@ -26,7 +27,8 @@ pub enum Disconnected {
 }
 
 impl People {
-    /// Gives a person a login of the company's provider.
+    /// Gives a person a login of the company's provider, and notes it in one transaction. With a session that is kept, everything else of the
+    /// person ends with it.
     ///
     /// # Errors
     /// [`Error::Taken`] if the login belongs to another person, or the person has another login there. [`Error::Disabled`] if the company
@@ -34,43 +36,53 @@ impl People {
     pub async fn connect(
         &self,
         context: &Context,
-        user: UserId,
+        (user, kept): (UserId, Option<DescribedSession<'_>>),
         provider: &LoginProviderId,
         login: &ToConnect<'_>,
     ) -> Result<(), Error> {
         let said = Said { value: Some(Some(login.subject)), verified: None };
         let patch = Patch::new(context, [(KIND, said)], None)?;
         let stored = context.parse_new(KIND, login.subject)?.stored;
+        let company = &context.company.id;
+        let new = NewLogin { provider, company, external_id: &stored, name: login.name };
         until_written!({
-            let person = self.reader().load(user).await?.ok_or(Error::NotFound)?;
+            let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+            let person = standing.person(self).await?.ok_or(Error::NotFound)?;
+            let is_noted = standing.logins().any(|known| known.company == *company && self.is_of_login(known, &stored));
             let had: Vec<_> = person.users().filter_map(|user| value_of(&user.identity, context, KIND)).collect();
-            if had.contains(&&stored) {
+            let has_it = had.contains(&&stored);
+            if has_it && is_noted {
                 return Ok(Some(()));
             }
-            if !had.is_empty() {
+            if !has_it && !had.is_empty() {
                 return Err(Error::Taken(KIND));
             }
-            if person.is_suspended_at(&context.company.id) {
+            if person.is_suspended_at(company) {
                 return Err(Error::Disabled);
             }
             let primary = &person.primary;
+            let mut items = self.row_of_login(primary.id(), Some(&new))?;
+            if kept.is_some() {
+                items.extend(self.ends_of_all(&standing.ends_all_as_read(&self.home.own.name), kept).await?);
+            }
+            if has_it {
+                // An import or a source brought it.
+                return Ok(replace_all(self, items).await?.then_some(()));
+            }
             let (mut identity, mut facts) = patch.apply(self, context, &primary.identity, &primary.facts)?;
             context.link(&mut identity, &mut facts);
             let change = Change { id: primary.id(), identity, facts };
-            let rules = Rules { reject_taken: true, ..Rules::of(&context.actor) };
+            let rules = Rules { reject_taken: true, items, ..Rules::of(&context.actor) };
             Ok(self.write_profiles(&person, &[change], &rules, |_| Vec::new()).await?.map(drop))
         })?;
-        // A retry of what was killed in between notes it too.
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        let company = &context.company.id;
-        if standing.logins().any(|known| known.company == *company && self.is_of_login(known, &stored)) {
-            return Ok(());
+        if kept.is_some() {
+            self.end_what_has_ended(user).await?;
         }
-        self.note_login(user, (provider, company), (&stored, login.name)).await
+        Ok(())
     }
 
-    /// Takes the login of the company's provider from a person, and ends every session but one. The person keeps it if it has neither a
-    /// password nor the login of one of the `others`, unless it signed in in another way (`has_other_way`).
+    /// Takes the login of the company's provider from a person, and ends every session but one, in one transaction. The person keeps it if it
+    /// has neither a password nor the login of one of the `others`, nor signed in by a passkey (`by_passkey`) that it still has.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
@@ -78,12 +90,13 @@ impl People {
         &self,
         context: &Context,
         kept: DescribedSession<'_>,
-        (others, has_other_way): (&[CompanyId], bool),
+        (others, by_passkey): (&[CompanyId], bool),
     ) -> Result<Disconnected, Error> {
         let user = kept.user;
         let patch = Patch::new(context, [(KIND, Said { value: Some(None), verified: None })], None)?;
         let disconnected = until_written!({
-            let person = self.reader().load(user).await?.ok_or(Error::NotFound)?;
+            let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+            let person = standing.person(self).await?.ok_or(Error::NotFound)?;
             if !person.users().any(|user| value_of(&user.identity, context, KIND).is_some()) {
                 return Ok(Some(Disconnected::Absent));
             }
@@ -91,7 +104,7 @@ impl People {
                 *company != context.company.id
                     && person.users().any(|user| user.identity.external_ids.contains_key(company))
             };
-            let has_other = has_other_way || others.iter().any(is_other);
+            let has_other = by_passkey && standing.passkeys().next().is_some() || others.iter().any(is_other);
             if !has_other && !has_any(&self.deciding(&person.parts()).await?.credentials) {
                 return Ok(Some(Disconnected::Last));
             }
@@ -100,30 +113,31 @@ impl People {
                 Err(Error::Invalid { .. }) => return Ok(Some(Disconnected::Last)),
                 changes => changes?,
             };
-            let rules = Rules { all_as_read: true, ..Rules::of(&context.actor) };
+            let mut items = self.ends_of_logins(&standing, |login| login.company == context.company.id)?;
+            items.extend(self.ends_of_all(&standing.ends_all_as_read(&self.home.own.name), Some(kept)).await?);
+            let rules = Rules { all_as_read: true, items, ..Rules::of(&context.actor) };
             let written = self.write_profiles(&person, &changes, &rules, |_| Vec::new()).await?;
             Ok(written.map(|_| Disconnected::Removed))
         })?;
         if disconnected == Disconnected::Removed {
-            let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-            self.end_logins(standing.logins().filter(|login| login.company == context.company.id)).await?;
             tracing::info!(%user, "a login at another provider was removed");
-            self.end_other_sessions(kept).await?;
+            self.end_what_has_ended(user).await?;
         }
         Ok(disconnected)
     }
 
-    /// Takes every login from a person that it got by signing in elsewhere. External ids that an import, a source or a company gave it stay.
+    /// Takes every login from a person that it got by signing in elsewhere, and ends everything of the person, in one transaction. External
+    /// ids that an import, a source or a company gave it stay.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub(crate) async fn drop_logins(&self, context: &Context, user: UserId) -> Result<(), Error> {
-        let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
-        if standing.logins().next().is_none() {
-            return Ok(());
-        }
-        until_written!({
-            let person = self.reader().load(user).await?.ok_or(Error::NotFound)?;
+        let had_some = until_written!({
+            let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
+            if standing.logins().next().is_none() {
+                return Ok(Some(false));
+            }
+            let person = standing.person(self).await?.ok_or(Error::NotFound)?;
             let mut changes = Vec::new();
             for user in person.users() {
                 let (mut identity, mut facts) = (user.identity.clone(), user.facts.clone());
@@ -137,14 +151,19 @@ impl People {
                     changes.push(Change { id: user.id(), identity, facts });
                 }
             }
+            let mut items = self.ends_of_logins(&standing, |_| true)?;
+            items.extend(self.ends_of_all(&standing.ends_all_as_read(&self.home.own.name), None).await?);
             if changes.is_empty() {
-                return Ok(Some(()));
+                return Ok(replace_all(self, items).await?.then_some(true));
             }
-            let written = self.write_profiles(&person, &changes, &Rules::of(&context.actor), |_| Vec::new()).await?;
-            Ok(written.map(drop))
+            let rules = Rules { items, ..Rules::of(&context.actor) };
+            Ok(self.write_profiles(&person, &changes, &rules, |_| Vec::new()).await?.map(|_| true))
         })?;
-        tracing::info!(%user, "the logins at other providers ended with the first proof of an address");
-        self.end_logins(standing.logins()).await
+        if had_some {
+            tracing::info!(%user, "the logins at other providers ended with the first proof of an address");
+            self.end_what_has_ended(user).await?;
+        }
+        Ok(())
     }
 
     /// Lets a person who has proved who it is log in at the company, which is linked to it then, as a password does. `None` if the person

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use umoja_schema::api::Selector;
 use umoja_schema::{IdentifierKind, LoginProviderId, UserId};
 
+use crate::access::NewLogin;
 use crate::links::may_log_in;
 use crate::{Accounts, Context, Error, Field, Patch, Register, Registered, Rule, Said};
 
@@ -80,17 +81,17 @@ impl Accounts {
                 return Ok(user.map_or(Recognised::Rejected, Recognised::User));
             }
             let register = Register { patch: patch(context, login, names)?, password: None };
-            let new = register.read(self, context).await;
-            let made = match new {
-                Ok(new) if registers => register.act(self, context, new).await.map(Some),
-                Ok(new) => register.matched(self, context, new).await,
+            let (stored, shown) =
+                (context.parse_new(IdentifierKind::ExternalId, &login.subject)?.stored, login.shown());
+            let company = &context.company.id;
+            let noted = NewLogin { provider, company, external_id: &stored, name: shown.as_deref() };
+            let made = match register.read(self, context).await {
+                Ok(new) if registers => register.act_noting(self, context, new, Some(&noted)).await.map(Some),
+                Ok(new) => register.matched(self, context, new, Some(&noted)).await,
                 Err(error) => Err(error),
             };
             match made {
                 Ok(Some(Registered { id, person, .. })) => {
-                    let stored = context.parse_new(IdentifierKind::ExternalId, &login.subject)?.stored;
-                    let shown = login.shown();
-                    self.note_login(id, (provider, &context.company.id), (&stored, shown.as_deref())).await?;
                     let may = may_log_in(&person.parts(), &context.company.id);
                     return Ok(if may { Recognised::User(id) } else { Recognised::Rejected });
                 }

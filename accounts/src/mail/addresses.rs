@@ -52,7 +52,7 @@ impl Accounts {
         };
         let challenge = Challenge::new(self, context, Purpose::NewAddress, about);
         // By whose names mails went to the address must not be seen.
-        let letter = match count_address(self, context, address).await {
+        let letter = match count_address(self, context, Purpose::NewAddress, address).await {
             Err(Error::TooManyMails { .. }) => None,
             counted => {
                 counted?;

@@ -13,7 +13,7 @@ use crate::{Context, Error, People};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
-/// The mails to one address, or of one person, in an hour, in each region.
+/// The mails to one address by each way to ask for one, or of one person, in an hour, in each region.
 const OF_ADDRESS: u64 = 5;
 
 /// The mails for which one network may ask in an hour, in each region: as many as the logins that may fail from it, because many people may
@@ -32,10 +32,22 @@ pub(super) async fn count_name(people: &People, context: &Context, name: &Select
     count_as(people, context, "mails by a name", name).await
 }
 
-/// Counts a mail to an address. Errors as of [`count_name`].
-pub(super) async fn count_address(people: &People, context: &Context, address: &str) -> Result<(), Error> {
+/// Counts a mail to an address. What strangers may ask for is one count. Another one has the codes of who has shown a first factor, and
+/// another one those for which a company asks: otherwise a stranger could use them up, and keep a person from signing in. Errors as of
+/// [`count_name`].
+pub(super) async fn count_address(
+    people: &People,
+    context: &Context,
+    purpose: Purpose,
+    address: &str,
+) -> Result<(), Error> {
+    let what = match purpose {
+        Purpose::Password | Purpose::Registration | Purpose::NewAddress => "mails to",
+        Purpose::SignIn => "codes of sign-ins to",
+        Purpose::Address => "verifications of",
+    };
     let name = Selector::Identifier(IdentifierKind::Email, address.to_owned());
-    count_as(people, context, "mails to", &name).await
+    count_as(people, context, what, &name).await
 }
 
 async fn count_as(people: &People, context: &Context, what: &str, name: &Selector) -> Result<(), Error> {

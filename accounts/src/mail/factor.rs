@@ -9,7 +9,7 @@ use umoja_schema::UserId;
 use super::code::{About, Challenge, Purpose};
 use super::counts::{count_address, count_company, count_network};
 use super::letter::Letter;
-use super::proof::{address_of, language_of, of_address, version_of};
+use super::proof::{address_of, is_of, language_of, of_address, version_of};
 use crate::{Accounts, Context, Error, Person};
 
 /// A code for a sign-in that is being sent.
@@ -41,7 +41,7 @@ impl Accounts {
         let Some(person) = self.reader().load(user).await? else { return Ok(None) };
         let Some((address, true)) = address_of(&person) else { return Ok(None) };
         count_network(self, context, Purpose::SignIn, network).await?;
-        count_address(self, context, &address).await?;
+        count_address(self, context, Purpose::SignIn, &address).await?;
         count_company(self, context, Purpose::SignIn).await?;
         let about = About {
             user: Some(user),
@@ -55,7 +55,8 @@ impl Accounts {
         Ok(Some(SignInCode { challenge: challenge.seal(self), letter }))
     }
 
-    /// Whether a code is the one that this person got for this sign-in. It is right once in each region.
+    /// Whether a code is the one that this person got for this sign-in, at the address that is still the person's. It is right once in each
+    /// region.
     ///
     /// # Errors
     /// If the region cannot check it now.
@@ -71,7 +72,16 @@ impl Accounts {
             if challenge.about.user != Some(user) {
                 return Err(Error::CodeInvalid);
             }
+            self.at_least(challenge.about.version().as_ref()).await?;
             challenge.check(self, context, code).await?;
+            // Who had the address and has it no more proves nothing.
+            let address = self.reader().load(user).await?.as_ref().and_then(address_of);
+            let is_own = |(own, is_verified): (String, bool)| {
+                is_verified && is_of(self, context, &own, &challenge.about.address)
+            };
+            if !address.is_some_and(is_own) {
+                return Err(Error::CodeInvalid);
+            }
             challenge.spend(self, context).await
         };
         match checked.await {

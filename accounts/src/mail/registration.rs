@@ -82,7 +82,7 @@ impl Accounts {
         let about = About { address: of_address(self, context, address)?, ..About::default() };
         let challenge = Challenge::new(self, context, Purpose::Registration, about);
         // By whose names mails went to the address must not be seen.
-        let letter = match count_address(self, context, address).await {
+        let letter = match count_address(self, context, Purpose::Registration, address).await {
             Err(Error::TooManyMails { .. }) => None,
             counted => {
                 counted?;

@@ -80,7 +80,7 @@ impl Accounts {
         let is_named = named.is_some();
         let Some(address) = named.or_else(|| verified().map(|(address, _)| address)) else { return Ok(None) };
         // The name was counted: an address by another name is counted too, in silence.
-        let counted = if is_named { Ok(()) } else { count_address(self, context, &address).await };
+        let counted = if is_named { Ok(()) } else { count_address(self, context, Purpose::Password, &address).await };
         for counted in [counted, count_company(self, context, Purpose::Password).await] {
             match counted {
                 Err(Error::TooManyMails { .. }) => return Ok(None),

@@ -47,7 +47,7 @@ impl Rule for VerifyStart {
         let none =
             || Error::invalid(Field::Identifier(IdentifierKind::Email), "Give the user an e-mail address first.");
         let (address, _) = address_of(&person).ok_or_else(none)?;
-        count_address(accounts, context, &address).await?;
+        count_address(accounts, context, Purpose::Address, &address).await?;
         count_company(accounts, context, Purpose::Address).await?;
         let about = About {
             user: Some(self.id),

@@ -5,13 +5,15 @@ use ciborium::de::from_reader_with_recursion_limit;
 
 use super::WebauthnError;
 
+/// The most members of a map. No map of an authenticator has as many, and each is compared with those before it.
+const MAX_MEMBERS: usize = 64;
 /// The most levels: CTAP2 allows four, and a statement of attestation is within a map.
 const MAX_DEPTH: usize = 8;
 
 /// The first value of some bytes, and what follows it.
 pub(super) fn first(mut bytes: &[u8]) -> Result<(Value, &[u8]), WebauthnError> {
     let value = from_reader_with_recursion_limit(&mut bytes, MAX_DEPTH).map_err(|_| WebauthnError::Malformed)?;
-    if has_repeated_key(&value) { Err(WebauthnError::Malformed) } else { Ok((value, bytes)) }
+    if is_ambiguous(&value) { Err(WebauthnError::Malformed) } else { Ok((value, bytes)) }
 }
 
 /// The value that all of some bytes are.
@@ -37,16 +39,18 @@ pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
     value.as_bytes().map(Vec::as_slice)
 }
 
-fn has_repeated_key(value: &Value) -> bool {
+/// Whether a map has a key twice, or more members than are compared.
+fn is_ambiguous(value: &Value) -> bool {
     match value {
+        Value::Map(map) if map.len() > MAX_MEMBERS => true,
         Value::Map(map) => {
             let is_repeated =
                 |(at, (key, _)): (usize, &(Value, Value))| map[..at].iter().any(|(other, _)| other == key);
             map.iter().enumerate().any(is_repeated)
-                || map.iter().any(|(key, value)| has_repeated_key(key) || has_repeated_key(value))
+                || map.iter().any(|(key, value)| is_ambiguous(key) || is_ambiguous(value))
         }
-        Value::Array(array) => array.iter().any(has_repeated_key),
-        Value::Tag(_, value) => has_repeated_key(value),
+        Value::Array(array) => array.iter().any(is_ambiguous),
+        Value::Tag(_, value) => is_ambiguous(value),
         _ => false,
     }
 }
@@ -65,6 +69,13 @@ mod tests {
         for hex in ["a201020103", "81a201020103", "a101a201020103", "c1a201020103"] {
             assert_eq!(read(hex), Err(WebauthnError::Malformed), "{hex}");
         }
+    }
+
+    #[test]
+    fn a_map_with_more_members_than_an_authenticator_writes_is_rejected() {
+        let map = |members: u8| hex::encode((0..members).flat_map(|n| [0x18, 100 + n, 0]).collect::<Vec<u8>>());
+        assert!(read(&format!("b840{}", map(64))).is_ok());
+        assert_eq!(read(&format!("b841{}", map(65))), Err(WebauthnError::Malformed));
     }
 
     #[test]

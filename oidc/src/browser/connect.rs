@@ -1,5 +1,6 @@
 //! A login at another provider that a person connects with its account.
 
+use umoja_accounts::access::DescribedSession;
 use umoja_accounts::{Error, ToConnect};
 use umoja_look::Phrase;
 use umoja_look::texts::federation as say;
@@ -40,27 +41,27 @@ pub(super) async fn connected(
     cookie: &SessionCookie,
 ) -> Result<Result<(), Rejection>, Stop> {
     let Some(login) = login else { return Ok(Ok(())) };
-    if connect(provider, client, cookie.user, login).await? {
+    if connect(provider, client, (cookie.user, None), login).await? {
         return Ok(Ok(()));
     }
     provider.end_session(cookie.user, &cookie.session).await?;
     Ok(Err(Rejection::at_provider(Again::NotConnected)))
 }
 
-/// Gives a person a login at a provider that the client offers. False if it cannot have it.
+/// Gives a person a login at a provider that the client offers, and ends everything else if a session is kept. False if it cannot have it.
 ///
 /// # Errors
 /// [`Stop`] if the region cannot do that now.
 pub(super) async fn connect(
     provider: &Provider,
     client: &Client,
-    user: UserId,
+    by: (UserId, Option<DescribedSession<'_>>),
     login: &Unconnected,
 ) -> Result<bool, Stop> {
     let Some(upstream) = provider.upstream_of(client, login.provider.as_str()).await? else { return Ok(false) };
     let context = context(client, &upstream.company, provider.now());
     let to_connect = ToConnect { subject: &login.subject, name: login.name.as_deref() };
-    match provider.accounts.connect(&context, user, &login.provider, &to_connect).await {
+    match provider.accounts.connect(&context, by, &login.provider, &to_connect).await {
         Ok(()) => Ok(true),
         Err(Error::Taken(_) | Error::Invalid { .. } | Error::Disabled) => Ok(false),
         Err(error) => Err(error.into()),

@@ -134,7 +134,8 @@ impl World {
         rule.run(&self.accounts(at, ""), &self.context(at)).await
     }
 
-    fn accounts(&self, at: usize, secret: &str) -> Accounts {
+    /// The accounts of a region, in which every password has this stored secret.
+    pub fn accounts(&self, at: usize, secret: &str) -> Accounts {
         let hasher = Arc::new(Verbatim(secret.to_owned()));
         Accounts {
             people: self.regions[at].people(),
@@ -145,7 +146,8 @@ impl World {
         }
     }
 
-    fn context(&self, at: usize) -> Context {
+    /// A request of the company to a region.
+    pub fn context(&self, at: usize) -> Context {
         let company = Arc::new(company());
         let actor = Actor::Company { id: company.id.clone(), kid: "key".to_owned() };
         Context { actor, company, now: self.regions[at].clock.now(), request: None }

@@ -10,8 +10,8 @@ use umoja_crypto::webauthn::Registered;
 use umoja_schema::access::{EndOfAll, Factor, FactorKind, Session};
 use umoja_schema::audit::field;
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{Actor, Log, UserId};
-use umoja_store::ports::{Clock as _, Condition, ItemWrite, Writes};
+use umoja_schema::{Actor, Log, Part, UserId};
+use umoja_store::ports::{Clock as _, Condition, ItemWrite, PartWrite, Writes};
 use umoja_tests::world::{World, killed_after, run};
 
 const DAY: u64 = umoja_schema::Millis::DAY_MS;
@@ -260,6 +260,17 @@ fn a_change_of_factors_that_comes_before_them_is_not_known_to_what_begins() {
             copy(&Factor::key(factor)).await;
         }
         assert!(is_known().await);
+        // A new password does not let anyone in without a factor that was added before it and has not arrived.
+        people(&world, 0).add_passkey(by(id, None), passkey(1)).await.unwrap();
+        let new = standing(&world, 0, id).await.passkeys().next().unwrap().0.id.clone();
+        world.set_password(0, id, "another").await.unwrap();
+        let record = world.stored(0, id, Part::Credentials).await.unwrap();
+        let writes = Writes { parts: vec![PartWrite { record, condition: Condition::Older }], ..Writes::default() };
+        world.regions[1].home.own.users.commit(&writes).await.unwrap();
+        copy(&end).await;
+        assert!(!is_known().await);
+        copy(&Factor::key(&new)).await;
+        assert!(is_known().await);
         people(&world, 0).remove_factor(by(id, None), &added[0]).await.unwrap();
         copy(&end).await;
         assert!(!is_known().await);
@@ -419,6 +430,35 @@ fn a_form_that_is_sent_twice_adds_one_application() {
             standing(&world, 0, id).await.factors().find(|factor| factor.kind.name() == "totp").unwrap().id.clone();
         people.remove_factor(by(id, None), &totp).await.unwrap();
         assert!(matches!(add().await, Ok(Enrolled::Known)));
+    });
+}
+
+#[test]
+fn changes_side_by_side_are_decided_one_after_the_other() {
+    run(async {
+        let (world, id) = populated(1812).await;
+        let people = people(&world, 0);
+        let is_recovery = |factor: &&Factor| matches!(factor.kind, FactorKind::Recovery { .. });
+        let add = |n| people.add_passkey(by(id, None), passkey(n));
+        let (one, other) = tokio::join!(add(1), add(2));
+        let drawn = [one, other].map(|added| match added {
+            Ok(Enrolled::Added(codes)) => codes.is_some(),
+            other => panic!("{other:?}"),
+        });
+        assert_ne!(drawn[0], drawn[1], "the first factor comes with recovery codes, and the second one is another");
+        let both = standing(&world, 0, id).await;
+        assert_eq!((both.factors().count(), both.factors().filter(is_recovery).count()), (3, 1));
+        let ids: Vec<_> = both.passkeys().map(|(factor, _)| factor.id.clone()).collect();
+        let (one, other) =
+            tokio::join!(people.remove_factor(by(id, None), &ids[0]), people.remove_factor(by(id, None), &ids[1]));
+        assert!(one.unwrap() && other.unwrap());
+        assert_eq!(standing(&world, 0, id).await.factors().count(), 0, "recovery codes go with the last factor");
+        for n in 3..=u8::try_from(MAX_PASSKEYS + 1).unwrap() {
+            add(n).await.unwrap();
+        }
+        let (one, other) = tokio::join!(add(101), add(102));
+        let full = [one, other].into_iter().filter(|added| matches!(added, Ok(Enrolled::Full))).count();
+        assert_eq!((full, standing(&world, 0, id).await.passkeys().count()), (1, MAX_PASSKEYS));
     });
 }
 

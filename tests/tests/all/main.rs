@@ -12,6 +12,7 @@ mod failure_table;
 mod failures;
 mod import;
 mod incoming;
+mod logins;
 mod pump;
 mod scim;
 mod simulated_sign_on;

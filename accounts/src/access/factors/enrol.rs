@@ -9,7 +9,7 @@ use umoja_schema::{Actor, Attributes, AuditEvent, UserId};
 use zeroize::Zeroizing;
 
 use super::super::{Needed, Standing};
-use super::change::{By, Change};
+use super::change::{By, Change, Decided};
 use super::label::tidy;
 use super::recovery::{RecoveryCodes, former};
 use crate::{Error, People};
@@ -82,22 +82,14 @@ impl People {
         secret: &TotpSecret,
         (code, label): (&str, &str),
     ) -> Result<Enrolled, Error> {
-        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
         let digits: String = code.chars().filter(|c| !c.is_whitespace()).take(7).collect();
         let Some(step) = secret.step(&digits, self.home.clock.now().secs()) else { return Ok(Enrolled::Wrong) };
         let (id, kind) = self.new_totp(by.user, secret);
-        if standing.factors().any(|factor| factor.id == id) {
-            return Ok(Enrolled::Added(None));
-        }
-        let enrolled = self.enrol(by, &standing, id.clone(), (kind, label)).await?;
+        // The same form may have come before.
+        let enrolled = self.enrol(by, (id.clone(), kind, label), || Enrolled::Added(None)).await?;
         // The code is no code of a sign-in any more.
         self.is_first_of(by.user, &id, step).await?;
-        if !matches!(enrolled, Enrolled::Known) {
-            return Ok(enrolled);
-        }
-        // The same form may have come at the same time.
-        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
-        Ok(if standing.factors().any(|factor| factor.id == id) { Enrolled::Added(None) } else { enrolled })
+        Ok(enrolled)
     }
 
     /// Adds a passkey, and ends everything of the person but the session that is kept, as [`People::end_other_sessions`] does. Its row has an
@@ -106,13 +98,9 @@ impl People {
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn add_passkey(&self, by: By<'_>, new: NewPasskey) -> Result<Enrolled, Error> {
-        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
         let NewPasskey { made, transports, label } = new;
-        if standing.passkeys().any(|(_, passkey)| passkey.credential_id == made.credential_id) {
-            return Ok(Enrolled::Known);
-        }
         let (id, kind) = self.new_passkey(made, transports);
-        self.enrol(by, &standing, id, (kind, &label)).await
+        self.enrol(by, (id, kind, &label), || Enrolled::Known).await
     }
 
     /// Adds a factor that another system had, unless the user has or had it. False if it has as many as it can have, or there is no such live
@@ -177,23 +165,29 @@ impl People {
         URL_SAFE_NO_PAD.encode(&self.secrets.request_hash(&[of, what])[..16])
     }
 
+    /// Adds a factor, unless the person has one of its id: `has_it` says what is answered then.
     async fn enrol(
         &self,
         by: By<'_>,
-        standing: &Standing,
-        id: String,
-        (kind, label): (FactorKind, &str),
+        (id, kind, label): (String, FactorKind, &str),
+        has_it: impl Fn() -> Enrolled,
     ) -> Result<Enrolled, Error> {
-        if !standing.has_room(&kind) {
-            return Ok(Enrolled::Full);
-        }
         let factor = self.new_factor((by.user, id), kind, label);
-        let drawn = (!standing.has_second_factor()).then(|| self.draw_recovery_codes(by.user));
-        let mut changes = vec![Change::Add(&factor)];
-        if let Some((_, codes)) = &drawn {
-            changes.extend(former(standing).chain([Change::Add(codes)]));
-        }
-        let is_added = self.change_factors(standing, by, &changes).await?;
-        Ok(if is_added { Enrolled::Added(drawn.map(|(codes, _)| codes)) } else { Enrolled::Known })
+        let decide = |standing: &Standing| {
+            if standing.factors().any(|known| known.id == factor.id) {
+                return Decided::nothing(has_it());
+            }
+            if !standing.has_room(&factor.kind) {
+                return Decided::nothing(Enrolled::Full);
+            }
+            let mut changes = vec![Change::Add(factor.clone())];
+            let codes = (!standing.has_second_factor()).then(|| {
+                let (codes, new) = self.draw_recovery_codes(by.user);
+                changes.extend(former(standing).chain([Change::Add(new)]));
+                codes
+            });
+            Decided { changes, done: Enrolled::Added(codes) }
+        };
+        Ok(self.change_factors(by, decide).await?.unwrap_or(Enrolled::Known))
     }
 }

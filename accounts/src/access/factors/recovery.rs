@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::super::Standing;
 use super::super::write::random_id;
-use super::change::{By, Change};
+use super::change::{By, Change, Decided};
 use crate::{Error, People};
 
 /// How many codes there are.
@@ -49,8 +49,8 @@ pub(super) fn typed(text: &str) -> Option<Zeroizing<String>> {
 }
 
 /// The ends of the recovery codes that a person has.
-pub(super) fn former(standing: &Standing) -> impl Iterator<Item = Change<'_>> {
-    standing.factors().filter(|factor| matches!(factor.kind, FactorKind::Recovery { .. })).map(Change::End)
+pub(super) fn former(standing: &Standing) -> impl Iterator<Item = Change> {
+    standing.factors().filter(|factor| matches!(factor.kind, FactorKind::Recovery { .. })).cloned().map(Change::End)
 }
 
 impl People {
@@ -60,11 +60,11 @@ impl People {
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn new_recovery_codes(&self, by: By<'_>) -> Result<RecoveryCodes, Error> {
-        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
-        let (codes, new) = self.draw_recovery_codes(by.user);
-        let changes: Vec<_> = former(&standing).chain([Change::Add(&new)]).collect();
-        let is_new = self.change_factors(&standing, by, &changes).await?;
-        if is_new { Ok(codes) } else { Err(Error::Broken("a random id is new")) }
+        let decide = |standing: &Standing| {
+            let (done, new) = self.draw_recovery_codes(by.user);
+            Decided { changes: former(standing).chain([Change::Add(new)]).collect(), done }
+        };
+        self.change_factors(by, decide).await?.ok_or(Error::Broken("a random id is new"))
     }
 
     /// New recovery codes of a user, and the row that stands for them.

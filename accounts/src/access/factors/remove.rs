@@ -3,7 +3,7 @@
 use umoja_schema::access::{Factor, FactorKind};
 
 use super::super::Standing;
-use super::change::{By, Change};
+use super::change::{By, Change, Decided};
 use crate::{Error, People};
 
 /// The factors that end in one transaction, each with its row in the audit trail, beside what ends everything of the person.
@@ -16,16 +16,16 @@ impl People {
     /// # Errors
     /// [`Error::NotFound`] if there is no such live user; if the store fails.
     pub async fn remove_factor(&self, by: By<'_>, id: &str) -> Result<bool, Error> {
-        let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
-        if standing.factors().find(|factor| factor.id == id).is_none() {
-            return Ok(false);
-        }
-        let is_recovery = |factor: &Factor| matches!(factor.kind, FactorKind::Recovery { .. });
-        let is_last = !standing.factors().any(|other| other.id != id && !is_recovery(other));
-        let ends = |factor: &&Factor| factor.id == id || (is_last && is_recovery(factor));
-        let changes: Vec<_> = standing.factors().filter(ends).map(Change::End).collect();
-        self.change_factors(&standing, by, &changes).await?;
-        Ok(true)
+        let decide = |standing: &Standing| {
+            if standing.factors().all(|factor| factor.id != id) {
+                return Decided::nothing(false);
+            }
+            let is_recovery = |factor: &Factor| matches!(factor.kind, FactorKind::Recovery { .. });
+            let is_last = !standing.factors().any(|other| other.id != id && !is_recovery(other));
+            let ends = |factor: &&Factor| factor.id == id || (is_last && is_recovery(factor));
+            Decided { changes: standing.factors().filter(ends).cloned().map(Change::End).collect(), done: true }
+        };
+        Ok(self.change_factors(by, decide).await?.unwrap_or_default())
     }
 
     /// Removes every factor of a person, as [`People::remove_factor`] does. Returns the factors, as they were. Of a person without any,
@@ -51,14 +51,14 @@ impl People {
     pub(crate) async fn end_factors(&self, by: By<'_>) -> Result<Vec<Factor>, Error> {
         let mut ended = Vec::new();
         loop {
-            let standing = Standing::read(self, by.user).await?.ok_or(Error::NotFound)?;
-            let some: Vec<&Factor> = standing.factors().take(AT_ONCE).collect();
-            let changes: Vec<_> = some.iter().copied().map(Change::End).collect();
-            if !changes.is_empty() {
-                self.change_factors(&standing, by, &changes).await?;
-            }
-            ended.extend(some.iter().copied().cloned());
-            if some.len() < AT_ONCE {
+            let decide = |standing: &Standing| {
+                let some: Vec<Factor> = standing.factors().take(AT_ONCE).cloned().collect();
+                Decided { changes: some.iter().cloned().map(Change::End).collect(), done: some }
+            };
+            let some = self.change_factors(by, decide).await?.unwrap_or_default();
+            let are_more = some.len() == AT_ONCE;
+            ended.extend(some);
+            if !are_more {
                 return Ok(ended);
             }
         }

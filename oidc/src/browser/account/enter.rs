@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use umoja_accounts::access::Standing;
 use umoja_accounts::{Context, Error, Person};
-use umoja_look::texts::account as say;
+use umoja_look::texts::{account as say, sign_on};
 use umoja_look::{Choice, Look, Page, Phrase};
 use umoja_schema::{Company, CompanyId, Millis, UserId};
 
 pub(in crate::browser) use super::door::Section;
 use super::door::{Door, Why, at, registered_of};
+use super::often::too_often;
 use crate::Provider;
 use crate::assurance::{Class, is_mailed};
 use crate::browser::asked::Asked;
@@ -151,6 +153,29 @@ impl Inside {
             view,
             browser,
         })))
+    }
+
+    /// As [`Inside::enter`], for a page whose forms leave rows that do not expire: a person may send some in an hour. What takes the account
+    /// back from another one, a new password and the end of sessions, is never counted so.
+    ///
+    /// # Errors
+    /// As [`Inside::enter`].
+    pub(in crate::browser) async fn enter_counted(
+        provider: Arc<Provider>,
+        section: Section,
+        request: Request,
+    ) -> Result<Entered, Stop> {
+        let entered = Self::enter(provider, section, request).await?;
+        let Entered::Inside(inside) = &entered else { return Ok(entered) };
+        if !inside.asked.is_post {
+            return Ok(entered);
+        }
+        let secs = too_often(&inside.provider, inside.person.primary.id()).await;
+        let Some(secs) = secs else { return Ok(entered) };
+        let alert = Some(sign_on::LOCKED.into());
+        let mut response = inside.answer(|page| page.alert(alert).status(StatusCode::TOO_MANY_REQUESTS));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        Ok(Entered::Page(response))
     }
 
     /// The user of the session.

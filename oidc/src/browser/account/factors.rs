@@ -53,7 +53,7 @@ impl Outcome {
 }
 
 pub(super) async fn factors(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
-    let inside = match Inside::enter(provider, SECTION, request).await? {
+    let inside = match Inside::enter_counted(provider, SECTION, request).await? {
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };

@@ -47,7 +47,7 @@ struct Outcome {
 }
 
 pub(super) async fn logins(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
-    let inside = match Inside::enter(provider, SECTION, request).await? {
+    let inside = match Inside::enter_counted(provider, SECTION, request).await? {
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };
@@ -113,8 +113,7 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let (form, provider, client) = (&inside.asked.form, &inside.provider, &inside.at.client);
     let kept = inside.visit.cookie.described();
     if let (Some(login), Some(_)) = (&inside.unconnected, form.get("connect")) {
-        return Ok(if connect(provider, client, inside.user(), login).await? {
-            provider.accounts.end_other_sessions(kept).await?;
+        return Ok(if connect(provider, client, (inside.user(), Some(kept)), login).await? {
             Outcome { done: Some(say::WAS_CONNECTED.into()), ..Outcome::default() }
         } else {
             Outcome { alert: Some(say::TAKEN.into()), ..Outcome::default() }
@@ -129,8 +128,8 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let context = context(client, &Arc::new(company), provider.now());
     let others: Vec<_> = others.into_iter().filter(|login| login.works).map(|login| login.company).collect();
     // Who has just signed in by a passkey can do so again.
-    let has_other_way = !inside.visit.cookie.signed_in.amr.iter().any(|amr| ["pwd", FEDERATED].contains(&&**amr));
-    Ok(match provider.accounts.disconnect(&context, kept, (&others, has_other_way)).await? {
+    let by_passkey = !inside.visit.cookie.signed_in.amr.iter().any(|amr| ["pwd", FEDERATED].contains(&&**amr));
+    Ok(match provider.accounts.disconnect(&context, kept, (&others, by_passkey)).await? {
         Disconnected::Removed => Outcome { done: Some(say::LOGIN_REMOVED.into()), ..Outcome::default() },
         Disconnected::Last => Outcome { alert: Some(say::LAST_WAY.into()), ..Outcome::default() },
         Disconnected::Absent => Outcome::default(),

@@ -12,6 +12,7 @@ mod erase;
 mod export;
 mod factors;
 pub(super) mod logins;
+mod often;
 mod overview;
 mod password;
 mod profile;

@@ -131,6 +131,27 @@ fn a_person_ends_its_other_sessions_and_keeps_this_one() {
 }
 
 #[test]
+fn a_person_sends_a_hundred_forms_in_an_hour_and_may_always_take_its_account_back() {
+    sign_in_story(1940, json!({}), async |sso| {
+        let mut browser = signed_in(&sso).await;
+        let page = browser.get(&sso, 0, "/account/profile").await;
+        for n in 0..=100 {
+            let name = format!("Amina {n}");
+            let page = send(&mut browser, &sso, "/profile", &page, &[("name", &name)]).await;
+            assert_eq!(page.status, if n < 100 { 200 } else { 429 }, "{n}");
+        }
+        let full = send(&mut browser, &sso, "/factors", &page, &[("codes", "new")]).await;
+        assert_eq!((full.status, full.headers.contains_key("retry-after")), (429, true));
+        let own = browser.get(&sso, 0, ACCOUNT).await;
+        assert!(own.html.contains("Amina 99"), "{}", own.html);
+        assert_eq!(send(&mut browser, &sso, "/sessions", &page, &[("end", "others")]).await.status, 200);
+        let fields = [("current", PASSWORD), ("new", "wobbly giraffe orbit 9")];
+        let changed = send(&mut browser, &sso, "/password", &page, &fields).await;
+        assert_eq!((changed.status, browser.session()), (200, None), "{}", changed.html);
+    });
+}
+
+#[test]
 fn a_person_withdraws_what_an_application_may_have() {
     sign_in_story(1905, json!({ "first_party": false }), async |sso| {
         let mut browser = Browser::default();

@@ -131,6 +131,52 @@ fn five_wrong_codes_end_a_challenge_and_five_mails_the_hour() {
 }
 
 #[test]
+fn a_code_that_went_to_a_former_address_proves_nothing() {
+    mail_story(1930, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        let page = browser.whole(&sso, 0, &[]).await;
+        let sent = browser.send_code(&sso, 0, "/factor", &page).await;
+        let code = sso.d.mail.code(EMAIL);
+        let user = sso.verify(true).await;
+        for set in [json!({ "email": "new@example.com", "email_verified": true }), json!({ "email_verified": false })] {
+            sso.d.call(0, "update", json!({ "id": user, "set": set })).await.ok(200);
+            sso.d.world.settle().await;
+            for at in 0..2 {
+                browser.mailed(&sso, at, "/factor", &sent, &code).await;
+                assert_eq!(browser.session(), None, "{set} {at}");
+            }
+        }
+        // It is the person's again, and so is the code.
+        let set = json!({ "email": EMAIL, "email_verified": true });
+        sso.d.call(0, "update", json!({ "id": user, "set": set })).await.ok(200);
+        sso.d.world.settle().await;
+        browser.mailed(&sso, 1, "/factor", &sent, &code).await.code(&sso);
+    });
+}
+
+#[test]
+fn strangers_use_up_none_of_the_mails_by_which_a_person_signs_in() {
+    mail_story(1931, json!({}), async |sso| {
+        let user = sso.verify(true).await;
+        sso.d.call(0, "update", json!({ "id": user, "set": { "username": "amina" } })).await.ok(200);
+        sso.d.world.settle().await;
+        let mut stranger = Browser::default();
+        for name in [EMAIL, "amina"] {
+            for _ in 0..6 {
+                let reset = stranger.get(&sso, 0, "/reset?client=web").await;
+                stranger.post(&sso, 0, "/reset", &[("step", &reset.step()), ("identifier", name)]).await;
+            }
+        }
+        assert_eq!(sso.mails(), 10, "five by each name");
+        let mut browser = Browser::default();
+        let page = browser.whole(&sso, 0, &[]).await;
+        let sent = browser.send_code(&sso, 0, "/factor", &page).await;
+        assert_eq!((sent.status, sso.mails()), (200, 11));
+        browser.mailed(&sso, 0, "/factor", &sent, &sso.d.mail.code(EMAIL)).await.code(&sso);
+    });
+}
+
+#[test]
 fn one_network_has_a_hundred_mails_in_an_hour_for_all_persons() {
     const OTHER: &str = "eve@example.com";
     mail_story(1929, json!({}), async |sso| {

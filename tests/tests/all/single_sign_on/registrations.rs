@@ -259,10 +259,13 @@ fn an_address_gets_five_mails_in_an_hour_whether_or_not_it_has_an_account() {
 fn mails_by_another_name_are_not_to_be_seen_in_the_count_of_an_address() {
     open_story(1920, "shop", async |sso| {
         let id = sso.d.call(0, "lookup", json!({ "email": EMAIL })).await.ok(200).id();
+        let set = json!({ "username": "amina", "email_verified": true });
+        sso.d.call(0, "update", json!({ "id": id, "set": set })).await.ok(200);
         for _ in 0..5 {
-            sso.d.call(0, "verify/start", json!({ "id": id })).await.ok(200);
+            super::resets::ask(&mut Browser::default(), &sso, 0, "amina").await;
         }
         let sent = sso.d.mail.all().len();
+        assert_eq!(sent, 5);
         // The mailbox is spared, and the page is the same.
         assert_eq!(ask(&mut Browser::default(), &sso, 0, EMAIL).await.status, 200);
         assert_eq!(sso.d.mail.all().len(), sent);
