@@ -198,7 +198,7 @@ impl Inside {
         step.leading_back(self.back.clone()).seal(&accounts.secrets, &*accounts.home.entropy)
     }
 
-    /// The request of the client from which the person came, and the step with which the person goes on with it in this session. `None` if the page
+    /// The request of the client from which the person came, and the step with which the person continues with it in this session. `None` if the page
     /// has ended, or was of another browser.
     pub(in crate::browser) fn back(&self) -> Option<(String, AuthorizationRequest)> {
         let (accounts, now) = (&self.provider.accounts, self.provider.now());

@@ -357,7 +357,7 @@ fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
 }
 
 #[test]
-fn who_adds_a_factor_for_a_client_goes_on_to_it() {
+fn who_adds_a_factor_for_a_client_continues_to_it() {
     sign_in_story(1822, json!({ "require_mfa": "always" }), async |sso| {
         let mut browser = Browser::default();
         let page = browser.whole(&sso, 0, &[]).await;

@@ -351,6 +351,7 @@ fn who_has_an_account_goes_from_the_pages_for_a_new_one_to_the_sign_in() {
             assert_eq!((page.status, page.title()), (200, "Sign in"));
             browser.sign_in(&sso, 1, &page, PASSWORD).await.code(&sso);
         }
+        let mut browser = Browser::default();
         let types = ask(&mut browser, &sso, 0, EVE).await;
         assert_eq!(browser.get(&sso, 0, &types.link("/register?step=")).await.title(), TITLE);
     });
