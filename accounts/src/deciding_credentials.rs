@@ -8,7 +8,7 @@ use umoja_store::person::PersonParts;
 use crate::ends_all::EndsAll;
 use crate::person::unreadable;
 use crate::policy::About;
-use crate::{Accounts, Context, Error, People};
+use crate::{Accounts, Context, Error, People, Person};
 
 /// The credentials that decide, and the part that contains them. Every write of credentials goes to that part only. The
 /// password of a linked account never becomes that of the primary account, so after an unmerge no user has the password
@@ -34,6 +34,16 @@ impl Deciding {
 /// True if there is something that a password can be compared with.
 pub(crate) fn has_any(credentials: &Credentials) -> bool {
     credentials.secret.is_some() || !credentials.legacy_hashes.is_empty()
+}
+
+impl People {
+    /// Whether a password of the person can be compared with something here.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn has_password(&self, person: &Person) -> Result<bool, Error> {
+        Ok(has_any(&self.deciding(&person.parts()).await?.credentials))
+    }
 }
 
 /// The number of linked accounts whose credentials are opened at the same time. The first one with credentials decides,

@@ -11,6 +11,7 @@
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
 //! | `device` | `/device`: the form by which a person lets a device in |
+//! | `entrance` | the page on which a person signs in, wherever it is |
 //! | `connect` | a login at another provider that a person connects with its account |
 //! | `offered` | the providers that the page for signing in offers, and to make an account |
 //! | `guess` | how many codes of devices may be typed |
@@ -35,6 +36,7 @@ mod connect;
 mod consent;
 mod device;
 mod discovery;
+mod entrance;
 mod factor;
 mod federation;
 mod guess;
@@ -78,7 +80,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .method_not_allowed_fallback(other_method);
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
-        .route(login::PATH, post(login::login))
+        .route(offered::SIGN_IN, get(login::login).post(login::login))
         .route(factor::PATH, post(factor::factor))
         .route(consent::PATH, post(consent::consent))
         .route(START, get(federation::start))

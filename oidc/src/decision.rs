@@ -90,7 +90,8 @@ pub fn next(
     // Who has just signed in is not asked again, however little `max_age` is.
     let age = now_secs.saturating_sub(person.auth_time);
     let is_old = request.max_age.is_some_and(|most| age > most.saturating_add(if most == 0 { 0 } else { SKEW_SECS }));
-    let is_unasked = request.prompt.login || request.max_age == Some(0) || is_old;
+    // Who makes an account is not the person of the session.
+    let is_unasked = request.prompt.login || request.prompt.create || request.max_age == Some(0) || is_old;
     if person.is_other || (is_unasked && !person.for_this) {
         return wanted(Step::SignIn, Fault::LoginRequired);
     }

@@ -36,6 +36,9 @@ pub struct OnAccount {
     /// The address that waits for its code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proving: Option<Proving>,
+    /// The step of the page of a client from which the person came ([`crate::steps::OnPage`]), and to which it goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<String>,
     browser: BoundTo,
     expires_at: Millis,
 }
@@ -48,7 +51,7 @@ impl OnAccount {
     pub fn new(company: CompanyId, session: Option<&str>, browser: &str, now: Millis) -> Self {
         let (session, browser) = (session.map(str::to_owned), BoundTo::new(browser));
         let expires_at = now.plus(Self::LIFETIME_MS);
-        Self { company, session, passed: None, unconnected: None, proving: None, browser, expires_at }
+        Self { company, session, passed: None, unconnected: None, proving: None, back: None, browser, expires_at }
     }
 
     /// The same form, of a person whose password was right.
@@ -67,6 +70,12 @@ impl OnAccount {
     #[must_use]
     pub fn proving(self, proving: Option<Proving>) -> Self {
         Self { proving, ..self }
+    }
+
+    /// The same form, from which the person goes back to the page of a client.
+    #[must_use]
+    pub fn leading_back(self, back: Option<String>) -> Self {
+        Self { back, ..self }
     }
 
     /// The value of the form.

@@ -23,7 +23,7 @@ use crate::request::NoReturn;
 pub use self::device::{CodeFault, device_code, device_confirm, device_done};
 pub use self::factor::{ByMail, Factor, enrol, factor};
 pub use self::passkey::{PROGRAM_PATH, passkey_program};
-pub use self::register::{RegisterFault, RegisterPage, register_ask, register_code};
+pub use self::register::{RegisterAsk, RegisterFault, RegisterPage, register_ask, register_code};
 pub use self::reset::{ResetFault, reset_ask, reset_code, reset_done};
 
 /// What the pages say of each scope.
@@ -154,8 +154,6 @@ impl Again {
 /// What the page has on which a person signs in.
 #[derive(Clone, Copy)]
 pub struct SignIn<'a> {
-    /// The name of the client into which the person signs in.
-    pub client: &'a str,
     /// The path to which the form goes.
     pub action: &'a str,
     /// The URI to which the form leads in the end.
@@ -178,9 +176,14 @@ pub struct SignIn<'a> {
     pub connects: Option<&'a Phrase>,
 }
 
-/// The page on which a person signs in.
-pub fn sign_in(view: &View, on: &SignIn<'_>) -> Response {
-    let page = view.page(say::SIGN_IN).text(say::CONTINUE_TO.with(&[("client", on.client)]));
+/// What a page says of a client to which the person wants to go.
+pub fn to_client(client: &str) -> Phrase {
+    say::CONTINUE_TO.with(&[("client", client)])
+}
+
+/// The page on which a person signs in: its title and what it says first.
+pub fn sign_in(view: &View, (title, text): (Text, Option<Phrase>), on: &SignIn<'_>) -> Response {
+    let page = text.into_iter().fold(view.page(title), Page::text);
     view.answer(sign_in_form(page, on))
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use umoja_accounts::events::Waiting;
-use umoja_accounts::{Accounts, Context};
+use umoja_accounts::{Accounts, Context, Error};
 use umoja_crypto::jws::Jwk;
 use umoja_schema::{Actor, Client, ClientId, Company, LoginProvider, LoginProviderId, Millis};
 use umoja_store::oidc_keys::{OidcKeys, OidcKeysError};
@@ -41,7 +42,25 @@ pub struct Registered {
     pub company: Arc<Company>,
 }
 
+/// What the audit trail calls the pages of an account: a person is there by the client that it uses.
+const ACCOUNT: &str = "account";
+
 impl Registered {
+    /// The pages of an account as a client of a company, by which a person signs in to them as to any other.
+    ///
+    /// # Errors
+    /// Never: the members are those of a client.
+    pub fn account(company: Arc<Company>) -> Result<Self, Error> {
+        let client = json!({
+            "id": ACCOUNT, "revision": 0, "company": company.id, "name": company.display_name(), "kind": "public",
+            "first_party": true, "grant_types": [], "token_endpoint_auth_method": "none", "scopes": [],
+            "subject_type": "public", "providers": company.providers, "enabled": true,
+        });
+        let client: Client =
+            serde_json::from_value(client).map_err(|_| Error::Broken("the pages of an account are a client"))?;
+        Ok(Self { client: Arc::new(client), company })
+    }
+
     /// What a person does by the client, with the data of its company.
     pub fn context(&self, now: Millis) -> Context {
         context(&self.client, &self.company, now)

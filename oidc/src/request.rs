@@ -48,6 +48,7 @@ impl ResponseMode {
 }
 
 /// What a client wants the person to be asked.
+#[expect(clippy::struct_excessive_bools, reason = "a client combines the values as it likes")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
     /// Nothing: an answer without a page.
@@ -56,6 +57,9 @@ pub struct Prompt {
     pub login: bool,
     /// Whether the client may have what it asks for, whatever was given before.
     pub consent: bool,
+    /// That it makes an account (Initiating User Registration via OpenID Connect 1.0). Where persons make none, it signs in.
+    #[serde(default)]
+    pub create: bool,
 }
 
 /// Where an answer goes.
@@ -292,10 +296,11 @@ fn prompt(form: &Form) -> Result<Prompt, Fault> {
             "none" => prompt.none = true,
             "login" | "select_account" => prompt.login = true,
             "consent" => prompt.consent = true,
+            "create" => prompt.create = true,
             _ => return Err(Fault::Invalid("prompt has an unknown value")),
         }
     }
-    if prompt.none && (prompt.login || prompt.consent) {
+    if prompt.none && (prompt.login || prompt.consent || prompt.create) {
         return Err(Fault::Invalid("prompt has none beside another value"));
     }
     Ok(prompt)

@@ -1,7 +1,7 @@
 //! What the pages carry on which a person sets a new password by a code of a mail.
 
 use serde::{Deserialize, Serialize};
-use umoja_schema::{ClientId, Millis};
+use umoja_schema::{ClientId, CompanyId, Millis};
 use umoja_store::ports::Entropy;
 use umoja_store::secrets::{SealedFor, Secrets};
 
@@ -11,12 +11,22 @@ use crate::steps::OnPage;
 /// The most characters of a sealed step.
 const MAX: usize = 16 * 1024;
 
+/// Where a person wants to sign in who has forgotten its password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetAt {
+    /// At a client.
+    Client(ClientId),
+    /// At the pages of its account, by those of a company.
+    Account(CompanyId),
+}
+
 /// A person who sets a new password. The form of the page carries it, bound to the browser: no other site can ask for a mail, or set a
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResetStep {
-    /// The client at which the person wanted to sign in.
-    pub client: ClientId,
+    /// Where the person wanted to sign in.
+    pub at: ResetAt,
     /// The challenge of the code; `None` before the person has said who it is. That of a name without a user looks the same.
     pub challenge: Option<String>,
     browser: BoundTo,
@@ -25,8 +35,8 @@ pub struct ResetStep {
 
 impl ResetStep {
     /// A step of the browser with this value of the cookie. It ends as every page does.
-    pub fn new(client: ClientId, challenge: Option<String>, browser: &str, now: Millis) -> Self {
-        Self { client, challenge, browser: BoundTo::new(browser), expires_at: now.plus(OnPage::LIFETIME_MS) }
+    pub fn new(at: ResetAt, challenge: Option<String>, browser: &str, now: Millis) -> Self {
+        Self { at, challenge, browser: BoundTo::new(browser), expires_at: now.plus(OnPage::LIFETIME_MS) }
     }
 
     /// The value of the form.
@@ -51,7 +61,7 @@ mod tests {
     #[tokio::test]
     async fn a_form_of_another_browser_is_rejected() {
         let (secrets, entropy) = secrets().await;
-        let step = ResetStep::new("shop".parse().unwrap(), Some("c".to_owned()), "mine", NOW);
+        let step = ResetStep::new(ResetAt::Client("shop".parse().unwrap()), Some("c".to_owned()), "mine", NOW);
         let text = step.seal(&secrets, &*entropy);
         assert_eq!(ResetStep::open(&secrets, &text, "mine", NOW), Some(step));
         assert_eq!(ResetStep::open(&secrets, &text, "theirs", NOW), None);

@@ -137,6 +137,12 @@ impl OnPage {
         Self { request, shown_to, passed, unconnected, registering, browser: BoundTo::new(browser), expires_at }
     }
 
+    /// The same step, of a page that is shown to a person.
+    #[must_use]
+    pub fn shown_to(self, shown_to: Option<ShownTo>) -> Self {
+        Self { shown_to, ..self }
+    }
+
     /// The same step, of a person whose password was right.
     #[must_use]
     pub fn passed(self, passed: Option<Passed>) -> Self {

@@ -35,6 +35,10 @@ umoja.umoja('company', 'add', 'jirani', '--out', umoja.file('jirani.json'));
 umoja.umoja('provider', 'add', 'jirani', '--company', 'jirani', '--name', 'Jirani', '--issuer', neighbour.issuer, '--client-id', 'umoja',
   '--outbound-loopback');
 umoja.umoja('client', 'set', 'fed', '--provider', 'jirani');
+// Another company takes a code by mail where a second factor is needed.
+umoja.umoja('company', 'add', 'posta', '--out', umoja.file('posta.json'));
+umoja.umoja('company', 'set', 'posta', '--page-name', 'Posta', '--require-mfa', 'always', '--mfa-by-mail', 'true');
+umoja.umoja('client', 'add', 'posta', '--company', 'posta', '--name', 'Posta', ...into);
 
 // The provider is the deployment itself, at its own issuer: who comes back has signed in there.
 umoja.umoja('company', 'add', 'elsewhere', '--out', umoja.file('elsewhere.json'));
@@ -123,6 +127,25 @@ async function makesAnAccount(page, language) {
   await sendIt(page);
   if (new URL(page.url()).pathname !== '/callback') { await press(page, 'button[value="allow"]'); }
   assert.equal(new URL(page.url()).pathname, '/callback');
+  return address;
+}
+
+// A new password ends the session, and an erasure the account.
+async function leaves(page, language, address) {
+  const account = (section) => `${umoja.issuer}/account${section}?company=soko`;
+  await page.goto(account('/password'));
+  await type(page, 'current', 'wobbly-giraffe-orbit-9');
+  await type(page, 'new', 'tall-baobab-lantern-4');
+  await sendIt(page);
+  await look(page, language, 'account-password-changed');
+  await press(page, 'main a');
+  await type(page, 'identifier', address);
+  await type(page, 'password', 'tall-baobab-lantern-4');
+  await sendIt(page);
+  await page.goto(account('/erase'));
+  await type(page, 'word', await page.locator('label[for="word"] bdi').innerText());
+  await sendIt(page);
+  await look(page, language, 'account-erased');
 }
 
 async function letsADeviceIn(page, language) {
@@ -139,6 +162,11 @@ async function letsADeviceIn(page, language) {
   await look(page, language, 'device-confirm');
   await press(page, 'button[value="allow"]');
   await look(page, language, 'device-done');
+  const other = await (await fetchAlone(`${umoja.issuer}/oauth2/device`, { method: 'POST', headers, body })).json();
+  await page.goto(other.verification_uri_complete);
+  await sendIt(page);
+  await press(page, 'button[value="reject"]');
+  await look(page, language, 'device-rejected');
 }
 
 async function looksAfterTheAccount(page, language) {
@@ -232,7 +260,7 @@ try {
     await provesWhoItIs(own, language, { umoja, asked, neighbour });
     await own.context().close();
     const newcomer = await open(browser, language);
-    await makesAnAccount(newcomer, language);
+    await leaves(newcomer, language, await makesAnAccount(newcomer, language));
     await newcomer.context().close();
     console.log(`${language}: sign-in, consent, device, account, sign-out, new password, factors, other providers and a new account by the keyboard`);
   }

@@ -100,7 +100,7 @@ impl Letter {
         let Self { to, from_name, subject, text, .. } = &self;
         let sent = self.mailer.send(&Mail { to, from_name, subject, text }).await;
         sent.map_err(|error| {
-            tracing::warn!(company = %self.company, %error, "a mail with a code was not sent");
+            tracing::warn!(company = %self.company, %error, "a mail was not sent");
             Error::Mail(error)
         })
     }

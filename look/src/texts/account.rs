@@ -48,6 +48,7 @@ area!("account":
     PASSWORD_HINT = "password_hint",
     CHANGE_PASSWORD = "change_password",
     PASSWORD_ENDS = "password_ends",
+    NO_PASSWORD = "no_password",
     PASSWORD_WRONG = "password_wrong",
     PASSWORD_LENGTH = "password_length",
     PASSWORD_WEAK = "password_weak",

@@ -10,6 +10,7 @@ area!("factors":
     WRONG_PASSKEY = "wrong_passkey",
     USE_PASSKEY = "use_passkey",
     ENROL_FIRST = "enrol_first",
+    ENROL_THEN = "enrol_then",
     ENROL = "enrol",
     BY_MAIL = "by_mail",
     MAIL_SENT = "mail_sent",

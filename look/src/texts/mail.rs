@@ -24,4 +24,5 @@ area!("mail":
     SHORT = "short",
     DONE = "done",
     DONE_TEXT = "done_text",
+    SIGNED_OUT = "signed_out",
 );

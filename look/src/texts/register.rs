@@ -11,6 +11,7 @@ area!("register":
     GIVEN_NAME = "given_name",
     FAMILY_NAME = "family_name",
     MAKE = "make",
+    SIGN_IN_INSTEAD = "sign_in_instead",
     KNOWN = "known",
     SUBJECT = "subject",
     TEXT = "text",

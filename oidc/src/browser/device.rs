@@ -9,24 +9,24 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use umoja_accounts::access::Standing;
 use umoja_look::Look;
+use umoja_look::texts::sign_on;
 use umoja_schema::{Client, ClientId};
 
 use super::asked::Asked;
-use super::connect::{announced, connected};
+use super::connect::connected;
+use super::entrance::{Entrance, rejected_as};
 use super::guess::Guess;
-use super::offered::{StartOn, offered};
-use super::proceed::rejected_as;
+use super::offered::{self, StartOn};
 use super::second::{self, ByMail, OnFactor, Outcome, Who};
 use super::send::{Cookies, as_link, to};
-use super::sign_in::{self, Entered, Rejection, Right};
+use super::sign_in::{self, Rejection, Right};
 use super::stop::Stop;
 use super::visit::Visit;
 use crate::assurance::Lacks;
 use crate::code::Code;
 use crate::device::{DeviceAnswer, DeviceStep, PAGE};
 use crate::form::Form;
-use crate::pages::{self, Again, CodeFault, SignIn, View, device_code, device_confirm, device_done, in_words};
-use crate::passkey::{Sent, Site};
+use crate::pages::{self, CodeFault, View, device_code, device_confirm, device_done, in_words};
 use crate::provider::Registered;
 use crate::request::NoReturn;
 use crate::steps::{Passed, SessionCookie};
@@ -63,7 +63,7 @@ pub(super) async fn device(State(provider): State<Arc<Provider>>, request: Reque
             match step.passed.clone() {
                 Some(passed) => on.second(step, passed).await,
                 None if ["password", "identifier", "options"].iter().any(|name| asked.form.get(name).is_some()) => {
-                    on.sign_in(step, text).await
+                    on.sign_in(step).await
                 }
                 None => on.answer(step).await,
             }
@@ -134,7 +134,10 @@ impl OnDevice<'_> {
             // Who has a second factor, or gets a code by mail, shows it by signing in again.
             Some(_) if matches!(lacks, Some(Lacks::Factor | Lacks::Mail)) => self.sign_in_page(step, None).await?,
             Some(visit) if lacks == Some(Lacks::Enrolment) => {
-                pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &registered.client.name)
+                // The device shows its code again, which the person types once more.
+                let link = offered::enrolment(&registered.company.id, None);
+                let view = self.view(visit.locale(provider).await.as_deref());
+                pages::enrol(&view, &registered.client.name, (&link, false))
             }
             Some(visit) => {
                 let scopes = in_words(&step.scopes);
@@ -161,27 +164,23 @@ impl OnDevice<'_> {
     }
 
     /// The page on which the person signs in.
-    async fn sign_in_page(&self, step: DeviceStep, again: Option<Again>) -> Result<Response, Stop> {
+    async fn sign_in_page(&self, step: DeviceStep, rejected: Option<Rejection>) -> Result<Response, Stop> {
         let Self { provider, registered, .. } = self;
         let accounts = &provider.accounts;
-        let connects = announced(provider, step.unconnected.as_ref()).await?;
+        let unconnected = step.unconnected.clone();
         let step = step.shown_to(None).seal(&accounts.secrets, &*accounts.home.entropy);
-        let others = offered(provider, &registered.client, StartOn::Device(&step)).await?;
-        let forgotten = super::reset::link(provider, registered);
-        let on = SignIn {
-            client: &registered.client.name,
+        let entrance = Entrance {
+            at: StartOn::Device(&step),
             action: PAGE,
+            title: sign_on::SIGN_IN,
+            text: Some(pages::to_client(&registered.client.name)),
             leads_to: None,
-            step: &step,
-            passkey: &Site::of(&provider.issuer).first(&step),
             hint: self.asked.form.get("identifier").unwrap_or_default(),
-            forgotten: forgotten.as_deref(),
             register: None,
-            again,
-            others: &others,
-            connects: connects.as_ref(),
+            unconnected: unconnected.as_ref(),
+            rejected,
         };
-        Ok(pages::sign_in(&self.view(None), &on))
+        entrance.page(provider, registered, &self.view(None)).await
     }
 
     /// The same, after an attempt that was rejected.
@@ -189,9 +188,7 @@ impl OnDevice<'_> {
     /// # Errors
     /// [`Stop`] if the region cannot read what the page offers.
     pub(super) async fn again(&self, step: DeviceStep, rejected: Option<Rejection>) -> Result<Response, Stop> {
-        let mut response = self.sign_in_page(step, rejected.map(|rejected| rejected.again)).await?;
-        rejected_as(&mut response, rejected);
-        Ok(response)
+        self.sign_in_page(step, rejected).await
     }
 
     /// The page on which a person shows a second factor, or a code by mail, who has shown one factor.
@@ -209,25 +206,12 @@ impl OnDevice<'_> {
         response
     }
 
-    /// Signs a person in. `text` is the step as the form has it.
-    async fn sign_in(&self, step: DeviceStep, text: &str) -> Result<Response, Stop> {
+    /// Signs a person in.
+    async fn sign_in(&self, step: DeviceStep) -> Result<Response, Stop> {
         let Self { provider, registered, asked, browser } = self;
-        let given = |name| asked.form.get(name).unwrap_or_default();
-        let begun = if let Some(answer) = asked.form.get("answer") {
-            let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
-            let begun = sign_in::by_passkey(provider, registered, (&sent, text, asked.agent())).await;
-            begun.inspect_err(|rejected| rejected.log(&registered.client))
-        } else {
-            let (identifier, password) = (given("identifier"), given("password"));
-            let entered = Entered { identifier, password, browser, address: asked.address, agent: asked.agent() };
-            match sign_in::attempt(provider, registered, entered, &[]).await {
-                Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-                Ok(Right::Passed(passed, standing)) => return Ok(self.first_factor_page(step, passed, &standing)),
-                Err(rejected) => Err(rejected),
-            }
-        };
-        match begun {
-            Ok(begun) => self.begun(step, begun).await,
+        match sign_in::by_form(provider, registered, (asked, browser), &[]).await? {
+            Ok(Right::Begun(cookie, standing)) => self.begun(step, (cookie, standing)).await,
+            Ok(Right::Passed(passed, standing)) => Ok(self.first_factor_page(step, passed, &standing)),
             Err(rejected) => self.again(step, Some(rejected)).await,
         }
     }

@@ -73,12 +73,8 @@ async fn in_session(going: &Going<'_>, shown_to: ShownTo) -> Result<Response, St
     }
     match second::shown(provider, registered, who, &asked.form).await {
         Ok(shown) => {
-            visit.cookie = second::raised(&visit.cookie, shown);
-            let (people, cookie) = (&provider.accounts.people, &visit.cookie);
-            let proved = (&*cookie.signed_in.amr, Class::of_sign_in(&cookie.signed_in).as_str());
-            people.raise_session(cookie.user, &cookie.session, proved).await?;
-            let session = cookie.seal(&people.secrets, &*people.home.entropy);
-            going.on(Some(visit), done, Cookies { session: Some(session), ..Cookies::default() }).await
+            let session = Some(second::raise(provider, &mut visit.cookie, shown).await?);
+            going.on(Some(visit), done, Cookies { session, ..Cookies::default() }).await
         }
         Err(rejected) => page(mail, Some(rejected)),
     }

@@ -1,4 +1,5 @@
-//! `POST /login`: the form by which a person signs in, with a password or with a passkey.
+//! `POST /login`: the form by which a person signs in, with a password or with a passkey. `GET /login` shows it to who came by another page
+//! of the same request, such as the one on which a person makes an account.
 
 use std::sync::Arc;
 
@@ -7,49 +8,29 @@ use axum::response::Response;
 
 use super::asked::Asked;
 use super::proceed::Going;
-use super::sign_in::{self, Entered, Right};
+use super::sign_in::{self, Right};
 use super::stop::Stop;
 use crate::Provider;
-use crate::passkey::Sent;
 use crate::request::NoReturn;
 use crate::steps::OnPage;
 
-/// The path.
-pub(super) const PATH: &str = "/login";
-
 pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
+    let without = if asked.is_post { NoReturn::Page } else { NoReturn::Form };
+    let text = asked.form.get("step").ok_or(without)?;
     let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
-    let secrets = &provider.accounts.secrets;
-    let given = |name| asked.form.get(name).unwrap_or_default();
-    let step = OnPage::open(secrets, given("step"), Some(&browser), provider.now()).ok_or(NoReturn::Page)?;
+    let step = OnPage::open(&provider.accounts.secrets, text, Some(&browser), provider.now());
+    let step = step.ok_or(NoReturn::Page)?;
     let registered = provider.registered(step.request.client.as_str()).await?;
     let mut going = Going::of(&provider, registered.as_deref(), &asked, step.request)?;
     going.unconnected = step.unconnected;
-    if asked.chosen().is_some() {
+    if !asked.is_post || asked.chosen().is_some() {
         return going.again(None).await;
     }
-    let begun = if let Some(answer) = asked.form.get("answer") {
-        match Sent::read(answer) {
-            Some(sent) => {
-                let begun =
-                    sign_in::by_passkey(&provider, going.registered, (&sent, given("step"), asked.agent())).await;
-                begun.inspect_err(|rejected| rejected.log(&going.registered.client))
-            }
-            None => return Err(NoReturn::Unreadable.into()),
-        }
-    } else {
-        let (identifier, password) = (given("identifier"), given("password"));
-        let entered = Entered { identifier, password, browser: &browser, address: asked.address, agent: asked.agent() };
-        match sign_in::attempt(&provider, going.registered, entered, &going.request.acr_values).await {
-            Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-            Ok(Right::Passed(passed, standing)) => return Ok(going.first_factor_page(passed, &standing)),
-            Err(rejected) => Err(rejected),
-        }
-    };
-    let (cookie, standing) = match begun {
-        Ok(begun) => begun,
-        Err(rejected) => return going.again(Some(rejected)).await,
-    };
-    going.begun((cookie, standing), browser).await
+    let form = (&asked, &*browser);
+    match sign_in::by_form(&provider, going.registered, form, &going.request.acr_values).await? {
+        Ok(Right::Begun(cookie, standing)) => going.begun((cookie, standing), browser).await,
+        Ok(Right::Passed(passed, standing)) => Ok(going.first_factor_page(passed, &standing)),
+        Err(rejected) => going.again(Some(rejected)).await,
+    }
 }

@@ -1,6 +1,6 @@
 //! What the page for signing in offers besides: other providers, and to make an account.
 
-use umoja_schema::{Client, Company};
+use umoja_schema::{Client, Company, CompanyId};
 
 use super::stop::Stop;
 use crate::Provider;
@@ -19,7 +19,14 @@ pub(super) enum StartOn<'a> {
     Device(&'a str),
 }
 
-impl StartOn<'_> {
+impl<'a> StartOn<'a> {
+    /// The step of the page.
+    pub(super) const fn step(self) -> &'a str {
+        match self {
+            Self::Client(step) | Self::Account(step, _) | Self::Device(step) => step,
+        }
+    }
+
     /// The path at which a sign-in with a provider begins. `None` if the step is too large for a link.
     pub(super) fn start(self, provider: &str) -> Option<String> {
         let (name, step, page) = match self {
@@ -33,8 +40,35 @@ impl StartOn<'_> {
     }
 }
 
+/// The path at which a person signs in.
+pub(super) const SIGN_IN: &str = "/login";
 /// The path at which a person makes an account.
 pub(super) const REGISTER: &str = "/register";
+
+/// The path at which a person looks after its account.
+pub(super) const ACCOUNT: &str = "/account";
+/// The path at which a person adds a second factor.
+pub(super) const ENROLMENT: &str = "/account/factors";
+/// The most characters of the step of a page of a client to which a person goes back. It is sealed once more, in a form.
+pub(super) const MAX_BACK: usize = 4 * 1024;
+
+/// The link to the page on which a person signs in, by the step of another page of the same request. `None` for a request that is too large for a
+/// link.
+pub(super) fn sign_in(step: &str) -> Option<String> {
+    (step.len() <= MAX_STATE).then(|| with_query(SIGN_IN, [("step", step)].into_iter()).to_string())
+}
+
+/// The path of the account of a person, by the pages of a company.
+pub(super) fn account(company: &CompanyId) -> String {
+    with_query(ACCOUNT, [("company", company.as_str())].into_iter()).to_string()
+}
+
+/// The link to the page on which a person adds a second factor, by the pages of a company; with the step of the page of a client to which it goes
+/// back, unless that is too large for a link.
+pub(super) fn enrolment(company: &CompanyId, back: Option<&str>) -> String {
+    let back = back.filter(|step| step.len() <= MAX_BACK).map(|step| ("back", step));
+    with_query(ENROLMENT, [("company", company.as_str())].into_iter().chain(back)).to_string()
+}
 
 /// Whether persons can make accounts: the company lets them, and mail is sent.
 pub(super) fn offers_registration(provider: &Provider, company: &Company) -> bool {

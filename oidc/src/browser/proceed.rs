@@ -1,17 +1,18 @@
 //! The next page for a request of a client, or its answer.
 
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use umoja_accounts::Error;
 use umoja_accounts::access::Standing;
 use umoja_look::Look;
+use umoja_look::texts::sign_on;
 
 use super::asked::Asked;
-use super::connect::{announced, connected};
+use super::connect::connected;
+use super::entrance::{Entrance, rejected_as};
 use super::hint;
-use super::offered::{self, StartOn, offered};
+use super::offered::{self, REGISTER, SIGN_IN, StartOn, offers_registration};
 use super::second::{self, ByMail, OnFactor, Who};
 use super::send::{Cookies, answered, faulted};
 use super::sign_in::Rejection;
@@ -22,11 +23,10 @@ use crate::answer::Answer;
 use crate::code::Code;
 use crate::decision::{self, Asks, Consented, Step, Visitor};
 use crate::form::Form;
-use crate::pages::{self, Again, SignIn, View, in_words};
-use crate::passkey::Site;
+use crate::pages::{self, RegisterAsk, RegisterFault, View, in_words};
 use crate::provider::Registered;
 use crate::request::{AuthorizationRequest, Fault, NoReturn};
-use crate::steps::{OnPage, Passed, Registering, SessionCookie, ShownTo, Unconnected};
+use crate::steps::{OnPage, Passed, SessionCookie, ShownTo, Unconnected};
 
 /// A request on its way.
 pub(super) struct Going<'a> {
@@ -40,33 +40,6 @@ pub(super) struct Going<'a> {
     pub(super) request: AuthorizationRequest,
     /// The login at another provider that the person connects by signing in.
     pub(super) unconnected: Option<Unconnected>,
-    /// The account that the person makes.
-    pub(super) registering: Option<Registering>,
-}
-
-/// The status of a page on which a person signs in, after an attempt that was rejected.
-pub(super) fn rejected_as(response: &mut Response, rejected: Option<Rejection>) {
-    *response.status_mut() = match rejected.map(|rejected| rejected.again) {
-        None
-        | Some(
-            Again::Wrong
-            | Again::WrongCode
-            | Again::WrongMailedCode
-            | Again::WrongPasskey
-            | Again::NoProvider
-            | Again::Unreachable
-            | Again::NotRecent
-            | Again::NotThere
-            | Again::NotAllowed
-            | Again::NotConnected
-            | Again::Registered,
-        ) => StatusCode::OK,
-        Some(Again::Locked | Again::TooManyMails) => StatusCode::TOO_MANY_REQUESTS,
-        Some(Again::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    if let Some(secs) = rejected.and_then(|rejected| rejected.retry_after_secs) {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
-    }
 }
 
 /// What has happened for this very request.
@@ -93,7 +66,7 @@ impl<'a> Going<'a> {
         if !registered.client.redirect_matches(&request.return_to.redirect_uri) {
             return Err(Stop::at(NoReturn::Redirect, &request.client));
         }
-        Ok(Self { provider, registered, asked, request, unconnected: None, registering: None })
+        Ok(Self { provider, registered, asked, request, unconnected: None })
     }
 
     /// Continues with a person whose session has begun: connects the login with which it came, if it came with one. The browser is known again
@@ -164,7 +137,13 @@ impl<'a> Going<'a> {
                 )
             }
             (Ok(Step::Enrol), Some(visit)) => {
-                pages::enrol(&self.view(visit.locale(provider).await.as_deref()), &client.name)
+                let step = self.step(Some(shown_to(&visit, done)), None, &mut cookies);
+                let link = offered::enrolment(&client.company, Some(&step));
+                let view = self.view(visit.locale(provider).await.as_deref());
+                pages::enrol(&view, &client.name, (&link, step.len() <= offered::MAX_BACK))
+            }
+            (Ok(_), _) if request.prompt.create && offers_registration(provider, &registered.company) => {
+                self.register_page(None, &mut cookies)
             }
             (Ok(_), _) => self.sign_in_page(None, None, &mut cookies).await?,
         };
@@ -256,27 +235,19 @@ impl<'a> Going<'a> {
         cookies: &mut Cookies,
     ) -> Result<Response, Stop> {
         let step = self.step(None, None, cookies);
-        let passkey = Site::of(&self.provider.issuer).first(&step);
-        let others = offered(self.provider, &self.registered.client, StartOn::Client(&step)).await?;
-        let connects = announced(self.provider, self.unconnected.as_ref()).await?;
-        let forgotten = super::reset::link(self.provider, self.registered);
         let register = offered::registration(self.provider, &self.registered.company, &step);
-        let on = SignIn {
-            forgotten: forgotten.as_deref(),
-            register: register.as_deref(),
-            client: &self.registered.client.name,
-            action: "/login",
+        let entrance = Entrance {
+            at: StartOn::Client(&step),
+            action: SIGN_IN,
+            title: sign_on::SIGN_IN,
+            text: Some(pages::to_client(&self.registered.client.name)),
             leads_to: Some(&self.request.return_to.redirect_uri),
-            step: &step,
-            passkey: &passkey,
             hint: typed.or(self.request.login_hint.as_deref()).unwrap_or_default(),
-            again: rejected.map(|rejected| rejected.again),
-            others: &others,
-            connects: connects.as_ref(),
+            register: register.as_deref(),
+            unconnected: self.unconnected.as_ref(),
+            rejected,
         };
-        let mut response = pages::sign_in(&self.view(None), &on);
-        rejected_as(&mut response, rejected);
-        Ok(response)
+        entrance.page(self.provider, self.registered, &self.view(None)).await
     }
 
     async fn consent_page(&self, visit: &Visit, done: Done, cookies: &mut Cookies) -> Response {
@@ -286,12 +257,32 @@ impl<'a> Going<'a> {
         pages::consent(&view, &self.registered.client.name, &self.request.return_to.redirect_uri, &step, scopes)
     }
 
+    /// The page on which a person without an account says its address.
+    pub(super) fn register_page(&self, fault: Option<RegisterFault>, cookies: &mut Cookies) -> Response {
+        let step = self.step(None, None, cookies);
+        let (hint, sign_in) = (self.request.login_hint.as_deref(), offered::sign_in(&step));
+        let on = RegisterAsk {
+            client: &self.registered.client.name,
+            action: REGISTER,
+            step: &step,
+            address: self.asked.form.get("identifier").or(hint).unwrap_or_default(),
+            sign_in: sign_in.as_deref(),
+            fault,
+        };
+        pages::register_ask(&self.view(None), &on)
+    }
+
     /// The value of the form of a page, which is bound to this browser.
     pub(super) fn step(&self, shown_to: Option<ShownTo>, passed: Option<Passed>, cookies: &mut Cookies) -> String {
+        self.step_with(|step| step.shown_to(shown_to).passed(passed), cookies)
+    }
+
+    /// The same, of a person of whom the form says more.
+    pub(super) fn step_with(&self, more: impl FnOnce(OnPage) -> OnPage, cookies: &mut Cookies) -> String {
         let accounts = &self.provider.accounts;
         let browser = self.asked.browser_or_new(&self.provider.issuer, &*accounts.home.entropy);
-        let step = OnPage::new(self.request.clone(), shown_to, &browser, self.provider.now()).passed(passed);
-        let step = step.connecting(self.unconnected.clone()).registering(self.registering.clone());
+        let step = OnPage::new(self.request.clone(), None, &browser, self.provider.now());
+        let step = more(step.connecting(self.unconnected.clone()));
         cookies.browser = Some(browser);
         step.seal(&accounts.secrets, &*accounts.home.entropy)
     }

@@ -13,10 +13,9 @@ use umoja_accounts::{Context, Error, Field};
 use umoja_crypto::Password;
 use umoja_schema::{IdentifierKind, UserId};
 
-use super::account;
 use super::alike::alike;
 use super::asked::Asked;
-use super::offered::{REGISTER as PATH, offers_registration};
+use super::offered::{self, REGISTER as PATH, offers_registration};
 use super::proceed::Going;
 use super::reset;
 use super::send::Cookies;
@@ -46,46 +45,41 @@ pub(super) async fn register(State(provider): State<Arc<Provider>>, request: Req
     match registering {
         None if is_sent => start(going).await,
         None => Ok(ask(&going, None)),
-        Some(registering) => {
-            going.registering = Some(registering);
-            if is_sent { finish(going, browser).await } else { Ok(code(&going, None)) }
-        }
+        Some(registering) if is_sent => finish(going, &registering, browser).await,
+        Some(registering) => Ok(code(&going, &registering, None)),
     }
 }
 
 /// The page on which a person says its address.
 fn ask(going: &Going<'_>, fault: Option<RegisterFault>) -> Response {
-    page(going, fault, |on| pages::register_ask(&going.view(None), on))
+    let mut cookies = Cookies::default();
+    let mut response = going.register_page(fault, &mut cookies);
+    cookies.set(&going.provider.issuer, response.headers_mut());
+    response
 }
 
 /// The page on which a person types the code, and says who it is.
-fn code(going: &Going<'_>, fault: Option<RegisterFault>) -> Response {
-    page(going, fault, |on| pages::register_code(&going.view(None), on))
-}
-
-fn page(
-    going: &Going<'_>,
-    fault: Option<RegisterFault>,
-    answer: impl FnOnce(&RegisterPage<'_>) -> Response,
-) -> Response {
-    let mut cookies = Cookies::default();
-    let step = going.step(None, None, &mut cookies);
+fn code(going: &Going<'_>, registering: &Registering, fault: Option<RegisterFault>) -> Response {
+    let (mut cookies, provider) = (Cookies::default(), going.provider);
+    // Links lead back to the first page, and to the one on which who has an account signs in.
+    let back = going.step(None, None, &mut cookies);
+    let step = going.step_with(|step| step.registering(Some(registering.clone())), &mut cookies);
+    let again = offered::registration(provider, &going.registered.company, &back);
+    let sign_in = offered::sign_in(&back);
     let given = |name| going.asked.form.get(name).unwrap_or_default();
-    let sent_to = going.registering.as_ref().map(|registering| registering.address.as_str());
-    let hint = || going.request.login_hint.as_deref().unwrap_or_default();
-    let typed = going.asked.form.get("identifier").unwrap_or_else(hint);
     let on = RegisterPage {
-        client: &going.registered.client.name,
         action: PATH,
         leads_to: &going.request.return_to.redirect_uri,
         step: &step,
-        address: sent_to.unwrap_or(typed),
+        address: &registering.address,
         names: [given("given_name"), given("family_name")],
-        least: going.provider.accounts.passwords.min_chars,
+        least: provider.accounts.passwords.min_chars,
+        again: again.as_deref(),
+        sign_in: sign_in.as_deref(),
         fault,
     };
-    let mut response = answer(&on);
-    cookies.set(&going.provider.issuer, response.headers_mut());
+    let mut response = pages::register_code(&going.view(None), &on);
+    cookies.set(&provider.issuer, response.headers_mut());
     response
 }
 
@@ -94,13 +88,13 @@ fn context(going: &Going<'_>) -> Context {
 }
 
 /// Sends a code to an address.
-async fn start(mut going: Going<'_>) -> Result<Response, Stop> {
+async fn start(going: Going<'_>) -> Result<Response, Stop> {
     let (provider, context, accounts) = (going.provider, context(&going), &going.provider.accounts);
     let address = going.asked.form.get("identifier").unwrap_or_default().trim();
     if context.parse_new(IdentifierKind::Email, address).is_err() {
         return Ok(ask(&going, Some(RegisterFault::Address)));
     }
-    let sign_in = provider.url(&account::link(&going.registered.company.id));
+    let sign_in = provider.url(&offered::account(&going.registered.company.id));
     let reset = provider.url(&reset::path(&going.registered.client.id));
     let pages = Pages { sign_in: &sign_in, reset: &reset };
     let asking = Asking { from: going.asked.address, language: going.view(None).language, pages };
@@ -113,20 +107,16 @@ async fn start(mut going: Going<'_>) -> Result<Response, Stop> {
             Ok(ask(&going, Some(RegisterFault::TooMany(retry_after_secs))))
         }
         Err(error) => Err(error.into()),
-        Ok(challenge) => {
-            going.registering = Some(Registering { address: address.to_owned(), challenge });
-            Ok(code(&going, None))
-        }
+        Ok(challenge) => Ok(code(&going, &Registering { address: address.to_owned(), challenge }, None)),
     }
 }
 
 /// Makes the account by a code, and continues with the request of the client.
-async fn finish(mut going: Going<'_>, browser: String) -> Result<Response, Stop> {
-    let made = match make(&going).await? {
+async fn finish(going: Going<'_>, registering: &Registering, browser: String) -> Result<Response, Stop> {
+    let made = match make(&going, registering).await? {
         Ok(made) => made,
-        Err(fault) => return Ok(code(&going, Some(fault))),
+        Err(fault) => return Ok(code(&going, registering, Some(fault))),
     };
-    going.registering = None;
     let user = match made {
         Made::User(user) => user,
         // It has shown that it has the address, so that may be said. The password is not that of the account.
@@ -140,9 +130,11 @@ async fn finish(mut going: Going<'_>, browser: String) -> Result<Response, Stop>
 }
 
 /// Makes the account. The inner error is what the person has to change.
-async fn make(going: &Going<'_>) -> Result<Result<Made, RegisterFault>, Stop> {
+async fn make(
+    going: &Going<'_>,
+    Registering { address, challenge }: &Registering,
+) -> Result<Result<Made, RegisterFault>, Stop> {
     let accounts = &going.provider.accounts;
-    let Some(Registering { address, challenge }) = &going.registering else { return Err(NoReturn::Page.into()) };
     let given = |name| going.asked.form.get(name).map(str::trim).filter(|text| !text.is_empty());
     let least = accounts.passwords.min_chars;
     let password = going.asked.form.get("new_password").unwrap_or_default();

@@ -272,8 +272,18 @@ pub(super) fn page(
     pages::factor(view, &on)
 }
 
-/// The cookie of a person who has signed in, after what it has shown. The session stays the same, and so its cookie of before says less.
-pub(super) fn raised(cookie: &SessionCookie, Shown { amr, class }: Shown) -> SessionCookie {
-    let signed_in = SignedIn { acr: Some(class.as_str().to_owned()), amr, ..cookie.signed_in.clone() };
-    SessionCookie { signed_in, ..cookie.clone() }
+/// Notes what the person of a session has shown beside its sign-in. The session stays the same, and so its cookie of before says less. The value
+/// of the new cookie.
+///
+/// # Errors
+/// If the region cannot store it.
+pub(super) async fn raise(
+    provider: &Provider,
+    cookie: &mut SessionCookie,
+    Shown { amr, class }: Shown,
+) -> Result<String, Error> {
+    let accounts = &provider.accounts;
+    accounts.raise_session(cookie.user, &cookie.session, (&amr, class.as_str())).await?;
+    cookie.signed_in = SignedIn { acr: Some(class.as_str().to_owned()), amr, ..cookie.signed_in.clone() };
+    Ok(cookie.seal(&accounts.secrets, &*accounts.home.entropy))
 }

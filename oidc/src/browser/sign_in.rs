@@ -10,10 +10,12 @@ use umoja_schema::access::KnownEnds;
 use umoja_schema::api::Selector;
 use umoja_schema::{Client, IdentifierKind, Millis, UserId};
 
+use super::asked::Asked;
 use crate::assurance::{Class, Policy};
 use crate::pages::Again;
 use crate::passkey::{Sent, Site, challenge};
 use crate::provider::Registered;
+use crate::request::NoReturn;
 use crate::steps::{OnPage, Passed, SessionCookie};
 use crate::tokens::SignedIn;
 use crate::{Provider, assurance};
@@ -117,6 +119,29 @@ pub async fn attempt(
     right(provider, registered, entered, acr_values).await.inspect_err(|rejected| rejected.log(&registered.client))
 }
 
+/// Takes the form of a page on which a person signs in: the answer of a passkey, or else a name and a password. `acr_values` are the classes
+/// that the client prefers. The inner error is why the person has to try again.
+///
+/// # Errors
+/// [`NoReturn`] for an answer that no program of a page has sent.
+pub(super) async fn by_form(
+    provider: &Provider,
+    registered: &Registered,
+    (asked, browser): (&Asked, &str),
+    acr_values: &[String],
+) -> Result<Result<Right, Rejection>, NoReturn> {
+    let (given, agent) = (|name| asked.form.get(name).unwrap_or_default(), asked.agent());
+    if let Some(answer) = asked.form.get("answer") {
+        let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
+        let begun = by_passkey(provider, registered, (&sent, given("step"), agent)).await;
+        let begun = begun.inspect_err(|rejected| rejected.log(&registered.client));
+        return Ok(begun.map(|(cookie, standing)| Right::Begun(cookie, standing)));
+    }
+    let (identifier, password) = (given("identifier"), given("password"));
+    let entered = Entered { identifier, password, browser, address: asked.address, agent };
+    Ok(attempt(provider, registered, entered, acr_values).await)
+}
+
 async fn right(
     provider: &Provider,
     registered: &Registered,
@@ -196,7 +221,7 @@ pub(super) async fn by_one_factor(
 ///
 /// # Errors
 /// [`Rejection`]. It does not say whether there is such a user or such a key.
-pub(super) async fn by_passkey(
+async fn by_passkey(
     provider: &Provider,
     registered: &Registered,
     (sent, step, agent): (&Sent, &str, Option<&str>),

@@ -5,9 +5,9 @@ pub mod factors;
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_look::texts::{account as say, addresses};
-use umoja_look::{Choice, Page, Phrase, Text};
+use umoja_look::{Choice, Page, Text};
 
-use super::{SignIn, View, sign_in_form};
+use super::View;
 
 /// The pages of an account, in order, each with its path.
 pub const SECTIONS: [(&str, Text); 10] = [
@@ -27,12 +27,6 @@ pub const SECTIONS: [(&str, Text); 10] = [
 pub fn no_company(view: &View, path: &str) -> Response {
     let page = view.page(say::ACCOUNT).alert(Some(say::NO_COMPANY.into())).languages(Choice::Links(path));
     view.answer(page.status(StatusCode::BAD_REQUEST))
-}
-
-/// The page on which a person signs in to its account; with the reason, if it has signed in already.
-pub fn sign_in(view: &View, on: &SignIn<'_>, why: Option<Phrase>) -> Response {
-    let page = why.into_iter().fold(view.page(say::ACCOUNT), Page::text);
-    view.answer(sign_in_form(page, on))
 }
 
 /// A page about what has ended or is done for good.

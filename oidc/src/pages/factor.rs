@@ -1,12 +1,12 @@
 //! The pages of second factors.
 
 use axum::response::Response;
-use umoja_look::texts::sign_on::{CONTINUE, CONTINUE_TO};
+use umoja_look::texts::sign_on::CONTINUE;
 use umoja_look::texts::{factors as say, mail};
 use umoja_look::{Choice, Field, Form, Page};
 
 use super::passkey::with_passkey;
-use super::{Again, View};
+use super::{Again, View, to_client};
 
 /// What a page offers of codes by mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,7 @@ pub struct Factor<'a> {
 
 /// The page on which a person shows a second factor.
 pub fn factor(view: &View, on: &Factor<'_>) -> Response {
-    let page =
-        view.page(say::TITLE).text(CONTINUE_TO.with(&[("client", on.client)])).alert(on.again.map(Again::phrase));
+    let page = view.page(say::TITLE).text(to_client(on.client)).alert(on.again.map(Again::phrase));
     let page = if on.codes {
         let code =
             Field::code("code", say::CODE).hint(say::CODE_HINT).faulty(on.again == Some(Again::WrongCode)).first();
@@ -73,9 +72,8 @@ fn by_mail<'a>(page: Page<'a>, on: &Factor<'_>) -> Page<'a> {
     }
 }
 
-/// The page of a person who needs a second factor, and has none.
-pub fn enrol(view: &View, client: &str) -> Response {
-    view.answer(
-        view.page(say::TITLE).text(say::ENROL_FIRST.with(&[("client", client)])).link("/account/factors", say::ENROL),
-    )
+/// The page of a person who needs a second factor, and has none. The link leads to where it adds one, and from there back if `leads_back`.
+pub fn enrol(view: &View, client: &str, (link, leads_back): (&str, bool)) -> Response {
+    let text = if leads_back { say::ENROL_THEN } else { say::ENROL_FIRST };
+    view.answer(view.page(say::TITLE).text(text.with(&[("client", client)])).link(link, say::ENROL))
 }

@@ -2,11 +2,10 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use umoja_look::texts::sign_on::CONTINUE_TO;
 use umoja_look::texts::{account, mail, register as say};
-use umoja_look::{Choice, Field, Form, Phrase};
+use umoja_look::{Choice, Field, Form, Page, Phrase, Text};
 
-use super::View;
+use super::{View, to_client};
 
 /// What is wrong with what a person has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +37,26 @@ impl RegisterFault {
     }
 }
 
-/// What the pages have on which a person makes an account.
+/// What the page has on which a person says its address.
 #[derive(Debug, Clone, Copy)]
-pub struct RegisterPage<'a> {
+pub struct RegisterAsk<'a> {
     /// The name of the client to which the person wants to go.
     pub client: &'a str,
+    /// The path to which the form goes.
+    pub action: &'a str,
+    /// The value that the form sends back.
+    pub step: &'a str,
+    /// The address that the person typed, or that the client expects.
+    pub address: &'a str,
+    /// The link for who has an account; `None` for a request that is too large for it.
+    pub sign_in: Option<&'a str>,
+    /// What is wrong.
+    pub fault: Option<RegisterFault>,
+}
+
+/// What the page has on which a person makes an account by the code.
+#[derive(Debug, Clone, Copy)]
+pub struct RegisterPage<'a> {
     /// The path to which the form goes.
     pub action: &'a str,
     /// The URI to which the form leads in the end.
@@ -55,17 +69,26 @@ pub struct RegisterPage<'a> {
     pub names: [&'a str; 2],
     /// The least characters of a password.
     pub least: usize,
+    /// The link for who wants another code; `None` for a request that is too large for it.
+    pub again: Option<&'a str>,
+    /// The link for who has an account, likewise.
+    pub sign_in: Option<&'a str>,
     /// What is wrong.
     pub fault: Option<RegisterFault>,
 }
 
+/// Adds a link, if there is one.
+fn linked<'a>(page: Page<'a>, link: Option<&str>, text: Text) -> Page<'a> {
+    link.into_iter().fold(page, |page, link| page.link(link, text))
+}
+
 /// The page on which a person says its address.
-pub fn register_ask(view: &View, on: &RegisterPage<'_>) -> Response {
+pub fn register_ask(view: &View, on: &RegisterAsk<'_>) -> Response {
     let is_faulty = on.fault == Some(RegisterFault::Address);
     let address = Field::name("identifier", say::ADDRESS, "email").value(on.address).faulty(is_faulty).first();
     let form = Form::post(on.action).hidden("step", on.step).field(address).button(mail::SEND);
-    let page = view.page(say::TITLE).text(CONTINUE_TO.with(&[("client", on.client)]));
-    let page = page.alert(on.fault.map(RegisterFault::phrase)).text(say::ASK).form(&form).languages(Choice::Form);
+    let page = view.page(say::TITLE).text(to_client(on.client)).alert(on.fault.map(RegisterFault::phrase));
+    let page = linked(page.text(say::ASK).form(&form), on.sign_in, say::SIGN_IN_INSTEAD).languages(Choice::Form);
     let Some(RegisterFault::TooMany(secs)) = on.fault else { return view.answer(page) };
     let mut response = view.answer(page.status(StatusCode::TOO_MANY_REQUESTS));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
@@ -90,5 +113,6 @@ pub fn register_code(view: &View, on: &RegisterPage<'_>) -> Response {
     let minutes = (umoja_accounts::mail::LIFETIME_SECS / 60).to_string();
     let page = view.page(say::TITLE).text(say::SENT.with(&[("minutes", &minutes)]));
     let page = page.alert(on.fault.map(RegisterFault::phrase)).form(&form);
+    let page = linked(linked(page, on.again, mail::SEND_AGAIN), on.sign_in, say::SIGN_IN_INSTEAD);
     view.answer(page.leads_to(Some(on.leads_to)).languages(Choice::Form))
 }

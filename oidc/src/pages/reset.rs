@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use umoja_look::texts::account::SIGN_IN_AGAIN;
 use umoja_look::texts::mail as say;
 use umoja_look::texts::sign_on::NAME;
 use umoja_look::{Choice, Field, Form, Phrase};
@@ -59,7 +60,11 @@ pub fn reset_code(view: &View, (action, again): (&str, &str), step: &str, fault:
     view.answer(page.languages(Choice::Form))
 }
 
-/// The page of a person who has set a new password.
-pub fn reset_done(view: &View) -> Response {
-    view.answer(view.page(say::DONE).text(say::DONE_TEXT))
+/// The page of a person who has set a new password, with the link to where it came from, if that is known.
+pub fn reset_done(view: &View, back: Option<&str>) -> Response {
+    let page = match back {
+        Some(link) => view.page(say::DONE).text(say::SIGNED_OUT).link(link, SIGN_IN_AGAIN),
+        None => view.page(say::DONE).text(say::DONE_TEXT),
+    };
+    view.answer(page)
 }

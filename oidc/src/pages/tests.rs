@@ -22,7 +22,6 @@ fn view(name: &str, language: Language) -> View {
 
 fn on(words: &str, again: Option<Again>) -> SignIn<'_> {
     SignIn {
-        client: words,
         action: "/login",
         leads_to: Some(CALLBACK),
         step: words,
@@ -41,7 +40,11 @@ async fn what_others_have_written_is_shown_as_text() {
     let view = view(EVIL, Language::En);
     let connects = federation::CONNECT_NAMED.with(&[("login", EVIL), ("provider", EVIL)]);
     let pages = [
-        sign_in(&view, &SignIn { connects: Some(&connects), ..on(EVIL, Some(Again::Wrong)) }),
+        sign_in(
+            &view,
+            (say::SIGN_IN, Some(to_client(EVIL))),
+            &SignIn { connects: Some(&connects), ..on(EVIL, Some(Again::Wrong)) },
+        ),
         consent(&view, EVIL, CALLBACK, EVIL, in_words(&[EVIL.to_owned()].into())),
         sign_out(&view, EVIL, None),
         device_code(&view, EVIL, None),
@@ -59,7 +62,7 @@ async fn what_others_have_written_is_shown_as_text() {
 
 #[tokio::test]
 async fn the_policy_allows_forms_to_the_client_alone_and_the_colours_are_those_of_the_company() {
-    let (html, policy) = shown(sign_in(&view("Soko", Language::En), &on("Shop", None))).await;
+    let (html, policy) = shown(sign_in(&view("Soko", Language::En), (say::SIGN_IN, None), &on("Shop", None))).await;
     assert!(policy.contains("form-action 'self' https://shop.example;"), "{policy}");
     assert!(!policy.contains("unsafe") && policy.contains("script-src 'self';"), "{policy}");
     assert_eq!(html.matches("<script").count(), html.matches("<script src=\"/assets/passkey.js\">").count());
@@ -69,7 +72,8 @@ async fn the_policy_allows_forms_to_the_client_alone_and_the_colours_are_those_o
 #[tokio::test]
 async fn a_page_is_in_the_language_of_the_person_and_says_what_its_fields_are() {
     for language in Language::ALL {
-        let (html, _) = shown(sign_in(&view("Soko", language), &on("Shop", Some(Again::Locked)))).await;
+        let (html, _) =
+            shown(sign_in(&view("Soko", language), (say::SIGN_IN, None), &on("Shop", Some(Again::Locked)))).await;
         let root = format!("<html lang=\"{}\" dir=\"{}\">", language.tag(), language.direction());
         for part in [&root, "<h1>", "<title>", "for=\"identifier\"", "for=\"password\"", "role=\"alert\""] {
             assert_eq!(html.matches(part).count(), 1, "{part}");
@@ -81,7 +85,12 @@ async fn a_page_is_in_the_language_of_the_person_and_says_what_its_fields_are() 
 #[tokio::test]
 async fn the_providers_of_a_client_are_links_below_the_form() {
     let others = [(EVIL.to_owned(), "/federation/start?step=a&provider=google".to_owned())];
-    let (html, _) = shown(sign_in(&view("Soko", Language::En), &SignIn { others: &others, ..on("Shop", None) })).await;
+    let (html, _) = shown(sign_in(
+        &view("Soko", Language::En),
+        (say::SIGN_IN, None),
+        &SignIn { others: &others, ..on("Shop", None) },
+    ))
+    .await;
     let (form, links) = html.split_once("</form>").unwrap();
     assert!(!form.contains("/federation/start") && !html.contains("<script>"));
     assert!(links.contains("href=\"/federation/start?step=a&amp;provider=google\""), "{links}");

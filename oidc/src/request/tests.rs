@@ -96,6 +96,7 @@ fn a_fault_of_a_known_client_is_sent_back() {
         ("request_uri", Some("https://shop.example/request"), "request_uri_not_supported"),
         ("registration", Some("{}"), "registration_not_supported"),
         ("prompt", Some("none+login"), "invalid_request"),
+        ("prompt", Some("create+none"), "invalid_request"),
         ("prompt", Some("other"), "invalid_request"),
         ("max_age", Some("-1"), "invalid_request"),
         ("max_age", Some("%2B1"), "invalid_request"),

@@ -1,36 +1,27 @@
 //! The page on which a person signs in to its account.
 
-use std::sync::Arc;
-
 use axum::response::Response;
-use serde_json::json;
-use umoja_accounts::Error;
 use umoja_accounts::access::Standing;
 use umoja_look::texts::account as say;
 use umoja_look::{Look, Phrase, Text};
-use umoja_schema::{Client, Company, CompanyId};
+use umoja_schema::CompanyId;
 
 use crate::Provider;
+use crate::answer::with_query;
 use crate::assurance::Class;
 use crate::browser::asked::Asked;
-use crate::browser::connect::{announced, connected};
-use crate::browser::offered::{StartOn, offered};
-use crate::browser::proceed::rejected_as;
+use crate::browser::connect::connected;
+use crate::browser::entrance::{Entrance, rejected_as};
+use crate::browser::offered::StartOn;
 use crate::browser::second::{self, ByMail, OnFactor, Outcome, Who};
 use crate::browser::send::{Cookies, to};
-use crate::browser::sign_in::{self, Entered as Typed, Rejection, Right};
+use crate::browser::sign_in::{self, Rejection, Right};
 use crate::browser::stop::Stop;
 use crate::form::Form;
 use crate::on_account::OnAccount;
-use crate::pages::account as pages;
-use crate::pages::{SignIn, View};
-use crate::passkey::{Sent, Site};
+use crate::pages::View;
 use crate::provider::Registered;
-use crate::request::NoReturn;
 use crate::steps::{Passed, SessionCookie, Unconnected};
-
-/// The name of these pages in the audit trail: a person is there by the client that it uses.
-const CLIENT: &str = "account";
 
 /// A page of an account.
 #[derive(Clone, Copy)]
@@ -63,6 +54,8 @@ pub(in crate::browser) struct Door<'a> {
     pub(in crate::browser) browser: &'a str,
     /// The login at another provider that the person connects by signing in.
     pub(in crate::browser) unconnected: Option<Unconnected>,
+    /// The page of a client from which the person came, and to which it goes back.
+    pub(in crate::browser) back: Option<String>,
 }
 
 impl<'a> Door<'a> {
@@ -74,7 +67,7 @@ impl<'a> Door<'a> {
         (asked, browser): (&Asked, &'a str),
     ) -> Self {
         let view = asked.view(&provider.issuer, Look::of(&at.company), &[], None);
-        Self { provider, section, at, view, browser, unconnected: None }
+        Self { provider, section, at, view, browser, unconnected: None, back: None }
     }
 
     /// What is done behind it changes the account, so it needs what the person has.
@@ -102,32 +95,27 @@ impl<'a> Door<'a> {
     ) -> Result<Response, Stop> {
         let Self { provider, section, at, view, .. } = self;
         let (step, company) = (self.step(None), at.company.display_name());
-        let others = offered(provider, &at.client, StartOn::Account(&step, section.path)).await?;
-        let connects = announced(provider, self.unconnected.as_ref()).await?;
-        let on = SignIn {
-            client: company,
-            action: section.path,
-            leads_to: None,
-            step: &step,
-            passkey: &Site::of(&provider.issuer).first(&step),
-            hint,
-            forgotten: None,
-            register: None,
-            again: rejected.map(|rejected| rejected.again),
-            others: &others,
-            connects: connects.as_ref(),
-        };
-        let why = match why {
+        let text = match why {
             Why::Stranger => None,
             Why::Stale => Some(Phrase::from(say::AGAIN)),
             Why::New => Some(say::NOT_LINKED.with(&[("company", company)])),
         };
-        Ok(self.shown(pages::sign_in(view, &on, why), rejected))
+        let entrance = Entrance {
+            at: StartOn::Account(&step, section.path),
+            action: section.path,
+            title: say::ACCOUNT,
+            text,
+            leads_to: None,
+            hint,
+            register: None,
+            unconnected: self.unconnected.as_ref(),
+            rejected,
+        };
+        Ok(self.shown(entrance.page(provider, at, view).await?))
     }
 
     /// A page of the door as an answer.
-    fn shown(&self, mut page: Response, rejected: Option<Rejection>) -> Response {
-        rejected_as(&mut page, rejected);
+    fn shown(&self, mut page: Response) -> Response {
         let cookies = Cookies { browser: Some(self.browser.to_owned()), session: None };
         cookies.set(&self.provider.issuer, page.headers_mut());
         page
@@ -137,7 +125,7 @@ impl<'a> Door<'a> {
     fn step(&self, passed: Option<Passed>) -> String {
         let accounts = &self.provider.accounts;
         let step = OnAccount::new(self.at.company.id.clone(), None, self.browser, self.provider.now());
-        let step = step.connecting(self.unconnected.clone());
+        let step = step.connecting(self.unconnected.clone()).leading_back(self.back.clone());
         let step = passed.into_iter().fold(step, OnAccount::passed);
         step.seal(&accounts.secrets, &*accounts.home.entropy)
     }
@@ -148,28 +136,16 @@ impl<'a> Door<'a> {
     /// [`Stop`] if the region cannot do that now.
     pub(in crate::browser) async fn sign_in(&self, asked: &Asked) -> Result<Response, Stop> {
         let Self { provider, at, browser, .. } = self;
-        let given = |name| asked.form.get(name).unwrap_or_default();
-        let identifier = given("identifier");
-        let typed =
-            Typed { identifier, password: given("password"), browser, address: asked.address, agent: asked.agent() };
-        let begun = if let Some(answer) = asked.form.get("answer") {
-            let sent = Sent::read(answer).ok_or(NoReturn::Unreadable)?;
-            let begun = sign_in::by_passkey(provider, at, (&sent, given("step"), asked.agent())).await;
-            if let Ok((cookie, _)) = &begun {
-                // The company knows the person from now on, as after a password.
-                provider.accounts.admit(&at.context(provider.now()), cookie.user).await?;
+        match sign_in::by_form(provider, at, (asked, browser), &Self::acr_values()).await? {
+            Ok(Right::Begun(cookie, _)) => {
+                if asked.form.get("answer").is_some() {
+                    // The company knows the person from now on, as after a password.
+                    provider.accounts.admit(&at.context(provider.now()), cookie.user).await?;
+                }
+                self.begun(&cookie).await
             }
-            begun.inspect_err(|rejected| rejected.log(&at.client))
-        } else {
-            match sign_in::attempt(provider, at, typed, &Self::acr_values()).await {
-                Ok(Right::Begun(cookie, standing)) => Ok((cookie, standing)),
-                Ok(Right::Passed(passed, standing)) => return Ok(self.first_factor_page(passed, &standing)),
-                Err(rejected) => Err(rejected),
-            }
-        };
-        match begun {
-            Ok((cookie, _)) => self.begun(&cookie).await,
-            Err(rejected) => self.again(identifier, Some(rejected)).await,
+            Ok(Right::Passed(passed, standing)) => Ok(self.first_factor_page(passed, &standing)),
+            Err(rejected) => self.again(asked.form.get("identifier").unwrap_or_default(), Some(rejected)).await,
         }
     }
 
@@ -195,7 +171,9 @@ impl<'a> Door<'a> {
         let Self { provider, section, at, view, .. } = self;
         let step = self.step(Some(passed));
         let on = OnFactor { client: at.company.display_name(), action: section.path, leads_to: None, step: &step };
-        self.shown(second::page((view, &provider.issuer), on, standing, of), of.1)
+        let mut page = second::page((view, &provider.issuer), on, standing, of);
+        rejected_as(&mut page, of.1);
+        self.shown(page)
     }
 
     /// Leads a person whose session has begun to its page.
@@ -205,11 +183,11 @@ impl<'a> Door<'a> {
     pub(in crate::browser) async fn begun(&self, cookie: &SessionCookie) -> Result<Response, Stop> {
         let Self { provider, section, at, browser, unconnected, .. } = self;
         if let Err(rejected) = connected(provider, &at.client, unconnected.as_ref(), cookie).await? {
-            let door = Self { view: self.view.clone(), unconnected: None, ..*self };
+            let door = Self { view: self.view.clone(), unconnected: None, back: self.back.clone(), ..*self };
             return door.again("", Some(rejected)).await;
         }
         let accounts = &provider.accounts;
-        let mut response = to(&provider.url(&self::at(section.path, &at.company.id)))?;
+        let mut response = to(&provider.url(&back_to(&self::at(section.path, &at.company.id), self.back.as_deref())))?;
         let session = Some(cookie.seal(&accounts.secrets, &*accounts.home.entropy));
         let cookies = Cookies { browser: Some((*browser).to_owned()), session };
         cookies.set(&provider.issuer, response.headers_mut());
@@ -217,22 +195,12 @@ impl<'a> Door<'a> {
     }
 }
 
+/// The path of a page from which the person goes back to the page of a client, by the step of that page.
+pub(in crate::browser) fn back_to(path: &str, step: Option<&str>) -> String {
+    step.map_or_else(|| path.to_owned(), |step| with_query(path, [("back", step)].into_iter()).to_string())
+}
+
 /// A path with the company by whose pages the person came.
 pub(in crate::browser) fn at(path: &str, company: &CompanyId) -> String {
     format!("{path}?company={company}")
-}
-
-/// The pages as a client of a company, by which a person signs in to them as to any other.
-///
-/// # Errors
-/// [`Stop`] never: the members are those of a client.
-pub(in crate::browser) fn registered_of(company: Arc<Company>) -> Result<Registered, Stop> {
-    let client = json!({
-        "id": CLIENT, "revision": 0, "company": company.id, "name": company.display_name(), "kind": "public",
-        "first_party": true, "grant_types": [], "token_endpoint_auth_method": "none", "scopes": [],
-        "subject_type": "public", "providers": company.providers, "enabled": true,
-    });
-    let client: Client =
-        serde_json::from_value(client).map_err(|_| Error::Broken("the pages of an account are a client"))?;
-    Ok(Registered { client: Arc::new(client), company })
 }

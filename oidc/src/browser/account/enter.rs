@@ -12,11 +12,13 @@ use umoja_look::{Choice, Look, Page, Phrase};
 use umoja_schema::{Company, CompanyId, Millis, UserId};
 
 pub(in crate::browser) use super::door::Section;
-use super::door::{Door, Why, at, registered_of};
+use super::door::{Door, Why, at, back_to};
 use super::often::too_often;
 use crate::Provider;
 use crate::assurance::{Class, is_mailed};
 use crate::browser::asked::Asked;
+use crate::browser::offered::MAX_BACK;
+use crate::browser::second::{self, Shown};
 use crate::browser::send::{Cookies, to};
 use crate::browser::sign_in::Rejection;
 use crate::browser::stop::Stop;
@@ -25,8 +27,8 @@ use crate::on_account::{OnAccount, Proving};
 use crate::pages::account::{self as pages, SECTIONS};
 use crate::pages::{Again, View};
 use crate::provider::Registered;
-use crate::request::NoReturn;
-use crate::steps::{Passed, SessionCookie, Unconnected};
+use crate::request::{AuthorizationRequest, NoReturn};
+use crate::steps::{OnPage, Passed, SessionCookie, ShownTo, Unconnected};
 use crate::tokens::SignedIn;
 
 /// How long ago a person may have signed in who changes its account, in seconds.
@@ -57,6 +59,10 @@ pub(in crate::browser) struct Inside {
     pub(in crate::browser) at: Registered,
     /// The address that waits for its code, on its own page.
     pub(in crate::browser) proving: Option<Proving>,
+    /// The step of the page of a client from which the person came, and to which it goes back.
+    back: Option<String>,
+    /// The new cookie of the session, if the person has proved more.
+    raised: Option<String>,
     section: Section,
     view: View,
     browser: String,
@@ -94,15 +100,26 @@ impl Inside {
             let view = asked.view(&provider.issuer, Look::plain(), &[], None);
             return Ok(Entered::Page(pages::no_company(&view, section.path)));
         };
-        let at = registered_of(company)?;
+        let at = Registered::account(company)?;
         let own = person.as_ref().and_then(|person| person.view().profile.locale);
         let view = asked.view(&provider.issuer, Look::of(&at.company), &[], own.as_deref());
         let browser = asked.browser_or_new(&provider.issuer, &*provider.accounts.home.entropy);
+        let back = match &step {
+            Some(step) => step.back.clone(),
+            None => asked.form.get("back").filter(|back| back.len() <= MAX_BACK).map(str::to_owned),
+        };
         let (session, login) = step.clone().map(|step| (step.session, step.unconnected)).unwrap_or_default();
         let is_at_door = step.is_some() && session.is_none();
         let (login, at_door) = if is_at_door { (None, login) } else { (login, None) };
-        let door =
-            Door { provider: &provider, section, at: &at, view: view.clone(), browser: &browser, unconnected: at_door };
+        let door = Door {
+            provider: &provider,
+            section,
+            at: &at,
+            view: view.clone(),
+            browser: &browser,
+            unconnected: at_door,
+            back: back.clone(),
+        };
         if let Some(passed) = step.as_ref().and_then(|step| step.passed.clone()) {
             return door.second(&asked, passed).await.map(Entered::Page);
         }
@@ -149,6 +166,8 @@ impl Inside {
             unconnected,
             at,
             proving,
+            back,
+            raised: None,
             section,
             view,
             browser,
@@ -201,7 +220,28 @@ impl Inside {
         let accounts = &self.provider.accounts;
         let (company, session) = (self.at.company.id.clone(), Some(self.visit.cookie.session.as_str()));
         let step = OnAccount::new(company, session, &self.browser, self.provider.now()).proving(self.proving.clone());
-        step.seal(&accounts.secrets, &*accounts.home.entropy)
+        step.leading_back(self.back.clone()).seal(&accounts.secrets, &*accounts.home.entropy)
+    }
+
+    /// The request of the client from which the person came, and the step with which the person continues with it in this session. `None` if the page
+    /// has ended, or was of another browser.
+    pub(in crate::browser) fn back(&self) -> Option<(String, AuthorizationRequest)> {
+        let (accounts, now) = (&self.provider.accounts, self.provider.now());
+        let page = OnPage::open(&accounts.secrets, self.back.as_deref()?, Some(&self.browser), now)?;
+        let session = &self.visit.cookie.session;
+        let for_this = page.shown_to.is_some_and(|to| to.for_this && to.session == *session);
+        let shown_to = ShownTo { session: session.clone(), for_this };
+        let step = OnPage::new(page.request.clone(), Some(shown_to), &self.browser, now);
+        Some((step.seal(&accounts.secrets, &*accounts.home.entropy), page.request))
+    }
+
+    /// Notes what the person has shown beside its sign-in: the session has that class from now on.
+    ///
+    /// # Errors
+    /// [`Stop`] if the region cannot store it.
+    pub(in crate::browser) async fn raise(&mut self, shown: Shown) -> Result<(), Stop> {
+        self.raised = Some(second::raise(&self.provider, &mut self.visit.cookie, shown).await?);
+        Ok(())
     }
 
     /// The name of the company by whose pages the person came.
@@ -224,9 +264,10 @@ impl Inside {
         let here = self.path(self.section.path);
         let links: Vec<_> = SECTIONS.iter().map(|(path, text)| (self.path(path), Phrase::from(*text))).collect();
         let links: Vec<_> = links.iter().map(|(path, phrase)| (path.as_str(), phrase.clone())).collect();
-        let page = self.view.page(self.section.title).nav(say::PAGES, &links, &here).languages(Choice::Links(&here));
+        let again = back_to(&here, self.back.as_deref());
+        let page = self.view.page(self.section.title).nav(say::PAGES, &links, &here).languages(Choice::Links(&again));
         let mut response = self.view.answer(fill(page));
-        let cookies = Cookies { browser: Some(self.browser.clone()), session: None };
+        let cookies = Cookies { browser: Some(self.browser.clone()), session: self.raised.clone() };
         cookies.set(&self.provider.issuer, response.headers_mut());
         response
     }

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_accounts::Error;
-use umoja_accounts::access::{By, Enrolled, NewPasskey, RecoveryCodes, Standing};
+use umoja_accounts::access::{By, CodeUsed, Enrolled, NewPasskey, PasskeyUsed, RecoveryCodes, Standing};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn;
 use umoja_look::Text;
@@ -17,11 +17,14 @@ use umoja_look::texts::factors as say;
 
 use super::enter::{Entered, Inside, Section, called};
 use crate::Provider;
+use crate::assurance::{self, Class};
+use crate::browser::offered::ENROLMENT;
+use crate::browser::second::Shown;
 use crate::browser::stop::Stop;
-use crate::pages::account::factors::{self as pages, OnFactors};
+use crate::pages::account::factors::{self as pages, Back, OnFactors};
 use crate::passkey::{Sent, Site, challenge};
 
-pub(super) const SECTION: Section = Section { path: "/account/factors", title: say::FACTORS, needs_recent: true };
+pub(super) const SECTION: Section = Section { path: ENROLMENT, title: say::FACTORS, needs_recent: true };
 
 /// What came of a form.
 #[derive(Default)]
@@ -31,6 +34,8 @@ struct Outcome {
     codes: Option<RecoveryCodes>,
     /// The step of the form, whose secret the person has put into the application already.
     kept: Option<String>,
+    /// By which methods the person has proved who it is, with the factor that it has added.
+    shown: Option<Vec<String>>,
 }
 
 impl Outcome {
@@ -42,9 +47,9 @@ impl Outcome {
         Self { fault: Some(text), ..Self::default() }
     }
 
-    fn of(enrolled: Enrolled, wrong: Text) -> Self {
+    fn of(enrolled: Enrolled, amr: Vec<String>, wrong: Text) -> Self {
         match enrolled {
-            Enrolled::Added(codes) => Self { codes, ..Self::done(say::WAS_ADDED) },
+            Enrolled::Added(codes) => Self { codes, shown: Some(amr), ..Self::done(say::WAS_ADDED) },
             Enrolled::Wrong => Self::fault(wrong),
             Enrolled::Known => Self::fault(say::KNOWN),
             Enrolled::Full => Self::fault(say::FULL),
@@ -53,13 +58,19 @@ impl Outcome {
 }
 
 pub(super) async fn factors(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
-    let inside = match Inside::enter_counted(provider, SECTION, request).await? {
+    let mut inside = match Inside::enter_counted(provider, SECTION, request).await? {
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };
-    let outcome = if inside.asked.is_post { act(&inside).await? } else { Outcome::default() };
+    let mut outcome = if inside.asked.is_post { act(&inside).await? } else { Outcome::default() };
+    // Who adds a factor has it, so the session is one of two factors from now on. Otherwise the person would have to show it at the next page.
+    if let Some(amr) = outcome.shown.take()
+        && Class::of_sign_in(&inside.visit.cookie.signed_in) < Class::Two
+    {
+        inside.raise(Shown { amr, class: Class::Two }).await?;
+    }
     let standing = inside.all().await?;
-    Ok(page(&inside, &standing, outcome))
+    page(&inside, &standing, outcome).await
 }
 
 async fn act(inside: &Inside) -> Result<Outcome, Stop> {
@@ -68,10 +79,11 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     let people = &inside.provider.accounts.people;
     let actor = inside.context().actor;
     let of = By { user: inside.user(), kept: Some(inside.visit.cookie.described()), actor: &actor };
+    let amr = &inside.visit.cookie.signed_in.amr;
     if let Some(code) = form.get("code") {
         let Some(secret) = secret(inside, step) else { return Ok(Outcome::fault(say::WRONG_CODE)) };
         let outcome = match people.add_totp(of, &secret, (code, label)).await {
-            Ok(enrolled) => Outcome::of(enrolled, say::WRONG_CODE),
+            Ok(enrolled) => Outcome::of(enrolled, assurance::with_code(amr, CodeUsed::Totp), say::WRONG_CODE),
             Err(Error::Locked { .. }) => Outcome::fault(say::WRONG_CODE),
             Err(error) => return Err(error.into()),
         };
@@ -80,7 +92,13 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     }
     if let Some(answer) = form.get("answer") {
         let Some(new) = made(inside, (step, answer, label)) else { return Ok(Outcome::fault(say::NO_PASSKEY)) };
-        return Ok(Outcome::of(people.add_passkey(of, new).await?, say::NO_PASSKEY));
+        let used = PasskeyUsed {
+            user: inside.user(),
+            user_verified: new.made.user_verified,
+            backup_eligible: new.made.backup_eligible,
+        };
+        let amr = assurance::with_passkey(amr, &used);
+        return Ok(Outcome::of(people.add_passkey(of, new).await?, amr, say::NO_PASSKEY));
     }
     if let Some(id) = form.get("remove") {
         let is_removed = people.remove_factor(of, id).await?;
@@ -109,12 +127,24 @@ fn made(inside: &Inside, (step, answer, label): (&str, &str, &str)) -> Option<Ne
     Some(NewPasskey { made: made.ok()?, transports: sent.transports().to_vec(), label: label.to_owned() })
 }
 
-fn page(inside: &Inside, standing: &Standing, outcome: Outcome) -> Response {
+async fn page(inside: &Inside, standing: &Standing, outcome: Outcome) -> Result<Response, Stop> {
     let people = &inside.provider.accounts.people;
     let step = outcome.kept.unwrap_or_else(|| inside.step());
     let name = called(&inside.person);
     let passkey = Site::of(&inside.provider.issuer).create(&step, inside.user(), &name, standing);
     let secret = secret(inside, &step);
+    let back = if standing.has_second_factor() { inside.back() } else { None };
+    let back = match back {
+        Some((step, request)) => {
+            let registered = inside.provider.registered(request.client.as_str()).await?;
+            registered.map(|registered| Back {
+                client: registered.client.name.clone(),
+                step,
+                leads_to: request.return_to.redirect_uri,
+            })
+        }
+        None => None,
+    };
     let label = |factor: &_| people.factor_label(factor);
     let on = OnFactors {
         path: SECTION.path,
@@ -126,6 +156,7 @@ fn page(inside: &Inside, standing: &Standing, outcome: Outcome) -> Response {
         codes: outcome.codes.as_ref(),
         secret: secret.as_ref(),
         passkey: &passkey,
+        back: back.as_ref(),
     };
     let is_faulty = outcome.fault.is_some();
     let mut response = inside.answer(|page| {
@@ -135,5 +166,5 @@ fn page(inside: &Inside, standing: &Standing, outcome: Outcome) -> Response {
     if is_faulty {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
-    response
+    Ok(response)
 }

@@ -23,8 +23,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
-use umoja_schema::CompanyId;
-
 use self::door::Section;
 use crate::Provider;
 
@@ -44,11 +42,6 @@ const SECTIONS: [Section; 10] = [
 /// The page at a path.
 pub(super) fn section(path: &str) -> Option<Section> {
     SECTIONS.into_iter().find(|section| section.path == path)
-}
-
-/// The path of the account of a person, by the pages of a company.
-pub(super) fn link(company: &CompanyId) -> String {
-    door::at(overview::SECTION.path, company)
 }
 
 /// The routes. A form is posted to the path of its page.

@@ -9,9 +9,10 @@ use umoja_look::texts::sign_on;
 
 use super::enter::{Entered, Inside, Section};
 use crate::Provider;
+use crate::browser::offered::ACCOUNT;
 use crate::browser::stop::Stop;
 
-pub(super) const SECTION: Section = Section { path: "/account", title: say::ACCOUNT, needs_recent: false };
+pub(super) const SECTION: Section = Section { path: ACCOUNT, title: say::ACCOUNT, needs_recent: false };
 
 /// Where a person signs out.
 const SIGN_OUT: &str = "/oauth2/logout";
@@ -22,8 +23,12 @@ pub(super) async fn overview(State(provider): State<Arc<Provider>>, request: Req
         Entered::Page(response) => return Ok(response),
     };
     let user = inside.person.view();
+    // Who made its account here has said its names one by one.
+    let names = [user.profile.given_name.as_deref(), user.profile.family_name.as_deref()];
+    let names = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let name = user.profile.name.clone().or(Some(names).filter(|names| !names.is_empty()));
     let values = [
-        (say::NAME_IS, &user.profile.name),
+        (say::NAME_IS, &name),
         (say::EMAIL_IS, &user.email),
         (say::PHONE_IS, &user.phone_number),
         (say::USERNAME_IS, &user.username),

@@ -7,13 +7,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use umoja_accounts::{Changed, Error, PasswordChange, Rule as _};
 use umoja_crypto::Password;
-use umoja_look::texts::account as say;
-use umoja_look::texts::sign_on;
+use umoja_look::texts::{account as say, mail, sign_on};
 use umoja_look::{Field, Form, Phrase, Text};
 
 use super::enter::{Entered, Inside, Section};
 use super::overview;
 use crate::Provider;
+use crate::browser::reset;
 use crate::browser::stop::Stop;
 use crate::cookie::Cookie;
 use crate::pages::account::over;
@@ -32,6 +32,12 @@ pub(super) async fn password(State(provider): State<Arc<Provider>>, request: Req
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };
+    let reset = reset::link_of_company(&inside.provider, &inside.at.company.id);
+    if let Some(reset) = reset
+        && !inside.provider.accounts.has_password(&inside.person).await?
+    {
+        return Ok(inside.answer(|page| page.text(say::NO_PASSWORD).link(&reset, mail::NEW_PASSWORD_TITLE)));
+    }
     let kept = if inside.asked.is_post { change(&inside).await? } else { None };
     if inside.asked.is_post && kept.is_none() {
         return Ok(changed(&inside));
@@ -80,7 +86,7 @@ async fn change(inside: &Inside) -> Result<Option<Kept>, Stop> {
 
 fn changed(inside: &Inside) -> Response {
     let view = inside.view();
-    let page = over(view, say::PASSWORD_CHANGED, say::PASSWORD_ENDS);
+    let page = over(view, say::PASSWORD_CHANGED, mail::SIGNED_OUT);
     let mut response = view.answer(page.link(&inside.path(overview::SECTION.path), say::SIGN_IN_AGAIN));
     if let Some(removed) = Cookie::Session.remove(&inside.provider.issuer) {
         response.headers_mut().append(header::SET_COOKIE, removed);

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use umoja_accounts::{Error, Patch, Rule as _, Update};
-use umoja_look::texts::account as say;
+use umoja_look::texts::{account as say, register};
 use umoja_look::{Field, Form, Language, Phrase, Text};
 use umoja_schema::Profile;
 
@@ -18,7 +18,9 @@ use crate::browser::stop::Stop;
 pub(super) const SECTION: Section = Section { path: "/account/profile", title: say::PROFILE, needs_recent: true };
 
 /// The values of the form: the name of the field, that of the member, its label, and its purpose (HTML: autofill).
-const VALUES: [(&str, &str, Text, &str); 6] = [
+const VALUES: [(&str, &str, Text, &str); 8] = [
+    ("given_name", "/given_name", register::GIVEN_NAME, "given-name"),
+    ("family_name", "/family_name", register::FAMILY_NAME, "family-name"),
     ("name", "/name", say::NAME, "name"),
     ("nickname", "/nickname", say::NICKNAME, "nickname"),
     ("street", "/address/street_address", say::STREET, "street-address"),

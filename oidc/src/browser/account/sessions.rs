@@ -37,7 +37,6 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
     all.sort_by_key(|session| (session.id != own, std::cmp::Reverse(session.created_at)));
     let step = inside.step();
     let form = || Form::post(SECTION.path).hidden("step", &step);
-    let has_others = all.iter().any(|session| session.id != own);
     Ok(inside.answer(|mut page| {
         page = page.done(done).text(say::SESSIONS_ARE);
         for session in all {
@@ -50,7 +49,8 @@ pub(super) async fn sessions(State(provider): State<Arc<Provider>>, request: Req
             let end = form().other("end", &session.id, say::END_SESSION);
             page = page.card(&if is_own { card } else { card.form(end) });
         }
-        if has_others { page.form(&form().answer("end", "others", say::END_OTHERS)) } else { page }
+        // Another region may know of a session that this one does not know yet.
+        page.form(&form().answer("end", "others", say::END_OTHERS))
     }))
 }
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use umoja_accounts::access::Standing;
 
 use crate::Provider;
-use crate::browser::account::door::{Door, registered_of};
+use crate::browser::account::door::Door;
 use crate::browser::account::logins;
 use crate::browser::asked::Asked;
 use crate::browser::device::OnDevice;
@@ -34,7 +34,7 @@ pub(super) async fn registered(provider: &Provider, goal: &Goal) -> Result<Arc<R
         Goal::Account(OfAccount { company, .. }) => {
             let company = provider.accounts.home.registry.company(company).await?;
             let company = company.filter(|company| company.enabled).ok_or(NoReturn::Page)?;
-            return Ok(Arc::new(registered_of(Arc::new(company))?));
+            return Ok(Arc::new(Registered::account(Arc::new(company))?));
         }
     };
     provider.registered(client.as_str()).await?.ok_or_else(|| Stop::at(NoReturn::Client, client))

@@ -6,7 +6,7 @@ use qrcode::render::svg::Color;
 use qrcode::{EcLevel, QrCode};
 use umoja_accounts::access::RecoveryCodes;
 use umoja_crypto::totp::TotpSecret;
-use umoja_look::texts::factors as say;
+use umoja_look::texts::{factors as say, status};
 use umoja_look::{Card, Field, Form, Page, Phrase};
 use umoja_schema::access::{Factor, FactorKind};
 use zeroize::Zeroizing;
@@ -36,11 +36,23 @@ pub struct OnFactors<'a> {
     pub secret: Option<&'a TotpSecret>,
     /// What is asked of a passkey that is to be added.
     pub passkey: &'a str,
+    /// The page of a client to which the person goes back, now that it has a second factor.
+    pub back: Option<&'a Back>,
+}
+
+/// The page of a client from which a person came to add a second factor.
+pub struct Back {
+    /// The name of the client.
+    pub client: String,
+    /// The step of the page.
+    pub step: String,
+    /// The URI to which it leads in the end.
+    pub leads_to: String,
 }
 
 /// Adds the parts of the page.
 pub fn factors<'a>(page: Page<'a>, on: &OnFactors<'_>, is_faulty: bool) -> Page<'a> {
-    let page = codes(page, on);
+    let page = back(codes(page, on), on);
     let page = on.factors.iter().fold(page, |page, (factor, label)| match card(on, factor, label.as_deref()) {
         Some(card) => page.card(&card),
         None => page,
@@ -64,6 +76,12 @@ fn codes<'a>(page: Page<'a>, on: &OnFactors<'_>) -> Page<'a> {
     let Some(codes) = on.codes else { return page };
     let page = page.heading(say::RECOVERY).text(say::CODES_ONCE);
     codes.shown().fold(page, |page, code| page.code(&code))
+}
+
+fn back<'a>(page: Page<'a>, on: &OnFactors<'_>) -> Page<'a> {
+    let Some(Back { client, step, leads_to }) = on.back else { return page };
+    let form = Form::post("/factor").hidden("step", step).button(status::BACK.with(&[("company", client)]));
+    page.form(&form).leads_to(Some(leads_to))
 }
 
 fn card(on: &OnFactors<'_>, factor: &Factor, label: Option<&str>) -> Option<Card> {
@@ -141,6 +159,7 @@ mod tests {
             codes: None,
             secret: None,
             passkey: "",
+            back: None,
         };
         let uri = uri(&on, "MZXW6");
         assert_eq!(*uri, "otpauth://totp/Soko%20%26%20Co:ada%2B1%40example.com?secret=MZXW6&issuer=Soko%20%26%20Co");

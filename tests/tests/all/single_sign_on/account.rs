@@ -96,6 +96,10 @@ fn a_person_changes_what_it_says_of_itself_and_no_address() {
         let page = browser.get(&sso, 0, "/account/profile").await;
         let fields =
             [("name", "Ada <b>Okello</b>"), ("locality", "Gulu"), ("locale", "sw"), ("email", "x@example.com")];
+        let names = [("given_name", "Ada"), ("family_name", "Okello")];
+        let page = send(&mut browser, &sso, "/profile", &page, &names).await;
+        // Who has no full name is called by the names that it has.
+        assert!(browser.get(&sso, 0, "/account").await.html.contains("Ada Okello"));
         let page = send(&mut browser, &sso, "/profile", &page, &fields).await;
         assert!(page.html.contains("lang=\"en\"") && page.html.contains("role=\"status\""), "{}", page.html);
         let user = sso.d.call(0, "lookup", json!({ "email": EMAIL })).await.body["user"].clone();
@@ -125,6 +129,7 @@ fn a_person_ends_its_other_sessions_and_keeps_this_one() {
         assert_eq!(page.html.matches("class=\"card\"").count(), 2);
         let page = send(&mut first, &sso, "/sessions", &page, &[("end", "others")]).await;
         assert_eq!(page.html.matches("class=\"card\"").count(), 1);
+        assert!(page.html.contains("value=\"others\""), "another region may know another one");
         assert!(second.get(&sso, 0, ACCOUNT).await.html.contains("name=\"identifier\""));
         first.authorize(&sso, 0, &[("prompt", "none")]).await.code(&sso);
     });

@@ -60,6 +60,13 @@ impl Page {
         self.field("step")
     }
 
+    /// The link that begins so.
+    pub(super) fn link(&self, start: &str) -> String {
+        let mut links = self.html.split(" href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let link = links.find(|link| link.starts_with(start));
+        link.unwrap_or_else(|| panic!("no link: {}", self.html)).replace("&amp;", "&")
+    }
+
     pub(super) fn title(&self) -> &str {
         self.html.split_once("<h1>").map_or("", |(_, rest)| rest.split('<').next().unwrap())
     }

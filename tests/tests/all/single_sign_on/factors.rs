@@ -220,7 +220,7 @@ fn a_person_without_a_factor_gets_no_code_of_a_client_that_always_wants_one() {
         let mut browser = Browser::default();
         let page = browser.whole(&sso, 0, &[]).await;
         assert_eq!((page.status, page.title()), (200, TITLE));
-        assert!(page.html.contains("/account/factors") && browser.session().is_some());
+        assert!(page.html.contains("/account/factors?company=shop") && browser.session().is_some());
         let silent = browser.authorize(&sso, 0, &[("prompt", "none")]).await;
         assert_eq!(silent.error().as_deref(), Some("unmet_authentication_requirements"));
         // With a factor, the same session is raised.
@@ -335,22 +335,59 @@ fn a_person_adds_and_removes_an_application_on_the_pages_of_its_account() {
         };
         let wrong = add(&mut browser, "000000").await;
         assert!(wrong.status == 422 && wrong.html.contains(&text), "the secret is the same");
+        let mut before = browser.clone();
         let added = add(&mut browser, &sso.code_of(&secret)).await;
         assert_eq!(added.html.matches("class=\"code\"").count(), 11, "ten recovery codes, and the next secret");
         assert!(added.html.contains("My phone"));
-        // The session with one factor changes nothing from now on: the person shows the second one at the door.
+        // The session with one factor changes nothing from now on: at the door the person shows the second one.
         sso.d.world.clock.advance(STEP);
-        let door = browser.get(&sso, 0, PATH).await;
+        let door = before.get(&sso, 0, PATH).await;
         let step = door.step();
         let fields = [("step", &*step), ("identifier", EMAIL), ("password", PASSWORD)];
-        let page = browser.post(&sso, 0, "/account/factors", &fields).await;
-        assert_eq!(page.title(), TITLE);
-        let (step, code) = (page.step(), sso.code_of(&secret));
-        browser.post(&sso, 0, "/account/factors", &[("step", &*step), ("code", &*code)]).await.location();
+        assert_eq!(before.post(&sso, 0, "/account/factors", &fields).await.title(), TITLE);
+        // The one in which the factor was added has two, in every region.
+        sso.d.world.settle().await;
+        let code = browser.authorize(&sso, 1, &[("prompt", "none"), ("acr_values", "2")]).await.code(&sso);
+        assert_eq!((code.signed_in.acr.as_deref(), &*code.signed_in.amr.concat()), (Some("2"), "pwdotpmfa"));
         let page = browser.get(&sso, 0, PATH).await;
         let (step, id) = (page.step(), page.field("remove"));
         let page = browser.post(&sso, 0, "/account/factors", &[("step", &*step), ("remove", &*id)]).await;
         assert!(page.html.contains("It is removed.") && !page.html.contains("My phone"));
+    });
+}
+
+#[test]
+fn who_adds_a_factor_for_a_client_continues_to_it() {
+    sign_in_story(1822, json!({ "require_mfa": "always" }), async |sso| {
+        let mut browser = Browser::default();
+        let page = browser.whole(&sso, 0, &[]).await;
+        let link = page.link("/account/factors?company=shop&amp;back=");
+        // The step is of no use in another browser.
+        let other = Browser::default().get(&sso, 0, &link).await;
+        assert!(other.html.contains("name=\"identifier\"") && !other.html.contains("action=\"/factor\""));
+        // Who signs in again on the way keeps it.
+        sso.d.world.clock.advance(6 * 60_000);
+        let door = browser.get(&sso, 1, &link).await;
+        let step = door.step();
+        let fields = [("step", &*step), ("identifier", EMAIL), ("password", PASSWORD)];
+        let to = browser.post(&sso, 1, "/account/factors", &fields).await.location().to_owned();
+        sso.d.world.settle().await;
+        let page = browser.get(&sso, 0, &to).await;
+        assert!(!page.html.contains("action=\"/factor\""), "there is no factor yet: {}", page.html);
+        let (step, (_, secret)) = (page.step(), offered(&page));
+        let fields = [("step", &*step), ("code", &*sso.code_of(&secret))];
+        let added = browser.post(&sso, 0, "/account/factors", &fields).await;
+        assert!(
+            added.headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .contains("form-action 'self' https://shop.example;")
+        );
+        let (_, form) = added.html.split_once("action=\"/factor\"").unwrap_or_else(|| panic!("{}", added.html));
+        assert!(form.contains("Continue to"), "{form}");
+        let step = form.split_once("name=\"step\" value=\"").unwrap().1.split('"').next().unwrap();
+        let code = browser.post(&sso, 0, "/factor", &[("step", step)]).await.code(&sso);
+        assert_eq!(code.signed_in.acr.as_deref(), Some("2"));
     });
 }
 

@@ -11,6 +11,7 @@ use super::browser::{Browser, EMAIL, PASSWORD, Page, web};
 
 const EVE: &str = "eve@example.com";
 const NEW: &str = "battery staple gun";
+const TITLE: &str = "Create an account";
 
 /// A deployment in which persons may make accounts at a company of this name.
 fn open_story(seed: u64, company: &'static str, body: impl AsyncFnOnce(Sso)) {
@@ -29,12 +30,8 @@ fn open_story(seed: u64, company: &'static str, body: impl AsyncFnOnce(Sso)) {
 /// The first page, to which the page for signing in leads.
 async fn first(browser: &mut Browser, sso: &Sso, at: usize) -> Page {
     let page = browser.authorize(sso, at, &[]).await;
-    let link = page.html.split("href=\"").find(|rest| rest.starts_with("/register?step=")).map(|rest| {
-        let (link, _) = rest.split_once('"').unwrap();
-        link.to_owned()
-    });
-    let page = browser.get(sso, at, &link.unwrap_or_else(|| panic!("no link: {}", page.html))).await;
-    assert_eq!((page.status, page.title()), (200, "Make an account"));
+    let page = browser.get(sso, at, &page.link("/register?step=")).await;
+    assert_eq!((page.status, page.title()), (200, TITLE));
     page
 }
 
@@ -316,5 +313,49 @@ fn an_account_of_an_unverified_address_is_not_the_persons_who_proves_it() {
         let code = make(&mut browser, &sso, 0, &page, [&sso.d.mail.code(EVE), NEW]).await.code(&sso);
         assert_ne!(json!(code.user), json!(squatter));
         assert!(sso.d.accepts(0, EVE, NEW).await && !sso.d.accepts(0, EVE, "an attacker waits").await);
+    });
+}
+
+// Initiating User Registration via OpenID Connect 1.0
+#[test]
+fn a_client_begins_with_the_page_on_which_an_account_is_made() {
+    open_story(1924, "shop", async |sso| {
+        let mut browser = Browser::default();
+        let page = browser.authorize(&sso, 0, &[("prompt", "create"), ("login_hint", EVE)]).await;
+        assert_eq!((page.status, page.title(), &*page.field("identifier")), (200, TITLE, EVE));
+        let page = send(&mut browser, &sso, 0, &page, &[("identifier", EVE)]).await;
+        let code = make(&mut browser, &sso, 1, &page, [&sso.d.mail.code(EVE), NEW]).await.code(&sso);
+        assert_eq!(code.signed_in.amr, ["pwd"]);
+        // Who has a session may make another account.
+        sso.d.world.settle().await;
+        assert_eq!(browser.authorize(&sso, 0, &[("prompt", "create")]).await.title(), TITLE);
+        let none = browser.authorize(&sso, 0, &[("prompt", "none create")]).await;
+        assert_eq!(none.error().as_deref(), Some("invalid_request"));
+    });
+    // Where persons make no accounts, they sign in.
+    sign_in_story(1925, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        let page = browser.authorize(&sso, 0, &[("prompt", "create")]).await;
+        assert_eq!(page.title(), "Sign in");
+        browser.sign_in(&sso, 0, &page, PASSWORD).await.code(&sso);
+    });
+}
+
+#[test]
+fn who_has_an_account_goes_from_the_pages_for_a_new_one_to_the_sign_in() {
+    open_story(1926, "shop", async |sso| {
+        let mut browser = Browser::default();
+        let asks = browser.authorize(&sso, 0, &[("prompt", "create")]).await;
+        let types = send(&mut browser, &sso, 0, &asks, &[("identifier", EMAIL)]).await;
+        for page in [asks, types] {
+            let link = page.link("/login?step=");
+            assert_eq!(Browser::default().get(&sso, 0, &link).await.status, 400, "another browser");
+            let page = browser.get(&sso, 1, &link).await;
+            assert_eq!((page.status, page.title()), (200, "Sign in"));
+            browser.sign_in(&sso, 1, &page, PASSWORD).await.code(&sso);
+        }
+        let mut browser = Browser::default();
+        let types = ask(&mut browser, &sso, 0, EVE).await;
+        assert_eq!(browser.get(&sso, 0, &types.link("/register?step=")).await.title(), TITLE);
     });
 }

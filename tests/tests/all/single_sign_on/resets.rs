@@ -44,6 +44,23 @@ fn a_person_sets_a_new_password_by_a_code_and_is_signed_out_everywhere() {
 }
 
 #[test]
+fn who_has_forgotten_the_password_of_its_account_gets_back_to_it() {
+    sign_in_story(1929, json!({}), async |sso| {
+        let mut browser = Browser::default();
+        let door = browser.get(&sso, 0, "/account?company=shop").await;
+        let page = browser.get(&sso, 0, &door.link("/reset?company=shop")).await;
+        let step = page.step();
+        let page = browser.post(&sso, 0, "/reset", &[("step", &step), ("identifier", EMAIL)]).await;
+        assert!(page.html.contains("href=\"/reset?company=shop\""), "{}", page.html);
+        sso.d.world.settle().await;
+        let done = set(&mut browser, &sso, 1, &page, [&sso.d.mail.code(EMAIL), NEW]).await;
+        assert_eq!(done.title(), "Your password is set");
+        let door = browser.get(&sso, 1, &done.link("/account?company=shop")).await;
+        assert!(door.html.contains("name=\"identifier\""), "{}", door.html);
+    });
+}
+
+#[test]
 fn a_name_without_a_user_is_answered_like_one_with_a_user() {
     sign_in_story(1901, json!({}), async |sso| {
         let mut browser = Browser::default();
@@ -114,7 +131,7 @@ fn a_form_of_another_browser_or_an_unknown_client_asks_for_no_mail() {
         other.get(&sso, 0, "/reset?client=web").await;
         assert_eq!(other.post(&sso, 0, "/reset", &fields).await.status, 400);
         assert_eq!(other.post(&sso, 0, "/reset", &fields[1..]).await.status, 400);
-        for uri in ["/reset", "/reset?client=unknown"] {
+        for uri in ["/reset", "/reset?client=unknown", "/reset?company=unknown"] {
             assert_eq!(other.get(&sso, 0, uri).await.status, 400, "{uri}");
         }
         assert_eq!(sso.d.mail.all(), []);

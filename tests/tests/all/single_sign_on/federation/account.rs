@@ -195,6 +195,10 @@ fn the_last_way_to_sign_in_stays() {
         let step = page.step();
         let page = browser.post(&two.here, 0, "/account/logins", &[("step", &step), ("remove", "accounts")]).await;
         assert!(page.html.contains("could not sign in any more") && page.html.contains("a***@"), "{}", page.html);
+        // The page of the password leads to where a first one is set, and asks for none.
+        let page = browser.get(&two.here, 0, "/account/password?company=shop").await;
+        assert!(!page.html.contains("name=\"current\""), "{}", page.html);
+        page.link("/reset?company=shop");
         two.whole(&mut Browser::default()).await.code(&two.here);
     });
 }
