@@ -13,8 +13,9 @@ use umoja_store::ports::StoreError;
 
 use super::fault::Fault;
 
-/// The most operations in one transaction: enough to share a sync, few enough to answer soon.
-const MAX_BATCH: usize = 256;
+/// The most operations in one transaction: enough to share a sync and the pages that bulk work touches at random, few enough to
+/// answer soon. Only bulk work waits in such numbers.
+const MAX_BATCH: usize = 1024;
 
 /// A transaction, as operations see it.
 pub(crate) struct Tx<'c> {
@@ -26,6 +27,11 @@ impl Tx<'_> {
     /// Reports a change that was appended to the change log, under this sequence.
     pub(crate) fn changed(&self, sequence: i64) {
         self.newest.set(Some(sequence));
+    }
+
+    /// The newest change of this transaction, if it has one. Nothing else writes meanwhile, so no newer one is stored.
+    pub(crate) fn newest_change(&self) -> Option<i64> {
+        self.newest.get()
     }
 
     /// Runs a statement that has to change one row. It is an error if it changes none: a trigger can make the database
