@@ -44,7 +44,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The environment variable that names the directory in which OpenLDAP's packages are unpacked, if they are not installed.
 const ROOT: &str = "SLAPD_ROOT";
 /// Rows in progress: the default of `umoja import`.
-const AT_ONCE: usize = 2048;
+const AT_ONCE: usize = 1024;
 /// bcrypt of cost 10: a slow hash, stored as it is.
 const BCRYPT: &str = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
@@ -132,6 +132,7 @@ async fn import(stage: &Stage, file: &Path, watch: Watch, marks: [usize; 2]) -> 
     let pumps: Vec<_> = homes.iter().zip(deployment.stores()).map(pump_of).collect();
     let pump = Pump::start(pumps, PumpSettings::default());
     let (home, store) = homes.into_iter().zip(deployment.stores()).next().ok_or(BenchError::Broken("a region"))?;
+    store.gather_writes();
     let bulk = Bulk::start(store.clone(), pump_of((&home, store)), Arc::clone(&home.clock), || true);
     let behind = Arc::new(AtomicU64::new(0));
     let looking = tokio::spawn(look(store.clone(), Arc::clone(&behind)));

@@ -282,6 +282,12 @@ impl RegionStore {
         })
     }
 
+    /// For bulk work, such as an import: from now on, writes of this store wait up to some milliseconds for others, and share their
+    /// transaction.
+    pub fn gather_writes(&self) {
+        self.0.main.gather();
+    }
+
     /// The name of the region.
     pub fn region(&self) -> &Region {
         &self.0.region

@@ -32,7 +32,7 @@ use crate::output::{Output, note};
 
 /// How many records are imported at the same time into a directory: while a transaction with a half of them is written, the
 /// other half is prepared.
-const AT_ONCE: usize = 2048;
+const AT_ONCE: usize = 1024;
 /// The same in AWS, where each is calls of services.
 const AT_ONCE_IN_AWS: usize = 256;
 

@@ -106,7 +106,7 @@ pub(in crate::commands) struct Import {
     /// Where the position of the import is stored [default: FILE.state.json].
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
-    /// How many records are imported at the same time [default: 2048 in a directory, 256 in AWS].
+    /// How many records are imported at the same time [default: 1024 in a directory, 256 in AWS].
     #[arg(long, value_name = "N", value_parser = at_once)]
     pub(super) at_once: Option<usize>,
     #[command(flatten)]

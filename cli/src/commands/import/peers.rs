@@ -12,7 +12,11 @@ use crate::deployment::{DeployedRegion, locks};
 pub(super) fn wait_for_peers(opened: &Opened, region: &DeployedRegion, dry_run: bool) -> Bulk {
     let Opened::Local(deployment) = opened else { return Bulk::unlimited() };
     let store = deployment.stores().iter().find(|store| store.region() == region.name());
-    let Some(store) = store.filter(|_| !dry_run && !region.home.peers.is_empty()) else { return Bulk::unlimited() };
+    let Some(store) = store.filter(|_| !dry_run) else { return Bulk::unlimited() };
+    store.gather_writes();
+    if region.home.peers.is_empty() {
+        return Bulk::unlimited();
+    }
     let home = region.home.clone();
     let clock = Arc::clone(&home.clock);
     let pump = RegionPump::new(store.clone(), home, Arc::new(deployment.sealer(&region.home)));
