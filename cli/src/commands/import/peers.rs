@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use umoja_local::RegionStore;
 use umoja_runtime::RegionPump;
 use umoja_runtime::bulk::Bulk;
 
@@ -13,7 +14,7 @@ pub(super) fn wait_for_peers(opened: &Opened, region: &DeployedRegion, dry_run: 
     let Opened::Local(deployment) = opened else { return Bulk::unlimited() };
     let store = deployment.stores().iter().find(|store| store.region() == region.name());
     let Some(store) = store.filter(|_| !dry_run) else { return Bulk::unlimited() };
-    store.gather_writes();
+    deployment.stores().iter().for_each(RegionStore::gather_writes);
     if region.home.peers.is_empty() {
         return Bulk::unlimited();
     }
