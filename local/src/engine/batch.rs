@@ -205,10 +205,10 @@ impl Batcher {
 }
 
 /// The advisory lock between processes, while this lives.
-pub(super) struct Held<'f>(&'f File);
+pub(crate) struct Held<'f>(&'f File);
 
 impl<'f> Held<'f> {
-    pub(super) fn new(file: &'f File) -> io::Result<Self> {
+    pub(crate) fn new(file: &'f File) -> io::Result<Self> {
         file.lock()?;
         Ok(Self(file))
     }
