@@ -1,12 +1,12 @@
 //! Ports that a supervisor has opened for this process: systemd's socket units (sd_listen_fds(3)). They stay open while the process
-//! is replaced, so clients wait in between and are not refused.
+//! is replaced, so clients wait in between.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use listenfd::ListenFd;
 
-/// The ports that nobody has taken yet. A clone is another handle on the same ones.
+/// The ports that are not taken yet. A clone is another handle on the same ones.
 #[derive(Clone, Default)]
 pub(crate) struct Sockets(Arc<Mutex<Vec<TcpListener>>>);
 
@@ -31,7 +31,7 @@ impl Sockets {
         Some(sockets.swap_remove(found))
     }
 
-    /// The addresses that nobody has taken.
+    /// The addresses of the ports that are not taken.
     pub(crate) fn left(&self) -> Vec<SocketAddr> {
         let sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()

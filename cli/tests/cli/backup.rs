@@ -80,7 +80,7 @@ async fn a_backup_under_writes_has_all_that_was_acknowledged_before_it_began() {
     stops.store(true, Ordering::Relaxed);
     writer.await.unwrap();
     drop(served);
-    assert!(!world.file("d/backup").exists(), "copies are removed");
+    assert!(!world.file("d/.backup").exists(), "copies are removed");
 
     for (n, (file, before)) in files.into_iter().enumerate() {
         let dir = format!("restored-{n}");

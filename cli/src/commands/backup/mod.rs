@@ -23,7 +23,7 @@ use crate::output::{Output, note, time};
 use crate::{CliError, DeploymentError, files};
 
 /// The directory, within that of the deployment, in which databases are copied.
-const COPIES: &str = "backup";
+const COPIES: &str = ".backup";
 
 /// Back up a deployment in a directory, with its keys, while it is served.
 #[derive(Debug, Args)]
@@ -32,11 +32,11 @@ const COPIES: &str = "backup";
 It may be served meanwhile: writers wait for some milliseconds, and a backup holds everything that was acknowledged before it \
 began. `umoja restore` makes a directory of it. docs/one-machine.md says what an old backup means.
 
-Whoever can read the backup can read the data of all users, so the program `age`, which has to be installed, encrypts it to every \
+A reader of the backup can read the data of all users, so the program `age`, which has to be installed, encrypts it to every \
 --recipient. Keep the identity that opens it on another machine. With --plain it is not encrypted. - writes to standard output, for \
 a program of your own.
 
-The databases are copied into DIR/backup first, one region after the other, which needs space for one copy of all of them. The \
+The databases are copied into DIR/.backup first, one region after the other, which needs space for one copy of all of them. The \
 copies are removed when the backup is complete."
 )]
 #[command(after_help = "Examples:
@@ -100,11 +100,13 @@ impl Backup {
         let _ = std::fs::remove_file(&part);
         let file = files::new_private(&part).map_err(file_error)?;
         let bytes = self.write(&copies, file, now).and_then(|bytes| {
-            std::fs::hard_link(&part, &path).map_err(file_error)?;
+            std::fs::rename(&part, &path).map_err(file_error)?;
             Ok(bytes)
         });
-        // After an error it is of no use, and else it has another name.
-        let _ = std::fs::remove_file(&part);
+        if bytes.is_err() {
+            // The error matters more than a file that cannot be removed.
+            let _ = std::fs::remove_file(&part);
+        }
         let bytes = bytes?;
         drop(copies);
         let answer = json!({ "file": path, "taken_at": time(now), "bytes": bytes });

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(in crate::commands) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of so many bytes.
+    /// A bar of this number of bytes.
     pub(in crate::commands) fn new(what: &'static str, bytes: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(4)).with_message(what);
         let form = "{msg} {percent:>3}% {bar:30} {bytes} of {total_bytes}, {eta} left";
