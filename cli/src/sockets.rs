@@ -14,8 +14,9 @@ impl Sockets {
     /// The ports that `LISTEN_FDS` counts, if it is meant for this process. What is no TCP port is left out.
     pub(crate) fn of_environment() -> Self {
         let mut handed = ListenFd::from_env();
+        let count = handed.len();
         let listener = |n| handed.take_tcp_listener(n).ok().flatten();
-        Self(Arc::new(Mutex::new((0..handed.len()).filter_map(listener).collect())))
+        Self(Arc::new(Mutex::new((0..count).filter_map(listener).collect())))
     }
 
     /// Takes the port that listens on this address, or on its number at all addresses.

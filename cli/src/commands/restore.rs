@@ -9,7 +9,6 @@ use serde_json::json;
 use umoja_local::backup::{self, FILES};
 use umoja_schema::Region;
 use umoja_store::events::begin_epoch;
-use umoja_store::ports::Clock as _;
 
 use super::age::opened;
 use super::backup::archive::{About, is_encrypted, unpack};

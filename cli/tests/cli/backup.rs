@@ -106,7 +106,7 @@ async fn a_backup_under_writes_has_all_that_was_acknowledged_before_it_began() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_deployment_has_the_keys_clients_and_sessions_of_the_first_one() {
     let world = World::new();
-    let answer = ask(&["demo", "--exit", "--dir", path(&world.file("d")), "--json"]);
+    let answer = ask(&["demo", "--exit", "--dir", path(&world.file("d"))]);
     assert_eq!(answer["ok"], true, "{answer}");
     let served = serve(&world, "d");
     agrees(&world, "d").await;

@@ -2,7 +2,7 @@
 //! test plays systemd with the units of packaging/, so that what they start is what is run.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -176,7 +176,7 @@ async fn the_page_about_one_machine_works_as_it_is_written() {
             user = ada.body["user"]["id"].as_str().map(str::to_owned);
         }
     }
-    assert!(count > 15, "only {count} blocks were run");
+    assert!(count >= 15, "only {count} blocks were run");
     // What was registered before the backup is there after the restore, the loss of a region, and the upgrade.
     let user = user.unwrap();
     let shown = machine.json(&format!("umoja user show {user} --dir /var/lib/umoja --json"));

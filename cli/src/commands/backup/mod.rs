@@ -11,7 +11,6 @@ use clap::Args;
 use serde_json::json;
 use umoja_local::backup::{BackupError, Cut};
 use umoja_schema::{Millis, Region};
-use umoja_store::ports::Clock as _;
 
 use self::archive::{About, Writer};
 use self::progress::Progress;
