@@ -106,14 +106,14 @@ async fn a_backup_under_writes_has_all_that_was_acknowledged_before_it_began() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_deployment_has_the_keys_clients_and_sessions_of_the_first_one() {
     let world = World::new();
-    let answer = ask(&["demo", "--exit", "--dir", path(&world.file("d"))]);
+    let answer = ask(&["demo", "--exit", "--dir", path(&world.file("demo"))]);
     assert_eq!(answer["ok"], true, "{answer}");
-    let served = serve(&world, "d");
-    agrees(&world, "d").await;
+    let served = serve(&world, "demo");
+    agrees(&world, "demo").await;
     drop(served);
-    let demo: Value = serde_json::from_slice(&std::fs::read(world.file("d/demo.json")).unwrap()).unwrap();
+    let demo: Value = serde_json::from_slice(&std::fs::read(world.file("demo/demo.json")).unwrap()).unwrap();
     let person = demo["oidc"]["people"][0]["email"].as_str().unwrap();
-    done(&["backup", path(&world.file("demo.tar")), "--plain", "--dir", path(&world.file("d"))]);
+    done(&["backup", path(&world.file("demo.tar")), "--plain", "--dir", path(&world.file("demo"))]);
     done(&["restore", path(&world.file("demo.tar")), "--dir", path(&world.file("new"))]);
     agrees(&world, "new").await;
     for words in [
@@ -125,7 +125,7 @@ async fn a_restored_deployment_has_the_keys_clients_and_sessions_of_the_first_on
         &["region", "list"],
         &["digest"],
     ] {
-        assert_eq!(said(&world, "d", words), said(&world, "new", words), "{words:?}");
+        assert_eq!(said(&world, "demo", words), said(&world, "new", words), "{words:?}");
     }
     let sessions = said(&world, "new", &["sessions", "list", person]);
     assert!(sessions["sessions"].as_array().is_some_and(|sessions| !sessions.is_empty()), "{sessions}");
@@ -136,7 +136,7 @@ async fn a_restored_deployment_has_the_keys_clients_and_sessions_of_the_first_on
         names.sort();
         names
     };
-    assert_eq!(names("d"), names("new"), "every file of a region is in its backup");
+    assert_eq!(names("demo"), names("new"), "every file of a region is in its backup");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
