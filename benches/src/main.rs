@@ -3,6 +3,7 @@
 //! The measured server is `umoja serve` itself, in its own process. This program starts itself under the name `umoja`
 //! and then is the command line, so that no other program has to be built or found.
 
+mod backup;
 mod clock;
 mod company;
 mod crypto;
@@ -69,6 +70,8 @@ enum What {
     SignOn,
     /// Importing users with legacy hashes.
     Import,
+    /// Backing up a deployment while it is served.
+    Backup,
 }
 
 /// Measures Umoja, and reports which limits are met.
@@ -84,7 +87,7 @@ struct Bench {
     /// Measure just enough to show that everything is measured; the figures mean nothing.
     #[arg(long)]
     quick: bool,
-    /// The number of users to import [default: 100000].
+    /// The number of users to import, and of those to back up [default: 100000].
     #[arg(long, value_name = "N")]
     users: Option<usize>,
     /// The number of status pages that are open at once [default: 10000].
@@ -178,6 +181,10 @@ impl Bench {
         if is_wanted(What::Import) {
             let users = self.users.unwrap_or(if self.quick { 200 } else { 100_000 });
             import::measure(report, &dir, users)?;
+        }
+        if is_wanted(What::Backup) {
+            let users = self.users.unwrap_or(if self.quick { 20 } else { 100_000 });
+            backup::measure(report, &dir, users)?;
         }
         if self.what == What::Peers {
             peers::measure(report, &dir, &self.peers, self.quick)?;

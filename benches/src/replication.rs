@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::stage::Stage;
 
 /// Writes in a second, under load.
-const WRITES: u32 = 200;
+pub(crate) const WRITES: u32 = 200;
 /// The most milliseconds until 99 of 100 writes are readable under load.
 const P99: Limit = Limit::Under(50.0);
 /// The time between two reads of the reader.
@@ -102,13 +102,13 @@ fn update(id: &str, nickname: &str) -> Value {
 }
 
 /// Writes at a fixed pace, regardless of the answers, until it is stopped.
-struct Background {
+pub(crate) struct Background {
     done: Arc<AtomicUsize>,
     task: JoinHandle<Result<(), BenchError>>,
 }
 
 impl Background {
-    fn start(stage: &Stage) -> Result<Self, BenchError> {
+    pub(crate) fn start(stage: &Stage) -> Result<Self, BenchError> {
         let client: Arc<Client> = Arc::new(stage.company().client(&stage.urls()[0])?);
         let ids: Vec<String> = (stage.users() / 2..stage.users()).map(|number| stage.id(number).to_owned()).collect();
         let done = Arc::new(AtomicUsize::new(0));
@@ -140,7 +140,7 @@ impl Background {
     }
 
     /// The number of answered writes.
-    async fn stop(self) -> Result<usize, BenchError> {
+    pub(crate) async fn stop(self) -> Result<usize, BenchError> {
         if self.task.is_finished() {
             self.task.await.map_err(|_| BenchError::Broken("a write"))??;
             return Err(BenchError::Broken("the writing in the background"));

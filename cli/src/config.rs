@@ -17,9 +17,6 @@ use crate::files;
 /// The format of `deployment.json` that this version writes and reads.
 const FORMAT: u32 = 1;
 
-/// The name of the settings' file.
-const FILE: &str = "deployment.json";
-
 /// `deployment.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +109,9 @@ impl From<PasswordEngine> for EngineChoice {
 }
 
 impl Config {
+    /// The name of the settings' file.
+    pub(crate) const FILE: &'static str = "deployment.json";
+
     /// True for a deployment to try things out with, by its environment. Its answers say more to a developer.
     pub fn is_for_trying_out(&self) -> bool {
         matches!(self.env.as_str(), "local" | "demo" | "test")
@@ -185,7 +185,7 @@ impl Config {
 
     /// The settings of the deployment in a directory; `None` if there is none.
     pub fn read(dir: &Path) -> Result<Option<Self>, DeploymentError> {
-        let path = dir.join(FILE);
+        let path = dir.join(Self::FILE);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -202,10 +202,15 @@ impl Config {
 
     /// Writes the settings into a deployment's directory.
     pub(crate) fn save(&self, dir: &Path) -> Result<(), DeploymentError> {
-        let path = dir.join(FILE);
+        let path = dir.join(Self::FILE);
+        files::replace_private(&path, &self.text()).map_err(|source| DeploymentError::Io { path, source })
+    }
+
+    /// The text of the settings' file.
+    pub(crate) fn text(&self) -> Vec<u8> {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
-        files::replace_private(&path, &text).map_err(|source| DeploymentError::Io { path, source })
+        text
     }
 
     pub(crate) fn check(&self) -> Result<(), DeploymentError> {

@@ -30,6 +30,11 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a directory (and those above it) for whom the machine's defaults say: what is in it is not secret.
+pub(crate) fn shared_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).create(path)
+}
+
 /// The most bytes of a file that is read as a whole.
 const MOST: u64 = 16 << 20;
 

@@ -15,6 +15,7 @@ pub mod links;
 mod output;
 mod server;
 mod shell;
+mod sockets;
 
 pub use client::{Answer, Client, ClientError, Observer, Raw};
 pub use commands::main;

@@ -12,7 +12,7 @@ use umoja_crypto::{Params, PasswordKeys, Passwords};
 use umoja_host::{BreachedList, HttpsOutbound, OldEndpoint, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings, Issuer};
-use umoja_runtime::listeners::Limits;
+use umoja_runtime::listeners::{Limits, Tls};
 use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::Region;
@@ -22,6 +22,7 @@ use umoja_store::ports::{Mailer, Outbound};
 use crate::deployment::served::InForce;
 use crate::deployment::{Deployment, locks};
 use crate::links::Links;
+use crate::sockets::Sockets;
 use crate::{CliError, DeploymentError, ServerError};
 
 /// How often the settings are checked for changes.
@@ -40,6 +41,10 @@ pub(crate) struct ServerSettings {
     pub(crate) old_system_loopback: bool,
     /// Whether what Umoja calls, such as a webhook, may be on this machine.
     pub(crate) outbound_loopback: bool,
+    /// The certificate of the ports; without it they speak no TLS.
+    pub(crate) tls: Option<Tls>,
+    /// Ports that are open already.
+    pub(crate) sockets: Sockets,
     /// What sends mail to people.
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
     /// Whether a region whose port is taken moves to another port, which is then stored.
@@ -68,6 +73,7 @@ pub(crate) struct Server {
     regions: DirectoryServer,
     links: Option<Links>,
     in_force: InForce,
+    sockets: Sockets,
 }
 
 impl Server {
@@ -81,8 +87,12 @@ impl Server {
         let mut deployment = deployment.reread()?;
         // All settings are read after this, so they are at least as new.
         let in_force = InForce::of(&deployment).await?;
-        let listeners = bind(&mut deployment, &[], &in_force, settings.may_move_ports).await?;
-        let listener = bind_issuer(&mut deployment, settings.may_move_ports).await?;
+        let (sockets, may_move) = (settings.sockets, settings.may_move_ports);
+        let listeners = bind(&mut deployment, &[], &in_force, (&sockets, may_move)).await?;
+        let listener = bind_issuer(&mut deployment, (&sockets, may_move)).await?;
+        for address in sockets.left() {
+            tracing::warn!(%address, "no region and no issuer has the port that the supervisor opened; its clients wait in vain");
+        }
         let config = deployment.config();
         let issuer = config.issuer_url().map(|url| Issuer { url, listener });
         let passwords = Passwords::new(Params::OWASP, config.password_engine.into(), None)?;
@@ -97,6 +107,7 @@ impl Server {
             min_password_score: config.min_password_score,
             explains: config.is_for_trying_out(),
             limits: settings.limits.within_descriptors(),
+            tls: settings.tls,
             passwords: Arc::new(passwords.with_keys(PasswordKeys::default())),
             hasher: hasher(passwords, PoolSettings::default(), breached),
             old_systems: old_systems(if settings.old_system_loopback {
@@ -112,7 +123,7 @@ impl Server {
         let links = settings.links;
         let server = DirectoryServer::start(regions(&deployment, &[], links.as_ref(), listeners), common).await?;
         in_force.say(deployment.dir())?;
-        Ok(Self { deployment, regions: server, links, in_force })
+        Ok(Self { deployment, regions: server, links, in_force, sockets })
     }
 
     /// Every region and its base URL.
@@ -152,7 +163,7 @@ impl Server {
         if in_force == self.in_force {
             return Ok(());
         }
-        let listeners = bind(&mut deployment, self.regions.urls(), &in_force, false).await?;
+        let listeners = bind(&mut deployment, self.regions.urls(), &in_force, (&self.sockets, false)).await?;
         let regions = regions(&deployment, self.regions.urls(), self.links.as_ref(), listeners);
         self.regions.replace(regions).await?;
         tracing::info!("the settings have changed");
@@ -200,7 +211,7 @@ async fn bind(
     deployment: &mut Deployment,
     served: &[(Region, String)],
     in_force: &InForce,
-    may_move_ports: bool,
+    ports_of: (&Sockets, bool),
 ) -> Result<BTreeMap<Region, TcpListener>, CliError> {
     let listen = deployment.config().listen;
     let (mut listeners, mut ports) = (BTreeMap::new(), BTreeMap::new());
@@ -209,7 +220,7 @@ async fn bind(
             continue;
         }
         let address = SocketAddr::new(listen, region.port);
-        let bound = listener(address, may_move_ports).await;
+        let bound = listener(address, ports_of).await;
         let failed = |source| ServerError::Bind { region: region.name.clone(), address, source };
         let bound = bound.map_err(failed)?;
         ports.insert(region.name.clone(), bound.local_addr().map_err(failed)?.port());
@@ -225,12 +236,12 @@ async fn bind(
 }
 
 /// Opens the port of the issuer, if there is one, and stores its number.
-async fn bind_issuer(deployment: &mut Deployment, may_move_ports: bool) -> Result<Option<TcpListener>, CliError> {
+async fn bind_issuer(deployment: &mut Deployment, ports_of: (&Sockets, bool)) -> Result<Option<TcpListener>, CliError> {
     let config = deployment.config();
     let Some(port) = config.issuer_port else { return Ok(None) };
     let address = SocketAddr::new(config.listen, port);
     let failed = |source| ServerError::BindIssuer { address, source };
-    let bound = listener(address, may_move_ports).await.map_err(failed)?;
+    let bound = listener(address, ports_of).await.map_err(failed)?;
     let port = bound.local_addr().map_err(failed)?.port();
     deployment.reconfigure(|config| {
         config.issuer_port = Some(port);
@@ -239,8 +250,15 @@ async fn bind_issuer(deployment: &mut Deployment, may_move_ports: bool) -> Resul
     Ok(Some(bound))
 }
 
-/// A port, or any free one if it is taken and may move.
-async fn listener(address: SocketAddr, may_move: bool) -> std::io::Result<TcpListener> {
+/// A port that the supervisor has opened or that is opened now, or any free one if it is taken and may move.
+pub(crate) async fn listener(
+    address: SocketAddr,
+    (sockets, may_move): (&Sockets, bool),
+) -> std::io::Result<TcpListener> {
+    if let Some(open) = sockets.take(address) {
+        open.set_nonblocking(true)?;
+        return TcpListener::from_std(open);
+    }
     match TcpListener::bind(address).await {
         Err(_) if may_move => TcpListener::bind(SocketAddr::new(address.ip(), 0)).await,
         bound => bound,

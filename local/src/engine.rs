@@ -19,9 +19,10 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 use umoja_store::ports::StoreError;
 
+pub(crate) use batch::Held;
 pub(crate) use batch::Tx;
 use batch::{Batcher, Job, Work, WriteAhead};
-pub(crate) use connect::ConnectError;
+pub(crate) use connect::{ConnectError, reader};
 pub(crate) use fault::{Fault, readable};
 pub(crate) use settings::{Durability, Settings};
 pub(crate) use snapshot::Snapshot;

@@ -16,6 +16,7 @@
 //! read the data. The encryption context of a wrapped key is enforced as KMS does; the permission to use it is only the
 //! file's mode.
 
+pub mod backup;
 mod cell;
 mod codec;
 mod engine;

@@ -18,7 +18,7 @@ use umoja_store::ports::Clock;
 
 use crate::api::{ApiSettings, BuildApi, NEEDS, router};
 use crate::aws::Aws;
-use crate::listeners::{Limits, Listeners};
+use crate::listeners::{Limits, Listeners, Tls};
 use crate::region::{Live, NotReady};
 
 /// How often a status page looks at its accounts.
@@ -50,6 +50,7 @@ impl RegionServer {
         listener: TcpListener,
         settings: ApiSettings,
         limits: Limits,
+        tls: Option<Tls>,
     ) -> Result<Self, EngineError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Nothing here sees changes, so the pages look themselves.
@@ -62,7 +63,7 @@ impl RegionServer {
             Ok(api) => tracing::info!(region = %own, url = api.url(), "serving"),
             Err(reason) => tracing::warn!(region = %own, %reason, "started, but not ready"),
         }
-        let mut listeners = Listeners::new(limits);
+        let mut listeners = Listeners::new(limits).with_tls(tls);
         listeners.serve(own.as_str(), listener, router(Arc::clone(&live), Arc::new(OsEntropy)));
         let mut renewal = JoinSet::new();
         renewal.spawn(renew(Arc::clone(&live)));

@@ -31,7 +31,7 @@ use umoja_store::secrets::{Secrets, SecretsError};
 use umoja_store::{Home, RegionState};
 
 use crate::counting::CountingKeys;
-use crate::listeners::{Limits, Listeners};
+use crate::listeners::{Limits, Listeners, Tls};
 use crate::pump::{Pump, PumpSettings, RegionPump};
 
 /// How often it is checked whether requests that began under earlier settings have ended.
@@ -68,6 +68,8 @@ pub struct DirectorySettings {
     pub explains: bool,
     /// What clients may use of the process.
     pub limits: Limits,
+    /// The certificate of the ports; without it they speak no TLS.
+    pub tls: Option<Tls>,
     /// The threads that hash passwords.
     pub hasher: Arc<dyn Hasher>,
     /// The hasher of the hashes that come with the events of sources.
@@ -135,7 +137,7 @@ impl DirectoryServer {
     /// # Errors
     /// If a region's secrets are not available.
     pub async fn start(regions: Vec<DirectoryRegion>, mut settings: DirectorySettings) -> Result<Self, SecretsError> {
-        let mut listeners = Listeners::new(settings.limits);
+        let mut listeners = Listeners::new(settings.limits).with_tls(settings.tls.take());
         let issuer = settings.issuer.as_mut().and_then(|issuer| issuer.listener.take());
         let issuer = issuer.map(|port| listeners.serve_replaceable("issuer", port, Vec::new()));
         let mut server = Self {

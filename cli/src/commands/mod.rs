@@ -2,6 +2,7 @@
 
 mod age;
 mod audit;
+mod backup;
 mod clients;
 mod company;
 mod conflicts;
@@ -34,9 +35,11 @@ mod reason;
 mod redrive;
 mod reencrypt;
 mod region;
+mod restore;
 mod rotate;
 mod serve;
 mod sessions;
+mod shells;
 mod sign;
 mod source;
 mod status;
@@ -48,7 +51,7 @@ mod webhook;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::CliError;
 use crate::output::Output;
@@ -94,6 +97,8 @@ enum Command {
     Conflicts(conflicts::Command),
     Import(Box<import::Import>),
     Export(export::Export),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Rotate(rotate::Command),
     Redrive(redrive::Redrive),
     #[command(name = "re-encrypt")]
@@ -106,6 +111,8 @@ enum Command {
     Doctor(doctor::Doctor),
     Sign(sign::Sign),
     Demo(demo::Demo),
+    Completions(shells::Completions),
+    Man(shells::Man),
 }
 
 /// Runs the command line of this process.
@@ -114,6 +121,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match serve::file::with_file(&Cli::command(), arguments.into_iter().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            Output { json: false }.error(&error);
+            return ExitCode::from(error.exit_code());
+        }
+    };
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -166,6 +180,8 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,
+        Command::Backup(backup) => backup.run(output).await,
+        Command::Restore(restore) => restore.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Reencrypt(reencrypt) => reencrypt.run(output).await,
@@ -176,14 +192,14 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Digest(digest) => digest.run(output).await,
         Command::Doctor(doctor) => doctor.run(output).await,
         Command::Sign(sign) => sign.run(output).await,
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command(), output),
         Command::Demo(demo) => Box::pin(demo.run(output)).await,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

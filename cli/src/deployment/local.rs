@@ -6,6 +6,8 @@
 //! DIR/served.json       the settings by which that process works
 //! DIR/change.lock       held by the command that changes keys or regions
 //! DIR/settings.lock     held by the process that writes deployment.json
+//! DIR/companies.lock    held by the command that changes companies or sources
+//! DIR/backup.lock       held by `umoja backup`, which copies databases into DIR/.backup
 //! DIR/<region>/         one region: its tables and queues, and its key ring
 //! ```
 //!

@@ -41,8 +41,14 @@ pub(crate) fn documents(dir: &Path) -> Result<File, DeploymentError> {
 }
 
 /// Takes the lock for writing `deployment.json`. Every process holds it only for a moment, so this waits for it.
-pub(super) fn settings(dir: &Path) -> Result<File, DeploymentError> {
+pub(crate) fn settings(dir: &Path) -> Result<File, DeploymentError> {
     open(dir, "settings.lock", |file| file.lock().map_err(TryLockError::Error), DeploymentError::Changing)
+}
+
+/// Takes the lock for backing up, which one process does at a time.
+pub(crate) fn backup(dir: &Path) -> Result<File, DeploymentError> {
+    exists(dir)?;
+    open(dir, "backup.lock", File::try_lock, DeploymentError::BackedUp)
 }
 
 fn exists(dir: &Path) -> Result<(), DeploymentError> {

@@ -81,6 +81,9 @@ pub enum DeploymentError {
          import that is interrupted continues later)"
     )]
     Changing(PathBuf),
+    /// Another process backs it up.
+    #[error("another command backs up {0}; let it end, then run this one again")]
+    BackedUp(PathBuf),
 }
 
 impl DeploymentError {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod audit;
+mod backup;
 mod clients;
 #[cfg(feature = "emulator")]
 mod cloud;
@@ -24,6 +25,8 @@ mod import;
 mod init;
 mod lost;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod one_machine;
 mod operators;
 mod passwords;
 mod pasted;

@@ -204,3 +204,43 @@ async fn answer(port: u16, path: &str) -> String {
     connection.read_to_string(&mut answer).await.unwrap();
     answer
 }
+
+#[tokio::test]
+async fn clients_wait_while_a_process_with_open_ports_is_replaced() {
+    let world = World::new();
+    let company = world.company("soko");
+    // The first time chooses the ports.
+    let url = world.serve().urls[0].clone();
+    let open = std::net::TcpListener::bind(("127.0.0.1", port_of(&url))).unwrap();
+    let mut first = world.serve_on(&open);
+    assert_eq!(first.urls[0], url);
+    assert_eq!(client(&url, &company).call("register", registration(1)).await.unwrap().status, 201);
+    assert!(Command::new("kill").args(["-TERM", &first.child.id().to_string()]).status().unwrap().success());
+    assert_eq!(until("the end", || first.child.try_wait().unwrap()).code(), Some(0));
+    let waiting = tokio::spawn({
+        let here = client(&url, &company);
+        async move { here.call("lookup", json!({ "username": format!("{CANARY}-1") })).await.unwrap().status }
+    });
+    eventually("a connection", async || TcpStream::connect(("127.0.0.1", port_of(&url))).await.ok()).await;
+    assert!(!waiting.is_finished());
+    let _second = world.serve_on(&open);
+    assert_eq!(waiting.await.unwrap(), 200);
+}
+
+#[test]
+fn options_of_a_file_count_unless_they_are_given() {
+    let world = World::new();
+    let file = world.file("umoja.toml");
+    let config = ["--config", file.to_str().unwrap()];
+    std::fs::write(&file, "issuer-port = 0\nmetrics = \"127.0.0.1:0\"\nlisten = \"0.0.0.0\"\n").unwrap();
+    let served = world.serve_with(&[&config[..], &["--listen", "127.0.0.1"]].concat());
+    assert!(served.issuer.is_some() && served.metrics.is_some());
+    drop(served);
+    for (text_of_file, why) in [("isuer-port = 0", "did you mean issuer-port"), ("issuer-port = \"x\"", "issuer-port")]
+    {
+        std::fs::write(&file, text_of_file).unwrap();
+        let output = run(&[&["serve", "--dir", &world.deployment()], &config[..]].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
+    }
+}

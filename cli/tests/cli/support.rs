@@ -165,9 +165,28 @@ impl World {
         self.start(limited(limit), arguments)
     }
 
-    fn start(&self, mut command: Command, arguments: &[&str]) -> Served {
+    /// Serves another directory.
+    pub(crate) fn serve_dir(&self, dir: &Path, arguments: &[&str]) -> Served {
+        self.start_in(umoja(), path(dir), arguments)
+    }
+
+    /// Serves with a port that is open already, as systemd hands it over.
+    pub(crate) fn serve_on(&self, open: &std::net::TcpListener) -> Served {
+        let mut command = Command::new("sh");
+        let exec = "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\"";
+        command.args(["-c", exec, env!("CARGO_BIN_EXE_umoja")]);
+        let mut command = prepared(command);
+        command.stdin(std::os::fd::OwnedFd::from(open.try_clone().unwrap()));
+        self.start(command, &[])
+    }
+
+    fn start(&self, command: Command, arguments: &[&str]) -> Served {
+        self.start_in(command, &self.deployment(), arguments)
+    }
+
+    fn start_in(&self, mut command: Command, dir: &str, arguments: &[&str]) -> Served {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
-        command.args(["serve", "--json", "--dir", &self.deployment()]).args(arguments).env("UMOJA_LOG", "trace");
+        command.args(["serve", "--json", "--dir", dir]).args(arguments).env("UMOJA_LOG", "trace");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut said = String::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {

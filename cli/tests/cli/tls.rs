@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::support::{World, openssl_and_curl, path, run, text, umoja};
+use crate::support::{World, openssl_and_curl, path, run, text, umoja, until};
 
 /// A certificate of `localhost` that signs itself, and its key.
 fn certificate(world: &World) -> [PathBuf; 2] {
@@ -122,4 +122,60 @@ fn a_public_url_is_https_beyond_this_machine_and_can_be_removed() {
     let served = world.serve_with(&["--public-url", "eu-west-1=default"]);
     assert!(served.urls[0].starts_with("http://127.0.0.1:"), "{:?}", served.urls);
     assert_eq!(stored(), Value::Null);
+}
+
+/// Sends a request to a region by TLS, and trusts only this certificate.
+fn asked(world: &World, company: &std::path::Path, url: &str, trusted: &std::path::Path) -> std::process::Output {
+    let mut command = umoja();
+    command.args(["sign", "--send", "--json", "--company-file", path(company)]);
+    command.args(["--url", &format!("{url}/v1/users/lookup")]).env("SSL_CERT_FILE", trusted);
+    let body = world.file("body.json");
+    std::fs::write(&body, json!({ "username": "amina" }).to_string()).unwrap();
+    command.stdin(std::fs::File::open(body).unwrap()).output().unwrap()
+}
+
+#[test]
+fn the_ports_speak_tls_with_the_certificate_that_is_in_the_files_now() {
+    if !openssl_and_curl() {
+        return;
+    }
+    let world = World::new();
+    let company = world.company("soko");
+    let file = world.file("soko.json");
+    std::fs::write(&file, serde_json::to_vec(&company).unwrap()).unwrap();
+    let [certificate_file, key] = certificate(&world);
+    let tls = ["--tls-cert", path(&certificate_file), "--tls-key", path(&key)];
+    let said = run(&[&["serve", "--dir", &world.deployment()], &tls[..]].concat());
+    assert_eq!(said.status.code(), Some(2), "each region needs its name: {}", text(&said.stderr));
+
+    // The first time chooses the ports.
+    let urls = world.serve().urls.clone().into_iter().map(|url| url.replace("http://127.0.0.1", "https://localhost"));
+    let urls: Vec<String> = urls.collect();
+    let names = [format!("eu-west-1={}", urls[0]), format!("af-south-1={}", urls[1])];
+    let names = ["--public-url", &names[0], "--public-url", &names[1]];
+    let plain = run(&[&["serve", "--dir", &world.deployment(), "--issuer-port", "0"], &tls[..], &names[..]].concat());
+    assert!(plain.status.code() == Some(2) && text(&plain.stderr).contains("--issuer"), "{}", text(&plain.stderr));
+
+    let served = world.serve_with(&[&tls[..], &names[..]].concat());
+    assert_eq!(served.urls, urls);
+    for url in &urls {
+        let answered = asked(&world, &file, url, &certificate_file);
+        let answer: Value = serde_json::from_slice(&answered.stdout).unwrap_or_default();
+        assert_eq!(answer["status"], 404, "{answer} {}", text(&answered.stderr));
+        let plain = asked(&world, &file, &url.replace("https", "http"), &certificate_file);
+        assert_eq!(plain.status.code(), Some(1), "it answers without TLS");
+    }
+    let before = world.file("before.pem");
+    std::fs::copy(&certificate_file, &before).unwrap();
+    certificate(&world);
+    until("the other certificate", || {
+        let answered = asked(&world, &file, &urls[0], &certificate_file);
+        serde_json::from_slice::<Value>(&answered.stdout).is_ok_and(|answer| answer["status"] == 404).then_some(())
+    });
+    assert_eq!(asked(&world, &file, &urls[0], &before).status.code(), Some(1));
+    // What does not fit together is not taken over.
+    std::fs::copy(&before, &certificate_file).unwrap();
+    until("a warning", || {
+        std::fs::read_to_string(world.log()).unwrap().contains("the certificate cannot be read").then_some(())
+    });
 }

@@ -249,10 +249,10 @@ fn gather(waiting: &mut mpsc::Receiver<Box<dyn Job>>, jobs: &mut Vec<Box<dyn Job
 }
 
 /// The advisory lock between processes, while this lives.
-pub(super) struct Held<'f>(&'f File);
+pub(crate) struct Held<'f>(&'f File);
 
 impl<'f> Held<'f> {
-    pub(super) fn new(file: &'f File) -> io::Result<Self> {
+    pub(crate) fn new(file: &'f File) -> io::Result<Self> {
         file.lock()?;
         Ok(Self(file))
     }

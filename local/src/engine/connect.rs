@@ -129,7 +129,8 @@ fn layout(connection: &Connection) -> Result<i64, rusqlite::Error> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+/// A connection that only reads.
+pub(crate) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     let reader = connect(path)?;
     reader.pragma_update(None, "query_only", true)?;
     reader.pragma_update(None, "cache_size", CACHE_KIB)?;

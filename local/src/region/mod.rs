@@ -40,11 +40,17 @@ use crate::keys::{Bound, KeyringError, KeyringFile, LocalKeys, Missing};
 use crate::queue::LocalQueue;
 pub use requests::Housekept;
 
+/// The file of all tables but those of [`ATTEMPTS`].
+pub(crate) const MAIN: &str = "region.sqlite";
+
+/// The file of the counts of attempts.
+pub(crate) const ATTEMPTS: &str = "attempts.sqlite";
+
 /// The file of the key that wraps data keys.
-const KEYRING: &str = "keyring.json";
+pub(crate) const KEYRING: &str = "keyring.json";
 
 /// The file of the key that wraps the secret of proofs.
-const PROOF_KEYRING: &str = "proof-keyring.json";
+pub(crate) const PROOF_KEYRING: &str = "proof-keyring.json";
 
 /// Options of a region's store. The defaults suit a server.
 #[derive(Debug, Clone)]
@@ -185,7 +191,7 @@ impl RegionStore {
         missing: Missing,
     ) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: dir.to_owned(), source };
-        let (makes, path) = (missing != Missing::Fails, dir.join("region.sqlite"));
+        let (makes, path) = (missing != Missing::Fails, dir.join(MAIN));
         if !makes && !dir.try_exists().map_err(io)? {
             return Err(OpenError::Absent(dir.to_owned()));
         }
@@ -217,7 +223,7 @@ impl RegionStore {
         )?;
         let bound = bound(&main, schema::PROOF_KEYRING);
         let proof_keys = proof_keyring.bind(bound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
-        let short = open(dir.join("attempts.sqlite"), Durability::Process, true, schema::SHORT.into(), &options)?;
+        let short = open(dir.join(ATTEMPTS), Durability::Process, true, schema::SHORT.into(), &options)?;
         let (short, seen, read) = (Arc::new(short), Seen::open(dir), Read::default());
         Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, read })))
     }

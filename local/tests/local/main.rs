@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::similar_names, reason = "these are tests")]
 
+mod backup;
 mod contract;
 mod killed;
 mod shared;

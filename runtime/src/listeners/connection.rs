@@ -18,9 +18,11 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use umoja_api::{REQUEST_ID, unavailable};
 
@@ -32,8 +34,33 @@ const READ_AHEAD: usize = 32 * 1024;
 /// How long a client may take for the rest of its request, or for its answer, once the process stops.
 const LAST: Duration = Duration::from_secs(1);
 
+/// Serves the requests of a connection after its TLS handshake, for which a client has as long as for a request.
+pub(super) async fn serve_tls(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    router: Router,
+    admitted: Admitted,
+    mut ending: watch::Receiver<bool>,
+) {
+    let shaken = tokio::select! {
+        shaken = timeout(admitted.limits().patience, tls.accept(stream)) => shaken,
+        () = admitted.closed() => return,
+        () = ended(&mut ending) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => serve(stream, router, admitted, ending).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake has failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
 /// Serves the requests of a connection until it ends, has to make room, or `ending` is true.
-pub(super) async fn serve(stream: TcpStream, router: Router, admitted: Admitted, mut ending: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    admitted: Admitted,
+    mut ending: watch::Receiver<bool>,
+) {
     let admitted = Arc::new(admitted);
     let patience = admitted.limits().patience;
     let answers = Arc::clone(&admitted);

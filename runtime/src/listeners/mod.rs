@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod limits;
+mod tls;
 
 use std::io;
 use std::net::IpAddr;
@@ -17,11 +18,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::{ServiceExt as _, service_fn};
 use umoja_api::unavailable;
 
 use self::connections::Connections;
 pub use self::limits::Limits;
+pub use self::tls::{Tls, TlsError};
 
 /// How long running requests may take after the stop, or after their router was replaced.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,11 +33,12 @@ const GRACE: Duration = Duration::from_secs(10);
 const BACK_OFF: Duration = Duration::from_millis(20);
 
 /// The ports of a process. Dropping it ends the service at once; [`Listeners::stop`] lets requests finish first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Listeners {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     connections: Arc<Connections>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listeners {
@@ -43,11 +47,26 @@ impl Listeners {
         Self { connections: Arc::new(Connections::new(limits)), ..Self::default() }
     }
 
+    /// Speaks TLS, if there is a certificate, on the ports that are served from now on, and reads the certificate again when its
+    /// files change.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        let Some(tls) = tls else { return self };
+        self.tls = Some(tls.acceptor());
+        let stopped = stopped(self.stop.subscribe());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stopped => {}
+                () = tls.follow() => {}
+            }
+        });
+        self
+    }
+
     /// Starts serving a router on a port. `name` identifies it in the log.
     pub fn serve(&mut self, name: &str, listener: TcpListener, router: Router) {
-        let connections = Arc::clone(&self.connections);
         let router = move || router.clone();
-        self.tasks.spawn(serve(name.to_owned(), listener, router, connections, stopped(self.stop.subscribe())));
+        self.tasks.spawn(serve(name.to_owned(), listener, router, self.accepting(), stopped(self.stop.subscribe())));
     }
 
     /// As [`Listeners::serve`], with routers that can be replaced by sending others. Each connection is handed to one of
@@ -70,8 +89,12 @@ impl Listeners {
         };
         let mut turns = 0..;
         let router = move || of_turn(current.clone(), turns.next().unwrap_or_default());
-        self.tasks.spawn(serve(name.to_owned(), listener, router, Arc::clone(&self.connections), ended));
+        self.tasks.spawn(serve(name.to_owned(), listener, router, self.accepting(), ended));
         sender
+    }
+
+    fn accepting(&self) -> Accepting {
+        Accepting { connections: Arc::clone(&self.connections), tls: self.tls.clone() }
     }
 
     /// Accepts no more requests and lets running ones finish. A request that has not arrived completely a second later
@@ -83,6 +106,18 @@ impl Listeners {
             tracing::warn!("some requests did not end in time and are aborted");
         }
     }
+}
+
+impl std::fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listeners").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+/// How connections are accepted.
+struct Accepting {
+    connections: Arc<Connections>,
+    tls: Option<TlsAcceptor>,
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -120,7 +155,7 @@ async fn serve(
     name: String,
     listener: TcpListener,
     mut router: impl FnMut() -> Router + Send + 'static,
-    connections: Arc<Connections>,
+    accepting: Accepting,
     ended: impl Future<Output = ()> + Send + 'static,
 ) {
     let (end, ending) = watch::channel(false);
@@ -136,14 +171,14 @@ async fn serve(
         match accepted {
             Ok((stream, client)) => {
                 is_failing = false;
-                accept(stream, client.ip(), &mut router, &connections, &ending, &mut tasks);
+                accept(stream, client.ip(), &mut router, &accepting, &ending, &mut tasks);
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 if !std::mem::replace(&mut is_failing, true) {
                     tracing::error!(name, %error, "no connection can be accepted; idle connections are closed");
                 }
-                connections.make_room();
+                accepting.connections.make_room();
                 sleep(BACK_OFF).await;
             }
         }
@@ -158,11 +193,11 @@ fn accept(
     stream: TcpStream,
     client: IpAddr,
     router: &mut impl FnMut() -> Router,
-    connections: &Arc<Connections>,
+    accepting: &Accepting,
     ending: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
-    let Some(admitted) = connections.admit(client) else {
+    let Some(admitted) = accepting.connections.admit(client) else {
         tracing::debug!("a connection is rejected: all others are being answered");
         return;
     };
@@ -170,7 +205,11 @@ fn accept(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's algorithm");
     }
-    tasks.spawn(connection::serve(stream, router(), admitted, ending.clone()));
+    let (router, ending) = (router(), ending.clone());
+    match accepting.tls.clone() {
+        None => tasks.spawn(connection::serve(stream, router, admitted, ending)),
+        Some(tls) => tasks.spawn(connection::serve_tls(stream, tls, router, admitted, ending)),
+    };
 }
 
 /// True if only the connection failed that was to be accepted: accept(2), "Error handling".

@@ -45,7 +45,7 @@ pub enum ReadError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Events after the position have expired.
+    /// Events after the position have expired, or the region has lost events that were read: it continues behind others.
     #[error("events after the position have expired")]
     Expired,
 }
@@ -66,7 +66,7 @@ const ABANDONED_MS: u64 = 2 * Millis::DAY_MS;
 /// event and reads none twice.
 ///
 /// # Errors
-/// [`ReadError::Expired`] if events after the position were deleted before they were read.
+/// [`ReadError::Expired`] if events after the position were deleted before they were read, or if events that were read are lost.
 pub async fn read(
     home: &Home,
     company: &CompanyId,
@@ -200,6 +200,10 @@ impl Reader<'_> {
             None => previous(row),
         };
         let Some(before) = before else { return Ok(Follows::Next) };
+        // The first row of an epoch follows the last one that its region had. Who has read more has read what is lost.
+        if before.epoch != place.epoch && read.is_some_and(|read| read.epoch == before.epoch && read > before) {
+            return Err(ReadError::Expired);
+        }
         let is_read = read.map_or(before.day < self.begin, |read| before <= read);
         if is_read {
             return Ok(Follows::Next);

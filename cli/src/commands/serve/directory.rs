@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::deployment::Deployment;
 use crate::output::{Output, note, table};
 use crate::server::{ServeLock, Server, ServerSettings};
+use crate::sockets::Sockets;
 
 /// What a process does that serves a directory.
 const RECORDING: &[Program] = &[Program::Api, Program::Background, Program::Directory];
@@ -58,6 +59,8 @@ impl Serve {
         let exporting = self.metrics.start(&metric::recorded_by(RECORDING)).await?;
         let mut settings = ServerSettings {
             limits: self.clients.limits(),
+            tls: self.tls.open()?,
+            sockets: Sockets::of_environment(),
             old_system_loopback: self.old_system_loopback,
             outbound_loopback: self.outbound_loopback,
             mailer: self.mail.mailer(deployment.config().is_for_trying_out().then_some(dir))?,
@@ -131,16 +134,21 @@ impl Serve {
             region.ok_or_else(unknown)?.public_url.clone_from(url);
         }
         self.check_listen(config.listen)?;
-        if !config.listen.is_loopback()
-            && let Some(region) = config.regions.iter().find(|region| region.public_url.is_none())
-        {
+        let needs_urls = !config.listen.is_loopback() || self.tls.is_given();
+        if needs_urls && let Some(region) = config.regions.iter().find(|region| region.public_url.is_none()) {
             let name = &region.name;
             return Err(CliError::Usage(format!(
                 "set the URL that clients use for {name}: --public-url \
                  {name}=https://..."
             )));
         }
-        if !config.listen.is_loopback() && config.issuer_port.is_some() && config.issuer.is_none() {
+        let plain = config.urls().into_iter().map(|(_, url)| url).chain(config.issuer_url());
+        if let Some(url) = plain.filter(|url| self.tls.is_given() && url.starts_with("http:")).last() {
+            return Err(CliError::Usage(format!(
+                "the ports speak TLS, so {url} has to be https://...: set the URL by --public-url or --issuer"
+            )));
+        }
+        if needs_urls && config.issuer_port.is_some() && config.issuer.is_none() {
             return Err(CliError::Usage("set the URL that clients use for the issuer: --issuer https://...".into()));
         }
         Ok(config)

@@ -2,10 +2,12 @@
 
 mod clients;
 mod directory;
+pub(super) mod file;
 mod mail;
 mod metrics;
 #[cfg_attr(not(feature = "aws"), path = "no_region.rs")]
 mod region;
+mod tls;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use umoja_schema::Region;
 use self::clients::Clients;
 use self::mail::MailOptions;
 use self::metrics::Metrics;
+use self::tls::TlsOptions;
 use super::logging::LogFormat;
 use super::target::{Place, Target};
 use crate::CliError;
@@ -39,7 +42,11 @@ machine. Replication and schedules stay with the functions. The deployment's set
 
 On SIGINT and SIGTERM the process completes the requests that are under way and ends. Logs go to standard error. The \
 lines of a request have its request id, which is in the answer's header `Request-Id`. UMOJA_LOG selects what is logged \
-(info, debug, umoja_api=debug, ...).")]
+(info, debug, umoja_api=debug, ...).
+
+--config FILE reads the options of this command from a TOML file: the members are the names of the options without the hyphens before \
+them, a switch is true or false, and --public-url is a table of regions. A member that is no option is an error. Paths are taken as on the \
+command line. Ports that systemd has opened (a socket unit) are used: clients wait while the process is replaced.")]
 #[command(after_help = "Examples:
   umoja serve --dir DIR
   umoja serve --dir DIR --port-base 8400 --log-format json \\
@@ -50,6 +57,11 @@ lines of a request have its request id, which is in the answer's header `Request
   umoja serve --dir DIR --listen 0.0.0.0 --behind-tls \\
       --public-url eu-west-1=https://eu.id.example.com \\
       --public-url af-south-1=https://af.id.example.com
+  umoja serve --dir DIR --listen 0.0.0.0 \\
+      --tls-cert fullchain.pem --tls-key privkey.pem \\
+      --public-url eu-west-1=https://eu.id.example.com:7300 \\
+      --public-url af-south-1=https://af.id.example.com:7301
+  umoja serve --config umoja.toml
   umoja serve --prefix umoja --region eu-west-1 --listen 0.0.0.0 --behind-tls \\
       --issuer https://login.example.com --log-format json")]
 pub(super) struct Serve {
@@ -62,7 +74,7 @@ pub(super) struct Serve {
     /// REGION=default removes it.
     #[arg(long, value_name = "REGION=URL", value_parser = public_url)]
     public_url: Vec<(Region, Option<String>)>,
-    /// A proxy ends TLS before this process; needed to listen for other machines.
+    /// A proxy ends TLS before this process; needed to listen for other machines without --tls-cert.
     #[arg(long)]
     behind_tls: bool,
     /// Reject new passwords that are in this list, which `umoja passwords build` makes [default: as before, at first
@@ -90,6 +102,13 @@ pub(super) struct Serve {
     /// Let webhooks be on this machine, also without TLS: to try them out.
     #[arg(long, help_heading = HEADING_DIR, conflicts_with = "prefix")]
     outbound_loopback: bool,
+    /// Read options from this file (TOML) too: its members are the names of options, such as port-base = 7300. An option that is given
+    /// here wins over the file.
+    #[arg(long, value_name = "FILE")]
+    #[allow(dead_code, reason = "it is read before the arguments are complete")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsOptions,
     #[command(flatten)]
     mail: MailOptions,
     #[command(flatten)]
@@ -171,12 +190,12 @@ impl Serve {
 
     /// Rejects an address that other machines reach, unless a proxy ends TLS.
     fn check_listen(&self, listen: IpAddr) -> Result<(), CliError> {
-        if listen.is_loopback() || self.behind_tls {
+        if listen.is_loopback() || self.behind_tls || self.tls.is_given() {
             return Ok(());
         }
         Err(CliError::Usage(format!(
-            "{listen} can be reached from other machines, and requests hold personal data: let a proxy end TLS before \
-             this process and set --behind-tls, or listen on 127.0.0.1"
+            "{listen} can be reached from other machines, and requests hold personal data: give a certificate by --tls-cert, \
+             let a proxy end TLS before this process and set --behind-tls, or listen on 127.0.0.1"
         )))
     }
 

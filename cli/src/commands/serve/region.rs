@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use umoja_aws::SesMailer;
 use umoja_host::SystemClock;
 use umoja_runtime::api::{ApiSettings, SignOn, recorded};
@@ -17,6 +16,8 @@ use crate::CliError;
 use crate::commands::logging;
 use crate::commands::target::no_region;
 use crate::output::Output;
+use crate::server::listener;
+use crate::sockets::Sockets;
 
 /// The default port.
 const PORT: u16 = 7300;
@@ -34,16 +35,23 @@ impl Serve {
             sign_on: self.issuer.clone().flatten().map(SignOn::at),
             ..ApiSettings::default()
         };
+        let tls = self.tls.open()?;
         logging::start_serving(self.log_format);
         let mut stopped = stop_signal()?;
         let exporting = self.metrics.start(&recorded()).await?;
         let address = SocketAddr::new(listen, self.port.unwrap_or(PORT));
         let failed = |error| CliError::Failed(format!("{address} cannot be listened on: {error}"));
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listener(address, (&Sockets::of_environment(), false)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let server =
-            RegionServer::start(prefix, region.clone(), listener, settings, self.clients.limits().within_descriptors())
-                .await?;
+        let server = RegionServer::start(
+            prefix,
+            region.clone(),
+            listener,
+            settings,
+            self.clients.limits().within_descriptors(),
+            tls,
+        )
+        .await?;
         let url = server.url().await;
         let reason = url.as_ref().err().map(ToString::to_string);
         let answer = json!({

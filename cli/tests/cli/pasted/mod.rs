@@ -11,7 +11,9 @@ use self::found::{Example, documents, is_of_umoja, of_document, of_help};
 use self::place::{Place, Serving};
 
 /// What is only parsed, by a part of its text, and why.
-const PARSED: [(&str, &str); 10] = [
+const PARSED: [(&str, &str); 12] = [
+    ("| restic ", "it needs restic; the tests of `backup` write to standard output"),
+    ("--tls-cert ", "it needs a certificate; the test of `tls` has one"),
     ("--prefix ", "it needs AWS; .ci/emulator runs these commands, and tests/cloud the procedures of docs/operate.md"),
     ("--url BASE_URL/", "BASE_URL is one of AWS; the same command is an example of `umoja sign --help`"),
     ("umoja webhook test ", "it needs a receiver; the tests of `examples` and `webhook` have one"),
@@ -25,7 +27,11 @@ const PARSED: [(&str, &str); 10] = [
 ];
 
 /// What an example needs to have happened, by its beginning.
-const BEFORE: [(&str, &str); 41] = [
+const BEFORE: [(&str, &str); 45] = [
+    ("umoja backup backups/", "mkdir backups"),
+    ("umoja restore today.age", "umoja backup today.age --recipient age1... --dir DIR"),
+    ("umoja restore today.tar", "umoja backup today.tar --plain --dir DIR"),
+    ("umoja serve --config", "echo 'dir = \"DIR\"' > umoja.toml"),
     ("umoja init --dir DIR", "rm -r DIR"),
     ("umoja company add soko", "rm -r DIR soko.json; umoja init --dir DIR --port-base 0"),
     ("umoja company add-key old-shop", "umoja company add old-shop --dir DIR --public-key old-shop.pem --alg RS256"),
@@ -111,7 +117,8 @@ const BEFORE: [(&str, &str); 41] = [
 const SERVED: [&str; 4] = ["umoja status", "umoja source test ", "echo ", "eval "];
 
 /// Programs that an example needs beside `umoja`, by a part of its text. Without them it is only parsed.
-const PROGRAMS: [(&str, &str); 2] = [("users.age", "age"), ("--curl", "curl")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("--recipient", "age"), ("today.age", "age"), ("users.age", "age"), ("--curl", "curl")];
 
 fn is_parsed_only(example: &Example) -> bool {
     let has = |part: &str| example.text.contains(part);
