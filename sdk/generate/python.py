@@ -1,6 +1,7 @@
 """Python: data classes of answers, typed dictionaries of what is sent, and the operations twice, sync and async."""
 
 import keyword
+import re
 import textwrap
 
 from document import NOTICE, Api, Field, Operation, Schema, Type, snake
@@ -10,9 +11,14 @@ def files(api: Api) -> dict[str, str]:
     return {"python/src/umoja/_generated.py": _module(api)}
 
 
+def _paragraphs(text: str) -> list[str]:
+    """The lines of a text, without the breaks inside sentences."""
+    return re.sub(r"(?<=[^\n:.])\n(?=[^\n])", " ", text).splitlines()
+
+
 def _doc(text: str, indent: str) -> str:
     text = text.replace("\\", "\\\\").replace('"""', "'''")
-    lines = [line for part in text.splitlines() for line in (textwrap.wrap(part, 116 - len(indent)) or [""])]
+    lines = [line for part in _paragraphs(text) for line in (textwrap.wrap(part, 116 - len(indent)) or [""])]
     if not lines:
         return ""
     if len(lines) == 1:
@@ -67,12 +73,12 @@ def _operation(api: Api, operation: Operation, asynchronous: bool) -> str:
         arguments += f"        {_name(field.name)}: {_type(field.type, not required)}{default},\n"
     members = "".join(f'            "{field.name}": {_name(field.name)},\n' for field in fields)
     doc = f"{operation.summary} {operation.doc}".strip()
-    described = "".join(f"\n{_name(field.name)}: {field.doc}" for field in fields if field.doc)
+    described = "".join(f"\n\n{_name(field.name)}: {' '.join(field.doc.split())}" for field in fields if field.doc)
     a, wait = ("async ", "await ") if asynchronous else ("", "")
     return (
         f"    {a}def {snake(operation.id)}(\n        self,\n        *,\n{arguments}        idk: str | None = None,\n"
         f"    ) -> {operation.response}:\n"
-        + _doc(f"{doc}\n{described}", "        ")
+        + _doc(doc + described, "        ")
         + f"        body = {{\n{members}        }}\n"
         f'        answer = {wait}self.call("{operation.path}", without_none(body), idk=idk)\n'
         f"        return decode({operation.response}, answer.body)\n"

@@ -83,8 +83,7 @@ LinkState = Literal["active", "suspended"]
 `active`: The company serves the user.
 
 `suspended`: The company has suspended the user: its requests to log in or to reset the password are rejected. Other
-companies
-are not affected.
+companies are not affected.
 """
 
 
@@ -197,8 +196,7 @@ class AuditEntry:
     """The kinds of identifier that were changed."""
     by: str | None = None
     """The actor: `company`, `client` (a person, who signed in to an application of the company), `operator`, `source`
-    (an
-    identity provider that feeds the company's users) or `umoja` (a rule).
+    (an identity provider that feeds the company's users) or `umoja` (a rule).
     """
     company: str | None = None
     """The company, if it or its source or client was the actor."""
@@ -235,15 +233,13 @@ class Authenticate(TypedDict, total=False):
     """The origin of the attempt."""
     provision: list[TargetId] | None
     """The targets of the company that are to have the user at once: up to 16. The answer says in `provisioning` how
-    far
-    they are, and no target delays the login or makes it fail. Needs the scope `users:provision`.
+    far they are, and no target delays the login or makes it fail. Needs the scope `users:provision`.
     """
     wait_ms: int | None
     """Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent."""
     params: dict[str, str] | None
     """What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters. Kept sealed
-    for
-    the user and each of the targets until another request has some.
+    for the user and each of the targets until another request has some.
     """
     return_url: ReturnUrlId | None
     """The id of a return URL of the company, to which the status page leads back."""
@@ -263,8 +259,7 @@ class Authenticated:
 
 class Client(TypedDict, total=False):
     """The origin of a login attempt. It is hashed before any use. Without it, only attempts with the same identifier
-    and
-    at the same person are counted.
+    and at the same person are counted.
     """
 
     ip: str | None
@@ -291,10 +286,8 @@ class Confirmation:
 
 class Erase(TypedDict, total=False):
     """Body of `erase`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier erases
-    the
-    person who has it now, and needs the scope `users:lookup` too. A retry with the same `idk` is about the same
-    person,
-    also after another one has got the identifier.
+    the person who has it now, and needs the scope `users:lookup` too. A retry with the same `idk` is about the same
+    person, also after another one has got the identifier.
     """
 
     id: UserId | None
@@ -393,8 +386,7 @@ class Events:
 
 class Export(TypedDict, total=False):
     """Body of `export`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs
-    the
-    scope `users:lookup` too.
+    the scope `users:lookup` too.
     """
 
     id: UserId | None
@@ -498,8 +490,7 @@ class ListEvents(TypedDict, total=False):
     """Begin with the events from this time on, in seconds since the Unix epoch."""
     limit: int | None
     """The most events in the answer, 1 to 500; 100 if absent. An answer never has a part of the events of one change
-    of a
-    user, and may have a few more for it.
+    of a user, and may have a few more for it.
     """
     wait_secs: int | None
     """Wait this long for an event if there is none, up to 20 seconds. A region in which too many requests wait answers
@@ -578,8 +569,7 @@ class Planned:
     """The target."""
     action: str
     """`create`, `update`, `disable`, `delete`, `leave`; `search` if there may be an account; `nothing` if the target
-    is up to
-    date or is to have no account; `stays` if the target has rejected the same values.
+    is up to date or is to have no account; `stays` if the target has rejected the same values.
     """
     code: str | None = None
     """Why the delivery would not be made."""
@@ -635,8 +625,7 @@ class ProfilePatch(TypedDict, total=False):
 
 class Provision(TypedDict, total=False):
     """Body of `provision`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`, `subject_token`.
-    An
-    identifier needs the scope `users:lookup` too.
+    An identifier needs the scope `users:lookup` too.
     """
 
     id: UserId | None
@@ -651,8 +640,7 @@ class Provision(TypedDict, total=False):
     """The company's own id of the user."""
     subject_token: str | None
     """A token that the user has shown, in the place of the user's id (RFC 8693 section 2.1): one that Umoja has issued
-    to a client of
-    the company, or with `subject_issuer` one of the provider of a source.
+    to a client of the company, or with `subject_issuer` one of the provider of a source.
     """
     subject_token_type: SubjectTokenType | None
     """What `subject_token` is; needed with it."""
@@ -662,8 +650,7 @@ class Provision(TypedDict, total=False):
     """The targets of the company that are to have the user: 1 to 16."""
     params: dict[str, str] | None
     """What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters. Kept sealed
-    for
-    the user and each of the targets until another request has some.
+    for the user and each of the targets until another request has some.
     """
     dry_run: bool
     """If true, nothing is changed and no target is asked, and the answer says in `plan` what would be done."""
@@ -699,8 +686,7 @@ class ProvisionedAccount:
     """How far it is."""
     code: str | None = None
     """Why it is not done: a code of `umoja target list`, or `not_noted` if the region could not note the request,
-    which
-    has to be repeated.
+    which has to be repeated.
     """
     detail: str | None = None
     """The same in words."""
@@ -711,8 +697,7 @@ class ProvisionedAccount:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Provisioning:
     """How far the targets of a request are. Answer of `provisioning`, and a member of the answers of `authenticate`,
-    `register`
-    and `provision`.
+    `register` and `provision`.
     """
 
     ticket: str
@@ -787,15 +772,13 @@ class Register(TypedDict, total=False):
     """OIDC standard claims, and `custom` for anything else."""
     provision: list[TargetId] | None
     """The targets of the company that are to have the user at once: up to 16. The answer says in `provisioning` how
-    far
-    they are, and no target delays or rejects the request. Needs the scope `users:provision`.
+    far they are, and no target delays or rejects the request. Needs the scope `users:provision`.
     """
     wait_ms: int | None
     """Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent."""
     params: dict[str, str] | None
     """What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters. Kept sealed
-    for
-    the user and each of the targets until another request has some.
+    for the user and each of the targets until another request has some.
     """
     return_url: ReturnUrlId | None
     """The id of a return URL of the company, to which the status page leads back."""
@@ -844,8 +827,7 @@ class ResetStart(TypedDict, total=False):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ResetStarted:
     """Answer of `password/reset/start`: a token, and where to send it. Send it to an address of this answer and never
-    to
-    an address that a visitor typed: the two may look alike.
+    to an address that a visitor typed: the two may look alike.
     """
 
     token: str
@@ -916,10 +898,9 @@ class Update(TypedDict, total=False):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class User:
     """A user as callers see one. Of a person with linked accounts, it is the primary account, and its blank members
-    are
-    filled from the others in the order of their registration. A value that would make the profile or `filled_from`
-    larger than 163,840 bytes is left out; `export` has it. Times are in seconds since the Unix epoch, as OIDC's
-    `updated_at`.
+    are filled from the others in the order of their registration. A value that would make the profile or
+    `filled_from` larger than 163,840 bytes is left out; `export` has it. Times are in seconds since the Unix epoch,
+    as OIDC's `updated_at`.
     """
 
     id: UserId
@@ -1038,22 +1019,32 @@ class Operations:
         """Register a user, or match the one with the same verified identifier. Needs the scope `users:register`.
 
         email: E-mail address.
+
         email_verified: True if the company has verified the address. Counts only if the operator trusts the company
         to verify.
+
         phone_number: Phone number, best in E.164 form.
+
         phone_number_verified: True if the company has verified the number. Counts only if the operator trusts the
         company to verify.
+
         username: User name, unique over all companies.
+
         external_id: The company's own id of the user.
+
         password: Password: 8 to 256 characters that meet the password policy.
+
         profile: OIDC standard claims, and `custom` for anything else.
+
         provision: The targets of the company that are to have the user at once: up to 16. The answer says in
-        `provisioning` how far
-        they are, and no target delays or rejects the request. Needs the scope `users:provision`.
+        `provisioning` how far they are, and no target delays or rejects the request. Needs the scope
+        `users:provision`.
+
         wait_ms: Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent.
+
         params: What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters.
-        Kept sealed for
-        the user and each of the targets until another request has some.
+        Kept sealed for the user and each of the targets until another request has some.
+
         return_url: The id of a return URL of the company, to which the status page leads back.
         """
         body = {
@@ -1087,10 +1078,15 @@ class Operations:
         """Find a user by id or identifier. Needs the scope `users:lookup`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503.
         """
         body = {
@@ -1123,19 +1119,28 @@ class Operations:
         """Check a password. Needs the scope `users:authenticate`.
 
         password: The password to check.
+
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         client: The origin of the attempt.
+
         provision: The targets of the company that are to have the user at once: up to 16. The answer says in
-        `provisioning` how far
-        they are, and no target delays the login or makes it fail. Needs the scope `users:provision`.
+        `provisioning` how far they are, and no target delays the login or makes it fail. Needs the scope
+        `users:provision`.
+
         wait_ms: Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent.
+
         params: What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters.
-        Kept sealed for
-        the user and each of the targets until another request has some.
+        Kept sealed for the user and each of the targets until another request has some.
+
         return_url: The id of a return URL of the company, to which the status page leads back.
         """
         body = {
@@ -1165,7 +1170,9 @@ class Operations:
         """Change the profile and the identifiers of a linked user. Needs the scope `users:update`.
 
         id: The user.
+
         set: The changes: a JSON merge patch (RFC 7396), in which null removes.
+
         if_version: Change only if this is the current `version`.
         """
         body = {
@@ -1187,7 +1194,9 @@ class Operations:
         """Disable or activate a user. Needs the scope `users:status`.
 
         id: The user.
+
         status: The new status.
+
         reason: The reason, in up to 256 characters.
         """
         body = {
@@ -1209,7 +1218,9 @@ class Operations:
         """Change a password, given the current one. Needs the scope `users:password`.
 
         id: The user.
+
         current_password: The current password.
+
         new_password: The new password: 8 to 256 characters that meet the password policy.
         """
         body = {
@@ -1235,11 +1246,17 @@ class Operations:
         """Issue a password reset token, which the company delivers to the user. Needs the scope `users:reset`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         lifetime_secs: The lifetime of the token in seconds: 60 to 86,400; 900 if absent.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503.
         """
         body = {
@@ -1264,6 +1281,7 @@ class Operations:
         """Set the password with a token, in any region. Needs the scope `users:reset`.
 
         token: The `token` of `password/reset/start`, from the link that the person opened.
+
         new_password: The new password: 8 to 256 characters that meet the password policy.
         """
         body = {
@@ -1284,8 +1302,10 @@ class Operations:
         """Send a code to the e-mail address of a linked user. Needs the scope `users:update`.
 
         id: The user, to whose stored e-mail address a code is sent.
+
         language: The language of the mail, as a BCP 47 tag; that of the user's profile if absent. English if there
         are no texts in it.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503.
         """
         body = {
@@ -1306,6 +1326,7 @@ class Operations:
         """Bring a code back, which verifies the e-mail address, in any region. Needs the scope `users:update`.
 
         challenge: The `challenge` of `verify/start`.
+
         code: The code of 8 digits that the person typed.
         """
         body = {
@@ -1330,16 +1351,20 @@ class Operations:
         """Erase a person permanently for all companies. Needs the scope `users:erase`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         reason: The reason, in up to 256 characters. Kept sealed in the receipt.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
-        changes nothing.
-        After an `unmerge`, send the version of its answer: a region that does not have the unmerge yet would erase
-        both
-        users.
+        changes nothing. After an `unmerge`, send the version of its answer: a region that does not have the unmerge
+        yet would erase both users.
         """
         body = {
             "id": id,
@@ -1383,10 +1408,15 @@ class Operations:
         """Export all data that is held on a person, with its sources. Needs the scope `users:export`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         after: The `next` of the previous answer, for the next page; absent for the first page.
         """
         body = {
@@ -1413,11 +1443,13 @@ class Operations:
         the scope `users:merge`.
 
         survivor: The user whose values, credentials and status count after the merge. If it is a duplicate itself,
-        those of the
-        user that it was merged into count.
+        those of the user that it was merged into count.
+
         duplicate: The user that is the same person. It keeps its data and identifiers, and its id still finds the
         person.
+
         preview: If true, the merge is not made, and the answer shows its result.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
         changes nothing.
         """
@@ -1440,10 +1472,10 @@ class Operations:
         """Undo a merge: the duplicate becomes a separate user again. Needs the scope `users:merge`.
 
         id: The duplicate that is another person after all, with the users that were merged into it. If two users
-        were
-        merged into each other, in two regions at once, this undoes one of the two merges: the answer's `id` and
-        `linked_accounts` show whether they are still one person, and `unmerge` of the other user undoes the other
-        merge.
+        were merged into each other, in two regions at once, this undoes one of the two merges: the answer's `id`
+        and `linked_accounts` show whether they are still one person, and `unmerge` of the other user undoes the
+        other merge.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
         changes nothing.
         """
@@ -1477,24 +1509,35 @@ class Operations:
         `users:provision`.
 
         targets: The targets of the company that are to have the user: 1 to 16.
+
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         subject_token: A token that the user has shown, in the place of the user's id (RFC 8693 section 2.1): one
-        that Umoja has issued to a client of
-        the company, or with `subject_issuer` one of the provider of a source.
+        that Umoja has issued to a client of the company, or with `subject_issuer` one of the provider of a source.
+
         subject_token_type: What `subject_token` is; needed with it.
+
         subject_issuer: The id of the source of the company whose provider has issued `subject_token`; absent if
         Umoja has.
+
         params: What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters.
-        Kept sealed for
-        the user and each of the targets until another request has some.
+        Kept sealed for the user and each of the targets until another request has some.
+
         dry_run: If true, nothing is changed and no target is asked, and the answer says in `plan` what would be
         done.
+
         wait_ms: Wait this long for the targets, in milliseconds, up to 10,000; 0 if absent.
+
         return_url: The id of a return URL of the company, to which the status page leads back.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
         changes nothing.
         """
@@ -1527,6 +1570,7 @@ class Operations:
         """Get how far the targets of a ticket are. Needs the scope `users:provision`.
 
         ticket: The `ticket` of an answer to the company, from any region.
+
         wait_ms: Wait this long for targets that are pending, in milliseconds, up to 10,000; 0 if absent.
         """
         body = {
@@ -1548,13 +1592,14 @@ class Operations:
         """List what changed about the company's users, in order and without a gap. Needs the scope `events:list`.
 
         cursor: The `cursor` of an earlier answer, of any region.
+
         after: Begin with the events from this time on, in seconds since the Unix epoch.
+
         limit: The most events in the answer, 1 to 500; 100 if absent. An answer never has a part of the events of
-        one change of a
-        user, and may have a few more for it.
+        one change of a user, and may have a few more for it.
+
         wait_secs: Wait this long for an event if there is none, up to 20 seconds. A region in which too many
-        requests wait answers
-        without waiting.
+        requests wait answers without waiting.
         """
         body = {
             "cursor": cursor,
@@ -1593,22 +1638,32 @@ class AsyncOperations:
         """Register a user, or match the one with the same verified identifier. Needs the scope `users:register`.
 
         email: E-mail address.
+
         email_verified: True if the company has verified the address. Counts only if the operator trusts the company
         to verify.
+
         phone_number: Phone number, best in E.164 form.
+
         phone_number_verified: True if the company has verified the number. Counts only if the operator trusts the
         company to verify.
+
         username: User name, unique over all companies.
+
         external_id: The company's own id of the user.
+
         password: Password: 8 to 256 characters that meet the password policy.
+
         profile: OIDC standard claims, and `custom` for anything else.
+
         provision: The targets of the company that are to have the user at once: up to 16. The answer says in
-        `provisioning` how far
-        they are, and no target delays or rejects the request. Needs the scope `users:provision`.
+        `provisioning` how far they are, and no target delays or rejects the request. Needs the scope
+        `users:provision`.
+
         wait_ms: Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent.
+
         params: What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters.
-        Kept sealed for
-        the user and each of the targets until another request has some.
+        Kept sealed for the user and each of the targets until another request has some.
+
         return_url: The id of a return URL of the company, to which the status page leads back.
         """
         body = {
@@ -1642,10 +1697,15 @@ class AsyncOperations:
         """Find a user by id or identifier. Needs the scope `users:lookup`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503.
         """
         body = {
@@ -1678,19 +1738,28 @@ class AsyncOperations:
         """Check a password. Needs the scope `users:authenticate`.
 
         password: The password to check.
+
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         client: The origin of the attempt.
+
         provision: The targets of the company that are to have the user at once: up to 16. The answer says in
-        `provisioning` how far
-        they are, and no target delays the login or makes it fail. Needs the scope `users:provision`.
+        `provisioning` how far they are, and no target delays the login or makes it fail. Needs the scope
+        `users:provision`.
+
         wait_ms: Wait this long for these targets, in milliseconds, up to 10,000; 0 if absent.
+
         params: What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters.
-        Kept sealed for
-        the user and each of the targets until another request has some.
+        Kept sealed for the user and each of the targets until another request has some.
+
         return_url: The id of a return URL of the company, to which the status page leads back.
         """
         body = {
@@ -1720,7 +1789,9 @@ class AsyncOperations:
         """Change the profile and the identifiers of a linked user. Needs the scope `users:update`.
 
         id: The user.
+
         set: The changes: a JSON merge patch (RFC 7396), in which null removes.
+
         if_version: Change only if this is the current `version`.
         """
         body = {
@@ -1742,7 +1813,9 @@ class AsyncOperations:
         """Disable or activate a user. Needs the scope `users:status`.
 
         id: The user.
+
         status: The new status.
+
         reason: The reason, in up to 256 characters.
         """
         body = {
@@ -1764,7 +1837,9 @@ class AsyncOperations:
         """Change a password, given the current one. Needs the scope `users:password`.
 
         id: The user.
+
         current_password: The current password.
+
         new_password: The new password: 8 to 256 characters that meet the password policy.
         """
         body = {
@@ -1790,11 +1865,17 @@ class AsyncOperations:
         """Issue a password reset token, which the company delivers to the user. Needs the scope `users:reset`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         lifetime_secs: The lifetime of the token in seconds: 60 to 86,400; 900 if absent.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503.
         """
         body = {
@@ -1819,6 +1900,7 @@ class AsyncOperations:
         """Set the password with a token, in any region. Needs the scope `users:reset`.
 
         token: The `token` of `password/reset/start`, from the link that the person opened.
+
         new_password: The new password: 8 to 256 characters that meet the password policy.
         """
         body = {
@@ -1839,8 +1921,10 @@ class AsyncOperations:
         """Send a code to the e-mail address of a linked user. Needs the scope `users:update`.
 
         id: The user, to whose stored e-mail address a code is sent.
+
         language: The language of the mail, as a BCP 47 tag; that of the user's profile if absent. English if there
         are no texts in it.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503.
         """
         body = {
@@ -1861,6 +1945,7 @@ class AsyncOperations:
         """Bring a code back, which verifies the e-mail address, in any region. Needs the scope `users:update`.
 
         challenge: The `challenge` of `verify/start`.
+
         code: The code of 8 digits that the person typed.
         """
         body = {
@@ -1885,16 +1970,20 @@ class AsyncOperations:
         """Erase a person permanently for all companies. Needs the scope `users:erase`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         reason: The reason, in up to 256 characters. Kept sealed in the receipt.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
-        changes nothing.
-        After an `unmerge`, send the version of its answer: a region that does not have the unmerge yet would erase
-        both
-        users.
+        changes nothing. After an `unmerge`, send the version of its answer: a region that does not have the unmerge
+        yet would erase both users.
         """
         body = {
             "id": id,
@@ -1938,10 +2027,15 @@ class AsyncOperations:
         """Export all data that is held on a person, with its sources. Needs the scope `users:export`.
 
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         after: The `next` of the previous answer, for the next page; absent for the first page.
         """
         body = {
@@ -1968,11 +2062,13 @@ class AsyncOperations:
         the scope `users:merge`.
 
         survivor: The user whose values, credentials and status count after the merge. If it is a duplicate itself,
-        those of the
-        user that it was merged into count.
+        those of the user that it was merged into count.
+
         duplicate: The user that is the same person. It keeps its data and identifiers, and its id still finds the
         person.
+
         preview: If true, the merge is not made, and the answer shows its result.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
         changes nothing.
         """
@@ -1995,10 +2091,10 @@ class AsyncOperations:
         """Undo a merge: the duplicate becomes a separate user again. Needs the scope `users:merge`.
 
         id: The duplicate that is another person after all, with the users that were merged into it. If two users
-        were
-        merged into each other, in two regions at once, this undoes one of the two merges: the answer's `id` and
-        `linked_accounts` show whether they are still one person, and `unmerge` of the other user undoes the other
-        merge.
+        were merged into each other, in two regions at once, this undoes one of the two merges: the answer's `id`
+        and `linked_accounts` show whether they are still one person, and `unmerge` of the other user undoes the
+        other merge.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
         changes nothing.
         """
@@ -2032,24 +2128,35 @@ class AsyncOperations:
         `users:provision`.
 
         targets: The targets of the company that are to have the user: 1 to 16.
+
         id: User id.
+
         email: E-mail address.
+
         phone_number: Phone number.
+
         username: User name.
+
         external_id: The company's own id of the user.
+
         subject_token: A token that the user has shown, in the place of the user's id (RFC 8693 section 2.1): one
-        that Umoja has issued to a client of
-        the company, or with `subject_issuer` one of the provider of a source.
+        that Umoja has issued to a client of the company, or with `subject_issuer` one of the provider of a source.
+
         subject_token_type: What `subject_token` is; needed with it.
+
         subject_issuer: The id of the source of the company whose provider has issued `subject_token`; absent if
         Umoja has.
+
         params: What the mappings of these targets find at `/params/NAME`: up to 16 texts of up to 256 characters.
-        Kept sealed for
-        the user and each of the targets until another request has some.
+        Kept sealed for the user and each of the targets until another request has some.
+
         dry_run: If true, nothing is changed and no target is asked, and the answer says in `plan` what would be
         done.
+
         wait_ms: Wait this long for the targets, in milliseconds, up to 10,000; 0 if absent.
+
         return_url: The id of a return URL of the company, to which the status page leads back.
+
         min_version: A `version` from an earlier answer of any region: a region that is behind it answers 503, and
         changes nothing.
         """
@@ -2082,6 +2189,7 @@ class AsyncOperations:
         """Get how far the targets of a ticket are. Needs the scope `users:provision`.
 
         ticket: The `ticket` of an answer to the company, from any region.
+
         wait_ms: Wait this long for targets that are pending, in milliseconds, up to 10,000; 0 if absent.
         """
         body = {
@@ -2103,13 +2211,14 @@ class AsyncOperations:
         """List what changed about the company's users, in order and without a gap. Needs the scope `events:list`.
 
         cursor: The `cursor` of an earlier answer, of any region.
+
         after: Begin with the events from this time on, in seconds since the Unix epoch.
+
         limit: The most events in the answer, 1 to 500; 100 if absent. An answer never has a part of the events of
-        one change of a
-        user, and may have a few more for it.
+        one change of a user, and may have a few more for it.
+
         wait_secs: Wait this long for an event if there is none, up to 20 seconds. A region in which too many
-        requests wait answers
-        without waiting.
+        requests wait answers without waiting.
         """
         body = {
             "cursor": cursor,
