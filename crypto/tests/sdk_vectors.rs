@@ -169,7 +169,7 @@ fn request() -> (RequestClaims, String) {
     (claims, token)
 }
 
-/// Answers with what has to become of each: `None` for accepted, or why it is refused.
+/// Answers with what has to become of each: `None` for accepted, or why it is rejected.
 fn answers() -> Vec<(&'static str, u16, String, Option<&'static str>)> {
     let (request, sent) = request();
     let (key, foreign) = (region_key(), SigningKey::from_seed("region-1", [3; 32]));
@@ -257,24 +257,24 @@ fn answers() -> Vec<(&'static str, u16, String, Option<&'static str>)> {
 }
 
 #[test]
-fn answers_are_accepted_or_refused_as_the_vectors_say() {
+fn answers_are_accepted_or_rejected_as_the_vectors_say() {
     let (request, sent) = request();
     let rqh = request_hash(sent.as_bytes());
     let expected = ResponseExpected { iss: REGION, aud: COMPANY, rjti: &request.jti, rqh: &rqh };
     let keys = [(region_key().kid().to_owned(), region_key().verifying_key())];
     let mut cases = Vec::new();
-    for (name, http_status, answer, refused) in answers() {
+    for (name, http_status, answer, rejected) in answers() {
         let verified = match verify_response(answer.as_bytes(), &keys, &expected, NOW) {
             Ok(claims) if claims.status != http_status => Err("status"),
             Ok(claims) => Ok(serde_json::to_value(claims).unwrap()),
             Err(JwsError::Rejected(reason)) => Err(reason),
             Err(_) => Err("malformed"),
         };
-        assert_eq!(verified.as_ref().err().copied(), refused, "{name}");
+        assert_eq!(verified.as_ref().err().copied(), rejected, "{name}");
         let mut case = json!({ "name": name, "now": NOW, "http_status": http_status, "answer": answer });
         match verified {
             Ok(claims) => case["claims"] = claims,
-            Err(reason) => case["refused"] = json!(reason),
+            Err(reason) => case["rejected"] = json!(reason),
         }
         cases.push(case);
     }
@@ -331,15 +331,15 @@ fn webhooks_have_the_signatures_of_the_vectors() {
         ("an empty signature", id, NOW.to_string(), String::new(), body.clone(), Some("signature")),
     ];
     let mut cases = Vec::new();
-    for (name, id, timestamp, signature, body, refused) in by_secret {
+    for (name, id, timestamp, signature, body, rejected) in by_secret {
         let headers = json!({ "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature });
-        cases.push(json!({ "name": name, "now": NOW, "headers": headers, "body": body, "refused": refused }));
+        cases.push(json!({ "name": name, "now": NOW, "headers": headers, "body": body, "rejected": rejected }));
     }
     for missing in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         let headers = json!({ "webhook-id": id, "webhook-timestamp": NOW.to_string(), "webhook-signature": right });
         let headers = with(&headers, json!({ missing: null }));
         let name = format!("without the header {missing}");
-        cases.push(json!({ "name": name, "now": NOW, "headers": headers, "body": body, "refused": "headers" }));
+        cases.push(json!({ "name": name, "now": NOW, "headers": headers, "body": body, "rejected": "headers" }));
     }
     committed(
         "webhooks.json",
@@ -378,9 +378,9 @@ fn by_region(id: &str, body: &str) -> Value {
         ("changed claims", format!("{head}.{changed}.{signature}"), body.to_owned(), Some("signature")),
         ("no token", "none".to_owned(), body.to_owned(), Some("malformed")),
     ]
-    .map(|(name, signature, body, refused)| {
+    .map(|(name, signature, body, rejected)| {
         let headers = json!({ "webhook-id": id, "webhook-timestamp": NOW.to_string(), "umoja-signature": signature });
-        json!({ "name": name, "now": NOW, "headers": headers, "body": body, "refused": refused })
+        json!({ "name": name, "now": NOW, "headers": headers, "body": body, "rejected": rejected })
     });
     json!({
         "company": COMPANY, "regions": [REGION, OTHER_REGION], "jwks": { "keys": [region_key().jwk()] }, "cases": cases,

@@ -11,10 +11,11 @@ from __future__ import annotations
 import sys
 
 import document
+import php
 import python
 import typescript
 
-LANGUAGES = (typescript, python)
+LANGUAGES = (typescript, python, php)
 
 
 def main() -> int:

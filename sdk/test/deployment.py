@@ -47,7 +47,7 @@ class Forwarder:
             pass
         finally:
             self.open.discard(writer)
-            writer.transport.abort()
+            writer.close()
 
     async def exchanges(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         region_reader, region_writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -62,6 +62,8 @@ class Forwarder:
                     return
                 writer.write(answer)
                 await writer.drain()
+                if is_last(message):
+                    return
         finally:
             region_writer.transport.abort()
 
@@ -84,6 +86,11 @@ async def read_message(reader: asyncio.StreamReader) -> bytes:
     return head + (await reader.readexactly(lengths[0]) if lengths else b"")
 
 
+def is_last(request: bytes) -> bool:
+    """Whether the client wants the connection closed after the answer."""
+    return b"\r\nconnection: close\r\n" in request.partition(b"\r\n\r\n")[0].lower() + b"\r\n"
+
+
 class Control:
     """Takes the commands of a test, the webhooks and the accounts of the target."""
 
@@ -99,6 +106,8 @@ class Control:
             while message := await read_message(reader):
                 writer.write(self.answer(message))
                 await writer.drain()
+                if is_last(message):
+                    return
         except (OSError, asyncio.CancelledError):
             pass
         finally:

@@ -127,7 +127,7 @@ class Regions(unittest.TestCase):
         event = umoja.verify_webhook(body, headers, secret)
         self.assertTrue(event.type.startswith("umoja.user."))
         self.assertEqual(self.client(COMPANY, FIRST).verify_webhook(body, headers), event)
-        with self.assertRaises(umoja.WebhookRefusedError):
+        with self.assertRaises(umoja.WebhookRejectedError):
             self.client(COMPANY, FIRST).verify_webhook(body + " ", headers)
 
     def test_the_async_client_does_the_same(self):

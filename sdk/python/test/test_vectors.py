@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 import umoja
-from umoja._messages import Expected, Refused, b64url, check_answer, check_times, from_b64url, sha256, signing_input
+from umoja._messages import Expected, Rejected, b64url, check_answer, check_times, from_b64url, sha256, signing_input
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "vectors"
 
@@ -39,7 +39,7 @@ class Vectors(unittest.TestCase):
                 else:
                     public.verify(signature, data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
 
-    def test_answers_are_accepted_or_refused(self):
+    def test_answers_are_accepted_or_rejected(self):
         document = vectors("answers")
         request, keys = document["request"], document["jwks"]["keys"]
         for case in document["cases"]:
@@ -48,12 +48,12 @@ class Vectors(unittest.TestCase):
                 try:
                     claims = check_answer(case["answer"], keys, expected)
                     check_times(claims, case["now"])
-                except Refused as error:
-                    self.assertEqual(error.reason, case.get("refused"))
+                except Rejected as error:
+                    self.assertEqual(error.reason, case.get("rejected"))
                 else:
                     self.assertEqual(claims, case.get("claims"))
 
-    def test_webhooks_are_accepted_or_refused(self):
+    def test_webhooks_are_accepted_or_rejected(self):
         document = vectors("webhooks")
         region = document["signed_by_region"]
         held_against = {"keys": region["jwks"]["keys"], "company": region["company"], "regions": region["regions"]}
@@ -67,10 +67,10 @@ class Vectors(unittest.TestCase):
     def expect(self, case, verify, *arguments, **named):
         try:
             event = verify(case["body"].encode(), case["headers"], *arguments, **named)
-        except umoja.WebhookRefusedError as error:
-            self.assertEqual(error.reason, case["refused"])
+        except umoja.WebhookRejectedError as error:
+            self.assertEqual(error.reason, case["rejected"])
         else:
-            self.assertIsNone(case["refused"])
+            self.assertIsNone(case["rejected"])
             self.assertEqual((event.type, event.data.changed), ("umoja.user.profile_changed", ["profile.given_name"]))
 
     def test_base64url_has_one_spelling(self):

@@ -1,7 +1,7 @@
 import { randomId } from "./encoding.js";
-import { AnswerRefusedError, ApiError, NoAnswerError, UmojaError, type ProblemMembers } from "./errors.js";
+import { AnswerRejectedError, ApiError, NoAnswerError, UmojaError, type ProblemMembers } from "./errors.js";
 import { Operations, type Answer, type CallOptions, type Event, type Events, type ListEvents, type Provisioning } from "./generated.js";
-import { checkAnswer, checkTimes, Refused, requestHash, signer, signRequest, type Company, type PublicKey, type Sign } from "./jws.js";
+import { checkAnswer, checkTimes, Rejected, requestHash, signer, signRequest, type Company, type PublicKey, type Sign } from "./jws.js";
 import { verifyRegionWebhook, type WebhookHeaders } from "./webhooks.js";
 
 const VERSION = "0.1.0";
@@ -85,7 +85,7 @@ export class Umoja extends Operations {
    * What fails for a moment is repeated with the same `idk` and a new token, in the next region first.
    *
    * @throws ApiError if the answer is a problem.
-   * @throws NoAnswerError if no region answered, and AnswerRefusedError if what answered is not the region.
+   * @throws NoAnswerError if no region answered, and AnswerRejectedError if what answered is not the region.
    */
   async call(path: string, body: object, options: CallOptions = {}): Promise<Answer> {
     const idk = options.idk ?? (await randomId());
@@ -173,7 +173,7 @@ export class Umoja extends Operations {
       this.#correct(claims.iat + 0.5);
       checkTimes(claims, this.#now());
     } catch (error) {
-      throw error instanceof Refused ? new AnswerRefusedError(error.reason, region) : error;
+      throw error instanceof Rejected ? new AnswerRejectedError(error.reason, region) : error;
     }
     if (claims.status >= 400) throw new ApiError((claims.body ?? {}) as ProblemMembers, claims.status, { ...about, isSigned: true });
     return { status: claims.status, body: claims.body, region, requestId: about.requestId, token: got.text };
@@ -223,7 +223,7 @@ export class Umoja extends Operations {
     try {
       if (kept !== undefined) return await check(kept);
     } catch (error) {
-      const reason = error instanceof Refused || error instanceof UmojaError ? (error as { reason?: string }).reason : undefined;
+      const reason = error instanceof Rejected || error instanceof UmojaError ? (error as { reason?: string }).reason : undefined;
       if (reason !== "kid") throw error;
     }
     const got = await this.#get(`${region}/.well-known/jwks.json`, {}, 0, signal);
@@ -288,7 +288,7 @@ function members(text: string): ProblemMembers {
 
 /** Whether the same request may succeed in another region, or in a moment. */
 function isTransient(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return error instanceof NoAnswerError || error instanceof AnswerRefusedError;
+  if (!(error instanceof ApiError)) return error instanceof NoAnswerError || error instanceof AnswerRejectedError;
   if (error.status >= 500) return error.code !== "no_mail";
   return error.code === "replayed" || error.code === "rate_limited" || (!error.isSigned && [408, 429].includes(error.status));
 }

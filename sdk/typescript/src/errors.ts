@@ -46,7 +46,7 @@ export class ApiError extends UmojaError {
 }
 
 /** An answer that is not the region's answer to this request, so that nothing in it can be believed. */
-export class AnswerRefusedError extends UmojaError {
+export class AnswerRejectedError extends UmojaError {
   /** What is wrong with it: a claim or header member, `signature`, `malformed`, or `status`. */
   readonly reason: string;
 
@@ -57,7 +57,7 @@ export class AnswerRefusedError extends UmojaError {
 }
 
 /** A webhook that is not genuine, or not of now. */
-export class WebhookRefusedError extends UmojaError {
+export class WebhookRejectedError extends UmojaError {
   /** What is wrong with it: `headers`, `timestamp`, `signature`, `malformed`, or a claim or header member of the JWS. */
   readonly reason: string;
 

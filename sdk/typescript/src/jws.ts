@@ -33,7 +33,7 @@ export interface PublicKey {
 }
 
 /** What a token cannot be accepted for. The client makes an error of its own of it. */
-export class Refused extends Error {
+export class Rejected extends Error {
   constructor(readonly reason: string) {
     super(reason);
   }
@@ -129,22 +129,22 @@ export async function checkAnswer(token: string, keys: PublicKey[], expected: Ex
   const claims = await verify(token, "umoja-res+jwt", keys);
   const names = Object.keys(claims);
   const known = ["iss", "aud", "iat", "exp", "rjti", "rqh", "status", "body"];
-  if (names.some((name) => !known.includes(name))) throw new Refused("malformed");
+  if (names.some((name) => !known.includes(name))) throw new Rejected("malformed");
   const wanted = { iss: expected.url, aud: expected.company, rjti: expected.jti, rqh: expected.rqh };
-  for (const [name, value] of Object.entries(wanted)) if (claims[name] !== value) throw new Refused(name);
+  for (const [name, value] of Object.entries(wanted)) if (claims[name] !== value) throw new Rejected(name);
   for (const name of ["iat", "exp", "status"]) {
-    if (!Number.isSafeInteger(claims[name]) || (claims[name] as number) < 0) throw new Refused(name);
+    if (!Number.isSafeInteger(claims[name]) || (claims[name] as number) < 0) throw new Rejected(name);
   }
-  if (!names.includes("body")) throw new Refused("body");
-  if (claims.status !== expected.httpStatus) throw new Refused("status");
+  if (!names.includes("body")) throw new Rejected("body");
+  if (claims.status !== expected.httpStatus) throw new Rejected("status");
   return claims as unknown as AnswerClaims;
 }
 
 /** Checks that an answer is of now. */
 export function checkTimes(claims: Pick<AnswerClaims, "iat" | "exp">, now: number): void {
-  if (claims.iat > now + LEEWAY) throw new Refused("iat");
+  if (claims.iat > now + LEEWAY) throw new Rejected("iat");
   const lifetime = claims.exp - claims.iat;
-  if (claims.exp + LEEWAY <= now || lifetime < 1 || lifetime > MAX_LIFETIME) throw new Refused("exp");
+  if (claims.exp + LEEWAY <= now || lifetime < 1 || lifetime > MAX_LIFETIME) throw new Rejected("exp");
 }
 
 /** Checks the form of a token and its signature, and returns its claims. */
@@ -153,20 +153,20 @@ export async function verify(token: string, typ: string, keys: PublicKey[]): Pro
   const [header, claims] = parts.slice(0, 2).map(object);
   const signature = fromBase64url(parts[2] ?? "");
   if (parts.length !== 3 || header === undefined || claims === undefined || signature === undefined) {
-    throw new Refused("malformed");
+    throw new Rejected("malformed");
   }
-  if (Object.keys(header).some((name) => !["alg", "kid", "typ"].includes(name))) throw new Refused("malformed");
-  if (header.typ !== typ) throw new Refused("typ");
+  if (Object.keys(header).some((name) => !["alg", "kid", "typ"].includes(name))) throw new Rejected("malformed");
+  if (header.typ !== typ) throw new Rejected("typ");
   const key = keys.find((one) => one.kid === header.kid);
-  if (key === undefined) throw new Refused("kid");
+  if (key === undefined) throw new Rejected("kid");
   // The algorithm is that of the key. A header never chooses it (RFC 8725 section 3.1).
-  if (header.alg !== key.alg || key.alg !== "EdDSA") throw new Refused("alg");
+  if (header.alg !== key.alg || key.alg !== "EdDSA") throw new Rejected("alg");
   const raw = fromBase64url(key.x);
-  if (raw === undefined) throw new Refused("kid");
+  if (raw === undefined) throw new Rejected("kid");
   const { subtle } = await webCrypto();
   const publicKey = await subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
   const signed = utf8(`${parts[0]}.${parts[1]}`);
-  if (!(await subtle.verify({ name: "Ed25519" }, publicKey, signature, signed))) throw new Refused("signature");
+  if (!(await subtle.verify({ name: "Ed25519" }, publicKey, signature, signed))) throw new Rejected("signature");
   return claims;
 }
 

@@ -1,7 +1,7 @@
 import { base64url, fromBase64, fromUtf8, sha256, utf8, webCrypto, type Bytes } from "./encoding.js";
-import { WebhookRefusedError } from "./errors.js";
+import { WebhookRejectedError } from "./errors.js";
 import type { Event } from "./generated.js";
-import { Refused, verify, type PublicKey } from "./jws.js";
+import { Rejected, verify, type PublicKey } from "./jws.js";
 
 /** Seconds by which a webhook may be old, or ahead. */
 const TOLERANCE = 300;
@@ -15,7 +15,7 @@ export type WebhookHeaders = Headers | Record<string, string | string[] | undefi
  * @param body The body as it arrived: before any JSON parser, because the signature covers its bytes.
  * @param secret The `secret` of the file that `umoja webhook add --out` wrote, or several while one replaces another.
  * @param now Unix seconds, in place of this machine's clock.
- * @throws WebhookRefusedError
+ * @throws WebhookRejectedError
  */
 export async function verifyWebhook(
   body: string | Uint8Array,
@@ -24,8 +24,8 @@ export async function verifyWebhook(
   now: number = Date.now() / 1000,
 ): Promise<Event> {
   const [id, at, signatures] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => header(headers, name));
-  if (id === undefined || at === undefined || signatures === undefined) throw new WebhookRefusedError("headers");
-  if (!/^\d{1,12}$/.test(at) || Math.abs(now - Number(at)) > TOLERANCE) throw new WebhookRefusedError("timestamp");
+  if (id === undefined || at === undefined || signatures === undefined) throw new WebhookRejectedError("headers");
+  if (!/^\d{1,12}$/.test(at) || Math.abs(now - Number(at)) > TOLERANCE) throw new WebhookRejectedError("timestamp");
   const { subtle } = await webCrypto();
   const content = bytes(body);
   const prefix = utf8(`${id}.${at}.`);
@@ -41,7 +41,7 @@ export async function verifyWebhook(
       if (mac !== undefined && (await subtle.verify("HMAC", key, mac, signed))) return event(content);
     }
   }
-  throw new WebhookRefusedError("signature");
+  throw new WebhookRejectedError("signature");
 }
 
 /** What a webhook that a region has signed is held against. */
@@ -63,19 +63,19 @@ export async function verifyRegionWebhook(
   { keys, company, regions, now = Date.now() / 1000 }: RegionWebhook,
 ): Promise<Event> {
   const [id, token] = [header(headers, "webhook-id"), header(headers, "umoja-signature")];
-  if (id === undefined || token === undefined) throw new WebhookRefusedError("headers");
+  if (id === undefined || token === undefined) throw new WebhookRejectedError("headers");
   const content = bytes(body);
   let claims;
   try {
     claims = await verify(token, "umoja-evt+jwt", keys);
   } catch (error) {
-    throw error instanceof Refused ? new WebhookRefusedError(error.reason) : error;
+    throw error instanceof Rejected ? new WebhookRejectedError(error.reason) : error;
   }
-  if (!regions.includes(claims.iss as string)) throw new WebhookRefusedError("iss");
-  if (claims.aud !== company) throw new WebhookRefusedError("aud");
-  if (claims.jti !== id) throw new WebhookRefusedError("jti");
-  if (claims.sha256 !== base64url(await sha256(content))) throw new WebhookRefusedError("sha256");
-  if (typeof claims.iat !== "number" || Math.abs(now - claims.iat) > TOLERANCE) throw new WebhookRefusedError("iat");
+  if (!regions.includes(claims.iss as string)) throw new WebhookRejectedError("iss");
+  if (claims.aud !== company) throw new WebhookRejectedError("aud");
+  if (claims.jti !== id) throw new WebhookRejectedError("jti");
+  if (claims.sha256 !== base64url(await sha256(content))) throw new WebhookRejectedError("sha256");
+  if (typeof claims.iat !== "number" || Math.abs(now - claims.iat) > TOLERANCE) throw new WebhookRejectedError("iat");
   return event(content);
 }
 
@@ -94,6 +94,6 @@ function event(content: Uint8Array): Event {
   try {
     return JSON.parse(fromUtf8(content)) as Event;
   } catch {
-    throw new WebhookRefusedError("malformed");
+    throw new WebhookRejectedError("malformed");
   }
 }

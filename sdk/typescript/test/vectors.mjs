@@ -42,8 +42,8 @@ for (const one of answers.cases) {
       checkTimes(claims, one.now);
       return claims;
     };
-    if (one.refused === undefined) assert.deepEqual(await check(), one.claims);
-    else await assert.rejects(check, { reason: one.refused });
+    if (one.rejected === undefined) assert.deepEqual(await check(), one.claims);
+    else await assert.rejects(check, { reason: one.rejected });
   });
 }
 
@@ -58,8 +58,8 @@ for (const one of region.cases) {
 }
 
 async function expectEvent(one, verify) {
-  if (one.refused === null) assert.deepEqual(await verify(), JSON.parse(one.body));
-  else await assert.rejects(verify, { name: "WebhookRefusedError", reason: one.refused });
+  if (one.rejected === null) assert.deepEqual(await verify(), JSON.parse(one.body));
+  else await assert.rejects(verify, { name: "WebhookRejectedError", reason: one.rejected });
 }
 
 async function verifies(alg, pem, token) {

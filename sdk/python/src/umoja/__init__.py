@@ -2,14 +2,14 @@
 
 from umoja import _generated as types
 from umoja._client import AsyncUmoja, Umoja
-from umoja._errors import AnswerRefusedError, ApiError, NoAnswerError, UmojaError, WebhookRefusedError
+from umoja._errors import AnswerRejectedError, ApiError, NoAnswerError, UmojaError, WebhookRejectedError
 from umoja._generated import ErrorCode, Event, Events, User
 from umoja._messages import Answer, Company
 from umoja._webhooks import verify_region_webhook, verify_webhook
 
 __all__ = [
     "Answer",
-    "AnswerRefusedError",
+    "AnswerRejectedError",
     "ApiError",
     "AsyncUmoja",
     "Company",
@@ -20,7 +20,7 @@ __all__ = [
     "Umoja",
     "UmojaError",
     "User",
-    "WebhookRefusedError",
+    "WebhookRejectedError",
     "types",
     "verify_region_webhook",
     "verify_webhook",

@@ -67,7 +67,7 @@ class Umoja(Operations):
 
         What fails for a moment is repeated with the same `idk` and a new token, in the next region first.
 
-        Raises ApiError if the answer is a problem, NoAnswerError if no region answered, and AnswerRefusedError if what answered is
+        Raises ApiError if the answer is a problem, NoAnswerError if no region answered, and AnswerRejectedError if what answered is
         not the region.
         """
         return self._run(self._core.call(path, body, idk))
@@ -107,7 +107,7 @@ class Umoja(Operations):
     def verify_webhook(self, body: bytes | str, headers: Mapping[str, str]) -> Event:
         """Verify the signature that a region gives its webhooks (`umoja-signature`), which needs no shared secret.
 
-        Raises WebhookRefusedError.
+        Raises WebhookRejectedError.
         """
         return self._run(self._core.verify_webhook(body, headers))
 

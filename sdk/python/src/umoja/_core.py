@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
-from umoja._errors import AnswerRefusedError, ApiError, NoAnswerError, WebhookRefusedError
+from umoja._errors import AnswerRejectedError, ApiError, NoAnswerError, WebhookRejectedError
 from umoja._generated import Event
-from umoja._messages import Answer, Company, Expected, Refused, b64url, check_answer, check_times, sha256, signing_input
+from umoja._messages import Answer, Company, Expected, Rejected, b64url, check_answer, check_times, sha256, signing_input
 from umoja._webhooks import verify_region_webhook
 
 OUT = 30
@@ -89,7 +89,7 @@ class Core:
             for region in (yield from self._regions()):
                 try:
                     return (yield from self._ask(region, path, body, idk))
-                except (ApiError, NoAnswerError, AnswerRefusedError) as error:
+                except (ApiError, NoAnswerError, AnswerRejectedError) as error:
                     if not _is_transient(error):
                         raise
                     if _is_out(error):
@@ -140,8 +140,8 @@ class Core:
             # The answer is to a request of this moment, so if its times are wrong, it is this clock that is.
             self._correct(claims["iat"] + 0.5)
             check_times(claims, self.now())
-        except Refused as error:
-            raise AnswerRefusedError(error.reason, region) from None
+        except Rejected as error:
+            raise AnswerRejectedError(error.reason, region) from None
         if claims["status"] >= 400:
             raise problem(claims["body"], claims["status"], True)
         return Answer(claims["status"], claims["body"], region, request_id, got.text)
@@ -215,7 +215,7 @@ class _UnknownKey(Exception):
 def _checked(check: Callable[[Keys], T], keys: Keys) -> T:
     try:
         return check(keys)
-    except (Refused, WebhookRefusedError) as error:
+    except (Rejected, WebhookRejectedError) as error:
         if error.reason == "kid":
             raise _UnknownKey from None
         raise

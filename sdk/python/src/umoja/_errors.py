@@ -55,7 +55,7 @@ class ApiError(UmojaError):
         self.region, self.request_id, self.retry_after, self.is_signed = region, request_id, retry_after, is_signed
 
 
-class AnswerRefusedError(UmojaError):
+class AnswerRejectedError(UmojaError):
     """An answer that is not the region's answer to this request, so that nothing in it can be believed."""
 
     reason: str
@@ -66,7 +66,7 @@ class AnswerRefusedError(UmojaError):
         self.reason = reason
 
 
-class WebhookRefusedError(UmojaError):
+class WebhookRejectedError(UmojaError):
     """A webhook that is not genuine, or not of now."""
 
     reason: str

@@ -28,7 +28,7 @@ AsyncSign = Callable[[bytes], "bytes | Awaitable[bytes]"]
 """The same for `AsyncUmoja`, which also waits for it."""
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """What a token cannot be accepted for. The client makes an error of its own of it."""
 
     def __init__(self, reason: str) -> None:
@@ -156,52 +156,52 @@ def check_answer(token: str, keys: Iterable[Mapping[str, Any]], expected: Expect
     """Checks all of an answer but its times, and returns its claims."""
     claims = verify(token, "umoja-res+jwt", keys)
     if claims.keys() - {"iss", "aud", "iat", "exp", "rjti", "rqh", "status", "body"}:
-        raise Refused("malformed")
+        raise Rejected("malformed")
     for name, value in (("iss", expected.url), ("aud", expected.company), ("rjti", expected.jti), ("rqh", expected.rqh)):
         if claims.get(name) != value:
-            raise Refused(name)
+            raise Rejected(name)
     for name in ("iat", "exp", "status"):
         # A boolean is an integer in Python.
         if type(claims.get(name)) is not int or claims[name] < 0:
-            raise Refused(name)
+            raise Rejected(name)
     if "body" not in claims:
-        raise Refused("body")
+        raise Rejected("body")
     if claims["status"] != expected.http_status:
-        raise Refused("status")
+        raise Rejected("status")
     return claims
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> None:
     """Checks that an answer is of now."""
     if claims["iat"] > now + LEEWAY:
-        raise Refused("iat")
+        raise Rejected("iat")
     if claims["exp"] + LEEWAY <= now or not 1 <= claims["exp"] - claims["iat"] <= MAX_LIFETIME:
-        raise Refused("exp")
+        raise Rejected("exp")
 
 
 def verify(token: str, typ: str, keys: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Checks the form of a token and its signature, and returns its claims."""
     parts = token.split(".")
     if len(parts) != 3:
-        raise Refused("malformed")
+        raise Rejected("malformed")
     header, claims, signature = _object(parts[0]), _object(parts[1]), from_b64url(parts[2])
     if header is None or claims is None or signature is None or header.keys() - {"alg", "kid", "typ"}:
-        raise Refused("malformed")
+        raise Rejected("malformed")
     if header.get("typ") != typ:
-        raise Refused("typ")
+        raise Rejected("typ")
     key = next((key for key in keys if key.get("kid") == header.get("kid")), None)
     if key is None:
-        raise Refused("kid")
+        raise Rejected("kid")
     # The algorithm is that of the key. A header never chooses it (RFC 8725 section 3.1).
     if header.get("alg") != key.get("alg") or key.get("alg") != "EdDSA":
-        raise Refused("alg")
+        raise Rejected("alg")
     raw = from_b64url(key["x"])
     if raw is None or len(raw) != 32:
-        raise Refused("kid")
+        raise Rejected("kid")
     try:
         ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(signature, f"{parts[0]}.{parts[1]}".encode())
     except InvalidSignature:
-        raise Refused("signature") from None
+        raise Rejected("signature") from None
     return claims
 
 

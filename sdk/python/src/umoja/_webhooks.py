@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from umoja._decode import decode
-from umoja._errors import WebhookRefusedError
+from umoja._errors import WebhookRejectedError
 from umoja._generated import Event
-from umoja._messages import Refused, sha256, verify
+from umoja._messages import Rejected, sha256, verify
 
 TOLERANCE = 300
 """Seconds by which a webhook may be old, or ahead."""
@@ -32,7 +32,7 @@ def verify_webhook(
 
     now: Unix seconds, in place of this machine's clock.
 
-    Raises WebhookRefusedError.
+    Raises WebhookRejectedError.
     """
     message, at, signatures = (_header(headers, f"webhook-{name}") for name in ("id", "timestamp", "signature"))
     _check_timestamp(at, now)
@@ -47,7 +47,7 @@ def verify_webhook(
         expected = b"v1," + base64.b64encode(mac)
         if any(hmac.compare_digest(expected, signature) for signature in found):
             return _event(content)
-    raise WebhookRefusedError("signature")
+    raise WebhookRejectedError("signature")
 
 
 def verify_region_webhook(
@@ -67,29 +67,29 @@ def verify_region_webhook(
 
     regions: The base URLs of the regions.
 
-    Raises WebhookRefusedError.
+    Raises WebhookRejectedError.
     """
     message, token = _header(headers, "webhook-id"), _header(headers, "umoja-signature")
     content = body.encode() if isinstance(body, str) else body
     try:
         claims = verify(token, "umoja-evt+jwt", keys)
-    except Refused as error:
-        raise WebhookRefusedError(error.reason) from None
+    except Rejected as error:
+        raise WebhookRejectedError(error.reason) from None
     if claims.get("iss") not in list(regions):
-        raise WebhookRefusedError("iss")
+        raise WebhookRejectedError("iss")
     for name, value in (("aud", company), ("jti", message), ("sha256", sha256(content))):
         if claims.get(name) != value:
-            raise WebhookRefusedError(name)
+            raise WebhookRejectedError(name)
     at = claims.get("iat")
     if type(at) is not int or abs((time.time() if now is None else now) - at) > TOLERANCE:
-        raise WebhookRefusedError("iat")
+        raise WebhookRejectedError("iat")
     return _event(content)
 
 
 def _check_timestamp(at: str, now: float | None) -> None:
     is_number = re.fullmatch(r"[0-9]{1,12}", at)
     if not is_number or abs((time.time() if now is None else now) - int(at)) > TOLERANCE:
-        raise WebhookRefusedError("timestamp")
+        raise WebhookRejectedError("timestamp")
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -97,7 +97,7 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     if value is None:
         value = next((value for key, value in headers.items() if key.lower() == name), None)
     if value is None:
-        raise WebhookRefusedError("headers")
+        raise WebhookRejectedError("headers")
     return value
 
 
@@ -105,4 +105,4 @@ def _event(content: bytes) -> Event:
     try:
         return decode(Event, json.loads(content))
     except ValueError:
-        raise WebhookRefusedError("malformed") from None
+        raise WebhookRejectedError("malformed") from None
