@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 
 import document
+import go
 import php
 import python
 import typescript
 
-LANGUAGES = (typescript, python, php)
+LANGUAGES = (typescript, python, php, go)
 
 
 def main() -> int:

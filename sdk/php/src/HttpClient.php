@@ -13,7 +13,7 @@ interface HttpClient
      *
      * @return array{int, array<string, string>, string} the status, the headers by names in small letters, and the body
      *
-     * @throws \RuntimeException if there is no answer within so many seconds
+     * @throws \RuntimeException if there is no answer within `timeout` seconds
      */
     public function send(string $url, array $headers, ?string $content, float $timeout): array;
 }

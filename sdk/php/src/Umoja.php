@@ -136,7 +136,7 @@ final class Umoja extends Operations
         }
     }
 
-    /** Waits until no account of a ticket is pending, or so many seconds have passed, and returns how far they are. */
+    /** Waits until no account of a ticket is pending, or `seconds` have passed, and returns how far they are. */
     public function waitForProvisioning(string $ticket, float $seconds = 60): Provisioning
     {
         $end = microtime(true) + $seconds;

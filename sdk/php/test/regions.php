@@ -36,7 +36,7 @@ run([
         same([$umoja->lookup(email: $email)->user->id, array_keys($updated->accounts)], [$id, ['soko']]);
     },
     'a problem has its code and the id of the request' => static function () use ($company, $first): void {
-        $error = rejected(ApiException::class, static fn () => (new Umoja($company, $first))->lookup(username: 'nobody-of-this-name'));
+        $error = rejected(ApiException::class, static fn () => (new Umoja($company, $first))->lookup(username: 'an-unknown-name'));
         same([$error->errorCode, $error->status, $error->isSigned, $error->region], [ErrorCode::USER_NOT_FOUND, 404, true, $first]);
         same(str_contains($error->getMessage(), $error->requestId), true);
     },

@@ -50,7 +50,7 @@ class Regions(unittest.TestCase):
 
     def test_a_problem_has_its_code_and_the_id_of_the_request(self):
         with self.assertRaises(ApiError) as raised:
-            self.client(COMPANY, FIRST).lookup(username="nobody-of-this-name")
+            self.client(COMPANY, FIRST).lookup(username="an-unknown-name")
         error = raised.exception
         self.assertEqual((error.code, error.status, error.is_signed, error.region), ("user_not_found", 404, True, FIRST))
         self.assertIn(error.request_id, str(error))

@@ -30,7 +30,7 @@ test("a person registers, logs in, changes the password and is found", async () 
 });
 
 test("a problem has its code and the id of the request", async () => {
-  await assert.rejects(client().lookup({ username: "nobody-of-this-name" }), (error) => {
+  await assert.rejects(client().lookup({ username: "an-unknown-name" }), (error) => {
     assert.ok(error instanceof ApiError && error instanceof UmojaError);
     assert.deepEqual([error.code, error.status, error.isSigned, error.region], ["user_not_found", 404, true, first]);
     assert.match(error.requestId, /./);
