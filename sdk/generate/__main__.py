@@ -12,11 +12,12 @@ import sys
 
 import document
 import go
+import java
 import php
 import python
 import typescript
 
-LANGUAGES = (typescript, python, php, go)
+LANGUAGES = (typescript, python, php, go, java)
 
 
 def main() -> int:
