@@ -1,0 +1,3 @@
+module umoja.dev/sdk/go
+
+go 1.19
