@@ -4,10 +4,12 @@ mod turns;
 mod verdict;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use umoja_crypto::{Passwords, Weakness};
 use umoja_schema::CompanyId;
 use umoja_store::ports::{Attempt, Busy, Clock, Hasher, NewPassword, Verdict};
@@ -90,23 +92,29 @@ impl HashPool {
         self.turns.waiting()
     }
 
+    async fn turn(&self, company: &CompanyId) -> Result<Turn, Busy> {
+        self.turns.take(company, self.settings.wait).await.map_err(busy)
+    }
+
+    /// Hashes on a thread of its own.
     async fn run<T: Send + 'static>(
         &self,
-        company: &CompanyId,
+        turn: Turn,
         work: impl FnOnce(&Passwords) -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let turn: Turn = self.turns.take(company, self.settings.wait).await.map_err(busy)?;
         let passwords = Arc::clone(&self.passwords);
         let done = tokio::task::spawn_blocking(move || {
             let value = work(&passwords);
             drop(turn);
             value
         });
-        done.await.map_err(|error| {
-            tracing::error!(%error, "the thread of a password hash failed");
-            busy(Duration::ZERO)
-        })
+        done.await.map_err(failed)
     }
+}
+
+fn failed(error: impl fmt::Debug) -> Busy {
+    tracing::error!(?error, "the thread of a password hash failed");
+    busy(Duration::ZERO)
 }
 
 fn busy(expected_wait: Duration) -> Busy {
@@ -118,8 +126,8 @@ fn busy(expected_wait: Duration) -> Busy {
 impl Hasher for HashPool {
     async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
         let breached = self.breached.clone();
-        let company = new.company.clone();
-        let admitted = self.run(&company, move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
+        let turn = self.turn(&new.company).await?;
+        let admitted = self.run(turn, move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
         admitted.map_err(|error| {
             tracing::error!(%error, "the list of breached passwords cannot be read: no password can be set");
             busy(Duration::ZERO)
@@ -127,8 +135,17 @@ impl Hasher for HashPool {
     }
 
     async fn verify(&self, attempt: Attempt) -> Result<Verdict, Busy> {
-        let company = attempt.company.clone();
-        self.run(&company, move |passwords| decide(passwords, &attempt)).await
+        let turn = self.turn(&attempt.company).await?;
+        let work = move |passwords: &Passwords| decide(passwords, &attempt);
+        if std::env::var_os("UMOJA_HASH").is_some() || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread
+        {
+            return self.run(turn, work).await;
+        }
+        // On the thread of the login, whose other tasks go to another one: it goes on without being woken, and what it does next
+        // is in the caches of the same core.
+        let verdict = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| work(&self.passwords))));
+        drop(turn);
+        verdict.map_err(|_| failed("panic"))
     }
 
     fn rejects(&self, company: &CompanyId) -> Option<Busy> {

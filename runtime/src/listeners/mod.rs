@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod limits;
+mod refused;
 mod tls;
 
 use std::io;
