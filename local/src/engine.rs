@@ -11,8 +11,8 @@ mod fault;
 mod settings;
 mod snapshot;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -43,6 +43,7 @@ enum Mode {
         readers: Vec<Mutex<Connection>>,
         turn: AtomicUsize,
         writer: Option<JoinHandle<()>>,
+        gathers: Arc<AtomicBool>,
     },
 }
 
@@ -59,6 +60,7 @@ impl Engine {
         let newest = watch::Sender::new(0);
         let (jobs, waiting) = mpsc::channel(settings.waiting_writes.max(1));
         let batcher = Batcher::new(writer, Some((lock, log)), newest.clone());
+        let gathers = batcher.gathers();
         let name = format!("umoja-{}", settings.path.file_stem().unwrap_or_default().to_string_lossy());
         let writer = std::thread::Builder::new().name(name).spawn(move || batcher.serve(waiting))?;
         let mode = Mode::File {
@@ -66,6 +68,7 @@ impl Engine {
             readers: readers.into_iter().map(Mutex::new).collect(),
             turn: AtomicUsize::new(0),
             writer: Some(writer),
+            gathers,
         };
         Ok(Self { mode, newest })
     }
@@ -104,6 +107,14 @@ impl Engine {
             Mode::File { readers, turn, .. } => work(&free(readers, turn)),
         }
         .map_err(|fault| fault.into_store_error(what))
+    }
+
+    /// From now on, an operation waits for those that follow within some milliseconds: for bulk work, which gains more by sharing a
+    /// transaction than it loses.
+    pub(crate) fn gather(&self) {
+        if let Mode::File { gathers, .. } = &self.mode {
+            gathers.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Notes a change that was committed earlier.

@@ -12,8 +12,8 @@ use crate::cell::Cell;
 use crate::codec::{int, uint};
 use crate::engine::{Engine, Fault, Tx, readable};
 
-/// The most messages that one call receives (SQS's limit).
-const MAX_RECEIVED: usize = 10;
+/// The most messages that one call receives. (Of SQS, 10.)
+const MAX_RECEIVED: usize = 512;
 /// The longest delay of a new message (SQS's limit).
 const MAX_DELAY_SECS: u32 = 900;
 /// The most messages that one call turns into dead letters.

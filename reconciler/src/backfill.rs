@@ -11,6 +11,7 @@
 //! is on its way, and its replicator lists it for the key repair if necessary.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
@@ -18,14 +19,17 @@ use umoja_schema::{Item, Key, Log, Millis, PartRecord, Region, Replicated, Resol
 use umoja_store::apply::Applied;
 use umoja_store::derive::{derive, derive_pointer, underived};
 use umoja_store::ports::StoreError;
+use umoja_store::queue_runs::concurrent;
 use umoja_store::repairs::enqueue_if_incomplete;
 use umoja_store::replicate::{confirmation_key, replicate_newest};
+use umoja_store::seal::Sealer;
 use umoja_store::{Home, RegionPorts};
 
+use crate::ON_ITS_WAY_MS;
+use crate::missing_wrapped_keys::wrap_now;
 use crate::restore::{readable, restore};
-use crate::{CONCURRENT, ON_ITS_WAY_MS};
 
-/// How many items one step examines.
+/// The fewest items that one step examines.
 const PAGE: usize = 100;
 
 /// What a pass has done so far.
@@ -80,6 +84,8 @@ pub struct Backfill<'a> {
     derives: bool,
     /// Whether the source has stopped writing.
     ended: bool,
+    /// What wraps missing keys at once, if it may.
+    sealer: Option<Arc<Sealer>>,
     /// The index of the table in the list of replicated tables, and the position in it.
     table: usize,
     after: Option<String>,
@@ -93,7 +99,17 @@ impl<'a> Backfill<'a> {
         let target = &source.peers.iter().find(|peer| peer.ports.name == *target)?.ports;
         let settled = since.max(Millis(source.clock.now().0.saturating_sub(ON_ITS_WAY_MS)));
         let report = BackfillReport::default();
-        Some(Self { source, target, settled, derives: false, ended: false, table: 0, after: None, report })
+        Some(Self {
+            source,
+            target,
+            settled,
+            derives: false,
+            ended: false,
+            sealer: None,
+            table: 0,
+            after: None,
+            report,
+        })
     }
 
     /// Also counts young items that the source itself wrote. For a source that no longer serves, and whose replication
@@ -108,6 +124,13 @@ impl<'a> Backfill<'a> {
     #[must_use]
     pub fn deriving(self) -> Self {
         Self { derives: true, ..self }
+    }
+
+    /// Wraps data keys that a region lacks at once, instead of listing their parts for the key repair. For a directory, whose
+    /// keys cost no calls of a service.
+    #[must_use]
+    pub fn wrapping(self, sealer: Arc<Sealer>) -> Self {
+        Self { sealer: Some(sealer), ..self }
     }
 
     /// The current table and the position in it; `None` at the end.
@@ -135,9 +158,10 @@ impl<'a> Backfill<'a> {
     pub async fn step(&mut self) -> Result<bool, StoreError> {
         let tables = self.source.own.tables;
         let Some(table) = tables.get(self.table) else { return Ok(false) };
-        let page = self.source.own.scan(table, self.after.clone(), PAGE).await?;
+        let at_once = concurrent(self.target);
+        let page = self.source.own.scan(table, self.after.clone(), PAGE.max(at_once)).await?;
         let work: Vec<_> = page.items.into_iter().map(|item| self.item(item)).collect();
-        let found: Vec<BackfillReport> = stream::iter(work).buffered(CONCURRENT).try_collect().await?;
+        let found: Vec<BackfillReport> = stream::iter(work).buffered(at_once).try_collect().await?;
         self.table += usize::from(page.next.is_none());
         self.after = page.next;
         for one in &found {
@@ -172,7 +196,7 @@ impl<'a> Backfill<'a> {
 
     async fn item(&self, item: Item) -> Result<BackfillReport, StoreError> {
         let item = match item {
-            Item::Part(record) => self.source.listed(&record).into_owned().into(),
+            Item::Part(record) => self.wrapped(self.source.listed(&record).into_owned()).await?.into(),
             item => item,
         };
         let stored = readable(self.target, &item.key()).await?;
@@ -203,6 +227,14 @@ impl<'a> Backfill<'a> {
             unwrapped: unwrapped.into(),
             ..BackfillReport::default()
         })
+    }
+
+    /// The part with the wrapped keys of all regions, as far as they can be made now.
+    async fn wrapped(&self, record: PartRecord) -> Result<PartRecord, StoreError> {
+        match &self.sealer {
+            Some(sealer) => wrap_now(self.source, sealer, record, &self.target.name).await,
+            None => Ok(record),
+        }
     }
 
     /// Writes the ownerships and the pointer of a part that the new region's derived tables lack. True if any were

@@ -265,6 +265,39 @@ async fn add(home: &Home, record: &PartRecord, blobs: &[(Region, Vec<u8>)]) -> R
     Ok(())
 }
 
+/// Wraps the data key of a part for the regions that lack it, adds the keys in the own region, and replicates the part to its
+/// peers but one, to which the caller does: what the queue would have done later, for a pass over all parts. Returns the part as
+/// the own region holds it then. What cannot be wrapped or replicated now is left to the queue.
+///
+/// # Errors
+/// If the own region or its queue fails.
+pub(crate) async fn wrap_now(
+    home: &Home,
+    sealer: &Sealer,
+    record: PartRecord,
+    but: &Region,
+) -> Result<PartRecord, StoreError> {
+    let missing = missing_regions(home, &record);
+    if missing.is_empty() {
+        return Ok(record);
+    }
+    let Ok(key) = sealer.committed_key(&record).await else { return Ok(record) };
+    for region in &missing {
+        let Ok(blob) = sealer.wrap_for(&record, &key, region).await else { continue };
+        home.own.users.add_wrapped_key(record.id, record.part, &record.version, region, None, &blob).await?;
+    }
+    let Some(whole) = home.own.users.part(record.id, record.part).await? else { return Ok(record) };
+    let whole = home.listed(&whole).into_owned();
+    let item = whole.clone().into();
+    let others = home.peers.iter().filter(|peer| peer.ports.name != *but);
+    let replicated = join_all(others.map(|peer| replicate(home, &peer.ports, &item))).await;
+    if replicated.iter().any(Result::is_err) {
+        let (id, part, version) = (whole.id, whole.part, whole.version.clone());
+        home.repairs.send(&Message::WrapKeys { id, part, version }, 0).await?;
+    }
+    Ok(whole)
+}
+
 /// Replicates the part with all its wrapped keys to every peer: a peer that lacks keys gets those, and a peer that is
 /// behind gets the part. True if all peers have it now. The loop rule keeps the stream from doing this for a part of
 /// another region.

@@ -4,12 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
 use umoja_store::replicate::replicate;
-use umoja_store::{Home, Peer, repairs};
+use umoja_store::{Home, Peer, RegionPorts, repairs};
 
 use crate::batch::Job;
-
-/// The number of concurrent writes to one peer. The jobs of a batch are about different items.
-const CONCURRENT: usize = 32;
 
 /// The result of the jobs for one destination.
 #[derive(Default)]
@@ -41,14 +38,16 @@ impl Tally {
     }
 }
 
-async fn all<F: Future<Output = Done>>(jobs: Vec<F>) -> Tally {
-    stream::iter(jobs).buffer_unordered(CONCURRENT).fold(Tally::default(), async |tally, done| tally.count(done)).await
+/// Does the jobs of a batch, which are about different items, as many at the same time as the region takes best.
+async fn all<F: Future<Output = Done>>(to: &RegionPorts, jobs: Vec<F>) -> Tally {
+    let done = stream::iter(jobs).buffer_unordered(to.users.at_once());
+    done.fold(Tally::default(), async |tally, done| tally.count(done)).await
 }
 
 /// Sends every job to a peer, or to its retry queue if that fails.
 pub(crate) async fn to_peer(home: &Home, peer: &Peer, jobs: &[Job]) -> Tally {
     let out = Out::default();
-    let tally = all(jobs.iter().map(|job| to_peer_or_queue(home, peer, job, &out)).collect()).await;
+    let tally = all(&peer.ports, jobs.iter().map(|job| to_peer_or_queue(home, peer, job, &out)).collect()).await;
     if tally.queued > 0 {
         tracing::warn!(peer = %peer.ports.name, copies = tally.queued, "items went to the retry queue");
     }
@@ -92,7 +91,7 @@ async fn to_peer_or_queue(home: &Home, peer: &Peer, job: &Job, out: &Out) -> Don
 /// one person because two trusted companies verified the same identifier of both, and deletes the items that go with an
 /// erased user.
 pub(crate) async fn repairs(home: &Home, jobs: &[Job]) -> Tally {
-    all(jobs.iter().map(|job| follow_up(home, job)).collect()).await
+    all(&home.own, jobs.iter().map(|job| follow_up(home, job)).collect()).await
 }
 
 async fn follow_up(home: &Home, job: &Job) -> Done {

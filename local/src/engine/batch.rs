@@ -6,6 +6,9 @@ use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -13,8 +16,16 @@ use umoja_store::ports::StoreError;
 
 use super::fault::Fault;
 
-/// The most operations in one transaction: enough to share a sync, few enough to answer soon.
-const MAX_BATCH: usize = 256;
+/// The most operations in one transaction: enough to share a sync and the pages that bulk work touches at random, few enough to
+/// answer soon. Only bulk work waits in such numbers.
+const MAX_BATCH: usize = 1024;
+
+/// How many operations of bulk work the writer gathers: a half of those that `umoja import` has in progress, so that the other half is
+/// prepared meanwhile.
+const GATHERED: usize = 512;
+/// How long the writer waits for further operations of bulk work, and how often: until nothing has come for a while.
+const PAUSE: Duration = Duration::from_millis(2);
+const PAUSES: u32 = 5;
 
 /// A transaction, as operations see it.
 pub(crate) struct Tx<'c> {
@@ -26,6 +37,11 @@ impl Tx<'_> {
     /// Reports a change that was appended to the change log, under this sequence.
     pub(crate) fn changed(&self, sequence: i64) {
         self.newest.set(Some(sequence));
+    }
+
+    /// The newest change of this transaction, if it has one. Nothing else writes meanwhile, so no newer one is stored.
+    pub(crate) fn newest_change(&self) -> Option<i64> {
+        self.newest.get()
     }
 
     /// Runs a statement that has to change one row. It is an error if it changes none: a trigger can make the database
@@ -108,6 +124,7 @@ pub(super) struct Batcher {
     connection: Connection,
     files: Option<(File, WriteAhead)>,
     newest: watch::Sender<u64>,
+    gathers: Arc<AtomicBool>,
 }
 
 /// The write-ahead log of a file. SQLite empties it only when no reader uses it, so under constant reads it would grow
@@ -119,7 +136,12 @@ pub(super) struct WriteAhead {
 
 impl Batcher {
     pub(super) fn new(connection: Connection, files: Option<(File, WriteAhead)>, newest: watch::Sender<u64>) -> Self {
-        Self { connection, files, newest }
+        Self { connection, files, newest, gathers: Arc::default() }
+    }
+
+    /// Whether it waits for further operations before it begins a transaction.
+    pub(super) fn gathers(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.gathers)
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -130,6 +152,9 @@ impl Batcher {
     pub(super) fn serve(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
         let mut jobs = Vec::with_capacity(MAX_BATCH);
         while waiting.blocking_recv_many(&mut jobs, MAX_BATCH) > 0 {
+            if self.gathers.load(Ordering::Relaxed) {
+                gather(&mut waiting, &mut jobs);
+            }
             let batch = std::mem::take(&mut jobs);
             // The callers of this batch get an error; the callers of other batches are not affected.
             if catch_unwind(AssertUnwindSafe(|| self.run(batch))).is_err() {
@@ -201,6 +226,25 @@ impl Batcher {
 
     fn hold(&self) -> io::Result<Option<Held<'_>>> {
         self.files.as_ref().map(|(lock, _)| Held::new(lock)).transpose()
+    }
+}
+
+/// Adds the operations that follow, until there are enough or nothing more comes.
+#[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own, and no virtual time")]
+fn gather(waiting: &mut mpsc::Receiver<Box<dyn Job>>, jobs: &mut Vec<Box<dyn Job>>) {
+    let mut pauses = 0;
+    while jobs.len() < GATHERED && pauses < PAUSES {
+        match waiting.try_recv() {
+            Ok(job) => {
+                jobs.push(job);
+                pauses = 0;
+            }
+            Err(mpsc::error::TryRecvError::Empty) => {
+                pauses += 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(mpsc::error::TryRecvError::Disconnected) => return,
+        }
     }
 }
 

@@ -78,6 +78,20 @@ async fn waiting_operations_are_committed_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gathered_operations_are_all_committed_also_the_last_ones() {
+    let (engine, _dir) = open(100);
+    engine.gather();
+    let mut writes = JoinSet::new();
+    for n in 0..1_500 {
+        let engine = Arc::clone(&engine);
+        writes.spawn(async move { engine.write("test", move |tx| insert(tx, n)).await });
+    }
+    assert!(writes.join_all().await.into_iter().all(|written| written == Ok(())));
+    engine.write("test", |tx| insert(tx, 1_500)).await.unwrap();
+    assert_eq!(count(&engine), 1_501);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_operation_does_not_affect_its_batch() {
     let (engine, _dir) = open(100);
     let (let_go, holding) = hold(&engine).await;

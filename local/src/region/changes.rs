@@ -16,7 +16,8 @@ pub(super) const MAX_SEQUENCE: i64 = 1 << 62;
 ///
 /// A sequence is never reused although the table does not store a counter: trimming leaves the newest row.
 pub(super) fn append(tx: &Tx<'_>, table: &'static str, image: &[u8]) -> Result<(), Fault> {
-    let sequence = uint(newest_of(tx)?) + 1;
+    let newest = tx.newest_change().map_or_else(|| newest_of(tx), Ok)?;
+    let sequence = uint(newest) + 1;
     if int(sequence) >= MAX_SEQUENCE {
         return Err(StoreError::Rejected("a change after the last possible sequence".into()).into());
     }

@@ -17,6 +17,9 @@ use crate::cell::Cell;
 use crate::codec::int;
 use crate::engine::{Fault, Tx, readable};
 
+/// How many writes of bulk work run at the same time. They share a transaction, and leave room in it for others.
+const AT_ONCE: usize = 512;
+
 #[async_trait]
 impl Users for RegionStore {
     async fn part(&self, id: UserId, part: Part) -> Result<Option<PartRecord>, StoreError> {
@@ -283,6 +286,10 @@ impl Users for RegionStore {
             Ok(dropped)
         };
         self.0.main.write(table::IDENTIFIERS, drop).await
+    }
+
+    fn at_once(&self) -> usize {
+        AT_ONCE
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -8,11 +8,11 @@ use umoja_schema::names::table;
 use umoja_schema::{Hlc, Item, Millis, Region, UserId};
 use umoja_store::digest::{Bucket, Buckets, Fingerprint};
 use umoja_store::ports::{IdentifierPage, StoreError};
+use umoja_store::queue_runs::concurrent;
 use umoja_store::{Home, RegionPorts};
 
 use super::item::{Examined, Held, LeftOut, Read, Side, entries, examined, item_entries};
 use super::state::{AntiEntropyReport, Cursor, Difference, Kept, LastPass, Phase, Progress, settled};
-use crate::CONCURRENT;
 
 /// How many items of each side one step examines.
 const PAGE: usize = 500;
@@ -165,7 +165,7 @@ impl<'a> AntiEntropy<'a> {
         let differing =
             differing.filter(|item| self.entries(item).iter().any(|(bucket, _)| self.buckets.differ_in(*bucket)));
         let examined: Vec<_> = differing.map(|item| self.attempt(side, item)).collect();
-        let examined: Vec<Examined> = stream::iter(examined).buffered(CONCURRENT).try_collect().await?;
+        let examined: Vec<Examined> = stream::iter(examined).buffered(concurrent(&self.home.own)).try_collect().await?;
         *self.progress.cursor(side == Side::Own) = next;
         if self.progress.at_end() {
             self.next_table();

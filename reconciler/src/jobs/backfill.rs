@@ -101,6 +101,9 @@ impl BackfillJob<'_> {
         if ended {
             backfill = backfill.of_ended();
         }
+        if let Repairs::Here { wrap_budget_ms } = self.repairs {
+            backfill = backfill.wrapping(Arc::new(sealer(source, wrap_budget_ms)));
+        }
         let mut passing = Passing { backfill, from, to };
         let is_whole = !(resumes && self.worker.resume(&mut passing, kept).await);
         let driven = self.worker.drive(&mut passing, Some(kept)).await;
@@ -159,7 +162,7 @@ impl BackfillJob<'_> {
 
 /// Does what the key repair of a region would do on its schedule.
 pub(crate) async fn repair_here(home: &Home, wrap_budget_ms: u64) -> Result<(), JobError> {
-    let sealer = Sealer::new(KeyRing::new(home, wrap_budget_ms), Arc::clone(&home.entropy));
+    let sealer = sealer(home, wrap_budget_ms);
     loop {
         let report = repair_keys(home, &sealer).await;
         if report.postponed > 0 || report.quarantined > 0 {
@@ -169,6 +172,10 @@ pub(crate) async fn repair_here(home: &Home, wrap_budget_ms: u64) -> Result<(), 
             return Ok(());
         }
     }
+}
+
+fn sealer(home: &Home, wrap_budget_ms: u64) -> Sealer {
+    Sealer::new(KeyRing::new(home, wrap_budget_ms), Arc::clone(&home.entropy))
 }
 
 struct Passing<'a> {

@@ -12,8 +12,8 @@ use umoja_store::ports::{Clock, StoreError};
 
 /// How often, in milliseconds, a position is stored. After a crash, changes after the stored position are handled again.
 const SAVE_MS: u64 = 200;
-/// The most changes of one step: as many as one Lambda invocation handles.
-pub(super) const BATCH: usize = 200;
+/// The most changes of one step: what an import writes in about a tenth of a second, so that a peer takes it in a few transactions.
+pub(super) const BATCH: usize = 1_000;
 /// The first and the longest wait after steps without progress.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
-use umoja_reconciler::AntiEntropySettings;
+use umoja_reconciler::{AntiEntropySettings, Ended};
 
 pub use self::provision::Provisioned;
 pub use self::region::{Fed, Reconciled, RegionPump, Step};
@@ -85,14 +85,16 @@ impl Pump {
                 }
             }));
             for position in 0..region.home().peers.len() {
-                let retries = Arc::clone(&region);
+                let (retries, stopped) = (Arc::clone(&region), stop.subscribe());
                 tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                    retries.drain(&retries.home().peers[position]).await;
+                    // A long queue is drained without a pause, as fast as the peer takes it.
+                    let peer = &retries.home().peers[position];
+                    while retries.drain(peer).await.ended == Ended::Bounded && !*stopped.borrow() {}
                 }));
             }
-            let keys = Arc::clone(&region);
+            let (keys, stopped) = (Arc::clone(&region), stop.subscribe());
             tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {
-                keys.repair().await;
+                while keys.repair().await.ended == Ended::Bounded && !*stopped.borrow() {}
             }));
             let merges = Arc::clone(&region);
             tasks.spawn(every(settings.reconcile, stop.subscribe(), async move || {

@@ -10,7 +10,7 @@ pub trait Queue: Send + Sync {
     /// Sends a message. It can be received after `delay_secs` (at most 900).
     async fn send(&self, message: &Message, delay_secs: u32) -> Result<(), StoreError>;
 
-    /// Receives up to `max` messages (at most 10) and hides them for `visibility_secs`. A message that was received too
+    /// Receives up to `max` messages (of SQS at most 10) and hides them for `visibility_secs`. A message that was received too
     /// often becomes a dead letter instead.
     async fn receive(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError>;
 
@@ -20,7 +20,7 @@ pub trait Queue: Send + Sync {
     /// Makes a received message visible again after `delay_secs`.
     async fn release(&self, receipt: &str, delay_secs: u32) -> Result<(), StoreError>;
 
-    /// Receives up to `max` dead letters (at most 10) and hides them for `visibility_secs`. An operator then sends each
+    /// Receives up to `max` dead letters (of SQS at most 10) and hides them for `visibility_secs`. An operator then sends each
     /// of them back with [`Queue::redrive`] or makes it visible again with [`Queue::release_dead`].
     async fn receive_dead(&self, max: usize, visibility_secs: u32) -> Result<Vec<Delivery>, StoreError>;
 

@@ -103,12 +103,18 @@ pub trait Users: Send + Sync {
     /// Deletes rows of a derived table that a scan reported as strays, and returns how many. No reader finds them.
     async fn drop_strays(&self, strays: &Strays) -> Result<u64, StoreError>;
 
+    /// How many writes of bulk work the store takes best at the same time. The default suits a service that is called for each
+    /// write; a file takes as many as share one durable transaction.
+    fn at_once(&self) -> usize {
+        CONCURRENT
+    }
+
     /// Checks whether the store answers, as cheaply as possible. A peer that is down gets no other call until this one
     /// succeeds.
     async fn probe(&self) -> Result<(), StoreError>;
 }
 
-/// How many deletions of pointers run at the same time.
+/// How many writes run at the same time, by default.
 const CONCURRENT: usize = 32;
 
 /// A pointer in `linked_accounts` that no part has.

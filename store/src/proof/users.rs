@@ -178,6 +178,10 @@ impl Users for Proved<dyn Users> {
         self.inner.drop_strays(strays).await
     }
 
+    fn at_once(&self) -> usize {
+        self.inner.at_once()
+    }
+
     async fn probe(&self) -> Result<(), StoreError> {
         self.inner.probe().await
     }

@@ -6,7 +6,7 @@ use super::runs::VISIBILITY_SECS;
 use crate::Home;
 use crate::ports::{Delivery, Entropy, Queue, StoreError};
 
-/// The most messages that are received before they are processed. Duplicates among them are coalesced.
+/// The fewest messages that are received, if there are as many, before they are processed. Duplicates among them are coalesced.
 const CHUNK: usize = 100;
 
 /// The longest delay of a queue, in seconds.
@@ -40,12 +40,12 @@ fn jittered(ceiling: u32, entropy: &dyn Entropy) -> u32 {
     half + u32::from_be_bytes(entropy.array()) % (ceiling - half + 1)
 }
 
-/// Receives up to a chunk of messages. If the queue stops responding half way, the messages received so far are still
-/// processed.
-pub(super) async fn receive(queue: &dyn Queue) -> Result<Vec<Delivery>, StoreError> {
-    let mut deliveries = Vec::new();
-    while deliveries.len() < CHUNK {
-        match queue.receive(10, VISIBILITY_SECS).await {
+/// Receives up to a chunk of messages: as many as are processed at the same time, or more. If the queue stops responding half
+/// way, the messages received so far are still processed.
+pub(super) async fn receive(queue: &dyn Queue, at_once: usize) -> Result<Vec<Delivery>, StoreError> {
+    let (mut deliveries, most) = (Vec::new(), CHUNK.max(at_once));
+    while deliveries.len() < most {
+        match queue.receive(most - deliveries.len(), VISIBILITY_SECS).await {
             Ok(more) if more.is_empty() => break,
             Ok(more) => deliveries.extend(more),
             Err(error) if deliveries.is_empty() => return Err(error),

@@ -12,7 +12,7 @@ use umoja_schema::Message;
 pub use self::messages::Unfit;
 use self::messages::{Place, block, delete, postpone, quarantine, receive, release};
 use self::runs::CHUNKS;
-pub use self::runs::{CONCURRENT, Ended, VISIBILITY_SECS};
+pub use self::runs::{CONCURRENT, Ended, VISIBILITY_SECS, concurrent};
 use crate::Home;
 use crate::ports::{Delivery, Queue, StoreError};
 
@@ -104,7 +104,7 @@ async fn run<S: Serve>(home: &Home, served: &S, tally: &mut Tally) -> Ended {
         return ended;
     }
     for _ in 0..CHUNKS {
-        let deliveries = match receive(served.queue()).await {
+        let deliveries = match receive(served.queue(), home.own.users.at_once()).await {
             Ok(deliveries) if deliveries.is_empty() => return Ended::Empty,
             Ok(deliveries) => deliveries,
             Err(error) => {
@@ -158,7 +158,7 @@ async fn chunk<S: Serve>(home: &Home, served: &S, deliveries: Vec<Delivery>, tal
     let ends = AtomicBool::new(false);
     let all: Vec<_> =
         asked.iter().map(|(message, deliveries)| finished(home, served, message, deliveries, &ends)).collect();
-    let mut all = stream::iter(all).buffered(CONCURRENT);
+    let mut all = stream::iter(all).buffered(concurrent(&home.own));
     let mut ended = None;
     while let Some(Finished { result, messages, quarantined }) = all.next().await {
         match result {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::RegionPorts;
+
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,5 +28,14 @@ pub const VISIBILITY_SECS: u32 = 60;
 /// The most chunks of one run.
 pub(super) const CHUNKS: usize = 50;
 
-/// How many items are processed concurrently.
+/// How many items are processed concurrently at least.
 pub const CONCURRENT: usize = 16;
+
+/// How many items are processed concurrently for a region: more than the least if its store takes bulks.
+pub fn concurrent(ports: &RegionPorts) -> usize {
+    let at_once = ports.users.at_once();
+    if at_once > CALLS { at_once } else { CONCURRENT }
+}
+
+/// Up to this many writes at the same time are calls of a service, whose rate is limited.
+const CALLS: usize = 32;

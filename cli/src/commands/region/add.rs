@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
+use umoja_local::RegionStore;
 use umoja_reconciler::BackfillReport;
 use umoja_reconciler::jobs::backfill::{BackfillJob, Repairs};
 use umoja_reconciler::jobs::reencrypt::{Behind, reencrypt};
@@ -177,6 +178,8 @@ impl Add {
             }
             Ok::<_, CliError>(())
         })?;
+        // Here every write is one of many.
+        deployment.stores().iter().for_each(RegionStore::gather_writes);
         let regions = deployment.regions();
         deployment.ensure_secrets().await?;
         regions.wrap_unopened_secrets(None).await?;

@@ -2,14 +2,15 @@
 //! wrapped. All writes made meanwhile arrive.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use umoja_reconciler::{Backfill, BackfillReport};
-use umoja_schema::{Credentials, IdentifierItem, Log, Millis, Part, UserId};
+use umoja_schema::{Credentials, IdentifierItem, Log, Millis, Part, PartRecord, UserId};
 use umoja_store::Home;
 use umoja_store::apply::apply_replicated;
 use umoja_store::digest::Digest;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
-use umoja_store::ports::{Clock as _, Commit, IdentifierWrite, LinkedAccountWrite, Logs as _, Writes};
+use umoja_store::ports::{Clock as _, Commit, IdentifierWrite, LinkedAccountWrite, Logs as _, Users as _, Writes};
 use umoja_store::replicate::confirmation_key;
 use umoja_store::secrets::{SETTING, SecretsDocument};
 use umoja_tests::world::{World, killed_after, run};
@@ -113,6 +114,39 @@ fn a_joining_region_gets_all_earlier_writes() {
         );
         let keys = |rows: &[umoja_schema::LogRow]| rows.iter().map(|row| row.key.clone()).collect::<BTreeSet<_>>();
         assert_eq!(keys(&new.rows(Log::Receipts, joining.users[0]).await.unwrap()), keys(&receipts));
+    });
+}
+
+/// Failure: new region added
+#[test]
+fn a_backfill_that_wraps_leaves_nothing_to_the_key_repair() {
+    run(async {
+        let mut joining = Joining::new(5, 40).await;
+        (0..NEW).for_each(|at| joining.introduce(at));
+        let sealer = Arc::clone(&joining.world.regions[0].sealer);
+        let mut backfill = joining.begin(0).wrapping(sealer);
+        while backfill.step().await.unwrap() {}
+        let first = backfill.report().clone();
+        assert_eq!((first.parts, first.parts_replicated, first.unwrapped), (80, 80, 0), "{first:?}");
+        let home = &joining.world.regions[0].home;
+        assert_eq!(home.repairs.depth().await.unwrap().waiting, 0, "nothing was listed");
+        // Every region has all wrapped keys, and the new one opens what is live.
+        for at in 0..=NEW {
+            let region = &joining.world.regions[at];
+            for id in &joining.users {
+                let parts = region.store.parts(*id).await.unwrap();
+                let live = parts.credentials.as_ref().and_then(PartRecord::live);
+                let Some(live) = live else { continue };
+                assert_eq!(live.keys.len(), 3, "{at}: {id}");
+                if at == NEW {
+                    let record = region.home.own.users.part(*id, Part::Credentials).await.unwrap().unwrap();
+                    region.sealer.open::<Credentials>(&record).await.unwrap();
+                }
+            }
+        }
+        joining.backfill().await;
+        joining.world.settle().await;
+        joining.world.check_invariants().await;
     });
 }
 
