@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use umoja_schema::{Actor, BlindIndex, Log, LogRow, Noticed, Ownership, PartRecord, UserId, Version};
+use umoja_schema::{Actor, BlindIndex, IdentifierItem, Log, LogRow, Noticed, Ownership, PartRecord, UserId, Version};
 use umoja_store::Home;
 use umoja_store::apply::{
     IDENTIFIER_CONFLICT, OwnershipChange, commit_own, conflicts, plan_linked_accounts, plan_ownerships_of,
@@ -71,6 +71,16 @@ impl OwnershipPlan {
         ownerships: &BTreeMap<BlindIndex, Ownership>,
     ) -> Result<Self, StoreError> {
         Self::read(users, &[OwnershipChange { id, before: &BTreeMap::new(), after: ownerships }]).await
+    }
+
+    /// The ownerships of a new user, on the condition that no user owns the identifiers.
+    pub fn of_unowned(id: UserId, ownerships: &BTreeMap<BlindIndex, Ownership>) -> Self {
+        let write = |(index, ownership): (&BlindIndex, &Ownership)| {
+            let before = IdentifierItem::unowned(*index);
+            let after = before.with(id, Some(ownership))?;
+            Some(IdentifierWrite { before, after })
+        };
+        Self(ownerships.iter().filter_map(write).collect())
     }
 
     /// The writes.

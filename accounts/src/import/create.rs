@@ -65,6 +65,18 @@ impl Importer {
         Ok(self.create(context, user, &plan, hash, is_first).await?.map(|outcome| (outcome, user.id)))
     }
 
+    /// Makes the user of a row without looking whether there is one, or whether others own its identifiers: that is a condition of the
+    /// transaction. `None` if it does not hold. For a new user this costs one write and no read.
+    pub(super) async fn unseen(
+        &self,
+        context: &Context,
+        user: &NewUser,
+        hash: &mut Option<String>,
+    ) -> Result<Option<Outcome>, Failed> {
+        let plan = OwnershipPlan::of_unowned(user.id, &user.facts.ownerships);
+        self.create(context, user, &plan, hash, true).await
+    }
+
     /// The stored form of the row's hash, which is made in the first round that needs it.
     pub(super) async fn stored_hash(
         &self,

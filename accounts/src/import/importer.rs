@@ -1,6 +1,7 @@
 //! The importer of rows.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use umoja_crypto::legacy::HashKeys;
 use umoja_schema::{Actor, Company, IdentifierKind};
@@ -12,7 +13,7 @@ use super::bad_values::Usable;
 use super::error::{Failed, Reason};
 use super::factors;
 use super::hashing::Hashing;
-use super::report::Done;
+use super::report::{Done, Outcome};
 use super::row::{Rejected, Row};
 use super::user::NewUser;
 use crate::{Context, People};
@@ -34,6 +35,23 @@ pub struct Importer {
     pub dry_run: bool,
     /// True to reject a row for one unusable value.
     pub is_strict: bool,
+    /// Whether rows are expected to make users.
+    pub streak: Streak,
+}
+
+/// Whether the last row made a user. The next one is then expected to make one too, and is written without looking first: a
+/// transaction whose conditions do not hold is no worse than a look that finds something.
+#[derive(Debug, Default)]
+pub struct Streak(AtomicBool);
+
+impl Streak {
+    fn lasts(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, outcome: Outcome) {
+        self.0.store(outcome == Outcome::Created, Ordering::Relaxed);
+    }
 }
 
 impl Importer {
@@ -41,7 +59,7 @@ impl Importer {
     /// user.
     pub fn of_source(people: People, hashing: Hashing, company: Arc<Company>) -> Self {
         let keys = people.secrets.password_keys().hash_keys.clone();
-        Self { people, hashing, keys, company, site: None, dry_run: false, is_strict: false }
+        Self { people, hashing, keys, company, site: None, dry_run: false, is_strict: false, streak: Streak::default() }
     }
 
     /// Imports a row or, in a dry run, returns the outcome that it would have. A second import of the row has no
@@ -89,7 +107,13 @@ impl Importer {
         // The hash is made once for all rounds, because it may cost an argon2id computation.
         let mut stored_hash = None;
         for round in 0..MAX_ROUNDS {
-            if let Some((outcome, _)) = self.round(&context, &user, &mut stored_hash, round == 0).await? {
+            let done = if round == 0 && self.streak.lasts() && !self.dry_run {
+                self.unseen(&context, &user, &mut stored_hash).await?
+            } else {
+                self.round(&context, &user, &mut stored_hash, round == 0).await?.map(|(outcome, _)| outcome)
+            };
+            if let Some(outcome) = done {
+                self.streak.note(outcome);
                 let hash = row.hash.as_ref().map(|hash| self.hashing.report(hash, stored_hash.as_deref()));
                 let (factors, without) = factors::add(&self.people, self.dry_run, (&context, &user), outcome).await?;
                 let (mut left_out, not_taken) = (user.left_out, row.not_taken.clone());

@@ -40,7 +40,7 @@ mod user;
 
 pub use self::error::{Failed, Reason, Stopped};
 pub use self::hashing::Hashing;
-pub use self::importer::Importer;
+pub use self::importer::{Importer, Streak};
 pub use self::record::{FORMAT, Header, HeldOwnership, Record};
 pub use self::report::{Costliest, Done, HashReport, Outcome, Report};
 pub use self::restore::Restorer;

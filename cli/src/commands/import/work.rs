@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use umoja_accounts::People;
 use umoja_crypto::Passwords;
 use umoja_crypto::legacy::{Digest, ForeignHash, Step};
-use umoja_migrate::import::{Done, Failed, Hashing, Importer, Rehearsal, Restorer, Stopped};
+use umoja_migrate::import::{Done, Failed, Hashing, Importer, Rehearsal, Restorer, Stopped, Streak};
 use umoja_schema::Company;
 use umoja_store::keyring::{KeyRing, PEER_WRAP_BUDGET_MS};
 use umoja_store::seal::Sealer;
@@ -149,5 +149,6 @@ async fn ready(
         site: mode.site.clone(),
         dry_run,
         is_strict,
+        streak: Streak::default(),
     })))
 }

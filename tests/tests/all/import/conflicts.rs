@@ -44,6 +44,43 @@ fn an_import_does_not_take_an_owned_identifier() {
     });
 }
 
+/// While rows make users, the next one is written without looking.
+#[test]
+fn a_row_that_ends_a_streak_has_the_outcome_that_it_would_have_alone() {
+    story(48, async |d| {
+        let first = d.call(0, "register", json!({ "email": "ada@example.com" })).await.ok(201).id();
+        d.call_as(&d.food, 0, "register", json!({ "external_id": "known" })).await.ok(201);
+        let food = importer(&d, 0, &d.food).await;
+        let mut outcomes = Vec::new();
+        let rows = [
+            unverified("f1", "f1@example.com"),
+            unverified("f2", "f2@example.com"),
+            unverified("f1", "f1@example.com"),
+            unverified("f3", "f3@example.com"),
+            unverified("f4", "ada@example.com"),
+            unverified("f5", "f5@example.com"),
+            unverified("known", "other@example.com"),
+            unverified("f6", "f6@example.com"),
+            unverified("f7", "f7@example.com"),
+        ];
+        for row in &rows {
+            outcomes.push(outcome(food.row(row).await));
+        }
+        use Outcome::{AlreadyThere, Created, InConflict};
+        assert_eq!(
+            outcomes,
+            [Created, Created, AlreadyThere, Created, InConflict, Created, AlreadyThere, Created, Created]
+        );
+        d.world.settle().await;
+        d.world.check_invariants().await;
+        let found_by_email = d.call(0, "lookup", json!({ "email": "ada@example.com" })).await.ok(200).id();
+        assert_eq!(found_by_email, first, "the earlier owner keeps the address");
+        for external_id in ["f1", "f2", "f3", "f4", "f5", "f6", "f7"] {
+            found(&d, 0, &d.food, external_id).await;
+        }
+    });
+}
+
 #[test]
 fn an_import_with_a_slow_clock_wins_no_identifier() {
     story(41, async |d| {

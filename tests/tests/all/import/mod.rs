@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use umoja_crypto::legacy::{Digest, ForeignHash, HashKeys, Step};
 use umoja_crypto::{EngineChoice, Params, Passwords};
 use umoja_migrate::Row;
-use umoja_migrate::import::{Done, Failed, Hashing, Importer, Outcome};
+use umoja_migrate::import::{Done, Failed, Hashing, Importer, Outcome, Streak};
 use umoja_schema::{Credentials, Identity, Part, PartRecord, UserId};
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
@@ -45,6 +45,7 @@ pub(crate) async fn importer(d: &Deployment, at: usize, company: &Caller) -> Imp
         dry_run: false,
         is_strict: false,
         site: None,
+        streak: Streak::default(),
     }
 }
 

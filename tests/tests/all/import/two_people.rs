@@ -4,7 +4,7 @@ use serde_json::json;
 use umoja_accounts::conflicts::{State, look};
 use umoja_crypto::legacy::HashKeys;
 use umoja_migrate::Row;
-use umoja_migrate::import::{Failed, Importer, Outcome, Reason, Rehearsal};
+use umoja_migrate::import::{Failed, Importer, Outcome, Reason, Rehearsal, Streak};
 use umoja_schema::UserId;
 use umoja_tests::deployment::Deployment;
 
@@ -26,7 +26,16 @@ fn member(external_id: Option<&str>, email: &str) -> Row {
 fn dry_run(importer: &Importer) -> Importer {
     let Importer { people, hashing, company, .. } = importer;
     let (people, hashing, company) = (people.clone(), hashing.clone(), company.clone());
-    Importer { people, hashing, keys: HashKeys::default(), company, site: None, dry_run: true, is_strict: false }
+    Importer {
+        people,
+        hashing,
+        keys: HashKeys::default(),
+        company,
+        site: None,
+        dry_run: true,
+        is_strict: false,
+        streak: Streak::default(),
+    }
 }
 
 /// Imports two rows and runs all queues and anti-entropy to the end. The dry run of both says the same before.

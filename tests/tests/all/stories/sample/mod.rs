@@ -11,7 +11,7 @@ use umoja_crypto::legacy::{FAMILIES, HashKeys};
 use umoja_crypto::{EngineChoice, Params, Passwords};
 use umoja_migrate::Row;
 use umoja_migrate::formats::Format;
-use umoja_migrate::import::{Hashing, Importer, Outcome};
+use umoja_migrate::import::{Hashing, Importer, Outcome, Streak};
 use umoja_schema::{AccountStatus, Credentials, Part, PartRecord, Scope, UserId};
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
@@ -54,6 +54,7 @@ async fn import(d: &Deployment, source: &Source, caller: &Caller) -> (Vec<Old>, 
         dry_run: false,
         is_strict: false,
         site: None,
+        streak: Streak::default(),
     };
     let (mut old, mut without) = (Vec::new(), 0);
     let mut passwords = source.passwords.iter();
