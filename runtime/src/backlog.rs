@@ -1,5 +1,6 @@
-//! What a region has not replicated yet, and from when on that needs an operator.
+//! What a region has not replicated yet, from when on that needs an operator, and from when on bulk work waits.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -87,9 +88,81 @@ impl Backlog {
     }
 }
 
+/// How many changes may wait to be replicated before bulk work waits too: half of what an operator is warned of, because
+/// what is in progress is still written.
+const BULK_CHANGES: u64 = 5_000;
+/// How long a change may wait before bulk work waits too, in milliseconds.
+const BULK_AGE_MS: u64 = 1_000;
+/// After this time without any progress, bulk work no longer waits, in milliseconds.
+const STUCK_MS: u64 = 30_000;
+/// How many sightings of the change log are remembered, each of the time at which it had a length.
+const SIGHTINGS: usize = 4_096;
+
+/// Back-pressure on bulk work: whether it has to wait until the peers have what it wrote.
+///
+/// A stream that makes no progress for half a minute stops no bulk work. A peer that is out is no such stream: its changes go
+/// to its retry queue, and the stream goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Pressure {
+    /// The lengths of the change log that are not replicated yet, each with the time at which it was seen.
+    seen: VecDeque<(u64, Millis)>,
+    replicated: u64,
+    moved: Millis,
+}
+
+impl Pressure {
+    /// Notes the newest change and the last one that is replicated. True if bulk work has to wait.
+    pub fn is_high(&mut self, newest: u64, replicated: u64, now: Millis) -> bool {
+        if replicated > self.replicated || newest <= replicated || self.moved == Millis(0) {
+            (self.replicated, self.moved) = (replicated, now);
+        }
+        while self.seen.front().is_some_and(|(newest, _)| *newest <= replicated) {
+            self.seen.pop_front();
+        }
+        if newest > replicated && self.seen.len() < SIGHTINGS && self.seen.back().is_none_or(|(seen, _)| *seen < newest)
+        {
+            self.seen.push_back((newest, now));
+        }
+        let age_ms = self.seen.front().map_or(0, |(_, at)| now.since(*at));
+        let is_behind = newest.saturating_sub(replicated) > BULK_CHANGES || age_ms > BULK_AGE_MS;
+        is_behind && !self.is_stuck(now)
+    }
+
+    /// True if changes wait and none was replicated for half a minute.
+    pub fn is_stuck(&self, now: Millis) -> bool {
+        now.since(self.moved) >= STUCK_MS
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bulk_work_waits_for_many_changes_and_for_old_ones() {
+        let mut pressure = Pressure::default();
+        let mut is_high = |newest, replicated, ms: u64| pressure.is_high(newest, replicated, Millis(1_000_000 + ms));
+        assert!(!is_high(0, 0, 0));
+        assert!(!is_high(BULK_CHANGES, 0, 10));
+        assert!(is_high(BULK_CHANGES + 1, 0, 20));
+        assert!(!is_high(BULK_CHANGES + 1, 1, 30), "one was replicated");
+        assert!(!is_high(BULK_CHANGES + 1, 1, 1_010));
+        assert!(is_high(BULK_CHANGES + 1, 1, 1_011), "the oldest is a second old");
+        assert!(!is_high(BULK_CHANGES + 1, BULK_CHANGES, 1_012), "what is left is younger");
+        assert!(!is_high(BULK_CHANGES + 1, BULK_CHANGES + 1, 9_000_000));
+        assert!(!is_high(BULK_CHANGES + 2, BULK_CHANGES + 1, 9_000_001), "an idle log has no old changes");
+    }
+
+    #[test]
+    fn a_stream_that_makes_no_progress_stops_no_bulk_work() {
+        let mut pressure = Pressure::default();
+        let mut is_high = |newest, replicated, ms: u64| pressure.is_high(newest, replicated, Millis(1_000_000 + ms));
+        assert!(is_high(20_000, 0, 0));
+        assert!(is_high(20_000, 0, STUCK_MS - 1));
+        assert!(!is_high(20_000, 0, STUCK_MS));
+        assert!(!is_high(90_000, 0, STUCK_MS + 1));
+        assert!(is_high(90_000, 200, STUCK_MS + 2), "it goes on");
+    }
 
     #[test]
     fn a_backlog_needs_an_operator_by_its_number_or_by_its_age() {

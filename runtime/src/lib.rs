@@ -11,6 +11,7 @@
 //! | [`record`], [`counting`] | recording of metrics, by the names of [`umoja_schema::names::metric`] | `umoja serve`, the functions |
 //! | [`pump`], [`directory`] (`directory`) | every region of a directory, with the work of streams and schedules | `umoja serve --dir` |
 //! | [`backlog`] (`directory`) | what a region has not replicated yet | `umoja serve --dir`, `umoja status` |
+//! | [`bulk`] (`directory`) | bulk work that waits for the other regions | `umoja import` |
 //! | [`aws`] (`aws`) | the ports of a region on AWS | `umoja serve --prefix`, the functions |
 //! | [`cloud`] (`aws`) | one region's API, on a port | `umoja serve --prefix` |
 //! | [`exporter`] (`prometheus`, `otlp`) | the metrics of a process, for collectors | `umoja serve --metrics`, `--otlp` |
@@ -20,6 +21,8 @@ pub mod api;
 pub mod aws;
 #[cfg(feature = "directory")]
 pub mod backlog;
+#[cfg(feature = "directory")]
+pub mod bulk;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod counting;

@@ -1,5 +1,7 @@
 //! `umoja user show` and `umoja status`.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use umoja_cli::Deployment;
 
@@ -69,10 +71,13 @@ fn status_names_the_peers_that_an_import_leaves_behind() {
     let row = |n| json!({ "user_id": format!("auth0|{n}"), "email": format!("u{n}@example.com") }).to_string();
     let rows = (0..10).map(row).collect::<Vec<_>>().join("\n");
     std::fs::write(&file, rows).unwrap();
+    // The import takes this for a process that serves the directory, and leaves the replication to it.
+    let lock = std::fs::File::create(PathBuf::from(&dir).join("serve.lock")).unwrap();
+    lock.lock().unwrap();
     done(&["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", &dir]);
-    // No process serves the directory, so all changes wait.
-    let status = |most: &str| {
-        let words = ["status", "--fast", "--dir", &dir, "--max-waiting", most, "--max-wait", "1000000", "--json"];
+    drop(lock);
+    let status = |most: &str, lag: &str| {
+        let words = ["status", "--fast", "--dir", &dir, "--max-waiting", most, "--max-lag", lag, "--json"];
         serde_json::from_slice::<Value>(&run(&words).stdout).unwrap()
     };
     let lags = |status: &Value| {
@@ -82,11 +87,33 @@ fn status_names_the_peers_that_an_import_leaves_behind() {
             .find(|text| text.contains("wait to be replicated"))
             .map(str::to_owned)
     };
-    let status_of_few = status("5");
+    let status_of_few = status("5", "1000h");
     let waiting = status_of_few["regions"][0]["replication"]["behind"].as_u64().unwrap();
     assert!(waiting >= 20, "{status_of_few}");
     let lag = lags(&status_of_few).unwrap();
-    assert!(lag.starts_with(&format!("eu-west-1 to af-south-1: {waiting} changes wait")), "{lag}");
-    assert!(lag.contains("up to 5 changes"), "{lag}");
-    assert_eq!(lags(&status("1000000")), None);
+    assert!(lag.starts_with(&format!("af-south-1 is behind eu-west-1: {waiting} changes wait")), "{lag}");
+    assert!(lag.contains("up to 5 may wait"), "{lag}");
+    let pair = &status_of_few["lags"][0];
+    assert_eq!((&pair["region"], &pair["behind"]), (&json!("af-south-1"), &json!("eu-west-1")));
+    assert_eq!((&pair["changes"], &pair["exceeds"]), (&json!(waiting), &json!(true)));
+    assert_eq!(lags(&status("1000000", "1000h")), None);
+    assert!(lags(&status("1000000", "1ms")).unwrap().contains("for up to 1 ms"));
+}
+
+#[test]
+fn an_import_into_a_directory_that_no_process_serves_leaves_no_region_behind() {
+    let world = World::new();
+    let dir = world.deployment();
+    world.company("soko");
+    let file = world.file("users.ndjson");
+    let row = |n| json!({ "user_id": format!("auth0|{n}"), "email": format!("u{n}@example.com") }).to_string();
+    let rows = (0..40).map(row).collect::<Vec<_>>().join("\n");
+    std::fs::write(&file, rows).unwrap();
+    done(&["import", path(&file), "--format", "auth0", "--company", "soko", "--dir", &dir]);
+    let status: Value = serde_json::from_slice(&run(&["status", "--dir", &dir, "--json"]).stdout).unwrap();
+    let of = |field: &str| [0, 1].map(|region: usize| status["regions"][region]["scan"][field].clone());
+    assert_eq!(of("users"), [json!(40), json!(40)], "{status}");
+    assert_eq!(of("digest")[0], of("digest")[1]);
+    let changes: Vec<_> = status["lags"].as_array().unwrap().iter().map(|lag| &lag["changes"]).collect();
+    assert_eq!(changes, [&json!(0), &json!(0)], "{status}");
 }

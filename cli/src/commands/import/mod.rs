@@ -2,6 +2,7 @@
 
 mod options;
 mod own;
+mod peers;
 mod progress;
 mod proof;
 mod resume;
@@ -14,18 +15,26 @@ use std::sync::Arc;
 use umoja_crypto::{EngineChoice, Params, Passwords};
 use umoja_migrate::formats::SourceError;
 use umoja_migrate::import::{Report, RunError};
+use umoja_runtime::bulk::Bulk;
 use umoja_schema::Company;
 
 pub(super) use self::options::Import;
+use self::peers::wait_for_peers;
 use self::progress::Progress;
 use self::resume::{Identity, Resume};
 use self::source::{Item, Opening, Source};
 use self::summary::Summary;
 use self::work::{Fresh, Mode, Ready, Work};
-use super::target::Opened;
+use super::target::{Opened, Place};
 use crate::CliError;
 use crate::deployment::{DeployedRegion, Regions};
 use crate::output::{Output, note};
+
+/// How many records are imported at the same time into a directory: while a transaction with a half of them is written, the
+/// other half is prepared.
+const AT_ONCE: usize = 1024;
+/// The same in AWS, where each is calls of services.
+const AT_ONCE_IN_AWS: usize = 256;
 
 impl Import {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
@@ -50,8 +59,10 @@ impl Import {
         let place = format!("{} {}", opened.name(), region.name());
         let mut resume = Resume::open(&self, &Identity { place: &place, opening: &opening, source: &source })?;
         let mut progress = Progress::new(&source, resume.report.rows, region.home.clock.as_ref());
-        let done = self.read(&work, source, &mut resume, &mut progress).await;
+        let bulk = wait_for_peers(&opened, region, self.dry_run);
+        let done = self.read((&work, &bulk), source, &mut resume, &mut progress).await;
         progress.end();
+        bulk.finish().await;
         resume.save()?;
         done?;
         resume.finish()?;
@@ -64,7 +75,7 @@ impl Import {
     /// Imports the rows to the end of the file.
     async fn read(
         &self,
-        work: &Arc<Work>,
+        (work, bulk): (&Arc<Work>, &Bulk),
         source: Source<'_>,
         resume: &mut Resume,
         progress: &mut Progress<'_>,
@@ -73,13 +84,25 @@ impl Import {
         if skip > 0 {
             note(&format!("continuing after {skip} records that an earlier run has done"));
         }
-        let import = |item: Item| work.import(item);
+        let import = |item: Item| {
+            let (ready, imported) = (bulk.ready(), work.import(item));
+            async move {
+                ready.await;
+                imported.await
+            }
+        };
         let seen = |seen| {
             progress.seen(&seen);
             resume.seen(&seen, progress.now())
         };
-        let done = umoja_migrate::import::run(source.entries.skip(skip), self.at_once, import, seen).await;
+        let done = umoja_migrate::import::run(source.entries.skip(skip), self.at_once(), import, seen).await;
         done.map_err(|error| self.stopped(error))
+    }
+
+    /// How many records are imported at the same time.
+    fn at_once(&self) -> usize {
+        let is_cloud = matches!(self.target.place(), Ok(Place::Cloud { .. }));
+        self.at_once.unwrap_or(if is_cloud { AT_ONCE_IN_AWS } else { AT_ONCE })
     }
 
     /// The error of an import that ended early.

@@ -32,7 +32,8 @@ listed in --rejected by line and reason, without values. No file is changed but 
 A run that was interrupted continues where it ended: --state stores the position, and can be deleted. With - for \
 standard input the next run starts over, which takes longer and has the same result.
 
-The users are replicated to the other regions like any change; in a directory, while it is served. The keys and \
+The users are replicated to the other regions like any change. In a directory the import waits while they are more \
+than 5,000 changes or a second behind, and replicates the users itself if no process serves the directory. The keys and \
 regions of the directory cannot be changed until the import ends.
 
 The exit code is 0 if every record was imported, 3 if some were rejected, 4 if a login of --prove failed, 1 if the \
@@ -105,9 +106,9 @@ pub(in crate::commands) struct Import {
     /// Where the position of the import is stored [default: FILE.state.json].
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
-    /// How many records are imported at the same time.
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_once)]
-    pub(super) at_once: usize,
+    /// How many records are imported at the same time [default: 1024 in a directory, 256 in AWS].
+    #[arg(long, value_name = "N", value_parser = at_once)]
+    pub(super) at_once: Option<usize>,
     #[command(flatten)]
     pub(super) target: Target,
 }

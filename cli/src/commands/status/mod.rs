@@ -1,5 +1,6 @@
 //! `umoja status`: the health of a deployment.
 
+mod lag;
 mod room;
 mod scan;
 pub(super) mod stream;
@@ -15,6 +16,7 @@ use umoja_schema::names::queue;
 use umoja_store::RegionState;
 use umoja_store::ports::{Keys, KeysError, QueueDepth, StoreError};
 
+use self::lag::Lag;
 use self::scan::Scan;
 use self::stream::Replication;
 use self::written::Written;
@@ -36,7 +38,7 @@ account at a target; --fast leaves that out. Opens the deployment's secrets \
 and a sample of each region's parts, the newest and the first ones, with the region's own key: another region's key \
 hides the loss of that key only until the other region is gone. The exit code is 0 if all is \
 well, and 1 if something needs attention, which is then named. A directory that no process serves, or whose disk is \
-full, is not well. A region is not well either if more changes than --max-waiting, or a change for longer than --max-wait, \
+full, is not well. A region is not well either if more changes than --max-waiting, or a change for longer than --max-lag, \
 wait to be replicated to its peers, if events of a source are parked, if a webhook is off or out or events of it failed, if a target is out or accounts of it are held, in conflict or \
 failed, or if an event of a source that is not paused has \
 waited for longer than a minute. Digests differ for a moment while users change. In AWS \
@@ -48,6 +50,7 @@ PREFIX-iterator-age shows whether the streams are behind.")]
 #[command(after_help = "Examples:
   umoja status --dir DIR
   umoja status --dir DIR --fast --json
+  umoja status --dir DIR --fast --max-lag 2s
   umoja status --prefix PREFIX --region eu-west-1")]
 pub(super) struct Status {
     #[command(flatten)]
@@ -58,9 +61,9 @@ pub(super) struct Status {
     /// How many changes may wait to be replicated from a region.
     #[arg(long, value_name = "NUMBER", default_value_t = LagThresholds::default().changes)]
     max_waiting: u64,
-    /// How long a change may wait, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = LagThresholds::default().age_ms / 1000)]
-    max_wait: u64,
+    /// How long a change may wait: a number with ms, s, m or h.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = lag::duration)]
+    max_lag: u64,
 }
 
 #[derive(Serialize)]
@@ -70,6 +73,9 @@ struct Answer {
     /// Whether a process serves the directory; `None` in AWS, where functions serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<bool>,
+    /// How far each region is behind each other one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lags: Vec<Lag>,
     /// How many webhooks are in each state: on, paused, off or out.
     webhooks: BTreeMap<&'static str, u64>,
     /// How each target stands.
@@ -149,11 +155,12 @@ impl Status {
                 },
             });
         }
-        let thresholds = LagThresholds { changes: self.max_waiting, age_ms: self.max_wait.saturating_mul(1000) };
+        let thresholds = LagThresholds { changes: self.max_waiting, age_ms: self.max_lag };
         let names: Vec<&Region> = deployment.list.iter().map(DeployedRegion::name).collect();
-        let mut attention: Vec<String> =
-            regions.iter().flat_map(|region| region.attention(&thresholds, &names)).collect();
+        let mut attention: Vec<String> = regions.iter().flat_map(Looked::attention).collect();
         let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
+        let lags: Vec<Lag> = seen.iter().flat_map(|status| Lag::of(status, &names, &thresholds)).collect();
+        attention.extend(lags.iter().filter_map(|lag| lag.attention(&thresholds)));
         let written: Vec<&Written> = seen.iter().map(|status| &status.written).collect();
         attention.extend(written::differences(&written));
         // A region that is being backfilled differs until the backfill ends.
@@ -183,7 +190,7 @@ impl Status {
             );
         }
         let (well, webhooks, targets) = (attention.is_empty(), webhooks.states, provisioned.targets);
-        let answer = Answer { well, attention, serving, webhooks, targets, regions };
+        let answer = Answer { well, attention, serving, lags, webhooks, targets, regions };
         output.answer(&answer, || answer.text());
         if answer.well { Ok(()) } else { Err(CliError::Said) }
     }
@@ -275,9 +282,9 @@ impl Looked {
     }
 
     /// What needs an operator's attention.
-    fn attention(&self, thresholds: &LagThresholds, regions: &[&Region]) -> Vec<String> {
+    fn attention(&self) -> Vec<String> {
         match self {
-            Self::Seen(status) => status.attention(thresholds, regions),
+            Self::Seen(status) => status.attention(),
             Self::Unseen { region, error, .. } => vec![format!("{region} cannot be read: {error}")],
         }
     }
@@ -294,7 +301,7 @@ impl Looked {
 
 impl RegionStatus {
     /// What needs an operator's attention.
-    fn attention(&self, thresholds: &LagThresholds, regions: &[&Region]) -> Vec<String> {
+    fn attention(&self) -> Vec<String> {
         let region = &self.region;
         let mut attention = Vec::new();
         attention.extend(unserved(region, self.state));
@@ -317,9 +324,6 @@ impl RegionStatus {
         if let Some(inbox) = &self.inbox {
             attention.extend(inbox::attention(inbox, |id| self.written.standing(id), region.as_str()));
         }
-        let peers: Vec<&str> = regions.iter().filter(|peer| **peer != region).map(|peer| peer.as_str()).collect();
-        let lagging = self.replication.attention(thresholds);
-        attention.extend(lagging.map(|text| format!("{region} to {}: {text}", peers.join(", "))));
         if let Some(scan) = &self.scan {
             if scan.missing_keys > 0 {
                 attention.push(format!("{region}: {} parts lack a wrapped key", scan.missing_keys));

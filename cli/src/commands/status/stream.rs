@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use umoja_runtime::backlog::{Backlog, CURSOR, LagThresholds};
+use umoja_runtime::backlog::{Backlog, CURSOR};
 use umoja_store::ports::StoreError;
 
 use crate::deployment::Deployment;
@@ -35,18 +35,12 @@ pub(super) enum Replication {
 }
 
 impl Replication {
-    /// What needs an operator's attention.
-    pub(super) fn attention(&self, thresholds: &LagThresholds) -> Option<String> {
-        let Self::Position { behind: changes, oldest_ms } = *self else { return None };
-        let backlog = Backlog { changes, oldest_ms };
-        backlog.exceeds(thresholds).then(|| {
-            let oldest = oldest_ms.map(|ms| format!(", the oldest for {} s", ms / 1000)).unwrap_or_default();
-            let LagThresholds { changes: most, age_ms } = thresholds;
-            format!(
-                "{changes} changes wait to be replicated{oldest}; up to {most} changes may wait, for up to {} s",
-                age_ms / 1000
-            )
-        })
+    /// What waits, if that is known here.
+    pub(super) const fn backlog(&self) -> Option<Backlog> {
+        match *self {
+            Self::Position { behind: changes, oldest_ms } => Some(Backlog { changes, oldest_ms }),
+            Self::Alarm { .. } => None,
+        }
     }
 
     pub(super) fn text(&self) -> String {
