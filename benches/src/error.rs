@@ -29,6 +29,9 @@ pub(crate) enum BenchError {
     /// Something that has to happen did not happen in time.
     #[error("{0} did not arrive in time")]
     Late(&'static str),
+    /// SQLite failed.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
     /// The connection to the server broke.
     #[error("the server's connection: {0}")]
     Http(#[from] hyper::Error),

@@ -244,7 +244,8 @@ async fn register_one(router: &axum::Router, company: &Caller, url: &str, number
 }
 
 /// Waits until every write is replicated.
-async fn settle(store: &RegionStore) -> Result<(), BenchError> {
+/// Waits until the other regions have everything that a region wrote.
+pub(crate) async fn settle(store: &RegionStore) -> Result<(), BenchError> {
     while store.cursor(CURSOR).await? < store.newest_change()? {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
