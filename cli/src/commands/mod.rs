@@ -180,7 +180,7 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Conflicts(conflicts) => conflicts.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,
-        Command::Backup(backup) => backup.run(output).await,
+        Command::Backup(backup) => backup.run(output),
         Command::Restore(restore) => restore.run(output).await,
         Command::Rotate(rotate) => rotate.run(output).await,
         Command::Redrive(redrive) => redrive.run(output).await,
@@ -192,7 +192,10 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Digest(digest) => digest.run(output).await,
         Command::Doctor(doctor) => doctor.run(output).await,
         Command::Sign(sign) => sign.run(output).await,
-        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Completions(completions) => {
+            completions.run(Cli::command());
+            Ok(())
+        }
         Command::Man(man) => man.run(Cli::command(), output),
         Command::Demo(demo) => Box::pin(demo.run(output)).await,
     }

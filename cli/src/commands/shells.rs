@@ -31,11 +31,10 @@ pub(super) struct Man {
 }
 
 impl Completions {
-    pub(super) fn run(self, mut command: Command) -> Result<(), CliError> {
+    pub(super) fn run(self, mut command: Command) {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "umoja", &mut script);
         crate::output::line(String::from_utf8_lossy(&script).trim_end());
-        Ok(())
     }
 }
 

@@ -126,7 +126,7 @@ pub(in crate::commands) fn unpack(
     if about.umoja_backup != FORMAT {
         return Err(wrong(&format!("version {} of umoja made it, in another format", about.version)));
     }
-    if list != found { Err(wrong("its content is damaged")) } else { Ok(about) }
+    if list == found { Ok(about) } else { Err(wrong("its content is damaged")) }
 }
 
 /// Reads an archive's entry of JSON.

@@ -74,7 +74,7 @@ struct Taken {
 }
 
 impl Backup {
-    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
+    pub(super) fn run(self, output: Output) -> Result<(), CliError> {
         let is_output = self.file == Path::new("-");
         if is_output && !self.plain {
             return Err(CliError::Usage(
