@@ -11,7 +11,11 @@ public final class AnswerRejectedException extends UmojaException {
         this.reason = reason;
     }
 
-    /** A claim or header member, signature, malformed, or status. @return its name */
+    /**
+     * A claim or header member, signature, malformed, or status.
+     *
+     * @return its name
+     */
     public String reason() {
         return reason;
     }

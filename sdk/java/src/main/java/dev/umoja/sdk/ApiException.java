@@ -33,47 +33,83 @@ public final class ApiException extends UmojaException {
         return problem.get(name) instanceof String text ? text : null;
     }
 
-    /** For programs. @return the code, UNKNOWN if it is newer than this version or if something other than a region answered */
+    /**
+     * For programs.
+     *
+     * @return the code, UNKNOWN if it is newer than this version or if something other than a region answered
+     */
     public ErrorCode code() {
         return ErrorCode.of(problem.get("code"));
     }
 
-    /** What to do. It never contains a value that the caller sent. @return the text, or null */
+    /**
+     * What to do. It never contains a value that the caller sent.
+     *
+     * @return the text, or null
+     */
     public String detail() {
         return text("detail");
     }
 
-    /** The member of the body that is wrong, as a path: {@code set.profile}. @return the path, or null */
+    /**
+     * The member of the body that is wrong, as a path: {@code set.profile}.
+     *
+     * @return the path, or null
+     */
     public String field() {
         return text("field");
     }
 
-    /** The current version of the user, if another one was expected. @return the version, or null */
+    /**
+     * The current version of the user, if another one was expected.
+     *
+     * @return the version, or null
+     */
     public String version() {
         return text("version");
     }
 
-    /** The HTTP status. @return the status */
+    /**
+     * The HTTP status.
+     *
+     * @return the status
+     */
     public int status() {
         return status;
     }
 
-    /** The base URL of the region. @return the URL */
+    /**
+     * The base URL of the region.
+     *
+     * @return the URL
+     */
     public String region() {
         return region;
     }
 
-    /** The id under which the region has logged the request. Give it to the operator. @return the id, or null */
+    /**
+     * The id under which the region has logged the request. Give it to the operator.
+     *
+     * @return the id, or null
+     */
     public String requestId() {
         return requestId;
     }
 
-    /** After how many seconds the region wants to be asked again. @return the seconds, or null */
+    /**
+     * After how many seconds the region wants to be asked again.
+     *
+     * @return the seconds, or null
+     */
     public Integer retryAfter() {
         return retryAfter;
     }
 
-    /** Whether the region has signed the problem. If not, a proxy or an attacker can have made it. @return whether it has */
+    /**
+     * Whether the region has signed the problem. If not, a proxy or an attacker can have made it.
+     *
+     * @return whether it has
+     */
     public boolean isSigned() {
         return signed;
     }

@@ -11,7 +11,11 @@ public final class NoAnswerException extends UmojaException {
         this.region = region;
     }
 
-    /** The region that was asked last. @return its name */
+    /**
+     * The region that was asked last.
+     *
+     * @return its name
+     */
     public String region() {
         return region;
     }

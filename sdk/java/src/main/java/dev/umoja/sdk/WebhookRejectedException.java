@@ -11,7 +11,11 @@ public final class WebhookRejectedException extends UmojaException {
         this.reason = reason;
     }
 
-    /** headers, timestamp, signature, malformed, or a claim or header member of the JWS. @return its name */
+    /**
+     * headers, timestamp, signature, malformed, or a claim or header member of the JWS.
+     *
+     * @return its name
+     */
     public String reason() {
         return reason;
     }
