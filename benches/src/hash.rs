@@ -32,6 +32,11 @@ impl Hashing {
         Ok(Self { passwords, stored })
     }
 
+    /// True if this is the password.
+    pub(crate) fn verifies(&self, password: &Password) -> bool {
+        self.passwords.verify(password, &self.stored) == Verification::Verified
+    }
+
     /// The stored hash.
     pub(crate) fn stored(&self) -> &str {
         &self.stored
@@ -43,7 +48,7 @@ impl Hashing {
             let before = cpu_of_thread()?;
             let password = Password::attempt(PASSWORD);
             for _ in 0..each {
-                if self.passwords.verify(&password, &self.stored) != Verification::Verified {
+                if !self.verifies(&password) {
                     return Err(BenchError::Broken("a stored hash"));
                 }
             }

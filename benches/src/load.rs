@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use umoja_cli::Client;
 use umoja_cli::client::Raw;
+use umoja_cli::credentials::Signed;
 
 use crate::clock::Watch;
 use crate::company::Shot;
@@ -82,19 +83,26 @@ impl Connections {
         client: &Client,
         is_right: impl Fn(&Value) -> bool,
     ) -> Result<Volley, BenchError> {
-        let shots = Mutex::new(shots.into_iter());
-        let watch = Watch::start();
-        let fired = try_join_all(self.0.iter_mut().map(|sender| drain(sender, &shots))).await?;
-        let mut volley = Volley { took_ms: Vec::new(), secs: watch.secs() };
-        for (took_ms, last) in fired {
-            volley.took_ms.extend(took_ms);
-            let Some((signed, raw)) = last else { continue };
+        let (volley, last) = self.send_all(shots).await?;
+        for (signed, raw) in last {
             let answer = client.verify(&signed, &raw).await?;
             if !is_right(&answer.body) {
                 return Err(unexpected(&raw));
             }
         }
         Ok(volley)
+    }
+
+    /// Sends every request as soon as a connection is free, and returns the last answer of each connection; all have to be
+    /// successes.
+    pub(crate) async fn send_all(&mut self, shots: Vec<Shot>) -> Result<(Volley, Vec<(Signed, Raw)>), BenchError> {
+        let shots = Mutex::new(shots.into_iter());
+        let watch = Watch::start();
+        let fired = try_join_all(self.0.iter_mut().map(|sender| drain(sender, &shots))).await?;
+        let secs = watch.secs();
+        let (took_ms, last): (Vec<_>, Vec<_>) = fired.into_iter().unzip();
+        let volley = Volley { took_ms: took_ms.into_iter().flatten().collect(), secs };
+        Ok((volley, last.into_iter().flatten().collect()))
     }
 
     /// Sends requests as soon as a connection is free until the time is over, and then waits for those in progress.
@@ -128,7 +136,7 @@ impl Connections {
     }
 }
 
-type Fired = (Vec<f64>, Option<(umoja_cli::credentials::Signed, Raw)>);
+type Fired = (Vec<f64>, Option<(Signed, Raw)>);
 
 async fn drain(
     sender: &mut SendRequest<Full<Bytes>>,

@@ -11,6 +11,8 @@ mod descriptors;
 mod enumeration;
 mod error;
 mod figure;
+mod floor;
+mod floors;
 mod hash;
 mod http_load;
 mod import;
@@ -48,6 +50,8 @@ enum What {
     Hash,
     /// Requests over HTTP, and their cost for the server.
     Http,
+    /// Look-ups and logins beside their floors, which the same run measures.
+    Floors,
     /// From a write in one region until it is readable in another.
     Replication,
     /// Whether the time of a rejected login reveals that a user exists.
@@ -93,6 +97,9 @@ struct Bench {
     /// Print one JSON document, for programs.
     #[arg(long)]
     json: bool,
+    /// Another build of this program or of `umoja`, whose `umoja serve` is measured in place of this one's.
+    #[arg(long, value_name = "PROGRAM")]
+    server: Option<PathBuf>,
     /// A program that starts a peer (`benches/src/peer.rs`).
     #[arg(long = "peer", value_name = "NAME=PROGRAM")]
     peers: Vec<peer::Spec>,
@@ -106,8 +113,10 @@ struct Bench {
 }
 
 fn main() -> ExitCode {
-    if std::env::args_os().next().is_some_and(|name| name == server::NAME) {
-        return umoja_cli::main();
+    match std::env::args_os().next().as_ref().and_then(|name| name.to_str()) {
+        Some(server::NAME) => return umoja_cli::main(),
+        Some(floor::NAME) => return floor::main(),
+        _ => {}
     }
     let bench = Bench::parse();
     let mut report = Report::new(bench.json, bench.quick);
@@ -139,6 +148,9 @@ impl Bench {
         for (name, text) in &self.notes {
             report.note(name, text);
         }
+        if let Some(program) = &self.server {
+            server::measure_other(program.clone());
+        }
         let dir = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         if is_wanted(What::Crypto) {
             crypto::measure(report, self.quick)?;
@@ -149,6 +161,9 @@ impl Bench {
         }
         if is_wanted(What::Http) {
             http_load::measure(report, &dir, self.quick)?;
+        }
+        if is_wanted(What::Floors) {
+            floors::measure(report, &dir, self.quick)?;
         }
         if is_wanted(What::Enumeration) {
             enumeration::measure(report, &dir, self.quick)?;

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::clock::{Watch, cpu_of, pause};
 use crate::error::{BenchError, io};
+use crate::floor;
 
 /// The name under which this program is the `umoja` command.
 pub(crate) const NAME: &str = "umoja";
@@ -23,13 +25,31 @@ const PATIENCE_SECS: u32 = 120;
 
 /// Runs a command of `umoja` that ends, and returns the JSON document that it prints.
 pub(crate) fn umoja(words: &[&str]) -> Result<Value, BenchError> {
-    let program = std::env::current_exe().map_err(io("the path of this program"))?;
-    let output = Command::new(program).arg0(NAME).args(words).stdin(Stdio::null()).output();
+    let output = this(NAME)?.args(words).stdin(Stdio::null()).output();
     let output = output.map_err(io("a command"))?;
     if !output.status.success() {
         return Err(BenchError::Command(words.join(" "), String::from_utf8_lossy(&output.stderr).into_owned()));
     }
     serde_json::from_slice(&output.stdout).map_err(|_| BenchError::Broken("the output of a command"))
+}
+
+/// A program whose `umoja serve` is measured in place of this one's.
+static MEASURED: OnceLock<PathBuf> = OnceLock::new();
+
+/// Measures the `umoja serve` of another build, such as the one before a change.
+pub(crate) fn measure_other(program: PathBuf) {
+    MEASURED.get_or_init(|| program);
+}
+
+/// This program under another name.
+fn this(name: &str) -> Result<Command, BenchError> {
+    Ok(named(&std::env::current_exe().map_err(io("the path of this program"))?, name))
+}
+
+fn named(program: &Path, name: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg0(name);
+    command
 }
 
 /// A running server. Killed when dropped.
@@ -46,11 +66,24 @@ impl Server {
 
     /// The same with more options.
     pub(crate) fn start_with(dir: &Path, urls: &[String], options: &[&str]) -> Result<Self, BenchError> {
-        let program = std::env::current_exe().map_err(io("the path of this program"))?;
+        let mut command = match MEASURED.get() {
+            Some(program) => named(program, NAME),
+            None => this(NAME)?,
+        };
+        command.arg("serve").arg("--dir").arg(dir).args(options).env_remove("UMOJA_LOG");
+        Self::run(command, dir, urls)
+    }
+
+    /// The floor that requests are compared with, in a process of its own.
+    pub(crate) fn start_floor(dir: &Path, url: &str, settings: &floor::Settings) -> Result<Self, BenchError> {
+        let mut command = this(floor::NAME)?;
+        command.arg(serde_json::to_string(settings).map_err(|_| BenchError::Broken("the settings of a floor"))?);
+        Self::run(command, dir, &[url.to_owned()])
+    }
+
+    fn run(mut command: Command, dir: &Path, urls: &[String]) -> Result<Self, BenchError> {
         let log = dir.join("serve.log");
         let stderr = File::options().create(true).append(true).open(&log).map_err(io("the server's log"))?;
-        let mut command = Command::new(program);
-        command.arg0(NAME).arg("serve").arg("--dir").arg(dir).args(options).env_remove("UMOJA_LOG");
         let watch = Watch::start();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn();
         let mut server = Self { child: child.map_err(io("the server's start"))?, ready_secs: 0.0 };

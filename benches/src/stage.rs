@@ -132,6 +132,11 @@ fn free_ports() -> std::io::Result<[u16; REGIONS.len()]> {
     Ok([one.local_addr()?.port(), two.local_addr()?.port()])
 }
 
+/// A port that no one uses now.
+pub(crate) fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
 fn email(number: usize) -> String {
     format!("user.{number}@example.com")
 }

@@ -15,6 +15,8 @@ use crate::clock::Watch;
 use crate::company::{Caller, Shot};
 use crate::error::{BenchError, io};
 use crate::figure::{Limit, Report, count, percentile};
+use crate::floor::REFUSES;
+use crate::floors;
 use crate::hash::PASSWORD;
 use crate::http_load::{Load, Operation};
 use crate::load::Connections;
@@ -71,6 +73,9 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
     let closed = load.slices(Operation::Authenticate, 16, if quick { 1 } else { 8 }, if quick { 16 } else { 100 })?;
     let capacity = closed.volley.rate();
     report.add("rate with 16 connections", capacity, "1/s");
+    run_on(0);
+    let (floor, floor_url) = floors::start(&stage, &load)?;
+    run_on(1);
     let memory = server.peak_memory_mb()?;
     report.add("memory before", memory, "MB");
 
@@ -81,11 +86,13 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
         let storm = shots(&stage, stage.company(), times * capacity, secs)?;
         let few = shots(&stage, &calm, CALM_RATE, secs)?;
         let url = &stage.urls()[0];
+        let cpu_secs = server.cpu_secs()?;
         let (storm, few) = runtime.block_on(async {
             let (mut many, mut other) = (Connections::open(url, CONNECTIONS).await?, Connections::open(url, 16).await?);
             let watch = Watch::start();
             tokio::try_join!(fire(&mut many, storm, watch), fire(&mut other, few, watch))
         })?;
+        let cpu_us = (server.cpu_secs()? - cpu_secs) * 1e6;
         let name = format!("{times} x that");
         let right = |answers: &[Answered]| answers.iter().filter(|answer| answer.status == 200).count();
         // The first two seconds fill the queue, and the last ones empty it.
@@ -108,9 +115,28 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
         report.add(format!("{name}: the other company's right answers"), count(right(&few)) / count(few.len()), "");
         if times >= 5.0 {
             report.judge(format!("{name}: right answers / the best rate"), goodput / best, "", GOODPUT);
+            let rejections = count(rejected(&storm)).max(1.0);
+            let cost = (cpu_us - count(right(&storm) + right(&few)) * closed.cpu_us()) / rejections;
+            // The same connections send as much to a bare server, which refuses all of it.
+            let mut shots = shots(&stage, stage.company(), times * capacity, secs)?;
+            for (_, shot) in &mut shots {
+                *shot.request.uri_mut() = http::Uri::from_static(REFUSES);
+            }
+            let (sent, cpu_secs) = (count(shots.len()), floor.cpu_secs()?);
+            runtime.block_on(async {
+                let mut many = Connections::open(&floor_url, CONNECTIONS).await?;
+                fire(&mut many, shots, Watch::start()).await
+            })?;
+            let least = (floor.cpu_secs()? - cpu_secs) * 1e6 / sent;
+            report.add(format!("{name}: server CPU of a rejection"), cost, "us");
+            report.add(format!("{name}: floor, CPU of a refusal by a bare server"), least, "us");
+            // What the core has left for logins if each rejection costs the floor.
+            let left = (1.0 - least * 1e-6 * rejections / secs) * 1e6 / closed.cpu_us();
+            report.add(format!("{name}: floor, right answers beside such refusals / the best rate"), left / best, "");
         }
     }
     report.judge("memory that the storms added", server.peak_memory_mb()? - memory, "MB", MEMORY);
+    floor.stop()?;
     server.stop()
 }
 
