@@ -1,9 +1,11 @@
 //! One region's store: the content of the cloud's tables, in one directory or in memory.
 
+mod appended;
 mod attempts;
 mod changes;
 mod checkpoints;
 mod commit;
+mod counters;
 mod due;
 mod inbox;
 mod items;
@@ -32,6 +34,7 @@ use umoja_store::ports::{Clock, Entropy, Keys, Registry, StoreError};
 use umoja_store::proof::Proofs;
 use umoja_store::{Home, Peer, RegionPorts};
 
+use self::counters::Counters;
 use self::registry::Documents;
 use self::seen::Seen;
 use crate::engine::{ConnectError, Durability, Engine, Settings};
@@ -113,6 +116,7 @@ struct Inner {
     main: Arc<Engine>,
     short: Arc<Engine>,
     seen: Seen,
+    counters: Counters,
     keys: LocalKeys,
     proof_keys: LocalKeys,
     read: Read,
@@ -219,7 +223,8 @@ impl RegionStore {
         let proof_keys = proof_keyring.bind(bound, Arc::clone(&clock), entropy, options.key_calls_per_sec)?;
         let short = open(dir.join("attempts.sqlite"), Durability::Process, true, schema::SHORT.into(), &options)?;
         let (short, seen, read) = (Arc::new(short), Seen::open(dir), Read::default());
-        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, read })))
+        let counters = Counters::new(Some(dir), Arc::clone(&short));
+        Ok(Self(Arc::new(Inner { region, clock, options, main, short, seen, counters, keys, proof_keys, read })))
     }
 
     /// A store in memory, which ends with its last handle. It runs on the callers' threads in the order of their calls,
@@ -236,8 +241,8 @@ impl RegionStore {
             LocalKeys::in_memory(region.clone(), clock, entropy, options.key_calls_per_sec)
         };
         let (keys, proof_keys, short, seen) = (keys(), keys(), Arc::clone(&main), Seen::in_memory());
-        let read = Read::default();
-        Self(Arc::new(Inner { region, clock, options, main, short, seen, keys, proof_keys, read }))
+        let (read, counters) = (Read::default(), Counters::new(None, Arc::clone(&short)));
+        Self(Arc::new(Inner { region, clock, options, main, short, seen, counters, keys, proof_keys, read }))
     }
 
     /// The proofs of the region's items, under the secret in its settings.

@@ -84,10 +84,11 @@ impl Housekept {
 }
 
 impl RegionStore {
-    /// Removes expired rows and changes that all cursors have passed: at most `limit` rows of each kind, so that
+    /// Passes the counts of attempts to the database, and removes expired rows and changes that all cursors have passed: at most `limit` rows of each kind, so that
     /// writers never wait long. The pump calls this periodically, and again at once while there is more.
     pub async fn housekeep(&self, limit: usize) -> Result<Housekept, StoreError> {
         let (now, most) = (self.0.clock.now(), int(limit as u64));
+        self.0.counters.settle(now).await?;
         let idempotency = move |tx: &Tx<'_>| expired(tx, table::IDEMPOTENCY, now, most);
         let inbox = move |tx: &Tx<'_>| expired(tx, table::INBOX, now, most);
         let attempts = move |tx: &Tx<'_>| expired(tx, table::ATTEMPTS, now, most);

@@ -8,21 +8,24 @@
 //! While the disk is full, ids are kept in memory only, so that look-ups are still answered. If the process ends then,
 //! these ids are forgotten before they expire.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use umoja_schema::Millis;
 
-use crate::files;
+use super::appended::Appended;
 
 /// A hash, and its expiry in milliseconds, big-endian.
 const RECORD: usize = 32 + 8;
 
 /// The fewest records in a file before the other one may be emptied and used.
 const TURN: usize = 4096;
+
+/// The most ids for which memory is kept.
+const KEPT_ROOM: usize = 1 << 16;
 
 /// The ids of a region. Only the process that serves the region may use them.
 pub(super) struct Seen {
@@ -34,12 +37,11 @@ pub(super) struct Seen {
 /// The content of one of the two files. The first one is written.
 #[derive(Default)]
 struct Half {
-    file: Option<File>,
-    expiries: BTreeMap<[u8; 32], Millis>,
+    file: Appended,
+    /// The keys are keyed hashes, which no caller can choose, so the hasher needs no secret.
+    expiries: HashMap<[u8; 32], Millis, BuildHasherDefault<DefaultHasher>>,
     latest: Option<Millis>,
     records: usize,
-    /// How many of them are in the file.
-    written: usize,
 }
 
 impl Seen {
@@ -83,44 +85,20 @@ impl Seen {
 
 impl Half {
     fn read(path: &Path) -> io::Result<Self> {
-        let mut file = files::private_file(path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
         let mut half = Self::default();
-        let records = bytes.chunks_exact(RECORD);
-        // The last record may be incomplete.
-        cut(&mut file, bytes.len() - records.remainder().len())?;
-        for record in records {
-            let (hash, expires_at) = record.split_at(32);
-            if let (Ok(hash), Ok(expires_at)) = (hash.try_into(), expires_at.try_into()) {
-                half.remember(hash, Millis(u64::from_be_bytes(expires_at)));
-                half.written += 1;
+        half.file = Appended::read(path, |record: &[u8; RECORD]| {
+            if let (Some(hash), Some(expires_at)) = (record.first_chunk(), record.last_chunk()) {
+                half.remember(*hash, Millis(u64::from_be_bytes(*expires_at)));
             }
-        }
-        half.file = Some(file);
+        })?;
         Ok(half)
     }
 
     fn add(&mut self, hash: &[u8; 32], expires_at: Millis) -> io::Result<()> {
-        if let Some(file) = &mut self.file {
-            let mut record = [0; RECORD];
-            record[..32].copy_from_slice(hash);
-            record[32..].copy_from_slice(&expires_at.0.to_be_bytes());
-            match file.write_all(&record) {
-                Ok(()) => self.written += 1,
-                Err(error) => {
-                    // An incomplete record would shift all that follow.
-                    let whole = self.written * RECORD;
-                    if file.metadata()?.len() != whole as u64 {
-                        cut(file, whole)?;
-                    }
-                    if !is_full(&error) {
-                        return Err(error);
-                    }
-                    tracing::warn!(%error, "the disk is full; the ids of requests are kept in memory only");
-                }
-            }
-        }
+        let mut record = [0; RECORD];
+        record[..32].copy_from_slice(hash);
+        record[32..].copy_from_slice(&expires_at.0.to_be_bytes());
+        self.file.append(&record, "the ids of requests")?;
         self.remember(*hash, expires_at);
         Ok(())
     }
@@ -132,29 +110,23 @@ impl Half {
     }
 
     fn empty(&mut self) -> io::Result<()> {
-        if let Some(file) = &mut self.file {
-            cut(file, 0)?;
-        }
-        *self = Self { file: self.file.take(), ..Self::default() };
+        self.file.empty()?;
+        self.expiries.clear();
+        self.expiries.shrink_to(KEPT_ROOM);
+        (self.latest, self.records) = (None, 0);
         Ok(())
     }
 }
 
-/// True if the disk, a quota or the largest size of a file is used up.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-fn cut(file: &mut File, length: usize) -> io::Result<()> {
-    file.set_len(length as u64)?;
-    file.seek(SeekFrom::End(0)).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::fs::File;
+    use std::io::Write as _;
+
     use proptest::prelude::*;
 
+    use super::super::appended::is_full;
     use super::*;
 
     fn hash(n: u64) -> [u8; 32] {
@@ -200,7 +172,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_full_disk_keeps_ids_in_memory() {
         let full = || File::options().read(true).write(true).open("/dev/full").unwrap();
-        let half = || Half { file: Some(full()), ..Half::default() };
+        let half = || Half { file: Appended::to(full()), ..Half::default() };
         let seen = Seen { dir: None, halves: Mutex::new(Some([half(), half()])) };
         assert!(is_full(&full().write_all(&[0]).unwrap_err()));
         assert!(seen.first_use(&hash(1), Millis(0), Millis(60)).unwrap());

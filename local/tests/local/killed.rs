@@ -11,13 +11,19 @@ use umoja_store::change::Change;
 use umoja_store::contract::sample::{
     identifier_write, index, owned, ownership, part_write, profile, row, unowned, user, version,
 };
-use umoja_store::ports::{Commit, Condition, Logs as _, Queue as _, Requests as _, Users as _, Writes};
+use umoja_store::ports::{
+    Attempts as _, Commit, Condition, Counted, Limit, Logs as _, Queue as _, Requests as _, Users as _, Writes,
+};
 
 use crate::support::{SetClock, open};
 
 const DIR: &str = "UMOJA_TEST_KILLED_DIR";
 const ROUND: &str = "UMOJA_TEST_KILLED_ROUND";
 const WRITERS: u32 = 8;
+/// The time of the store's clock.
+const NOW: umoja_schema::Millis = umoja_schema::Millis(1_700_000_000_000);
+const LIMIT: Limit =
+    Limit { at_once: 1, shortest_ms: 3_600_000, longest_ms: 3_600_000, window_ms: 7_200_000, slides: true };
 
 fn id(round: u32, writer: u32, n: u32) -> UserId {
     let mut bytes = [0; 16];
@@ -44,6 +50,13 @@ async fn the_process_that_is_killed() {
     let (round, clock) = (round.parse().unwrap(), SetClock::new());
     let store = open(Path::new(&dir), &clock);
     let mut writers = tokio::task::JoinSet::new();
+    let housekept = store.clone();
+    // Counts of attempts go into the database meanwhile.
+    writers.spawn(async move {
+        loop {
+            housekept.housekeep(1_000).await.unwrap();
+        }
+    });
     for writer in 0..WRITERS {
         let store = store.clone();
         writers.spawn(async move {
@@ -57,6 +70,8 @@ async fn the_process_that_is_killed() {
                     store.first_use(&hash(id), umoja_schema::Millis(1), umoja_schema::Millis(u64::MAX)).await,
                     Ok(true)
                 );
+                let counted = store.count(&hash(id), &LIMIT, NOW).await;
+                assert!(matches!(counted, Ok(Counted::Let(_))));
                 println!("acknowledged {writer} {n}");
             }
         });
@@ -109,6 +124,8 @@ async fn every_acknowledged_write_survives_kill_9() {
         assert!(changes.iter().any(|change| change.image == stored.as_ref().unwrap().to_item()));
         let is_first = store.first_use(&hash(id), umoja_schema::Millis(1), umoja_schema::Millis(2)).await;
         assert_eq!(is_first, Ok(false), "the request was seen");
+        let counted = store.count(&hash(id), &LIMIT, NOW.plus(1)).await;
+        assert!(matches!(counted, Ok(Counted::Locked(_))), "the attempt was counted: {counted:?}");
     }
 }
 

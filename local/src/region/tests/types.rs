@@ -231,15 +231,16 @@ async fn damaged_counts_start_again_and_expire() {
         let (store, clock) = in_memory();
         let now = clock.now();
         store.count(&[1; 32], &limit, now).await.unwrap();
+        store.add(&[2; 32], 5, now.plus(1)).await.unwrap();
+        store.housekeep(10).await.unwrap();
         sql(&store, &format!("UPDATE attempts SET {wrong}")).await;
         let counted = store.count(&[1; 32], &limit, now).await;
         assert!(
             matches!(&counted, Ok(umoja_store::ports::Counted::Let(tally)) if tally.count == 1),
             "{wrong}: {counted:?}"
         );
-        store.add(&[2; 32], 5, now.plus(1)).await.unwrap();
-        sql(&store, &format!("UPDATE attempts SET {wrong} WHERE key = {}", hex(&[2; 32]))).await;
         assert!(store.add(&[2; 32], 1, now.plus(1)).await.is_ok(), "{wrong}");
+        store.housekeep(10).await.unwrap();
         sql(&store, "UPDATE attempts SET expires_at = 'never'").await;
         assert_eq!(store.housekeep(10).await.unwrap().attempts, 2);
     }
