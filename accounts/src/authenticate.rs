@@ -10,6 +10,7 @@ use umoja_store::ports::Verdict;
 
 use crate::accounts::until_written;
 use crate::deciding_credentials::{Deciding, has_any};
+use crate::find::Aimed;
 use crate::first_login::{Asked, Learnt};
 use crate::links::may_log_in;
 use crate::lockout::{Entry, Origin, Target};
@@ -30,7 +31,7 @@ pub struct Authenticate {
 /// The target of an attempt, and the person that was found.
 pub struct Found {
     target: Target,
-    person: Option<PersonParts>,
+    person: Aimed,
 }
 
 impl Rule for Authenticate {
@@ -40,13 +41,13 @@ impl Rule for Authenticate {
 
     async fn read(&self, accounts: &Accounts, context: &Context) -> Result<Found, Error> {
         let target = Target::of(accounts, context, &self.selector)?;
-        let person = accounts.find_or(context, &self.selector, Some(target.stand_in)).await?;
+        let person = accounts.find_target(&target).await?;
         Ok(Found { target, person })
     }
 
     async fn act(self, accounts: &Accounts, context: &Context, found: Found) -> Result<Self::Done, Error> {
         let Found { target, person } = found;
-        let mut entry = Entry::begin(accounts, context, &target, person.as_ref(), &self.origin).await?;
+        let mut entry = Entry::begin(accounts, context, &target, person.found.as_ref(), &self.origin).await?;
         let login = logged_in(accounts, context, &self, &mut entry, person).await;
         entry.end(&login).await;
         login
@@ -59,7 +60,7 @@ async fn logged_in(
     context: &Context,
     attempted: &Authenticate,
     entry: &mut Entry<'_>,
-    person: Option<PersonParts>,
+    person: Aimed,
 ) -> Result<Option<Box<Person>>, Error> {
     let (mut first, mut asked) = (Some(person), Asked::default());
     until_written!({
@@ -90,12 +91,17 @@ async fn login(
     context: &Context,
     password: &Password,
     entry: &mut Entry<'_>,
-    person: Option<PersonParts>,
+    Aimed { found: person, instead }: Aimed,
     asked: &mut Asked,
 ) -> Result<Login, Error> {
-    let deciding = match &person {
-        Some(person) => accounts.deciding(person).await?,
-        None => Deciding::absent(),
+    let deciding = match (&person, &instead) {
+        (Some(person), _) => accounts.deciding(person).await?,
+        (None, Some(other)) => {
+            // The credentials are opened as if they counted.
+            let _ = Box::pin(accounts.deciding(other)).await;
+            Deciding::absent()
+        }
+        (None, None) => Deciding::absent(),
     };
     let verdict = entry.compare(password, &deciding.credentials).await?;
     let Some(mut person) = person.filter(|_| deciding.record.is_some()) else { return Ok(Login::Rejected) };

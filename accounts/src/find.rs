@@ -7,6 +7,7 @@ use umoja_schema::api::Selector;
 use umoja_schema::{BlindIndex, IdentifierItem, IdentifierKind, UserId};
 use umoja_store::person::PersonParts;
 
+use crate::lockout::Target;
 use crate::{Context, Error, People};
 
 /// How many owners of one identifier are read at the same time.
@@ -16,6 +17,14 @@ const CONCURRENT: usize = 16;
 struct Owned {
     indexes: Vec<BlindIndex>,
     items: Vec<IdentifierItem>,
+}
+
+/// The target of an attempt.
+pub(crate) struct Aimed {
+    /// The person, if there is one.
+    pub(crate) found: Option<PersonParts>,
+    /// Another person in its place, of whom no more becomes than the work.
+    pub(crate) instead: Option<Box<PersonParts>>,
 }
 
 impl People {
@@ -29,27 +38,40 @@ impl People {
     /// # Errors
     /// If the selector is not an identifier of its kind, or if a read fails.
     pub async fn find(&self, context: &Context, selector: &Selector) -> Result<Option<PersonParts>, Error> {
-        self.find_or(context, selector, None).await
+        match selector {
+            Selector::Id(id) => self.reader().person(*id).await,
+            Selector::Identifier(kind, text) => self.find_owner(self.indexes(context, *kind, text)?).await,
+        }
     }
 
-    /// [`People::find`], except that it reads the user `stand_in` if the identifier has no owner. The answer then takes
-    /// as long as for an identifier with an owner.
-    pub(crate) async fn find_or(
-        &self,
-        context: &Context,
-        selector: &Selector,
-        stand_in: Option<UserId>,
-    ) -> Result<Option<PersonParts>, Error> {
-        let reader = self.reader();
-        let (kind, text) = match selector {
-            Selector::Id(id) => return reader.person(*id).await,
-            Selector::Identifier(kind, text) => (*kind, text),
+    /// [`People::find`] of the target of an attempt. Where no user is found, another one is read, so that the answer takes as
+    /// long as for an identifier with an owner.
+    pub(crate) async fn find_target(&self, target: &Target) -> Result<Aimed, Error> {
+        let found = match &target.indexes {
+            None => self.reader().person(target.stand_in).await?,
+            Some(indexes) => self.find_owner(indexes.clone()).await?,
         };
-        let owned = self.owned(context, kind, text).await?;
-        match (IdentifierItem::winner_of(&owned.items), stand_in) {
-            (Some((id, _)), _) => self.owner(id, &owned).await,
-            (None, Some(stand_in)) => reader.person(stand_in).await.map(|_| None),
-            (None, None) => Ok(None),
+        let instead = match &found {
+            Some(_) => None,
+            None => Box::pin(self.other(target)).await.map(Box::new),
+        };
+        Ok(Aimed { found, instead })
+    }
+
+    /// Reads any user in the place of one that does not exist. Whether that succeeds decides nothing.
+    async fn other(&self, target: &Target) -> Option<PersonParts> {
+        let (_, seed) = target.stand_in.as_bytes().split_last_chunk::<8>()?;
+        let other = self.home.own.users.any_user(u64::from_be_bytes(*seed)).await.ok().flatten();
+        // Without another user, an identifier costs at least the read of one. An id was read already.
+        let other = other.or(Some(target.stand_in).filter(|_| target.indexes.is_some()))?;
+        self.reader().person(other).await.ok().flatten()
+    }
+
+    async fn find_owner(&self, indexes: Vec<BlindIndex>) -> Result<Option<PersonParts>, Error> {
+        let owned = self.owned(indexes).await?;
+        match IdentifierItem::winner_of(&owned.items) {
+            Some((id, _)) => self.owner(id, &owned).await,
+            None => Ok(None),
         }
     }
 
@@ -60,7 +82,7 @@ impl People {
     /// # Errors
     /// As [`People::find`].
     pub async fn owners(&self, context: &Context, kind: IdentifierKind, text: &str) -> Result<Vec<PersonParts>, Error> {
-        let owned = self.owned(context, kind, text).await?;
+        let owned = self.owned(self.indexes(context, kind, text)?).await?;
         let winner = IdentifierItem::winner_of(&owned.items).map(|(id, _)| id);
         let others: BTreeSet<UserId> = owned.items.iter().flat_map(|item| item.owners.keys().copied()).collect();
         let others = others.into_iter().filter(|id| Some(*id) != winner);
@@ -69,12 +91,21 @@ impl People {
         Ok(read.into_iter().flatten().collect())
     }
 
-    /// The ownerships of an identifier.
-    async fn owned(&self, context: &Context, kind: IdentifierKind, text: &str) -> Result<Owned, Error> {
+    /// The indexes of an identifier as the company writes it, under each live index key.
+    pub(crate) fn indexes(
+        &self,
+        context: &Context,
+        kind: IdentifierKind,
+        text: &str,
+    ) -> Result<Vec<BlindIndex>, Error> {
         let parsed = context.parse(kind, text)?;
         let (_, company) = context.slot(kind);
         let indexes = self.secrets.indexes(kind, company.as_ref(), &parsed.normalised);
-        let indexes: Vec<BlindIndex> = indexes.into_iter().map(|(_, index)| index).collect();
+        Ok(indexes.into_iter().map(|(_, index)| index).collect())
+    }
+
+    /// The ownerships of an identifier.
+    async fn owned(&self, indexes: Vec<BlindIndex>) -> Result<Owned, Error> {
         let items = self.home.own.users.ownerships(&indexes).await?;
         Ok(Owned { indexes, items })
     }

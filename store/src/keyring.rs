@@ -1,12 +1,13 @@
 //! Data keys across all regions: made once, wrapped by every region, unwrapped by any region that can.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use umoja_crypto::DataKey;
-use umoja_schema::{Millis, Region};
+use umoja_schema::{Millis, Part, Region, UserId, Version};
 
 use crate::ports::{Clock, EncryptionContext, Keys, KeysError};
 
@@ -162,18 +163,20 @@ impl KeyRing {
         Err(error)
     }
 
-    /// [`KeyRing::unwrap`] with a cache for reads: a key that was unwrapped in the last minutes costs no call.
-    pub async fn unwrap_cached(
+    /// [`KeyRing::unwrap`] with a cache for reads: a key that was unwrapped in the last minutes costs no call. `context` is that
+    /// of the named part.
+    pub(crate) async fn unwrap_cached(
         &self,
         wrapped: &BTreeMap<Region, Vec<u8>>,
-        context: &EncryptionContext,
-    ) -> Result<DataKey, KeysError> {
+        of: KeyOf,
+        context: impl FnOnce(&KeyOf) -> EncryptionContext,
+    ) -> Result<Arc<DataKey>, KeysError> {
         let now = self.clock.now();
-        if let Some(key) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(context, now) {
+        if let Some(key) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&of, now) {
             return Ok(key);
         }
-        let key = self.unwrap(wrapped, context).await?;
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(context.clone(), key.clone(), now);
+        let key = Arc::new(self.unwrap(wrapped, &context(&of)).await?);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(of, Arc::clone(&key), now);
         Ok(key)
     }
 
@@ -187,15 +190,25 @@ async fn in_time<T>(call: impl Future<Output = Result<T, KeysError>>) -> Result<
     tokio::time::timeout(KMS_TIMEOUT, call).await.unwrap_or(Err(KeysError::Unavailable))
 }
 
-/// First in, first out. Keys are zeroized when they leave.
+/// What a data key is bound to: the values of its encryption context. It is compared as a whole, so that the cache gives no
+/// key to a part that the KMS would not give it to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct KeyOf {
+    pub(crate) id: UserId,
+    pub(crate) part: Part,
+    pub(crate) version: Version,
+    pub(crate) mid: [u8; 32],
+}
+
+/// First in, first out. Keys are zeroized when they leave, and no entry moves them.
 #[derive(Default)]
 struct Cache {
-    entries: BTreeMap<EncryptionContext, (DataKey, Millis)>,
-    order: VecDeque<EncryptionContext>,
+    entries: HashMap<Arc<KeyOf>, (Arc<DataKey>, Millis), BuildHasherDefault<DefaultHasher>>,
+    order: VecDeque<Arc<KeyOf>>,
 }
 
 impl Cache {
-    fn get(&mut self, context: &EncryptionContext, now: Millis) -> Option<DataKey> {
+    fn get(&mut self, of: &KeyOf, now: Millis) -> Option<Arc<DataKey>> {
         while let Some(oldest) = self.order.front() {
             let expired = self.entries.get(oldest).is_none_or(|(_, since)| !since.is_within(CACHE_MS, now));
             if !expired {
@@ -204,12 +217,13 @@ impl Cache {
             self.entries.remove(oldest);
             self.order.pop_front();
         }
-        self.entries.get(context).map(|(key, _)| key.clone())
+        self.entries.get(of).map(|(key, _)| Arc::clone(key))
     }
 
-    fn put(&mut self, context: EncryptionContext, key: DataKey, now: Millis) {
-        if self.entries.insert(context.clone(), (key, now)).is_none() {
-            self.order.push_back(context);
+    fn put(&mut self, of: KeyOf, key: Arc<DataKey>, now: Millis) {
+        let of = Arc::new(of);
+        if self.entries.insert(Arc::clone(&of), (key, now)).is_none() {
+            self.order.push_back(of);
         }
         if self.order.len() > CACHE_ENTRIES
             && let Some(oldest) = self.order.pop_front()
@@ -331,16 +345,35 @@ mod tests {
         EncryptionContext::from([("id".into(), n.to_string())])
     }
 
+    fn key_of(n: usize) -> KeyOf {
+        let version = Version { erased: false, hlc: umoja_schema::Hlc::at(Millis(1)), origin: region(n) };
+        KeyOf { id: UserId::v8([1; 16]), part: Part::Profile, version, mid: [1; 32] }
+    }
+
     #[test]
     fn the_cache_evicts_by_age_and_by_size() {
-        let mut cache = Cache::default();
-        cache.put(context(0), DataKey::new([1; 32]), Millis(0));
-        assert!(cache.get(&context(0), Millis(CACHE_MS - 1)).is_some());
-        assert!(cache.get(&context(0), Millis(CACHE_MS)).is_none());
+        let (mut cache, key) = (Cache::default(), Arc::new(DataKey::new([1; 32])));
+        cache.put(key_of(0), Arc::clone(&key), Millis(0));
+        assert!(cache.get(&key_of(0), Millis(CACHE_MS - 1)).is_some());
+        assert!(cache.get(&key_of(0), Millis(CACHE_MS)).is_none());
         for n in 0..=CACHE_ENTRIES {
-            cache.put(context(n), DataKey::new([1; 32]), Millis(0));
+            cache.put(key_of(n), Arc::clone(&key), Millis(0));
         }
         assert_eq!(cache.entries.len(), CACHE_ENTRIES);
-        assert!(cache.get(&context(0), Millis(1)).is_none());
+        assert!(cache.get(&key_of(0), Millis(1)).is_none());
+    }
+
+    #[test]
+    fn a_cached_key_is_that_of_one_part_in_one_version() {
+        let mut cache = Cache::default();
+        cache.put(key_of(0), Arc::new(DataKey::new([1; 32])), Millis(0));
+        let others = [
+            KeyOf { id: UserId::v8([2; 16]), ..key_of(0) },
+            KeyOf { part: Part::Credentials, ..key_of(0) },
+            key_of(1),
+            KeyOf { mid: [2; 32], ..key_of(0) },
+        ];
+        assert!(others.iter().all(|other| cache.get(other, Millis(1)).is_none()));
+        assert!(cache.get(&key_of(0), Millis(1)).is_some());
     }
 }

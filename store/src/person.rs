@@ -12,7 +12,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use umoja_schema::{Part, PartRecord, PersonVersion, ProfileFacts, UserId};
 
@@ -276,7 +275,7 @@ pub async fn read(
 
 async fn look(users: &dyn Users, ids: &[UserId]) -> Result<Vec<(UserId, Parts, Vec<UserId>)>, StoreError> {
     let one = |id: UserId| async move {
-        let (parts, linked_accounts) = try_join(users.parts(id), users.linked_accounts(id)).await?;
+        let (parts, linked_accounts) = users.user(id).await?;
         Ok((id, parts, linked_accounts))
     };
     let reads: Vec<_> = ids.iter().map(|id| one(*id)).collect();

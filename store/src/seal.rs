@@ -20,7 +20,7 @@ use umoja_schema::{
 use zeroize::Zeroizing;
 
 use crate::RegionPorts;
-use crate::keyring::KeyRing;
+use crate::keyring::{KeyOf, KeyRing};
 use crate::ports::{EncryptionContext, Entropy, KeysError};
 
 /// Why a part could not be sealed or opened.
@@ -110,8 +110,9 @@ impl Sealer {
 
     async fn open_bytes(&self, record: &PartRecord) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (live, envelope) = envelope_of(record)?;
-        let context = context(record.id, record.part, &record.version, &envelope.mid);
-        let key = self.ring.unwrap_cached(&live.keys, &context).await?;
+        let of = KeyOf { id: record.id, part: record.part, version: record.version.clone(), mid: envelope.mid };
+        let bound = |of: &KeyOf| context(of.id, of.part, &of.version, &of.mid);
+        let key = self.ring.unwrap_cached(&live.keys, of, bound).await?;
         let aad = aad(record.id, record.part, &record.version, &live.facts);
         envelope::open(&key, &aad, &envelope).map_err(|_| SealError::Opaque)
     }

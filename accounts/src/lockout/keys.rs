@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use umoja_schema::UserId;
 use umoja_schema::api::Selector;
+use umoja_schema::{BlindIndex, UserId};
 use umoja_store::person::PersonParts;
 
 use super::limits::HOUR_MS;
@@ -43,22 +43,21 @@ pub(crate) struct Target {
     pub(super) identifier: [u8; 32],
     /// The user id to read and to count for if the identifier has no owner.
     pub(crate) stand_in: UserId,
+    /// The indexes of the identifier; `None` for the id of a user.
+    pub(crate) indexes: Option<Vec<BlindIndex>>,
 }
 
 impl Target {
     /// The target of an identifier as the caller wrote it.
     pub(crate) fn of(people: &People, context: &Context, selector: &Selector) -> Result<Self, Error> {
-        let (kind, text) = match selector {
+        let indexes = match selector {
             Selector::Id(id) => return Ok(Self::of_id(people, *id)),
-            Selector::Identifier(kind, text) => (*kind, text),
+            Selector::Identifier(kind, text) => people.indexes(context, *kind, text)?,
         };
-        let parsed = context.parse(kind, text)?;
-        let (_, company) = context.slot(kind);
-        let index = people.secrets.indexes(kind, company.as_ref(), &parsed.normalised).pop();
-        let identifier = index.map(|(_, index)| of_index(people, &index.to_string())).unwrap_or_default();
+        let identifier = indexes.last().map(|index| of_index(people, &index.to_string())).unwrap_or_default();
         let mut stand_in = [0; 16];
         stand_in.copy_from_slice(&identifier[..16]);
-        Ok(Self { identifier, stand_in: UserId::v8(stand_in) })
+        Ok(Self { identifier, stand_in: UserId::v8(stand_in), indexes: Some(indexes) })
     }
 
     /// The keyed hash of the identifier.
@@ -68,7 +67,8 @@ impl Target {
 
     /// The target of a user's id.
     pub(crate) fn of_id(people: &People, id: UserId) -> Self {
-        Self { identifier: people.secrets.request_hash(&["attempts by id", &id.to_string()]), stand_in: id }
+        let identifier = people.secrets.request_hash(&["attempts by id", &id.to_string()]);
+        Self { identifier, stand_in: id, indexes: None }
     }
 }
 

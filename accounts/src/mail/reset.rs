@@ -68,8 +68,7 @@ impl Accounts {
         name: &Selector,
         language: Language,
     ) -> Result<Option<Receiver>, Error> {
-        let stand_in = Target::of(self, context, name)?.stand_in;
-        let found = self.find_or(context, name, Some(stand_in)).await?;
+        let found = self.find_target(&Target::of(self, context, name)?).await?.found;
         let start = ResetStart { selector: name.clone(), lifetime_secs: LIFETIME_SECS, min_version: None };
         let started = match start.act(self, context, found).await {
             Err(Error::NotFound | Error::Disabled) => return Ok(None),

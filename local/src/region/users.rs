@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::params;
+use rusqlite::types::ValueRef;
 use umoja_schema::names::table;
 use umoja_schema::{BlindIndex, Body, IdentifierItem, Item, Key, Part, PartRecord, Region, UserId, Version};
 use umoja_store::ports::{
@@ -14,8 +15,21 @@ use super::commit::{Prepared, delete_identifier, write_linked};
 use super::place;
 use super::stored::{bytes, identifier, owner, ownership, record, replace, replace_item, stored};
 use crate::cell::Cell;
-use crate::codec::int;
+use crate::codec::{int, uint};
 use crate::engine::{Fault, Tx, readable};
+
+/// Adds the part of a row with the columns of [`record`]. A row under another key is no part, and hides none.
+fn add_part(row: &rusqlite::Row<'_>, parts: &mut Parts) -> Result<(), Fault> {
+    if row.get_ref(2)?.as_str().is_ok_and(|part| part.parse::<Part>().is_ok()) {
+        parts.set(record(row)?);
+    }
+    Ok(())
+}
+
+/// The user whose pointer a row is of. Only the part of a user decides whether its pointer exists, so what is no id is none.
+fn pointing(linked: ValueRef<'_>) -> Option<UserId> {
+    linked.as_str().ok()?.parse().ok()
+}
 
 #[async_trait]
 impl Users for RegionStore {
@@ -29,12 +43,30 @@ impl Users for RegionStore {
             let mut rows = select.query([id.as_bytes()])?;
             let mut parts = Parts::default();
             while let Some(row) = rows.next()? {
-                // A row under another key is no part, and hides none.
-                if row.get_ref(2)?.as_str().is_ok_and(|part| part.parse::<Part>().is_ok()) {
-                    parts.set(record(row)?);
-                }
+                add_part(row, &mut parts)?;
             }
             Ok(parts)
+        })
+    }
+
+    async fn user(&self, id: UserId) -> Result<(Parts, Vec<UserId>), StoreError> {
+        self.0.main.read(table::USERS, |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT item, id, part, version FROM users WHERE id = ?1
+                 UNION ALL SELECT NULL, NULL, NULL, linked FROM linked_accounts WHERE id = ?2",
+            )?;
+            let mut rows = select.query(params![id.as_bytes(), id.to_string()])?;
+            let (mut parts, mut linked_accounts) = (Parts::default(), Vec::new());
+            while let Some(row) = rows.next()? {
+                // An id is not null.
+                if row.get_ref(1)? == ValueRef::Null {
+                    linked_accounts.extend(pointing(row.get_ref(3)?));
+                } else {
+                    add_part(row, &mut parts)?;
+                }
+            }
+            linked_accounts.sort_unstable();
+            Ok((parts, linked_accounts))
         })
     }
 
@@ -47,6 +79,18 @@ impl Users for RegionStore {
         })
     }
 
+    async fn any_user(&self, seed: u64) -> Result<Option<UserId>, StoreError> {
+        self.0.main.read(table::USERS, |connection| {
+            let mut select = connection.prepare_cached("SELECT max(number) FROM users")?;
+            let Some(most) = select.query_row([], |row| row.get::<_, Option<i64>>(0))? else { return Ok(None) };
+            let from = int(seed % uint(most).max(1)) + 1;
+            let mut select =
+                connection.prepare_cached("SELECT id FROM users WHERE number >= ?1 ORDER BY number LIMIT 1")?;
+            let mut rows = select.query([from])?;
+            Ok(rows.next()?.and_then(|row| owner(row.get_ref(0).ok()?)))
+        })
+    }
+
     async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError> {
         self.0.main.read(table::LINKED_ACCOUNTS, |connection| {
             let mut select =
@@ -54,8 +98,7 @@ impl Users for RegionStore {
             let mut rows = select.query([id.to_string()])?;
             let mut linked_accounts = Vec::new();
             while let Some(row) = rows.next()? {
-                // Only the part of a user decides whether its pointer exists, so what is no id is none.
-                linked_accounts.extend(row.get_ref(0)?.as_str().ok().and_then(|linked| linked.parse::<UserId>().ok()));
+                linked_accounts.extend(pointing(row.get_ref(0)?));
             }
             Ok(linked_accounts)
         })

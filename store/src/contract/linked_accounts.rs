@@ -38,6 +38,10 @@ pub async fn linked_accounts_of_one_user_are_returned_in_id_order(t: Tables) {
         assert_eq!(write(&*t.users, None, &record).await, Commit::Done);
     }
     assert_eq!(t.users.linked_accounts(user(1)).await, Ok(vec![user(3), user(7), user(200)]));
+    for id in [user(1), user(3), user(99)] {
+        let both = (t.users.parts(id).await.unwrap(), t.users.linked_accounts(id).await.unwrap());
+        assert_eq!(t.users.user(id).await, Ok(both));
+    }
     assert_eq!(t.users.linked_accounts(user(2)).await, Ok(vec![user(1), user(5)]));
 }
 

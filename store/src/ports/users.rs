@@ -26,6 +26,18 @@ pub trait Users: Send + Sync {
     /// part of a user decides whether the pointer exists.
     async fn linked_accounts(&self, id: UserId) -> Result<Vec<UserId>, StoreError>;
 
+    /// [`Users::parts`] and [`Users::linked_accounts`] of a user, at the same time, or in one read where that costs less.
+    async fn user(&self, id: UserId) -> Result<(Parts, Vec<UserId>), StoreError> {
+        futures_util::future::try_join(self.parts(id), self.linked_accounts(id)).await
+    }
+
+    /// Any stored user, chosen by `seed`, for work that has to take as long as that for a user who exists. `None` if there is
+    /// none, or if the adapter finds none without a search.
+    async fn any_user(&self, seed: u64) -> Result<Option<UserId>, StoreError> {
+        let _ = seed;
+        Ok(None)
+    }
+
     /// Does all writes, or none of them if a condition does not hold. A single part or item alone is a plain
     /// conditional write (half the cost of a transaction on DynamoDB). Written parts appear in the region's stream in
     /// the order of their writes.

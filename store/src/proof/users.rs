@@ -81,6 +81,16 @@ impl Users for Proved<dyn Users> {
         self.inner.linked_accounts(id).await
     }
 
+    async fn user(&self, id: UserId) -> Result<(Parts, Vec<UserId>), StoreError> {
+        let (Parts { profile, credentials }, linked_accounts) = self.inner.user(id).await?;
+        let (profile, credentials) = (self.verified(profile).await?, self.verified(credentials).await?);
+        Ok((Parts { profile, credentials }, linked_accounts))
+    }
+
+    async fn any_user(&self, seed: u64) -> Result<Option<UserId>, StoreError> {
+        self.inner.any_user(seed).await
+    }
+
     async fn commit(&self, writes: &Writes) -> Result<Commit, StoreError> {
         let writes = self.proved(writes).await?;
         match self.inner.commit(&writes).await? {

@@ -37,6 +37,8 @@ async fn everything(store: &RegionStore, clock: &SetClock) {
     assert_eq!(added, Ok(KeyAdded::Added));
     store.part(user(1), Part::Profile).await.unwrap();
     store.parts(user(1)).await.unwrap();
+    store.user(user(1)).await.unwrap();
+    assert_eq!(store.any_user(7).await, Ok(Some(user(1))));
     store.ownerships(&[index(1), BlindIndex::new([9; 32])]).await.unwrap();
     store.scan(None, 10).await.unwrap();
     store.append(Log::Journal, &row(user(1), "a")).await.unwrap();
