@@ -20,7 +20,7 @@ use crate::on_time::Asking;
 use crate::operation::{Answer, Operation};
 use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
 use crate::rate;
-use crate::respond::{set_retry_after, signed, unsigned};
+use crate::respond::{Refusal, set_retry_after, signed, unsigned};
 
 /// The maximum size of a body in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -47,31 +47,43 @@ pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request
     let company = Arc::clone(&caller.context.company);
     let (clock, who) = (&*app.accounts.home.clock, Requester::Company(company.id.clone()));
     let standing = app.rates.take(clock, &who, company.requests_per_second()).await;
+    let mut refusal = None;
     let answer = match rate::problem(&standing) {
         Some(problem) => Err(problem),
-        None => answer::<O>(&app, &form, &mut caller, body).await,
+        None => match busy::<O>(&app, &caller) {
+            Some(problem) => {
+                refusal = Refusal::of(&problem);
+                Err(problem)
+            }
+            None => answer::<O>(&app, &form, &mut caller, body).await,
+        },
     };
     let (status, body, retry_after) = match answer {
         Ok(answer) => (answer.status, answer.body, None),
-        Err(problem) => {
-            (problem.kind.status, serde_json::to_value(problem.details()).unwrap_or_default(), problem.retry_after_secs)
-        }
+        Err(problem) => (problem.kind.status, problem.body(), problem.retry_after_secs),
     };
     let now = app.accounts.home.clock.now();
     tracing::info!(operation = O::PATH, company = %company.id, status, ms = now.since(started), "request");
     let mut response = signed(&app, &caller, now, status, body);
     set_retry_after(&mut response, retry_after);
     rate::set_headers(&standing, &mut response, now, retry_after);
+    if let Some(refusal) = refusal {
+        response.extensions_mut().insert(refusal);
+    }
     response
+}
+
+/// The problem of a request for a hash while too many others wait for theirs. It costs the caller nothing else: the request may be
+/// sent again.
+fn busy<O: Operation>(app: &App, caller: &Caller) -> Option<Problem> {
+    if !O::HASHES || caller.permit(O::SCOPE).is_err() {
+        return None;
+    }
+    app.accounts.hasher.rejects(&caller.context.company.id).map(Problem::from)
 }
 
 async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value: Value) -> Result<Answer, Problem> {
     caller.permit(O::SCOPE)?;
-    if O::HASHES
-        && let Some(busy) = app.accounts.hasher.rejects(&caller.context.company.id)
-    {
-        return Err(busy.into());
-    }
     let problem = |error| O::MEMBERS.problem(error);
     let has_password = has_password(&value);
     let parsed = form.parse(value).and_then(|body| {

@@ -60,18 +60,13 @@ impl Asking {
     }
 
     /// Adds the state of the targets to an answer about a user, or with `dry_run` what would be done.
-    pub(crate) async fn add_to(self, app: &App, caller: &Caller, mut answer: Answer) -> Result<Answer, Problem> {
+    pub(crate) async fn add_to(self, app: &App, caller: &Caller, answer: Answer) -> Result<Answer, Problem> {
         let Some(about) = answer.about.clone() else { return Ok(answer) };
-        let member = if self.dry_run {
-            ("plan", serde_json::to_value(self.plan(app, &about).await?))
+        if self.dry_run {
+            answer.with("plan", &self.plan(app, &about).await?)
         } else {
-            ("provisioning", serde_json::to_value(self.provisioning(app, caller, about).await))
-        };
-        let (name, value) = (member.0, member.1.map_err(|_| Problem::from(&INTERNAL))?);
-        if let Some(members) = answer.body.as_object_mut() {
-            members.insert(name.to_owned(), value);
+            answer.with("provisioning", &self.provisioning(app, caller, about).await)
         }
-        Ok(answer)
     }
 
     async fn plan(&self, app: &App, about: &About) -> Result<Vec<Planned>, Problem> {

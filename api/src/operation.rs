@@ -3,7 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 use umoja_accounts::{Error, Field, Person, Rule};
 use umoja_schema::api::Provisions;
 use umoja_schema::{Scope, UserId, Version};
@@ -134,7 +135,7 @@ impl About {
 /// What an operation answers.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) body: Value,
+    pub(crate) body: Box<RawValue>,
     /// What a retry under the same idempotency key has to know.
     pub(crate) effect: Effect,
     /// The user that targets are to have, if the request names some.
@@ -144,8 +145,19 @@ pub(crate) struct Answer {
 impl Answer {
     /// An answer that is not remembered.
     pub(crate) fn new(status: u16, body: &impl Serialize) -> Result<Self, Problem> {
-        let body = serde_json::to_value(body).map_err(|_| Problem::from(&INTERNAL))?;
+        let body = to_raw_value(body).map_err(|_| Problem::from(&INTERNAL))?;
         Ok(Self { status, body, effect: Effect::Unknown, about: None })
+    }
+
+    /// Adds a member.
+    pub(crate) fn with(mut self, name: &str, value: &impl Serialize) -> Result<Self, Problem> {
+        let added = || -> serde_json::Result<_> {
+            let mut members: Map<String, Value> = serde_json::from_str(self.body.get())?;
+            members.insert(name.to_owned(), serde_json::to_value(value)?);
+            to_raw_value(&members)
+        };
+        self.body = added().map_err(|_| Problem::from(&INTERNAL))?;
+        Ok(self)
     }
 
     /// Marks the answer to be remembered, with the user and the version that the operation made.

@@ -1,6 +1,7 @@
 //! Problems, the errors of the HTTP API (RFC 9457): a static type, a code, and one sentence that says what to do. A
 //! problem never repeats what the caller sent. Internal causes are only in the operator's log.
 
+use serde_json::value::{RawValue, to_raw_value};
 use umoja_accounts::Error;
 use umoja_crypto::{JwsError, PolicyError, Weakness};
 use umoja_schema::api::ProblemDetails;
@@ -187,6 +188,11 @@ impl Problem {
     /// True if the request was rejected, and nothing was done. Otherwise it may have been done.
     pub(crate) fn is_definite(&self) -> bool {
         (400..500).contains(&self.kind.status)
+    }
+
+    /// The body of the answer as JSON.
+    pub(crate) fn body(&self) -> Box<RawValue> {
+        to_raw_value(&self.details()).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 
     /// The body of the answer.

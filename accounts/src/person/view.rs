@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umoja_schema::api::{Account, User};
 use umoja_schema::profile::Filled;
-use umoja_schema::{IdentifierKind, LinkState};
+use umoja_schema::{IdentifierKind, Identity, LinkState};
 
 use super::{Person, Stored};
 use crate::identifiers::verified;
@@ -12,7 +12,11 @@ use crate::identifiers::verified;
 impl Stored {
     /// The user as callers see it, without the users that are merged into it.
     pub(crate) fn view(&self) -> User {
-        let identity = self.identity.clone();
+        self.view_of(self.identity.clone())
+    }
+
+    /// The user with this content, which is its own.
+    fn view_of(&self, identity: Identity) -> User {
         let accounts = self.facts.links.iter().map(|(company, link)| {
             let external_id = identity.external_ids.get(company).cloned();
             (company.clone(), Account { external_id, status: link.state, linked_at: link.since.secs() })
@@ -40,7 +44,17 @@ impl Stored {
 impl Person {
     /// The person as callers see it: the primary account, with its blanks filled from the linked accounts.
     pub fn view(&self) -> User {
-        let mut user = User { version: self.version().to_string(), ..self.primary.view() };
+        self.view_of(self.primary.identity.clone())
+    }
+
+    /// [`Person::view`] without a copy of the profile.
+    pub fn into_view(mut self) -> User {
+        let identity = std::mem::take(&mut self.primary.identity);
+        self.view_of(identity)
+    }
+
+    fn view_of(&self, identity: Identity) -> User {
+        let mut user = User { version: self.version().to_string(), ..self.primary.view_of(identity) };
         if self.linked_accounts.is_empty() {
             return user;
         }

@@ -43,12 +43,10 @@ impl Operation for Authenticate {
     }
 
     fn answer((): (), person: Done<Self>) -> Result<Answer, Problem> {
-        let user = person.as_ref().map(|person| person.view());
+        let about = person.as_deref().map(About::of);
+        let user = person.map(|person| person.into_view());
         let answer = Answer::new(200, &Authenticated { authenticated: user.is_some(), user, provisioning: None })?;
-        Ok(match person {
-            Some(person) => answer.about(About::of(&person)),
-            None => answer,
-        })
+        Ok(Answer { about, ..answer })
     }
 }
 

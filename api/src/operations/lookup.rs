@@ -31,6 +31,7 @@ impl Operation for Lookup {
     }
 
     fn answer((): (), person: Done<Self>) -> Result<Answer, Problem> {
-        found(200, &person, person.primary.id())
+        let id = person.primary.id();
+        found(200, person, id)
     }
 }

@@ -39,7 +39,7 @@ impl Operation for Merge {
     }
 
     fn answer(asked: Asked, person: Done<Self>) -> Result<Answer, Problem> {
-        let answer = found(200, &person, asked.duplicate)?;
+        let answer = found(200, person, asked.duplicate)?;
         Ok(if asked.preview { answer.without_effect() } else { answer })
     }
 

@@ -55,19 +55,19 @@ impl Operation for Register {
 
     fn answer((): (), done: Done<Self>) -> Result<Answer, Problem> {
         let accounts::Registered { is_new, id, person } = done;
-        answer(if is_new { 201 } else { 200 }, &person, id)
+        answer(if is_new { 201 } else { 200 }, person, id)
     }
 
     async fn answer_retry(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Problem> {
         let person = app.accounts.reader().load(id).await.map_err(|error: Error| Self::MEMBERS.problem(error))?;
-        answer(status, &person.ok_or(Problem::from(&ERASED))?, id)
+        answer(status, person.ok_or(Problem::from(&ERASED))?, id)
     }
 }
 
 /// The answer about a person, where `id` is the user that was registered or matched.
-fn answer(status: u16, person: &Person, id: UserId) -> Result<Answer, Problem> {
+fn answer(status: u16, person: Person, id: UserId) -> Result<Answer, Problem> {
     let outcome = if status == 201 { RegisterOutcome::Created } else { RegisterOutcome::Matched };
-    let version = person.version().to_string();
-    let answer = Answer::new(status, &Registered { outcome, user: person.view(), provisioning: None })?;
-    Ok(answer.of(id, Some(version)).about(About::of(person)))
+    let about = About::of(&person);
+    let answer = Answer::new(status, &Registered { outcome, user: person.into_view(), provisioning: None })?;
+    Ok(answer.of(id, Some(about.version.clone())).about(about))
 }

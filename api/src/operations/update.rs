@@ -42,7 +42,7 @@ impl Operation for Update {
     }
 
     fn answer(id: UserId, person: Done<Self>) -> Result<Answer, Problem> {
-        found(200, &person, id)
+        found(200, person, id)
     }
 
     async fn answer_retry(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Problem> {

@@ -38,7 +38,7 @@ impl Operation for VerifyFinish {
     }
 
     fn answer((): (), (person, id): Done<Self>) -> Result<Answer, Problem> {
-        found(200, &person, id)
+        found(200, person, id)
     }
 
     async fn answer_retry(app: &App, status: u16, id: UserId, _: Option<String>) -> Result<Answer, Problem> {

@@ -11,7 +11,7 @@ use super::{JwsError, MAX_ID, MAX_NAME, MAX_URL, SigningKey, TYP_RESPONSE, Verif
 
 /// The claims of a response, those of an error too; times in seconds since 1970.
 #[derive(Clone, PartialEq, Serialize)]
-pub struct ResponseClaims {
+pub struct ResponseClaims<B = Value> {
     /// The region's base URL: `aud` of the request.
     pub iss: String,
     /// The company: `iss` of the request.
@@ -26,8 +26,9 @@ pub struct ResponseClaims {
     pub rqh: String,
     /// The HTTP status, which an intermediary could otherwise change.
     pub status: u16,
-    /// The operation's answer, or a problem (RFC 9457).
-    pub body: Value,
+    /// The operation's answer, or a problem (RFC 9457). A signer may give JSON text that is ready
+    /// ([`RawValue`](serde_json::value::RawValue)).
+    pub body: B,
 }
 
 /// The request that a response must answer.
@@ -44,7 +45,7 @@ pub struct ResponseExpected<'a> {
 }
 
 /// Signs a response.
-pub fn sign_response(key: &SigningKey, claims: &ResponseClaims) -> String {
+pub fn sign_response(key: &SigningKey, claims: &ResponseClaims<impl Serialize>) -> String {
     sign(key, TYP_RESPONSE, claims)
 }
 
@@ -109,7 +110,7 @@ pub fn verify_response(
     Ok(claims)
 }
 
-impl fmt::Debug for ResponseClaims {
+impl<B> fmt::Debug for ResponseClaims<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseClaims").field("rjti", &self.rjti).field("status", &self.status).finish_non_exhaustive()
     }
