@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod limits;
+mod refused;
 
 use std::io;
 use std::net::IpAddr;
