@@ -98,7 +98,7 @@ async fn login(
         (Some(person), _) => accounts.deciding(person).await?,
         (None, Some(other)) => {
             // The credentials are opened as if they counted.
-            let _ = accounts.deciding(other).await;
+            let _ = Box::pin(accounts.deciding(other)).await;
             Deciding::absent()
         }
         (None, None) => Deciding::absent(),

@@ -24,7 +24,7 @@ pub(crate) struct Aimed {
     /// The person, if there is one.
     pub(crate) found: Option<PersonParts>,
     /// Another person in its place, of whom no more becomes than the work.
-    pub(crate) instead: Option<PersonParts>,
+    pub(crate) instead: Option<Box<PersonParts>>,
 }
 
 impl People {
@@ -53,7 +53,7 @@ impl People {
         };
         let instead = match &found {
             Some(_) => None,
-            None => self.other(target).await,
+            None => Box::pin(self.other(target)).await.map(Box::new),
         };
         Ok(Aimed { found, instead })
     }

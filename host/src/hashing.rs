@@ -96,8 +96,17 @@ impl HashPool {
         self.turns.take(company, self.settings.wait).await.map_err(busy)
     }
 
-    /// Hashes on a thread of its own.
     async fn run<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        work: impl FnOnce(&Passwords) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let turn = self.turn(company).await?;
+        self.elsewhere(turn, work).await
+    }
+
+    /// Hashes on a thread that may block.
+    async fn elsewhere<T: Send + 'static>(
         &self,
         turn: Turn,
         work: impl FnOnce(&Passwords) -> T + Send + 'static,
@@ -139,7 +148,7 @@ impl Hasher for HashPool {
         let work = move |passwords: &Passwords| decide(passwords, &attempt);
         if std::env::var_os("UMOJA_HASH").is_some() || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread
         {
-            return self.run(turn, work).await;
+            return self.elsewhere(turn, work).await;
         }
         // On the thread of the login, whose other tasks go to another one: it goes on without being woken, and what it does next
         // is in the caches of the same core.

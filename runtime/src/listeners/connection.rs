@@ -132,18 +132,15 @@ async fn answer(router: Router, request: Request<Incoming>, admitted: Arc<Admitt
         let reading = Reading { body, late, admitted: Arc::clone(&admitted), flaw: Arc::clone(&flaw) };
         Body::from_stream(stream::unfold(Some(reading), next))
     });
-    let response = match refused.answer_to(&request) {
-        Some(refusal) => {
-            // What is left of the request would be read as the next one.
-            let mut body = request.into_body();
-            while let Some(Ok(_)) = body.frame().await {}
-            refusal
-        }
-        None => {
-            let asked = Asked::of(&request);
-            let Ok(response) = router.oneshot(request).await;
-            refused.note(asked, response)
-        }
+    let response = if let Some(refusal) = refused.answer_to(&request) {
+        // What is left of the request would be read as the next one.
+        let mut body = request.into_body();
+        while let Some(Ok(_)) = body.frame().await {}
+        refusal
+    } else {
+        let asked = Asked::of(&request);
+        let Ok(response) = router.oneshot(request).await;
+        refused.note(asked, response)
     };
     admitted.waits();
     let mut other = match flaw.load(Ordering::Relaxed) {
