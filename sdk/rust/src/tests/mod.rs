@@ -1,0 +1,4 @@
+//! The shared vectors, and the generated types.
+
+mod generate;
+mod vectors;
