@@ -1,4 +1,5 @@
-//! The shared vectors, and the generated types.
+//! The shared vectors, the generated types, and what follows an attempt without a result.
 
+mod attempts;
 mod generate;
 mod vectors;
