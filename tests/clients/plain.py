@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Serves openapi-plain.json for tools that cannot sign: signs each body for a region, and answers with the body of the signed answer.
 
-    plain.py COMPANY.json URL
+    plain.py DOCUMENT COMPANY.json URL
 
-Prints its own URL. What is no POST of JSON is passed on as it is.
+Prints its own URL. What is no POST of JSON is passed on as it is. An answer with a code that the document does not name for
+the operation and the status becomes a 500.
 """
 
 import http.client
@@ -46,7 +47,10 @@ class Plain(http.server.BaseHTTPRequestHandler):
             claims = json.loads(unb64url(content.split(b".")[1].decode()))
             content = json.dumps(claims["body"]).encode()
             media_type = "application/json" if claims["status"] < 400 else "application/problem+json"
-        self.send_response(answer.status)
+        status = answer.status
+        if media_type == "application/problem+json" and not self.names(status, json.loads(content)["code"]):
+            status, content = 500, b"not in x-problem-codes: " + content
+        self.send_response(status)
         for name, value in answer.getheaders():
             if name.lower() not in ("content-type", "content-length", "date", "connection", "transfer-encoding"):
                 self.send_header(name, value)
@@ -55,13 +59,26 @@ class Plain(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content if self.command != "HEAD" else b"")
 
+    def names(self, status, code):
+        """Whether the document names a code for the operation and the status; a request for no operation has no list."""
+        document = self.server.document
+        operation = document["paths"].get(self.path, {}).get(self.command.lower())
+        if operation is None:
+            return True
+        response = operation["responses"].get(str(status), {})
+        if "$ref" in response:
+            response = document["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+        return code in response.get("x-problem-codes", ())
+
     def log_message(self, *_):
         pass
 
 
 def main():
-    company, url = sys.argv[1:]
+    document, company, url = sys.argv[1:]
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Plain)
+    with open(document) as file:
+        server.document = json.load(file)
     with open(company) as file:
         server.company = json.load(file)
     server.url = url

@@ -74,9 +74,11 @@ async fn an_error_has_a_code_a_member_and_the_id_of_the_request() {
     assert_eq!(unknown.code(), Some(&ProblemCode::UserNotFound));
     assert!(unknown.request_id().is_some() && unknown.problem().unwrap().is_signed);
     assert!(unknown.to_string().contains("Request-Id"), "{unknown}");
-    let twice = client.lookup(&Lookup::default()).await.unwrap_err();
+    let webhooks = client.webhooks().await.unwrap();
+    assert_eq!((&*webhooks.company, webhooks.urls.len()), ("soko", 2));
+    let empty = client.lookup(&Lookup::default()).await.unwrap_err();
     assert_eq!(
-        (twice.code(), twice.problem().unwrap().field.as_deref()),
+        (empty.code(), empty.problem().unwrap().field.as_deref()),
         (Some(&ProblemCode::InvalidBody), Some("body"))
     );
     let stranger = Company::new("stranger", "no key", stage.company.signer());

@@ -18,6 +18,7 @@ use crate::error::{Error, Problem, Retry};
 use crate::jws::{self, PublicKeys, Rejected, Request, Signed, Verified, verify_but_time};
 use crate::system::{now_ms, random_id};
 use crate::transport::{Exchange, Raw, Transport, TransportError};
+use crate::webhooks::Regions;
 
 /// How long a region that gave no answer is called only if no other one is left, in milliseconds.
 const REST_MS: u64 = 30_000;
@@ -229,6 +230,17 @@ impl Client {
     /// The base URLs of the regions, in the order in which they are called.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.inner.regions.iter().map(|region| region.url.as_str())
+    }
+
+    /// What verifies the header `umoja-signature` of webhooks: the keys of these regions as they are now. Get it again if one is rejected
+    /// with `kid`, because the regions sign with a newer key then.
+    ///
+    /// # Errors
+    /// If the region that is called first does not answer.
+    pub async fn webhooks(&self) -> Result<Regions, Error> {
+        let keys = self.inner.keys(self.inner.order()[0], true).await?;
+        let urls = self.regions().map(str::to_owned).collect();
+        Ok(Regions { company: self.inner.company.id.to_string(), urls, keys: (*keys).clone() })
     }
 
     /// What is added to this clock to have that of the region with this base URL, in seconds.
