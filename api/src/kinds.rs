@@ -52,12 +52,12 @@ impl Retry {
     /// What it means, in a sentence.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::No => "No: the same request gets the same answer.",
+            Self::No => "The same request gets the same answer.",
             Self::Later => "After `Retry-After` seconds in this region, with the same `idk`.",
             Self::Elsewhere => {
                 "At once in another region, or in this one after `Retry-After` seconds, with the same `idk`."
             }
-            Self::Person => "Not by itself: tell the person to try again after `Retry-After` seconds.",
+            Self::Person => "No program may: ask the person to try again after `Retry-After` seconds.",
             Self::SignAgain => "At once: a new request with another `jti` and the same `idk`.",
         }
     }
@@ -167,8 +167,9 @@ pub(crate) const SHARED: &[&ProblemKind] = &[
     &UNREADABLE,
 ];
 
-/// What an operation that sets a password can answer, besides its own.
+/// What an operation that sets a password can answer, besides its own: a repeated request is an attempt at the password.
 pub(crate) const PASSWORDS: &[&ProblemKind] = &[
+    &LOCKED,
     &PASSWORD_TOO_SHORT,
     &PASSWORD_TOO_LONG,
     &PASSWORD_CHARACTERS,

@@ -12,7 +12,7 @@ impl Client {
     /// Register a user, or match the one with the same verified identifier. Needs the scope `users:register`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `identifier_taken`, `password_breached`, `password_characters`, `password_common`, `password_guessable`, `password_personal`, `password_too_long`, `password_too_short`, `too_many_merged`, `user_erased`.
+    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `identifier_taken`, `password_breached`, `password_characters`, `password_common`, `password_guessable`, `password_personal`, `password_too_long`, `password_too_short`, `too_many_attempts`, `too_many_merged`, `user_erased`.
     pub async fn register(&self, body: &types::Register) -> Result<Answer<types::Registered>, Error> {
         self.call("/v1/users/register", body).await
     }
@@ -68,7 +68,7 @@ impl Client {
     /// Set the password with a token, in any region. Needs the scope `users:reset`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `password_breached`, `password_characters`, `password_common`, `password_guessable`, `password_personal`, `password_too_long`, `password_too_short`, `reset_token_invalid`, `too_many_merged`, `user_disabled`, `user_erased`.
+    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `password_breached`, `password_characters`, `password_common`, `password_guessable`, `password_personal`, `password_too_long`, `password_too_short`, `reset_token_invalid`, `too_many_attempts`, `too_many_merged`, `user_disabled`, `user_erased`.
     pub async fn finish_password_reset(&self, body: &types::ResetFinish) -> Result<Answer<types::PasswordReset>, Error> {
         self.call("/v1/users/password/reset/finish", body).await
     }
@@ -84,7 +84,7 @@ impl Client {
     /// Bring a code back, which verifies the e-mail address, in any region. Needs the scope `users:update`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `code_invalid`, `idempotency_key_reused`, `identifier_taken`, `too_many_merged`, `user_erased`, `user_not_found`.
+    /// [`Error`]. The codes of its own: `behind`, `code_invalid`, `idempotency_key_reused`, `identifier_taken`, `too_many_merged`, `user_erased`, `user_not_found`.
     pub async fn finish_verification(&self, body: &types::VerifyFinish) -> Result<Answer<types::Found>, Error> {
         self.call("/v1/users/verify/finish", body).await
     }

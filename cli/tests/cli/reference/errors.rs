@@ -40,7 +40,8 @@ impl Section {
         let mut lines = Vec::new();
         if let Some(kind) = self.api {
             lines.push(("What to do", kind.detail.to_owned()));
-            lines.push(("Repeat it?", kind.retry.meaning().to_owned()));
+            let repeat = format!("{}. {}", kind.retry.as_str().replace('_', " "), kind.retry.meaning());
+            lines.push(("Repeat it", repeat));
             let operations = match &self.operations[..] {
                 [] => "all.".to_owned(),
                 some => format!("{}.", some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
