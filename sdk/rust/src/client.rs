@@ -14,8 +14,9 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::company::Company;
-use crate::error::{Error, Problem, Retry};
+use crate::error::{Error, Problem};
 use crate::jws::{self, PublicKeys, Rejected, Request, Signed, Verified, verify_but_time};
+use crate::retry::Retry;
 use crate::system::{now_ms, random_id};
 use crate::transport::{Exchange, Raw, Transport, TransportError};
 use crate::webhooks::Regions;

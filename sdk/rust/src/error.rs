@@ -6,22 +6,8 @@ use serde_json::Value;
 use crate::company::{CompanyError, SignerError};
 use crate::generated::ProblemCode;
 use crate::jws::Rejected;
+use crate::retry::Retry;
 use crate::transport::TransportError;
-
-/// Whether a repetition can help. The client has repeated already what it may repeat by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// The same request gets the same answer.
-    No,
-    /// In the same region after [`Problem::retry_after_secs`], with the same idempotency key.
-    Later,
-    /// In another region, or in the same one later, with the same idempotency key.
-    Elsewhere,
-    /// A person has to try again, after [`Problem::retry_after_secs`].
-    Person,
-    /// At once, with a new token and the same idempotency key.
-    SignAgain,
-}
 
 /// An answer of a region that is an error (RFC 9457).
 #[derive(Debug, Clone, Deserialize)]

@@ -25,6 +25,9 @@ mod feed;
 #[rustfmt::skip]
 mod generated;
 mod jws;
+#[rustfmt::skip]
+mod operations;
+mod retry;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -33,8 +36,9 @@ pub mod webhooks;
 
 pub use client::{Answer, Builder, Client};
 pub use company::{Algorithm, Company, CompanyError, LocalSigner, Signer, SignerError};
-pub use error::{Error, Problem, Retry};
+pub use error::{Error, Problem};
 pub use feed::Feed;
 pub use generated::{ProblemCode, types};
 pub use jws::{PublicKeys, Rejected, Request, Signed, Verified, request, verify};
+pub use retry::Retry;
 pub use transport::{Exchange, Raw, Transport, TransportError};

@@ -1,4 +1,4 @@
-//! `generated.rs`: types and operations from the description of the API (`schema/generated/openapi-plain.json`).
+//! `generated.rs` and `operations.rs`: types and operations from the description of the API (`schema/generated/openapi-plain.json`).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -250,10 +250,17 @@ const HEAD: &str =
 
 #![allow(clippy::pedantic, reason = \"generated\")]
 
-use serde::{Deserialize, Serialize};
+";
 
-use crate::client::{Answer, Client};
-use crate::error::{Error, Retry};
+const OF_OPERATIONS: &str = "use crate::client::{Answer, Client};
+use crate::error::Error;
+use crate::generated::types;
+
+";
+
+const OF_TYPES: &str = "use serde::{Deserialize, Serialize};
+
+use crate::retry::Retry;
 
 ";
 
@@ -280,8 +287,10 @@ pub mod types {
 fn the_types_are_those_of_the_openapi_document() {
     let document = document();
     let types = Types(document["components"]["schemas"].as_object().unwrap());
-    let mut text = HEAD.to_owned();
+    let mut text = HEAD.to_owned() + OF_OPERATIONS;
     operations(&mut text, &document);
+    check("operations.rs", text.trim_end());
+    let mut text = HEAD.to_owned() + OF_TYPES;
     problem_codes(&mut text, &document);
     text.push_str(TYPES);
     let mut names = BTreeSet::new();
@@ -293,10 +302,15 @@ fn the_types_are_those_of_the_openapi_document() {
     }
     text.truncate(text.trim_end().len());
     text.push_str("\n}\n");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/generated.rs");
+    check("generated.rs", text.trim_end());
+}
+
+/// The committed file must equal the generated one.
+fn check(file: &str, text: &str) {
+    let (path, text) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file), format!("{text}\n"));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(stored == text, "generated.rs: run UPDATE=1 cargo test -p umoja-client openapi");
+    assert!(stored == text, "{file}: run UPDATE=1 cargo test -p umoja-client openapi");
 }
