@@ -10,7 +10,8 @@ use umoja_schema::{Actor, CompanyId, Scope};
 
 use crate::app::App;
 use crate::idempotency::fingerprint;
-use crate::problem::{COMPANY_DISABLED, Problem};
+use crate::kinds::COMPANY_DISABLED;
+use crate::problem::Problem;
 
 /// A company with a verified request.
 pub(crate) struct Caller {

@@ -44,7 +44,11 @@ pub fn check(exchange: &Exchange<'_>) -> Result<(), String> {
     let differs = |what: String| Err(format!("{} {} {}: {what}", exchange.method, exchange.path, exchange.status));
     let response = if operation.is_null() {
         // No operation: all that is described is the problem.
-        DOCUMENT.resolved(&DOCUMENT.root["components"]["responses"]["Unsigned"])
+        let response = &DOCUMENT.root["components"]["responses"][format!("NoOperation{}", exchange.status)];
+        if response.is_null() {
+            return differs("the status is not described".into());
+        }
+        response
     } else {
         let response = &operation["responses"][exchange.status.to_string()];
         if response.is_null() {
@@ -121,10 +125,12 @@ fn headers(response: &Value, headers: &HeaderMap) -> Result<(), String> {
 /// Checks an answer, and returns its body.
 fn answer(response: &Value, exchange: &Exchange<'_>) -> Result<Value, String> {
     let media_type = exchange.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.unwrap_or_default();
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
     let schema = &response["content"][media_type]["schema"];
     let (schema, value) = if media_type == "application/jwt" {
         (&schema["contentSchema"], signed(exchange.answer))
+    } else if media_type == "text/html" {
+        (schema, Some(lossy(exchange.answer).into()))
     } else {
         (schema, serde_json::from_slice(exchange.answer).ok())
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use umoja_crypto::SigningKey;
@@ -53,4 +53,11 @@ pub(crate) async fn deployment(State(app): State<Arc<App>>) -> Json<Value> {
 /// The OpenAPI 3.1 document.
 pub(crate) async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
     Json(openapi::document(&app.config.base_url, app.config.min_password_chars))
+}
+
+/// What each code of a problem means: the targets of their `type`.
+pub(crate) async fn errors() -> impl IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, "default-src 'none'")];
+    (headers, include_str!("../../schema/generated/errors.html"))
 }

@@ -16,9 +16,10 @@ use crate::app::App;
 use crate::caller::{Caller, verify};
 use crate::form::Form;
 use crate::idempotency::{Effect, Remembered, has_password};
+use crate::kinds::{CONTENT_TYPE, MALFORMED, REPLAYED, TOO_LARGE};
 use crate::on_time::Asking;
 use crate::operation::{Answer, Operation};
-use crate::problem::{CONTENT_TYPE, MALFORMED, Problem, REPLAYED, TOO_LARGE};
+use crate::problem::Problem;
 use crate::rate;
 use crate::respond::{Refusal, set_retry_after, signed, unsigned};
 

@@ -25,7 +25,8 @@ use umoja_schema::names::metric;
 use umoja_store::ports::{Begun, Outcome, StoreError};
 use umoja_store::secrets::Secrets;
 
-use crate::problem::{IDK_REUSED, Problem};
+use crate::kinds::IDK_REUSED;
+use crate::problem::Problem;
 
 /// The value with the members of every object in the order of their names.
 fn canonical(value: &Value) -> Value {

@@ -15,6 +15,7 @@ mod discovery;
 mod form;
 mod handler;
 mod idempotency;
+mod kinds;
 mod on_time;
 pub mod openapi;
 mod operation;
@@ -26,9 +27,10 @@ mod respond;
 mod router;
 
 pub use app::{ApiConfig, App};
+pub use kinds::{PROBLEMS, ProblemKind, Retry};
 pub use operation::Described;
 pub use operations::{described, parses};
-pub use problem::{PROBLEMS, ProblemKind};
+
 pub use request_id::{REQUEST_ID, RequestId, identified, with_request_ids};
 pub use respond::{Refusal, not_serving, unavailable};
 pub use router::{closed, not_served, router};

@@ -15,8 +15,9 @@ use umoja_store::ports::StoreError;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::INTERNAL;
 use crate::operation::{About, Answer};
-use crate::problem::{INTERNAL, Problem};
+use crate::problem::Problem;
 
 /// Checked members of a request.
 pub(crate) struct Asking {

@@ -12,7 +12,8 @@ use umoja_schema::{Scope, UserId, Version};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::idempotency::Effect;
-use crate::problem::{INTERNAL, Problem};
+use crate::kinds::{IDK_REUSED, INTERNAL, PASSWORDS, ProblemKind, SHARED};
+use crate::problem::Problem;
 
 /// One operation: where it is, what it takes and answers, and the rule behind it.
 pub(crate) trait Operation: 'static {
@@ -35,8 +36,8 @@ pub(crate) trait Operation: 'static {
     const SETS_PASSWORD: &'static [u16] = &[];
     /// The statuses of its answers, each with a description.
     const ANSWERS: &'static [(u16, &'static str)];
-    /// The statuses of its own problems, without those that every operation can answer.
-    const PROBLEMS: &'static [u16] = &[404, 409, 422, 503];
+    /// Its own problems: without those that every operation can answer, those of an idempotency key, and those of a new password.
+    const PROBLEMS: &'static [&'static ProblemKind];
     /// The names that the members of its body have in problems.
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "password" };
     /// The type of its body.
@@ -192,8 +193,8 @@ pub struct Described {
     pub scope: Scope,
     /// The statuses of its answers, each with a description.
     pub answers: &'static [(u16, &'static str)],
-    /// The statuses of its own problems.
-    pub problems: &'static [u16],
+    /// The problems that it can answer once the caller is known, in the order of their statuses and codes.
+    pub problems: Vec<&'static ProblemKind>,
     /// The JSON Schema of its body.
     pub body: Schema,
     /// The JSON Schema of its answers.
@@ -208,9 +209,17 @@ impl Described {
             summary: O::SUMMARY,
             scope: O::SCOPE,
             answers: O::ANSWERS,
-            problems: O::PROBLEMS,
+            problems: problems::<O>(),
             body: bodies.subschema_for::<O::Body>(),
             answered: answers.subschema_for::<O::Answered>(),
         }
     }
+}
+
+fn problems<O: Operation>() -> Vec<&'static ProblemKind> {
+    let of_key = [&IDK_REUSED].into_iter().filter(|_| O::CHANGES);
+    let of_password = PASSWORDS.iter().copied().filter(|_| !O::SETS_PASSWORD.is_empty());
+    let mut all: Vec<_> = SHARED.iter().chain(O::PROBLEMS).copied().chain(of_key).chain(of_password).collect();
+    all.sort_by_key(|kind| (kind.status, kind.code));
+    all
 }

@@ -10,6 +10,15 @@ use umoja_store::person::MergeError;
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
 
+use crate::kinds::{
+    ALREADY_MERGED, BEHIND, BUSY, CODE, CURSOR_EXPIRED, ERASED, HALF_CHARACTER, IDK_REUSED, INTERNAL, INVALID, ISSUER,
+    LOCKED, MAIL, MALFORMED, MERGED_OTHERWISE, NEWER_FORMAT, NO_IDENTIFIER_LEFT, NO_MAIL, NOT_FOUND, NOT_LINKED,
+    NOT_SERVING, NUMBER, OLD_SYSTEM, PASSWORD_BREACHED, PASSWORD_CHARACTERS, PASSWORD_COMMON, PASSWORD_GUESSABLE,
+    PASSWORD_PERSONAL, PASSWORD_TOO_LONG, PASSWORD_TOO_SHORT, ProblemKind, RATE_LIMITED, RESET_TOKEN, SCOPE_MISSING,
+    SUBJECT_EXPIRED, SUBJECT_TOKEN, TAKEN, TOO_MANY_MAILS, TOO_MANY_MERGED, UNAUTHORIZED, UNAVAILABLE, UNREADABLE,
+    USER_DISABLED, VERSION,
+};
+
 /// The name of the rate limit policy of a company in answers.
 pub(crate) const POLICY: &str = "company";
 
@@ -18,84 +27,6 @@ const NO_MAIL_SECS: u32 = 60;
 const MAIL_SECS: u32 = 10;
 /// How long a caller waits until an issuer is asked for its keys again, in seconds.
 const ISSUER_SECS: u32 = 10;
-
-/// A type of problem.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ProblemKind {
-    /// The code by which programs recognise the problem.
-    pub code: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// What is wrong: one sentence, without a full stop.
-    pub title: &'static str,
-    /// What the caller can do: one sentence.
-    pub detail: &'static str,
-}
-
-macro_rules! problems {
-    ($($name:ident = $status:literal $code:literal $title:literal $detail:literal;)*) => {
-        $(pub(crate) static $name: ProblemKind = ProblemKind { code: $code, status: $status, title: $title, detail: $detail };)*
-
-        /// Every type of problem that the API answers with.
-        pub static PROBLEMS: &[&ProblemKind] = &[$(&$name),*];
-    };
-}
-
-problems! {
-    MALFORMED = 400 "malformed_request" "The body is not a signed request" "Send one compact JWS of at most 256 KiB with exactly the header members and the claims that /openapi.json describes.";
-    NUMBER = 400 "inexact_number" "A number of the body cannot be kept exactly" "Send a number that a 64-bit integer or a double holds to the last digit, or send it as a text.";
-    UNAUTHORIZED = 401 "unauthorized" "The request is not accepted" "Check the API key, the signature and its key, the clock, and that `aud`, `htu`, `htm` and `akh` match this request and this region.";
-    COMPANY_DISABLED = 403 "company_disabled" "The company is disabled" "Ask the operator to enable the company.";
-    SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export`, `erase` and `provision` take the scope `users:lookup` too, and the member `provision` takes `users:provision`.";
-    NOT_LINKED = 403 "not_linked" "The user is not linked to the company" "Register or authenticate the user first, which links the user to the company.";
-    NOT_FOUND = 404 "user_not_found" "There is no such user" "Check the identifier, or send `min_version` if the user was just written in another region.";
-    NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Send a POST request to a path that /openapi.json describes.";
-    METHOD = 405 "method_not_allowed" "The method is not allowed" "Use POST for operations and GET for discovery documents.";
-    REPLAYED = 409 "replayed" "The request was received before" "Sign a new request with a new `jti`, and keep the `idk` if it is a retry.";
-    TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
-    VERSION = 409 "version_conflict" "The user has changed" "Read the user, apply your change to the version in `version`, and send that version as `if_version`.";
-    ERASED = 409 "user_erased" "The user was erased" "Register the person as a new user with another `idk`, because an erased user cannot be restored.";
-    USER_DISABLED = 409 "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
-    RESET_TOKEN = 409 "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
-    CODE = 409 "code_invalid" "The code is not valid" "Ask the person to check it, or start again: after five wrong codes or ten minutes, after its use, and after a change of the address, only a new code works.";
-    SUBJECT_TOKEN = 409 "subject_token_invalid" "The subject token is not accepted" "Send a live access token or id token that Umoja has issued to a client of the company, or with `subject_issuer` one of the provider of that source, and check `subject_token_type`; the log of the region says which check failed.";
-    ALREADY_MERGED = 409 "already_merged" "The duplicate is already merged into another user" "Merge that other user, or unmerge the duplicate first.";
-    MERGED_OTHERWISE = 409 "merged_otherwise" "The survivor is already merged into the duplicate" "Unmerge the survivor first if you want the other direction; the two are one person already.";
-    NO_IDENTIFIER_LEFT = 409 "no_identifier_left" "A user would be left without an identifier" "Give the merged user another identifier first, because the two share their only identifier or one of them has none.";
-    TOO_MANY_MERGED = 409 "too_many_merged" "Too many users are merged into one" "Unmerge some of these users first.";
-    CURSOR_EXPIRED = 410 "cursor_expired" "Events after the cursor have expired" "Look up or export your users, then begin without a cursor, with `after` as the time at which you began.";
-    TICKET_EXPIRED = 410 "ticket_expired" "The ticket has expired" "Ask for the accounts again with the operation `provision`, which answers with a new ticket.";
-    SUBJECT_EXPIRED = 410 "subject_token_expired" "The subject token has expired" "Ask the client of the user for a new token, or name the user by `id`.";
-    TOO_LARGE = 413 "too_large" "The body is too large" "Send a body of at most 256 KiB.";
-    CONTENT_TYPE = 415 "unsupported_media_type" "The content type is not supported" "Send `Content-Type: application/jwt`.";
-    INVALID = 422 "invalid_body" "The body does not have the form of the operation" "Correct the member that `field` names.";
-    HALF_CHARACTER = 422 "half_character" "A text of the body has half a character" "Send both halves of a character above U+FFFF, such as `\\ud83d\\ude00`, or cut texts between characters.";
-    PASSWORD_TOO_SHORT = 422 "password_too_short" "The password is too short" "Choose a longer password, for example several words.";
-    PASSWORD_TOO_LONG = 422 "password_too_long" "The password is too long" "Choose a password of at most 256 characters.";
-    PASSWORD_CHARACTERS = 422 "password_characters" "The password has a character that cannot be typed or seen" "Leave out control characters, invisible characters and marks of the direction of writing, which other keyboards and forms lose.";
-    PASSWORD_COMMON = 422 "password_common" "The password is a common one or a single word, which attackers try first" "Choose several words that do not belong together, or let a password manager generate a password; repeating the word or adding a year, digits or marks does not help.";
-    PASSWORD_PERSONAL = 422 "password_personal" "The password is made of data about the user or the name of the service" "Choose words that have no relation to the user's names, addresses and numbers or to the service.";
-    PASSWORD_GUESSABLE = 422 "password_guessable" "The password is too easy to guess" "Add words that do not belong together, and avoid rows of keys, repetitions and dates.";
-    PASSWORD_BREACHED = 422 "password_breached" "The password is known from a breach" "Choose another password here and wherever else this one is used, because attackers try stolen passwords everywhere.";
-    IDK_REUSED = 422 "idempotency_key_reused" "The idempotency key was used for another request" "Use a new `idk` for each new request.";
-    RATE_LIMITED = 429 "rate_limited" "The company has made too many requests" "Try again after `Retry-After` seconds; the request was not executed, and `RateLimit` and `RateLimit-Policy` say how many requests are left.";
-    TOO_MANY_MAILS = 429 "too_many_mails" "Too many mails were asked for" "Try again after `Retry-After` seconds; no mail was sent.";
-    LOCKED = 429 "too_many_attempts" "Too many password attempts failed" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
-    BEHIND = 503 "behind" "This region has not caught up yet" "Try again after `Retry-After` seconds, or in the region that answered the write.";
-    BUSY = 503 "busy" "The region is processing too many requests" "Try again after `Retry-After` seconds.";
-    OLD_SYSTEM = 503 "old_system_unavailable" "The old system of the company does not answer" "Try again after `Retry-After` seconds; the password of this attempt was not checked.";
-    ISSUER = 503 "issuer_unavailable" "The keys of the issuer cannot be read" "Try again after `Retry-After` seconds; if that does not help, ask the operator to check the issuer of the source.";
-    NO_MAIL = 503 "no_mail" "This deployment sends no mail" "Ask the operator to set up mail.";
-    MAIL = 503 "mail_unavailable" "The mail was not sent" "Try again after `Retry-After` seconds; if that does not help, check the address of the user.";
-    UNAVAILABLE = 503 "unavailable" "The service cannot answer now" "Try again after `Retry-After` seconds with the same `idk`, here or in another region.";
-    NEWER_FORMAT = 503 "newer_format" "This region cannot read the user yet" "Try again in the region that answered the write, or here later, when this region runs the newer version of Umoja that wrote the user.";
-    UNREADABLE = 503 "unreadable" "This region cannot read what it stores" "Try again in another region; this one can answer again once an operator or its daily anti-entropy has repaired the damage.";
-    NOT_SERVING = 503 "region_not_serving" "This region does not serve now" "Call another region of /.well-known/umoja.json, or this one again after `Retry-After` seconds.";
-    INTERNAL = 500 "internal" "The service has an internal error" "Report the `Request-Id` of the answer to the operator.";
-}
-
-/// The type of `rate_limited` (draft-ietf-httpapi-ratelimit-headers-11 section 5.1). All others are Umoja's own.
-const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /// A problem with the details of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +130,7 @@ impl Problem {
     pub(crate) fn details(&self) -> ProblemDetails {
         let is_quota = self.kind == &RATE_LIMITED;
         ProblemDetails {
-            type_uri: if is_quota { QUOTA_EXCEEDED.into() } else { format!("urn:umoja:problem:{}", self.kind.code) },
+            type_uri: self.kind.type_uri(),
             title: self.kind.title.into(),
             status: self.kind.status,
             detail: self.detail.clone().unwrap_or_else(|| self.kind.detail.into()),
@@ -350,6 +281,7 @@ fn cause(part: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::PROBLEMS;
 
     #[test]
     fn every_problem_has_a_unique_code_and_a_detail() {

@@ -6,7 +6,8 @@ use axum::response::Response;
 use umoja_accounts::rates::{Standing, WINDOW_SECS};
 use umoja_schema::Millis;
 
-use crate::problem::{POLICY, Problem, RATE_LIMITED};
+use crate::kinds::RATE_LIMITED;
+use crate::problem::{POLICY, Problem};
 
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -11,7 +11,8 @@ use umoja_store::rotation::ANSWER_LIFETIME_SECS;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::problem::{INTERNAL, Problem, UNAVAILABLE};
+use crate::kinds::{INTERNAL, UNAVAILABLE};
+use crate::problem::Problem;
 
 /// The most bytes of an answer: AWS Lambda answers with at most 6 MB, headers and escapes included.
 const MAX_ANSWER: usize = 5_000_000;

@@ -6,14 +6,16 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
+use umoja_schema::api::ERRORS_PATH;
 
 use crate::app::App;
 use crate::discovery;
 use crate::form::Form;
 use crate::handler::handle;
+use crate::kinds::{METHOD, NO_OPERATION};
 use crate::operation::Operation;
 use crate::operations::{Visitor, visit};
-use crate::problem::{METHOD, NO_OPERATION, Problem};
+use crate::problem::Problem;
 use crate::request_id::with_request_ids;
 use crate::respond::{not_serving, unsigned};
 
@@ -63,6 +65,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/umoja.json", get(discovery::deployment))
         .route("/openapi.json", get(discovery::openapi))
+        .route(ERRORS_PATH, get(discovery::errors))
         .method_not_allowed_fallback(async || unsigned(&Problem::from(&METHOD)))
         .fallback(async || unsigned(&Problem::from(&NO_OPERATION)))
         .with_state(app)

@@ -8,6 +8,7 @@ use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 use tokio::sync::RwLock;
+use umoja_client::TransportError;
 use umoja_crypto::jws::{ResponseExpected, verify_response};
 use umoja_crypto::{JwsError, VerifyingKey};
 use umoja_store::ports::{Clock, Entropy};
@@ -98,18 +99,18 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/jwt")
             .header("x-api-key", self.signer.api_key())
             .body(Full::new(token));
-        self.send(request.map_err(|_| ClientError::Url)?).await
+        self.send(request.map_err(|_| TransportError::Url)?).await
     }
 
     /// Reads a document such as `/readyz`.
     pub async fn get(&self, path: &str) -> Result<Raw, ClientError> {
         let request = Request::builder().uri(format!("{}{path}", self.base_url)).body(Full::default());
-        self.send(request.map_err(|_| ClientError::Url)?).await
+        self.send(request.map_err(|_| TransportError::Url)?).await
     }
 
     /// Checks that a response is the region's answer to a request.
     pub async fn verify(&self, signed: &Signed, raw: &Raw) -> Result<Answer, ClientError> {
-        if raw.content_type() != "application/jwt" {
+        if raw.media_type() != "application/jwt" {
             return Err(rejected(raw));
         }
         let company = self.signer.company().as_str();

@@ -1,59 +1,24 @@
 //! Plain HTTP for regions on this machine, and HTTPS with the machine's certificate authorities for all others.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
+use http::{Request, StatusCode};
+use http_body_util::Full;
+pub use umoja_client::Raw;
+use umoja_client::{Transport, TransportError};
 use umoja_crypto::JwsError;
 use umoja_schema::api::ProblemDetails;
 
 /// The longest that a request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most bytes of an answer.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
-
-/// An HTTP response as it came, not verified yet.
-#[derive(Debug, Clone)]
-pub struct Raw {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl Raw {
-    /// The media type.
-    pub fn content_type(&self) -> &str {
-        self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-}
-
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not a URL that this client can call.
-    #[error("the base URL has to be https://host or http://host:port, without a path")]
-    Url,
-    /// The certificate authorities of this machine cannot be read.
-    #[error("the certificate authorities of this machine cannot be read: {0}; SSL_CERT_FILE names a file with others")]
-    Authorities(std::io::Error),
-    /// No connection, or it broke.
-    #[error("the region does not answer: {0}")]
-    Unreachable(String),
-    /// No answer in time. The request may have taken effect: repeat it with the same idempotency key.
-    #[error("the region did not answer within {} s", TIMEOUT.as_secs())]
-    Timeout,
+    /// No response.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// The region rejected the request before it knew the caller, so the answer is not signed.
     #[error("the region rejected the request with {status} {code}: {detail}")]
     Rejected {
@@ -79,58 +44,18 @@ pub enum ClientError {
 }
 
 /// The connections to one region.
-pub(crate) struct Http(HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(crate) struct Http(Transport);
 
 impl Http {
     /// Connections to the region at `base_url`, which has no trailing slash.
     pub(crate) fn new(base_url: &str) -> Result<Self, ClientError> {
-        let host = base_url.strip_prefix("http://").or_else(|| base_url.strip_prefix("https://"));
-        let host = host.ok_or(ClientError::Url)?;
-        if host.is_empty() || host.contains('/') || base_url.parse::<http::Uri>().is_err() {
-            return Err(ClientError::Url);
-        }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(5)));
-        connector.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new();
-        // Reading the authorities takes time, and plain HTTP needs none.
-        let tls = if base_url.starts_with("https://") {
-            tls.with_provider_and_native_roots(aws_lc_rs::default_provider()).map_err(ClientError::Authorities)?
-        } else {
-            tls.with_tls_config(without_authorities()?)
-        };
-        let connector = tls.https_or_http().enable_http1().wrap_connector(connector);
-        Ok(Self(HttpClient::builder(TokioExecutor::new()).build(connector)))
+        Ok(Self(Transport::new(&[base_url.to_owned()], TIMEOUT)?))
     }
 
     /// Sends a request.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Raw, ClientError> {
-        let exchange = async {
-            let response = self.0.request(request).await.map_err(|error| unreachable_because(&error))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, MAX_ANSWER).collect().await;
-            let body = body.map_err(|error| ClientError::Unreachable(error.to_string()))?.to_bytes();
-            Ok(Raw { status: head.status.as_u16(), headers: head.headers, body })
-        };
-        tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or(Err(ClientError::Timeout))
+        Ok(self.0.send(request).await?)
     }
-}
-
-/// A client of plain HTTP has no server to verify.
-fn without_authorities() -> Result<ClientConfig, ClientError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let config = config.with_safe_default_protocol_versions().map_err(|_| ClientError::Url)?;
-    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
-
-/// The innermost reason is the most specific: "connection refused" rather than "client error".
-fn unreachable_because(error: &(dyn std::error::Error + 'static)) -> ClientError {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    ClientError::Unreachable(innermost.to_string())
 }
 
 /// The error of an answer that is a problem, or nothing that is known.

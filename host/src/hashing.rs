@@ -98,7 +98,7 @@ impl HashPool {
 
     async fn run<T: Send + 'static>(
         &self,
-        turn: Turn,
+        company: &CompanyId,
         work: impl FnOnce(&Passwords) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let turn = self.turn(company).await?;
@@ -135,8 +135,8 @@ fn busy(expected_wait: Duration) -> Busy {
 impl Hasher for HashPool {
     async fn hash(&self, new: NewPassword) -> Result<Result<String, Weakness>, Busy> {
         let breached = self.breached.clone();
-        let turn = self.turn(&new.company).await?;
-        let admitted = self.run(turn, move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
+        let company = new.company.clone();
+        let admitted = self.run(&company, move |passwords| admit(passwords, breached.as_deref(), &new)).await?;
         admitted.map_err(|error| {
             tracing::error!(%error, "the list of breached passwords cannot be read: no password can be set");
             busy(Duration::ZERO)
@@ -150,7 +150,7 @@ impl Hasher for HashPool {
         {
             return self.elsewhere(turn, work).await;
         }
-        // On the thread of the login, whose other tasks go to another one: it goes on without being woken, and what it does next
+        // On the thread of the login, whose other tasks go to another one: it continues without being woken, and what it does next
         // is in the caches of the same core.
         let verdict = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| work(&self.passwords))));
         drop(turn);

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use umoja_schema::api::ProblemDetails;
+use umoja_schema::api::{ProblemDetails, problem_type};
 use umoja_store::ports::StoreError;
 
 use crate::providers::Malformed;
@@ -103,7 +103,7 @@ impl Rejection {
             _ => detail.to_owned(),
         };
         ProblemDetails {
-            type_uri: format!("urn:umoja:problem:{code}"),
+            type_uri: problem_type(code),
             title: title.to_owned(),
             status: status.as_u16(),
             detail,

@@ -33,6 +33,7 @@ mod testing;
 mod watchers;
 
 pub use page::{Events, Page};
+pub use problem::{PROBLEMS, ProblemKind};
 pub use routes::router;
 pub use statuses::{Account, Statuses};
 pub use watchers::Watchers;

@@ -1,26 +1,35 @@
 //! The public documents of a region, in the description.
 
 use serde_json::{Value, json};
+use umoja_schema::api::ERRORS_PATH;
 
-use super::parts::{header, object, problem_description, schema};
+use super::parts::{codes, header, meaning, object, problem, schema};
+use crate::kinds::{NOT_SERVING, ProblemKind, UNAVAILABLE};
 
 /// A document that any client can get.
 pub(super) struct Document {
     pub(super) path: &'static str,
     id: &'static str,
     summary: &'static str,
+    media_type: &'static str,
     schema: Value,
 }
 
+/// Why a region does not answer with a document.
+const PROBLEMS: &[&ProblemKind] = &[&NOT_SERVING, &UNAVAILABLE];
+
 /// All of them.
-pub(super) fn documents() -> [Document; 5] {
-    let of = |path, id, summary, schema| Document { path, id, summary, schema };
+pub(super) fn documents() -> [Document; 6] {
+    let of = |path, id, summary, schema| Document { path, id, summary, media_type: "application/json", schema };
+    let page = json!({ "type": "string" });
+    let errors = of(ERRORS_PATH, "errors", "What each code of a problem means, as a page in HTML.", page);
     [
         of("/healthz", "healthz", "The process runs.", schema("Health")),
         of("/readyz", "readyz", "200 when requests can be served.", schema("Readiness")),
         of("/.well-known/jwks.json", "jwks", "The public keys of answers (RFC 7517).", schema("PublicKeys")),
         of("/.well-known/umoja.json", "deployment", "The regions and their base URLs.", schema("Deployment")),
         of("/openapi.json", "openapi", "This document.", json!({ "type": "object" })),
+        Document { media_type: "text/html", ..errors },
     ]
 }
 
@@ -65,11 +74,11 @@ impl Document {
                 "content": { media_type: { "schema": schema } },
             })
         };
-        let problem = schema("ProblemDetails");
-        let mut unavailable = answer(problem_description(503), "application/problem+json", problem);
+        let codes = codes(PROBLEMS, 503);
+        let mut unavailable = answer(&meaning(&codes), "application/problem+json", problem(&codes));
         unavailable["headers"]["Retry-After"] = header("Retry-After");
         let responses = json!({
-            "200": answer(self.summary, "application/json", self.schema.clone()),
+            "200": answer(self.summary, self.media_type, self.schema.clone()),
             "503": unavailable,
         });
         json!({ "operationId": self.id, "summary": self.summary, "security": [], "responses": responses })

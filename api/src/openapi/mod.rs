@@ -12,11 +12,12 @@ use serde_json::{Map, Value, json};
 
 use umoja_schema::api;
 
+use crate::kinds::{NOWHERE, ProblemKind, UNSIGNED};
 use crate::operation::Described;
 use crate::operations::described;
 
 use self::bodies::Bodies;
-use self::parts::{header, object, problem_description, schema};
+use self::parts::{codes, header, meaning, object, problem, problem_code, schema};
 
 pub use self::plain::plain_document;
 
@@ -40,9 +41,11 @@ pub fn document(base_url: &str, min_password_chars: usize) -> Value {
     for document in discovery::documents() {
         paths.insert(document.path.into(), json!({ "get": document.describe() }));
     }
-    let problem = bodies.answers.subschema_for::<api::ProblemDetails>();
+    bodies.answers.subschema_for::<api::ProblemDetails>();
     let mut schemas = bodies.into_schemas(min_password_chars);
     schemas.extend(discovery::schemas());
+    schemas.insert("ProblemCode".into(), problem_code());
+    schemas["ProblemDetails"]["properties"]["code"] = json!({ "$ref": "#/components/schemas/ProblemCode" });
     schemas.insert("RequestHeader".into(), request_header());
     schemas.insert("RequestClaims".into(), request_claims());
     schemas.insert("ResponseHeader".into(), response_header());
@@ -66,13 +69,7 @@ pub fn document(base_url: &str, min_password_chars: usize) -> Value {
                 "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "The company's API key, sent beside the signature; the signed claim `akh` is its SHA-256." },
             },
             "headers": headers(),
-            "responses": {
-                "Unsigned": {
-                    "description": "An error before the caller is known: it is not signed and gives no reason.",
-                    "headers": { "Request-Id": header("Request-Id") },
-                    "content": { "application/problem+json": { "schema": problem } },
-                },
-            },
+            "responses": unsigned_responses(),
         },
     })
 }
@@ -88,20 +85,22 @@ fn describe(operation: &Described) -> Value {
     for (status, description) in operation.answers {
         responses.insert(status.to_string(), signed_answer(description, &answered));
     }
-    let problem = schema("ProblemDetails");
-    for status in [403, 429, 500, 503].iter().chain(operation.problems) {
-        let mut answer = signed_answer(problem_description(*status), &problem);
+    let all: Vec<&ProblemKind> = UNSIGNED.iter().chain(&operation.problems).copied().collect();
+    for status in all.iter().map(|kind| kind.status) {
+        let (signed, unsigned) = (codes(&operation.problems, status), codes(UNSIGNED, status));
+        if signed.is_empty() {
+            responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/Unsigned{status}") }));
+            continue;
+        }
+        let mut answer = signed_answer(&meaning(&codes(&all, status)), &problem(&signed));
         if matches!(status, 429 | 503) {
             answer["headers"]["Retry-After"] = header("Retry-After");
         }
-        if matches!(status, 422 | 500 | 503) {
+        if !unsigned.is_empty() {
             // Also before the caller is known, when the answer is not signed.
-            answer["content"]["application/problem+json"] = json!({ "schema": problem });
+            answer["content"]["application/problem+json"] = json!({ "schema": problem(&unsigned) });
         }
         responses.insert(status.to_string(), answer);
-    }
-    for status in [400, 401, 413, 415] {
-        responses.insert(status.to_string(), json!({ "$ref": "#/components/responses/Unsigned" }));
     }
     let mut request = json!({ "schema": signed("RequestHeader", "RequestClaims", &operation.body.clone().to_value()) });
     if operation.path == EXAMPLE_PATH {
@@ -117,6 +116,19 @@ fn describe(operation: &Described) -> Value {
         },
         "responses": responses,
     })
+}
+
+/// The answers to a caller that is not known, each by its status, and those to a request for no operation.
+fn unsigned_responses() -> Value {
+    let unsigned = |problems: &[&ProblemKind], status| {
+        let codes = codes(problems, status);
+        let description = format!("The caller is not known, so the answer is not signed.\n\n{}", meaning(&codes));
+        let content = json!({ "application/problem+json": { "schema": problem(&codes) } });
+        json!({ "description": description, "headers": { "Request-Id": header("Request-Id") }, "content": content })
+    };
+    let by_status = [400, 401, 413, 415].map(|status| (format!("Unsigned{status}"), unsigned(UNSIGNED, status)));
+    let nowhere = [404, 405, 503].map(|status| (format!("NoOperation{status}"), unsigned(NOWHERE, status)));
+    by_status.into_iter().chain(nowhere).collect::<Map<_, _>>().into()
 }
 
 fn signed_answer(description: &str, body: &Value) -> Value {
@@ -252,7 +264,7 @@ mod tests {
         check_refs(&document, &document);
         let plain = plain_document("https://example.com", MIN_PASSWORD_CHARS);
         check_refs(&plain, &plain);
-        assert_eq!(document["paths"].as_object().unwrap().len(), 18 + 5);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 18 + 6);
     }
 
     #[test]

@@ -2,27 +2,38 @@
 
 use serde_json::{Map, Value, json};
 
-/// What an answer with a status that is a problem means.
-pub(super) fn problem_description(status: u16) -> &'static str {
-    match status {
-        403 => "The company lacks the scope, is disabled, or is not linked to the user.",
-        404 => "There is no such user.",
-        409 => {
-            "The `jti` was used before, the identifier belongs to another user, the version is not current, the users \
-             are merged in another way, the user is disabled or suspended, or the token or the code is not valid; see `code`."
-        }
-        410 => "The cursor, the ticket or the token of the request has expired; see `code`.",
-        422 => {
-            "The body does not have the form of the operation, or the policy rejects the password; `field` names the \
-             member, and `code` the rule."
-        }
-        429 => {
-            "The company has made too many requests (`rate_limited`), too many password attempts failed and this one was \
-             not checked (`too_many_attempts`), or too many mails were asked for (`too_many_mails`); see `Retry-After`."
-        }
-        500 => "The service has an internal error, which the operator finds by the `Request-Id`.",
-        _ => "The region cannot answer now; see `Retry-After`.",
-    }
+use crate::kinds::{PROBLEMS, ProblemKind, Retry};
+
+/// The codes of these problems that have this status.
+pub(super) fn codes(problems: &[&ProblemKind], status: u16) -> Vec<&'static str> {
+    problems.iter().filter(|kind| kind.status == status).map(|kind| kind.code).collect()
+}
+
+/// What an answer with these codes means.
+pub(super) fn meaning(codes: &[&str]) -> String {
+    let all = PROBLEMS.iter().filter(|kind| codes.contains(&kind.code));
+    let lines: Vec<String> = all.map(|kind| format!("`{}`: {}.", kind.code, kind.title)).collect();
+    lines.join("\n\n")
+}
+
+/// The schema of a problem with one of these codes.
+pub(super) fn problem(codes: &[&str]) -> Value {
+    json!({ "$ref": PROBLEM, "properties": { "code": { "type": "string", "enum": codes } } })
+}
+
+/// Where the schema of all problems is.
+pub(super) const PROBLEM: &str = "#/components/schemas/ProblemDetails";
+
+/// The schema of the code of a problem: all that there are, and for each whether a repetition can help.
+pub(super) fn problem_code() -> Value {
+    let mut all = PROBLEMS.to_vec();
+    all.sort_by_key(|kind| kind.code);
+    let codes: Vec<&str> = all.iter().map(|kind| kind.code).collect();
+    let retries: Map<String, Value> = all.iter().map(|kind| (kind.code.into(), kind.retry.as_str().into())).collect();
+    let about = "The code of a problem, for programs; `/errors` of a region explains each. A newer version may answer with further codes. \
+        `x-retry` says whether a repetition can help.";
+    let means = Retry::ALL.map(|retry| format!("`{}`: {}", retry.as_str(), retry.meaning())).join("\n\n");
+    json!({ "type": "string", "enum": codes, "description": format!("{about}\n\n{means}"), "x-retry": retries })
 }
 
 /// A header that [`super::document`] describes.

@@ -1,8 +1,12 @@
 //! The document for tools that generate clients and cannot sign: the bodies as JSON, without the messages around them.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::bodies::each;
+use super::parts::PROBLEM;
 
 /// What the components of [`super::document`] have that only a signed message needs.
 const OF_MESSAGES: [&str; 4] = ["RequestHeader", "RequestClaims", "ResponseHeader", "ResponseClaims"];
@@ -18,6 +22,9 @@ of the verified answer, with its status. `/openapi.json` of a region describes t
 pub fn plain_document(base_url: &str, min_password_chars: usize) -> Value {
     let mut document = super::document(base_url, min_password_chars);
     document["info"]["description"] = DESCRIPTION.into();
+    for part in ["paths", "components"] {
+        each(&mut document[part], &name_codes);
+    }
     for path in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         let Some(operation) = path.get_mut("post") else { continue };
         unsign(&mut operation["requestBody"], "application/json");
@@ -35,6 +42,24 @@ pub fn plain_document(base_url: &str, min_password_chars: usize) -> Value {
         }
     });
     document
+}
+
+/// Names the codes of a response beside its content: generators would make a type of each narrowed schema.
+fn name_codes(response: &mut Map<String, Value>) {
+    let Some(content) = response.get_mut("content") else { return };
+    let codes = RefCell::new(BTreeSet::new());
+    each(content, &|schema| {
+        if schema.get("$ref").is_some_and(|target| target == PROBLEM)
+            && let Some(narrowed) = schema.remove("properties")
+        {
+            let named = narrowed["code"]["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            codes.borrow_mut().extend(named.map(str::to_owned));
+        }
+    });
+    let codes = codes.into_inner();
+    if !codes.is_empty() {
+        response.insert("x-problem-codes".into(), Vec::from_iter(codes).into());
+    }
 }
 
 /// Puts the schema of the body in the place of the signed message. A reference to a shared response stays as it is.
@@ -78,7 +103,7 @@ mod tests {
             lookup["responses"]["404"]["content"]["application/problem+json"]["schema"],
             schema("ProblemDetails")
         );
-        assert_eq!(lookup["responses"]["401"], json!({ "$ref": "#/components/responses/Unsigned" }));
+        assert_eq!(lookup["responses"]["401"], json!({ "$ref": "#/components/responses/Unsigned401" }));
         let statuses = |document: &Value, path: &str| -> Vec<String> {
             let operation = document["paths"][path].as_object().unwrap().values().next().unwrap();
             operation["responses"].as_object().unwrap().keys().cloned().collect()

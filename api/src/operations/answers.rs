@@ -5,8 +5,9 @@ use umoja_schema::UserId;
 use umoja_schema::api::Found;
 
 use crate::app::App;
+use crate::kinds::NOT_FOUND;
 use crate::operation::Answer;
-use crate::problem::{NOT_FOUND, Problem};
+use crate::problem::Problem;
 
 /// The answer `{user}` to a request about a user. A retry may find the user merged with other users than before.
 pub(super) fn found(status: u16, person: Person, id: UserId) -> Result<Answer, Problem> {

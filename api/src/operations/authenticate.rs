@@ -9,6 +9,7 @@ use umoja_schema::api::{self, Authenticated, Client, Provisions};
 use super::members::one;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{LOCKED, OLD_SYSTEM, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{About, Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -25,7 +26,7 @@ impl Operation for Authenticate {
         200,
         "Whether it is right. A wrong password, an unknown user, a disabled user and a user that the company has suspended get the same answer.",
     )];
-    const PROBLEMS: &'static [u16] = &[409, 422, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&LOCKED, &OLD_SYSTEM, &TOO_MANY_MERGED];
     type Body = api::Authenticate;
     type Answered = Authenticated;
     type Rule = accounts::Authenticate;

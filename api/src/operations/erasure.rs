@@ -6,6 +6,7 @@ use umoja_schema::api::{self, Erased};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, NOT_FOUND, ProblemKind};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -18,6 +19,7 @@ impl Operation for Erasure {
     const SCOPE: Scope = Scope::Erase;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The receipt with each region's confirmation.")];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &NOT_FOUND];
     type Body = api::Erasure;
     type Answered = Erased;
     type Rule = accounts::Erasure;

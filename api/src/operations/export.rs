@@ -7,6 +7,7 @@ use umoja_schema::api::{self, Exported};
 use super::members::known;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, NOT_FOUND, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -19,6 +20,7 @@ impl Operation for Export {
     const SCOPE: Scope = Scope::Export;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "All data except password hashes, in pages.")];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &NOT_FOUND, &TOO_MANY_MERGED];
     type Body = api::Export;
     type Answered = Exported;
     type Rule = accounts::Export;

@@ -8,8 +8,9 @@ use umoja_store::events::Position;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{CURSOR_EXPIRED, INTERNAL, ProblemKind};
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::{INTERNAL, Problem};
+use crate::problem::Problem;
 
 /// How many changes an answer has if the caller does not say.
 const LIMIT: u16 = 100;
@@ -29,7 +30,7 @@ impl Operation for ListEvents {
     const SCOPE: Scope = Scope::Events;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The events after the cursor, and the next cursor.")];
-    const PROBLEMS: &'static [u16] = &[410, 422, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&CURSOR_EXPIRED];
     type Body = api::ListEvents;
     type Answered = Events;
     type Rule = accounts::ListEvents;

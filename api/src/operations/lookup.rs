@@ -8,6 +8,7 @@ use super::answers::found;
 use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, NOT_FOUND, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -20,6 +21,7 @@ impl Operation for Lookup {
     const SCOPE: Scope = Scope::Lookup;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user.")];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &NOT_FOUND, &TOO_MANY_MERGED];
     type Body = api::Lookup;
     type Answered = Found;
     type Rule = accounts::Lookup;

@@ -8,6 +8,9 @@ use super::answers::{found, found_on_retry};
 use super::members::version;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{
+    ALREADY_MERGED, BEHIND, ERASED, MERGED_OTHERWISE, NO_IDENTIFIER_LEFT, NOT_FOUND, ProblemKind, TOO_MANY_MERGED,
+};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -27,6 +30,8 @@ impl Operation for Merge {
     const SCOPE: Scope = Scope::Merge;
     const CHANGES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The merged user or, with `preview`, a preview of it.")];
+    const PROBLEMS: &'static [&'static ProblemKind] =
+        &[&ALREADY_MERGED, &BEHIND, &ERASED, &MERGED_OTHERWISE, &NOT_FOUND, &NO_IDENTIFIER_LEFT, &TOO_MANY_MERGED];
     type Body = api::Merge;
     type Answered = Found;
     type Rule = accounts::Merge;

@@ -7,6 +7,7 @@ use umoja_schema::{Scope, UserId};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{ERASED, NOT_FOUND, OLD_SYSTEM, ProblemKind, TOO_MANY_MERGED, USER_DISABLED};
 use crate::operation::{Answer, Done, Members, Operation};
 use crate::problem::Problem;
 
@@ -21,6 +22,8 @@ impl Operation for PasswordChange {
     const HASHES: bool = true;
     const SETS_PASSWORD: &'static [u16] = &[200];
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "Whether the password was changed.")];
+    const PROBLEMS: &'static [&'static ProblemKind] =
+        &[&ERASED, &NOT_FOUND, &OLD_SYSTEM, &TOO_MANY_MERGED, &USER_DISABLED];
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "new_password" };
     type Body = api::PasswordChange;
     type Answered = PasswordChanged;

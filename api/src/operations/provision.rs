@@ -9,8 +9,11 @@ use umoja_schema::api::{self, Provisioned, Provisions};
 use super::members::{known, version};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{
+    BEHIND, INTERNAL, ISSUER, NOT_FOUND, NOT_LINKED, ProblemKind, SUBJECT_EXPIRED, SUBJECT_TOKEN, TOO_MANY_MERGED,
+};
 use crate::operation::{About, Answer, Done, Operation};
-use crate::problem::{INTERNAL, Problem};
+use crate::problem::Problem;
 
 pub(crate) struct Provision;
 
@@ -22,7 +25,8 @@ impl Operation for Provision {
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] =
         &[(200, "How far the targets are, or with `dry_run` what would be done.")];
-    const PROBLEMS: &'static [u16] = &[404, 409, 410, 422, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] =
+        &[&BEHIND, &ISSUER, &NOT_FOUND, &NOT_LINKED, &SUBJECT_EXPIRED, &SUBJECT_TOKEN, &TOO_MANY_MERGED];
     type Body = api::Provision;
     type Answered = Provisioned;
     type Rule = provisioning::Provision;

@@ -6,9 +6,10 @@ use umoja_schema::api::{self, Provisioning};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{ProblemKind, TICKET_EXPIRED};
 use crate::on_time::{provisioning, wait_ms_of};
 use crate::operation::{Answer, Done, Operation};
-use crate::problem::{Problem, TICKET_EXPIRED};
+use crate::problem::Problem;
 
 pub(crate) struct ProvisioningStatus;
 
@@ -22,7 +23,7 @@ impl Operation for ProvisioningStatus {
     const SCOPE: Scope = Scope::Provision;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The account at each target.")];
-    const PROBLEMS: &'static [u16] = &[409, 410, 422, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&TICKET_EXPIRED];
     type Body = api::ProvisioningStatus;
     type Answered = Provisioning;
     type Rule = Follow;

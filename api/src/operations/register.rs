@@ -8,8 +8,9 @@ use umoja_schema::{IdentifierKind, Scope, UserId};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, ERASED, ProblemKind, TAKEN, TOO_MANY_MERGED};
 use crate::operation::{About, Answer, Done, Operation};
-use crate::problem::{ERASED, Problem};
+use crate::problem::Problem;
 
 pub(crate) struct Register;
 
@@ -27,7 +28,7 @@ impl Operation for Register {
             "The existing user, now linked: the identifier is known, and trusted companies verified both ownerships.",
         ),
     ];
-    const PROBLEMS: &'static [u16] = &[409, 422, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &ERASED, &TAKEN, &TOO_MANY_MERGED];
     type Body = api::Register;
     type Answered = Registered;
     type Rule = accounts::Register;

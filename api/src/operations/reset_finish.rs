@@ -7,8 +7,9 @@ use umoja_schema::{Scope, UserId};
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, ERASED, INTERNAL, ProblemKind, RESET_TOKEN, TOO_MANY_MERGED, USER_DISABLED};
 use crate::operation::{Answer, Done, Members, Operation};
-use crate::problem::{INTERNAL, Problem};
+use crate::problem::Problem;
 
 pub(crate) struct ResetFinish;
 
@@ -21,7 +22,8 @@ impl Operation for ResetFinish {
     const HASHES: bool = true;
     const SETS_PASSWORD: &'static [u16] = &[200];
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The password is set.")];
-    const PROBLEMS: &'static [u16] = &[409, 422, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] =
+        &[&BEHIND, &ERASED, &RESET_TOKEN, &TOO_MANY_MERGED, &USER_DISABLED];
     const MEMBERS: Members = Members { prefix: "", whole: "body", password: "new_password" };
     type Body = api::ResetFinish;
     type Answered = PasswordReset;

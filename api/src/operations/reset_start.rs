@@ -9,6 +9,7 @@ use umoja_schema::api::{self, ResetStarted};
 use super::members::{one, version};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, NOT_FOUND, ProblemKind, TOO_MANY_MERGED, USER_DISABLED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -27,6 +28,7 @@ impl Operation for ResetStart {
     const SCOPE: Scope = Scope::Reset;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The token, and the addresses to send it to.")];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &NOT_FOUND, &TOO_MANY_MERGED, &USER_DISABLED];
     type Body = api::ResetStart;
     type Answered = ResetStarted;
     type Rule = reset::ResetStart;

@@ -8,6 +8,7 @@ use super::answers::{found, found_on_retry};
 use super::members::reason;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{ERASED, NOT_FOUND, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -20,6 +21,7 @@ impl Operation for Status {
     const SCOPE: Scope = Scope::Status;
     const CHANGES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user as it is now.")];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&ERASED, &NOT_FOUND, &TOO_MANY_MERGED];
     type Body = api::SetStatus;
     type Answered = Found;
     type Rule = accounts::SetStatus;

@@ -8,6 +8,7 @@ use super::answers::{found, found_on_retry};
 use super::members::version;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, ERASED, NO_IDENTIFIER_LEFT, NOT_FOUND, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -20,6 +21,8 @@ impl Operation for Unmerge {
     const SCOPE: Scope = Scope::Merge;
     const CHANGES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The separate user, also if it was not merged.")];
+    const PROBLEMS: &'static [&'static ProblemKind] =
+        &[&BEHIND, &ERASED, &NOT_FOUND, &NO_IDENTIFIER_LEFT, &TOO_MANY_MERGED];
     type Body = api::Unmerge;
     type Answered = Found;
     type Rule = accounts::Unmerge;

@@ -7,6 +7,7 @@ use umoja_schema::{Scope, UserId};
 use super::answers::{found, found_on_retry};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, CODE, ERASED, NOT_FOUND, ProblemKind, TAKEN, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -22,6 +23,7 @@ impl Operation for VerifyFinish {
     const SCOPE: Scope = Scope::Update;
     const CHANGES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user, whose address is verified.")];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &CODE, &ERASED, &NOT_FOUND, &TAKEN, &TOO_MANY_MERGED];
     type Body = api::VerifyFinish;
     type Answered = Found;
     type Rule = mail::VerifyFinish;

@@ -8,6 +8,7 @@ use umoja_schema::api::{self, VerifyStarted};
 use super::members::version;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::kinds::{BEHIND, MAIL, NO_MAIL, NOT_FOUND, NOT_LINKED, ProblemKind, TOO_MANY_MAILS, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -23,7 +24,8 @@ impl Operation for VerifyStart {
     const SCOPE: Scope = Scope::Update;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The code is on its way.")];
-    const PROBLEMS: &'static [u16] = &[404, 422, 429, 503];
+    const PROBLEMS: &'static [&'static ProblemKind] =
+        &[&BEHIND, &MAIL, &NOT_FOUND, &NOT_LINKED, &NO_MAIL, &TOO_MANY_MAILS, &TOO_MANY_MERGED];
     type Body = api::VerifyStart;
     type Answered = VerifyStarted;
     type Rule = mail::VerifyStart;

@@ -2,16 +2,15 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
+use umoja_client::{Client, Company};
 use umoja_crypto::{numbers, surrogates};
 use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
 use crate::CliError;
-use crate::client::Client;
 use crate::credentials::{CompanyFile, Signer};
 use crate::output::Output;
 use crate::shell;
@@ -61,7 +60,7 @@ impl Sign {
         let signer = Signer::new(&CompanyFile::read(&self.company_file)?)?;
         let body = read_body()?;
         if self.send {
-            return self.send(output, base_url, path, signer, body).await;
+            return self.send(output, base_url, path, &body).await;
         }
         let request = signer.sign(base_url, path, body, self.idk.as_deref(), SystemClock.now(), &OsEntropy);
         if self.curl {
@@ -73,22 +72,19 @@ impl Sign {
         Ok(())
     }
 
-    async fn send(
-        &self,
-        output: Output,
-        base_url: &str,
-        path: &str,
-        signer: Signer,
-        body: Value,
-    ) -> Result<(), CliError> {
-        let client = Client::new(base_url, Arc::new(signer), Arc::new(SystemClock), Arc::new(OsEntropy))?;
-        let request = client.sign(path, body, self.idk.as_deref());
-        let raw = client.post(path, request.token.clone().into()).await?;
-        let answer = client.verify(&request, &raw).await?;
-        let body = serde_json::to_string_pretty(&answer.body).unwrap_or_default();
-        output
-            .answer(&json!({ "status": answer.status, "body": answer.body }), || format!("{}\n{body}", answer.status));
-        if answer.status < 400 { Ok(()) } else { Err(CliError::Said) }
+    async fn send(&self, output: Output, base_url: &str, path: &str, body: &Value) -> Result<(), CliError> {
+        let company = Company::read(&self.company_file).map_err(umoja_client::Error::from)?;
+        // One attempt, because who tries something out wants to see what happens to it.
+        let client = Client::builder(company).region(base_url).attempts(1).build()?;
+        let client = self.idk.as_ref().map_or_else(|| client.clone(), |key| client.idempotent(key));
+        let (status, body) = match client.call::<Value, Value>(path, body).await {
+            Ok(answer) => (answer.status(), answer.into_body()),
+            Err(umoja_client::Error::Problem(problem)) if problem.is_signed => (problem.status, problem.body),
+            Err(error) => return Err(error.into()),
+        };
+        let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
+        output.answer(&json!({ "status": status, "body": body }), || format!("{status}\n{pretty}"));
+        if status < 400 { Ok(()) } else { Err(CliError::Said) }
     }
 }
 

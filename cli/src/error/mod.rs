@@ -106,6 +106,9 @@ pub enum CliError {
     /// A request failed.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A call by the client for Rust failed.
+    #[error(transparent)]
+    Call(#[from] umoja_client::Error),
 }
 
 impl CliError {

@@ -36,6 +36,7 @@ mod reference;
 mod region;
 mod rotate;
 mod samples;
+mod sdk;
 mod serve;
 mod sessions;
 mod source;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::constraints::{
     E164, EMAIL, MAX_CHALLENGE, MAX_EXTERNAL_ID, MAX_TOKEN, MAX_USERNAME, TOKEN, USERNAME, VERSION,
@@ -365,32 +365,4 @@ impl From<&LogRow> for AuditEntry {
             other: text(field::OTHER),
         }
     }
-}
-
-/// An error (RFC 9457). Its texts are constant: it never contains a value that the caller sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProblemDetails {
-    /// `urn:umoja:problem:<code>`; for `rate_limited` the `quota-exceeded` of draft-ietf-httpapi-ratelimit-headers.
-    #[serde(rename = "type")]
-    #[schemars(extend("format" = "uri"))]
-    pub type_uri: String,
-    /// A short description.
-    pub title: String,
-    /// The HTTP status.
-    #[schemars(range(min = 400, max = 599))]
-    pub status: u16,
-    /// The action to take.
-    pub detail: String,
-    /// The error code, for programs.
-    pub code: String,
-    /// The member of `body` that is wrong, as a path: `set.profile`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// The current version of the user, if another one was expected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = VERSION))]
-    pub version: Option<String>,
-    /// The policies of `RateLimit-Policy` whose quota is used up.
-    #[serde(rename = "violated-policies", default, skip_serializing_if = "Option::is_none")]
-    pub violated_policies: Option<Vec<String>>,
 }
