@@ -4,7 +4,7 @@
 use umoja_accounts::Error;
 use umoja_crypto::{JwsError, PolicyError, Weakness};
 use umoja_schema::api::ProblemDetails;
-use umoja_schema::{HlcError, Scope};
+use umoja_schema::{HlcError, Millis, Scope};
 use umoja_store::person::MergeError;
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
@@ -48,12 +48,15 @@ problems! {
     SCOPE_MISSING = 403 "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export`, `erase` and `provision` take the scope `users:lookup` too, and the member `provision` takes `users:provision`.";
     NOT_LINKED = 403 "not_linked" "The user is not linked to the company" "Register or authenticate the user first, which links the user to the company.";
     NOT_FOUND = 404 "user_not_found" "There is no such user" "Check the identifier, or send `min_version` if the user was just written in another region.";
+    NO_REQUEST = 404 "request_not_found" "There is no rejected request with this id" "Ask the region that answered the request, within a day, for a request of your company that was rejected and whose answer was signed.";
     NO_OPERATION = 404 "no_such_operation" "There is no such operation" "Send a POST request to a path that /openapi.json describes.";
     METHOD = 405 "method_not_allowed" "The method is not allowed" "Use POST for operations and GET for discovery documents.";
     REPLAYED = 409 "replayed" "The request was received before" "Sign a new request with a new `jti`, and keep the `idk` if it is a retry.";
     TAKEN = 409 "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
     VERSION = 409 "version_conflict" "The user has changed" "Read the user, apply your change to the version in `version`, and send that version as `if_version`.";
     ERASED = 409 "user_erased" "The user was erased" "Register the person as a new user with another `idk`, because an erased user cannot be restored.";
+    HELD = 409 "user_held" "An operator holds the user" "Ask the operator, because the user cannot be erased before the hold ends.";
+    ONLY_COMPANY = 409 "only_company" "No other company is linked to the person" "Erase the person instead.";
     USER_DISABLED = 409 "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
     RESET_TOKEN = 409 "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
     CODE = 409 "code_invalid" "The code is not valid" "Ask the person to check it, or start again: after five wrong codes or ten minutes, after its use, and after a change of the address, only a new code works.";
@@ -145,6 +148,12 @@ impl Problem {
         Self { version: Some(current), ..Self::from(&VERSION) }
     }
 
+    /// 409: an operator holds the user until this time.
+    fn held(until: Millis) -> Self {
+        let ends = until.date().map(|date| format!("The hold ends on {date} (UTC). {}", HELD.detail));
+        Self { detail: ends, ..Self::from(&HELD) }
+    }
+
     /// A problem that may be gone after some seconds.
     pub(crate) fn later(kind: &'static ProblemKind, secs: u32) -> Self {
         Self { retry_after_secs: Some(secs), ..Self::from(kind) }
@@ -227,8 +236,11 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound | Error::NotFoundAs(_) => Self::from(&NOT_FOUND),
+            Error::NoSuchRequest => Self::from(&NO_REQUEST),
             Error::NotLinked => Self::from(&NOT_LINKED),
             Error::Erased => Self::from(&ERASED),
+            Error::Held { until } => Self::held(until),
+            Error::OnlyCompany => Self::from(&ONLY_COMPANY),
             Error::Disabled => Self::from(&USER_DISABLED),
             Error::Taken(_) => Self::from(&TAKEN),
             Error::Version { current } => Self::version(current),

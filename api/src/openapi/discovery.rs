@@ -13,19 +13,25 @@ pub(super) struct Document {
 }
 
 /// All of them.
-pub(super) fn documents() -> [Document; 5] {
+pub(super) fn documents() -> [Document; 6] {
     let of = |path, id, summary, schema| Document { path, id, summary, schema };
     [
         of("/healthz", "healthz", "The process runs.", schema("Health")),
         of("/readyz", "readyz", "200 when requests can be served.", schema("Readiness")),
         of("/.well-known/jwks.json", "jwks", "The public keys of answers (RFC 7517).", schema("PublicKeys")),
+        of(
+            "/.well-known/retired-jwks.json",
+            "retiredJwks",
+            "The public keys that sign no answers any more: they verify what you have kept, and no new answer.",
+            schema("RetiredKeys"),
+        ),
         of("/.well-known/umoja.json", "deployment", "The regions and their base URLs.", schema("Deployment")),
         of("/openapi.json", "openapi", "This document.", json!({ "type": "object" })),
     ]
 }
 
 /// The schemas of the documents, by name.
-pub(super) fn schemas() -> [(String, Value); 6] {
+pub(super) fn schemas() -> [(String, Value); 8] {
     let text = |description: &str| json!({ "type": "string", "description": description });
     let only = |constant: &str| json!({ "type": "string", "enum": [constant] });
     let list = |name: &str| json!({ "type": "array", "items": schema(name) });
@@ -37,6 +43,8 @@ pub(super) fn schemas() -> [(String, Value); 6] {
         "kid": text("The `kid` of answers that it verifies."),
         "x": text("The public key, in unpadded base64url."),
     });
+    let mut retired = key.clone();
+    retired["exp"] = json!({ "type": "integer", "description": "When it was retired, in seconds since the Unix epoch." });
     let deployment = json!({
         "region": text("This region."),
         "issuer": text("The `iss` of its answers."),
@@ -50,6 +58,8 @@ pub(super) fn schemas() -> [(String, Value); 6] {
         ("Readiness", json!({ "status": only("ready"), "region": text("This region.") })),
         ("PublicKeys", json!({ "keys": list("PublicKey") })),
         ("PublicKey", key),
+        ("RetiredKeys", json!({ "keys": list("RetiredKey") })),
+        ("RetiredKey", retired),
         ("Deployment", deployment),
         ("RegionUrl", region),
     ]

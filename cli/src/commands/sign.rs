@@ -1,6 +1,6 @@
 //! `umoja sign`: a signed request from a body, for use with curl.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use umoja_store::ports::Clock as _;
 use crate::CliError;
 use crate::client::Client;
 use crate::credentials::{CompanyFile, Signer};
+use crate::files;
 use crate::output::Output;
 use crate::shell;
 
@@ -46,6 +47,9 @@ pub(super) struct Sign {
     /// Send the request and print the answer, after checking that the region signed it.
     #[arg(long)]
     send: bool,
+    /// With --send, write the signed answer to this new file too; `umoja verify` verifies it at any time later.
+    #[arg(long, value_name = "FILE", requires = "send")]
+    save: Option<PathBuf>,
 }
 
 impl Sign {
@@ -85,6 +89,11 @@ impl Sign {
         let request = client.sign(path, body, self.idk.as_deref());
         let raw = client.post(path, request.token.clone().into()).await?;
         let answer = client.verify(&request, &raw).await?;
+        if let Some(path) = &self.save {
+            let failed = |source| CliError::File { path: path.clone(), source };
+            let mut file = files::new_private(path).map_err(failed)?;
+            file.write_all(&raw.body).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
         let body = serde_json::to_string_pretty(&answer.body).unwrap_or_default();
         output
             .answer(&json!({ "status": answer.status, "body": answer.body }), || format!("{}\n{body}", answer.status));

@@ -8,6 +8,7 @@ mod login;
 mod provisioning;
 mod requests;
 mod selector;
+mod support;
 
 pub use answers::*;
 pub use events::*;
@@ -15,6 +16,7 @@ pub use login::*;
 pub use provisioning::*;
 pub use requests::*;
 pub use selector::Selector;
+pub use support::*;
 
 /// The members of bodies that are passwords. No other member is one, at any depth.
 pub const PASSWORDS: [&str; 3] = ["password", "current_password", "new_password"];
