@@ -277,7 +277,8 @@ impl<'a> Erasing<'a> {
         )?;
         let ids: Vec<UserId> = users.iter().map(|(id, _)| *id).collect();
         let ends = people.ends_of_holds(self.not_held, &ids)?;
-        let transaction = Transaction::new(home, recorded).profiles(&profiles, ownerships, |_| false).rows(rows).items(ends);
+        let transaction =
+            Transaction::new(home, recorded).profiles(&profiles, ownerships, |_| false).rows(rows).items(ends);
         Ok(credentials.iter().fold(transaction, Transaction::credentials))
     }
 

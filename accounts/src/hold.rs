@@ -79,13 +79,7 @@ impl People {
     /// # Errors
     /// [`Error::Erased`] if the user was erased, also in another region; [`Error::NotFound`] if the region does not have
     /// it. If the store fails.
-    pub async fn set_hold(
-        &self,
-        user: UserId,
-        word: Word<'_>,
-        by: &str,
-        actor: Option<&Actor>,
-    ) -> Result<bool, Error> {
+    pub async fn set_hold(&self, user: UserId, word: Word<'_>, by: &str, actor: Option<&Actor>) -> Result<bool, Error> {
         let parts = self.home.own.users.parts(user).await?;
         if any_erased(&parts) {
             return Err(Error::Erased);

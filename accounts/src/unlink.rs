@@ -107,8 +107,12 @@ fn without(user: &Stored, company: &CompanyId) -> Left {
         drop_identifier(&mut identity, &mut facts, &(IdentifierKind::ExternalId, Some(company.clone())));
         gone.push(format!("external_id.{company}"));
     }
-    let stated: Vec<String> =
-        identity.sources.iter().filter(|(_, source)| source.company == *company).map(|(name, _)| name.clone()).collect();
+    let stated: Vec<String> = identity
+        .sources
+        .iter()
+        .filter(|(_, source)| source.company == *company)
+        .map(|(name, _)| name.clone())
+        .collect();
     for name in stated {
         match name.strip_prefix("profile.") {
             Some(member) => {

@@ -8,6 +8,7 @@ use umoja_schema::{
     AccountStatus, CompanyId, Credentials, IdentifierKind, Link, LinkState, Log, LogRow, Source, UserId,
 };
 use umoja_store::person::PersonParts;
+use umoja_store::ports::StoreError;
 
 use crate::access::Standing;
 use crate::conflicts::{State, look, rivals};
@@ -179,8 +180,14 @@ impl People {
         let mut open = BTreeSet::new();
         for user in person.users() {
             for other in rivals(&self.home.own, user.id()).await?.into_keys().take(MOST_RIVALS) {
-                if !person.holds(other) && look(&self.home.own, user.id(), other).await?.state == State::Open {
-                    open.insert(other);
+                if person.holds(other) {
+                    continue;
+                }
+                match look(&self.home.own, user.id(), other).await {
+                    Ok(conflict) if conflict.state == State::Open => drop(open.insert(other)),
+                    // A damaged rival says nothing about this person.
+                    Ok(_) | Err(StoreError::Unreadable(_)) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
         }

@@ -8,8 +8,8 @@ use axum::http::header;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use umoja_accounts::{Rejected, Rule as _};
 use umoja_accounts::rates::Requester;
+use umoja_accounts::{Rejected, Rule as _};
 use umoja_schema::{CompanyId, Millis};
 
 use crate::app::App;

@@ -80,8 +80,7 @@ fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
 }
 
 fn credentials<'a>(page: Page<'a>, held: &ExportedCredentials) -> Page<'a> {
-    let mut rows =
-        vec![("password", held.password.to_string(), source(held.password_source.as_ref()))];
+    let mut rows = vec![("password", held.password.to_string(), source(held.password_source.as_ref()))];
     for company in &held.legacy_hashes_of {
         rows.push(("legacy_hash", String::new(), company.to_string()));
     }

@@ -151,7 +151,8 @@ impl<'a> Page<'a> {
     pub fn document(&self) -> String {
         let style = self.look.style(FILE_STYLE);
         let policy = format!("default-src 'none'; style-src {}; img-src data:", hash(&style));
-        let policy = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\"><title>", Html::escaped(&policy));
+        let policy =
+            format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\"><title>", Html::escaped(&policy));
         self.html(&style).replacen("<title>", &policy, 1)
     }
 

@@ -161,10 +161,9 @@ impl AuditEvent {
     /// The additional fields of the row.
     pub fn fields(&self) -> Attributes {
         let (name, value): (&str, Attribute) = match self {
-            Self::Linked(company)
-            | Self::Suspended(company)
-            | Self::Activated(company)
-            | Self::Unlinked(company) => (field::LINKED, company.to_string().into()),
+            Self::Linked(company) | Self::Suspended(company) | Self::Activated(company) | Self::Unlinked(company) => {
+                (field::LINKED, company.to_string().into())
+            }
             Self::IdentifiersChanged(kinds) => {
                 (field::IDENTIFIERS, Attribute::L(kinds.iter().map(|kind| kind.as_str().into()).collect()))
             }

@@ -44,7 +44,8 @@ pub(super) fn schemas() -> [(String, Value); 8] {
         "x": text("The public key, in unpadded base64url."),
     });
     let mut retired = key.clone();
-    retired["exp"] = json!({ "type": "integer", "description": "When it was retired, in seconds since the Unix epoch." });
+    retired["exp"] =
+        json!({ "type": "integer", "description": "When it was retired, in seconds since the Unix epoch." });
     let deployment = json!({
         "region": text("This region."),
         "issuer": text("The `iss` of its answers."),

@@ -1,7 +1,7 @@
 //! `why`: why a linked user can or cannot log in, without what concerns other companies.
 
 use umoja_accounts::{self as accounts, PasswordKind, WhyAt};
-use umoja_schema::api::{self, AuditEntry, Attempts, KnownIdentifier, PasswordState, Why};
+use umoja_schema::api::{self, Attempts, AuditEntry, KnownIdentifier, PasswordState, Why};
 use umoja_schema::{CompanyId, LinkState, Region, Scope};
 
 use super::members::known;

@@ -159,10 +159,9 @@ impl fmt::Display for Notice {
         }
         f.write_str(self.kind())?;
         match self {
-            Self::Linked(company)
-            | Self::Unlinked(company)
-            | Self::Suspended(company)
-            | Self::Unsuspended(company) => write!(f, " {company}"),
+            Self::Linked(company) | Self::Unlinked(company) | Self::Suspended(company) | Self::Unsuspended(company) => {
+                write!(f, " {company}")
+            }
             Self::Identifiers(kinds) => kinds.iter().try_for_each(|kind| write!(f, " {}", kind.as_str())),
             Self::Profile(names) => names.iter().try_for_each(|name| write!(f, " {name}")),
             Self::Merged(other) | Self::Unmerged(other) => write!(f, " {other}"),

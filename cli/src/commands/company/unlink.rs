@@ -72,7 +72,8 @@ impl Unlink {
                 return Err(CliError::Failed(only));
             }
             Err(Error::NoIdentifierLeft) => {
-                let none = format!("nothing but the own id of {} finds {user}: give it another identifier first", self.id);
+                let none =
+                    format!("nothing but the own id of {} finds {user}: give it another identifier first", self.id);
                 return Err(CliError::Failed(none));
             }
             other => other.map_err(|error| failed(region.name(), &error))?,

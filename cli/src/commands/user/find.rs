@@ -117,7 +117,9 @@ fn named(id: UserId, person: &PersonParts) -> Found {
 
 fn show(output: Output, region: &Region, found: &[Found]) -> Result<(), CliError> {
     if found.is_empty() {
-        return Err(CliError::Failed(format!("no such user: {region} has no user of whom this is an id or an identifier")));
+        return Err(CliError::Failed(format!(
+            "no such user: {region} has no user of whom this is an id or an identifier"
+        )));
     }
     output.answer(&json!({ "region": region, "users": found }), || {
         let row = |found: &Found| {

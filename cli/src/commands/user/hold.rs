@@ -131,13 +131,7 @@ impl Done {
 }
 
 /// Says it of every user of the person, in every region. The region that is asked first records it.
-async fn everywhere(
-    regions: &Regions,
-    id: UserId,
-    word: Word<'_>,
-    by: &str,
-    command: &str,
-) -> Result<Done, CliError> {
+async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, command: &str) -> Result<Done, CliError> {
     let serving = regions.serving()?;
     let people = serving.people(WRAP_BUDGET_MS).await?;
     let person = people.reader().person(id).await.map_err(|error| failed(serving.name(), &error))?;

@@ -101,9 +101,10 @@ fn value(why: &Known) -> Value {
     };
     let companies: serde_json::Map<_, _> =
         why.companies.iter().map(|(id, holds)| (id.to_string(), company(holds))).collect();
-    let identifiers = why.identifiers.iter().map(|(kind, company, verified)| {
-        json!({ "kind": kind.as_str(), "company": company, "verified": verified })
-    });
+    let identifiers = why
+        .identifiers
+        .iter()
+        .map(|(kind, company, verified)| json!({ "kind": kind.as_str(), "company": company, "verified": verified }));
     json!({
         "id": why.id,
         "status": why.status.as_str(),

@@ -6,8 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use umoja_accounts::{Export, Rule as _};
-use umoja_look::{Form, Text};
 use umoja_look::texts::account as say;
+use umoja_look::{Form, Text};
 use umoja_schema::api::{Exported, Selector};
 
 use super::enter::{Entered, Inside, Section};
