@@ -34,9 +34,9 @@ PREFIX-audit; kms:Decrypt with the keys of data and proofs. A user that is named
 dynamodb:BatchGetItem on PREFIX-identifiers."
 )]
 #[command(after_help = "Examples:
-  umoja user hold amina@example.com --reason 'case 4711' --until 2027-06-30 \\
+  umoja user hold amina@example.com --reason 'case 4711' --until 2099-06-30 \\
       --by legal --dir DIR
-  umoja user hold amina@example.com --reason 'case 4711' --until 2027-06-30 \\
+  umoja user hold amina@example.com --reason 'case 4711' --until 2099-06-30 \\
       --by legal --prefix PREFIX --region eu-west-1")]
 pub(super) struct Hold {
     /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
