@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{World, client, done, json as ask, path, run, text};
+use crate::support::{World, client, done, json as ask, path, run, run_with_input, text};
 
 /// A run that fails with 1, and what it says.
 fn fails(arguments: &[&str]) -> String {
@@ -145,4 +145,26 @@ async fn a_rejected_request_is_shown_by_its_id() {
     assert_eq!((&shown["company"], &shown["code"]), (&json!("soko"), &json!("user_not_found")));
     assert_eq!((&shown["operation"], &shown["status"]), (&json!("/v1/users/lookup"), &json!(404)));
     assert!(fails(&["requests", "show", "0123", "--dir", &dir]).contains("no such request"));
+}
+
+#[test]
+fn a_signed_answer_is_kept_and_verified_without_the_deployment() {
+    let world = World::new();
+    let (dir, keys, answer) = (world.deployment(), world.file("duka.json"), world.file("answer.jwt"));
+    done(&["company", "add", "duka", "--scopes", "all", "--out", path(&keys), "--dir", &dir]);
+    let served = world.serve();
+    let url = format!("{}/v1/users/lookup", served.urls[0]);
+    let sign = ["sign", "--company-file", path(&keys), "--url", &url, "--send", "--save", path(&answer)];
+    let sent = run_with_input(&sign, "{\"email\":\"bob@example.com\"}");
+    assert_eq!(sent.status.code(), Some(1), "the answer is a problem");
+    let published = world.file("jwks.json");
+    let jwks = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let company = serde_json::from_slice(&std::fs::read(&keys).unwrap()).unwrap();
+        client(&served.urls[0], &company).get("/.well-known/jwks.json").await.unwrap().body
+    });
+    std::fs::write(&published, jwks).unwrap();
+    drop(served);
+    let verified = ask(&["verify", path(&answer), "--keys", path(&published)]);
+    assert_eq!((&verified["kind"], &verified["claims"]["status"]), (&json!("answer"), &json!(404)));
+    assert_eq!((&verified["claims"]["aud"], &verified["retired_at"]), (&json!("duka"), &Value::Null));
 }

@@ -1,5 +1,8 @@
 //! What the support of a company asks, one company that is unlinked, and holds.
 
+use std::collections::BTreeSet;
+use std::pin::pin;
+
 use serde_json::{Value, json};
 use umoja_accounts::{Error, Reason, Word};
 use umoja_crypto::jws::sign_request;
@@ -7,6 +10,7 @@ use umoja_schema::{Actor, AuditEvent, Millis, Scope, UserId};
 use umoja_store::ports::Clock as _;
 use umoja_tests::caller::Caller;
 use umoja_tests::deployment::Deployment;
+use umoja_tests::world::polled;
 
 use super::story;
 
@@ -310,4 +314,35 @@ fn an_erasure_that_a_region_had_done_before_the_hold_arrived_stands() {
             d.world.check_invariants().await;
         });
     }
+}
+
+/// Failure: hold races erase
+#[test]
+fn in_one_region_a_hold_or_an_erasure_comes_first_at_whichever_await() {
+    let (mut outcomes, mut polls, mut is_over) = (BTreeSet::new(), 1, false);
+    while !is_over {
+        story(910, async |d| {
+            let id = ada(&d).await;
+            let mut erase = pin!(d.call(0, "erase", json!({ "id": id })));
+            let erased = polled(polls, erase.as_mut()).await;
+            let held = hold(&d, &[0], id, 30).await.remove(0);
+            is_over = erased.is_some();
+            let erased = match erased {
+                Some(erased) => erased,
+                None => erase.await,
+            };
+            match (erased.status, &held) {
+                (202, Err(Error::Erased)) | (409, Ok(true)) => outcomes.insert(erased.status),
+                _ => panic!("after {polls} polls: {erased:?}, {held:?}"),
+            };
+            d.world.settle().await;
+            for at in 0..2 {
+                let found = d.call(at, "lookup", json!({ "id": id })).await;
+                assert_eq!(found.status, if erased.status == 202 { 404 } else { 200 });
+            }
+            d.world.check_invariants().await;
+        });
+        polls += 1;
+    }
+    assert_eq!(outcomes, BTreeSet::from([202, 409]));
 }
