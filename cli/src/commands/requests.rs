@@ -87,7 +87,7 @@ impl Show {
                     row("company", found.company.to_string()),
                     row("operation", found.operation),
                     row("at", format!("{}, in {}, for {} ms", time(found.at), found.region, found.ms)),
-                    row("answer", format!("{} {}; see docs/reference/problems.md", found.status, found.code)),
+                    row("answer", format!("{} {}", found.status, found.code)),
                 ])
             });
             return Ok(());
