@@ -1,7 +1,7 @@
 //! `umoja user export`: everything that is kept about one person, for that person.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -113,13 +113,13 @@ impl Export {
         path.into()
     }
 
-    fn write(&self, path: &PathBuf, look: &Look, exported: &Exported) -> Result<(), CliError> {
+    fn write(&self, path: &Path, look: &Look, exported: &Exported) -> Result<(), CliError> {
         let content = if self.html {
             umoja_look::export::page(look, self.language, exported).document().into_bytes()
         } else {
             serde_json::to_vec_pretty(exported).unwrap_or_default()
         };
-        let failed = |source| CliError::File { path: path.clone(), source };
+        let failed = |source| CliError::File { path: path.to_owned(), source };
         let mut file = files::new_private(path).map_err(failed)?;
         file.write_all(&content).and_then(|()| file.sync_all()).map_err(failed)
     }
