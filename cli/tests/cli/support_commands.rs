@@ -168,15 +168,3 @@ fn a_signed_answer_is_kept_and_verified_without_the_deployment() {
     assert_eq!((&verified["kind"], &verified["claims"]["status"]), (&json!("answer"), &json!(404)));
     assert_eq!((&verified["claims"]["aud"], &verified["retired_at"]), (&json!("duka"), &Value::Null));
 }
-
-#[test]
-fn zz_temporary_documents() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/generated");
-    let (url, least) = ("https://eu-west-1.example.com", umoja_api::openapi::MIN_PASSWORD_CHARS);
-    for (file, document) in [
-        ("openapi.json", umoja_api::openapi::document(url, least)),
-        ("openapi-plain.json", umoja_api::openapi::plain_document(url, least)),
-    ] {
-        std::fs::write(folder.join(file), serde_json::to_string_pretty(&document).unwrap() + "\n").unwrap();
-    }
-}

@@ -185,7 +185,11 @@ fn a_person_gets_its_data_and_is_erased_by_a_word() {
         assert!(exported["audit"].as_array().unwrap().iter().any(|row| row["event"] == "exported"), "{exported}");
         let file = send(&mut browser, &sso, "/export", &page, &[("as", "page")]).await;
         assert_eq!(file.headers["content-disposition"], "attachment; filename=\"account.html\"");
-        assert!(file.html.contains(EMAIL) && file.html.contains("<table>") && !file.html.contains("<form"), "{}", file.html);
+        assert!(
+            file.html.contains(EMAIL) && file.html.contains("<table>") && !file.html.contains("<form"),
+            "{}",
+            file.html
+        );
         // An operator holds the person for a while.
         let id: UserId = exported["user"]["id"].as_str().unwrap().parse().unwrap();
         let (people, reason) = (sso.d.world.regions[0].people(), Reason::new("case 4711".to_owned()).unwrap());
@@ -194,7 +198,11 @@ fn a_person_gets_its_data_and_is_erased_by_a_word() {
         let page = browser.get(&sso, 0, "/account/erase").await;
         let page = send(&mut browser, &sso, "/erase", &page, &[("word", "erase")]).await;
         let day = until.date().unwrap();
-        assert!(page.html.contains("role=\"alert\"") && page.html.contains(&day) && !page.html.contains("4711"), "{}", page.html);
+        assert!(
+            page.html.contains("role=\"alert\"") && page.html.contains(&day) && !page.html.contains("4711"),
+            "{}",
+            page.html
+        );
         people.set_hold(id, Word::Release, "legal", None).await.unwrap();
         let page = browser.get(&sso, 0, "/account/erase?lang=fr").await;
         let page = send(&mut browser, &sso, "/erase", &page, &[("word", "oui")]).await;
