@@ -79,7 +79,7 @@ impl People {
             let written = self.write_profiles(&person, &changes, &rules, |_| Vec::new()).await?;
             Ok(written.map(|_| Unlinked { id, users: linked, gone, kept }))
         })?;
-        // Also if it was unlinked before: whoever did that may have been stopped here.
+        // Also if it was unlinked before: who did that may have been stopped here.
         self.end_families_of(user, clients).await?;
         Ok(done)
     }

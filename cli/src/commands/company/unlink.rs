@@ -24,7 +24,7 @@ const WRAP_BUDGET_MS: u64 = 5_000;
     long_about = "Unlink a company from a person who is not erased, because other companies stay. What goes: the link, the \
 company's own id of the person, the members of the profile that this company stated last (a member such as `custom` or \
 `address` counts as a whole), and the consents and tokens of its clients. What stays: what another company stated last, \
-the password, and the e-mail address, the phone number and the user name, whoever stated them, because the others find the \
+the password, and the e-mail address, the phone number and the user name, also if only this company stated them, because the others find the \
 person by them. Copies of merged users are treated alike. The company gets the event `unlinked`; its targets remove the \
 account by their rule.
 

@@ -194,7 +194,7 @@ fn a_company_that_is_unlinked_takes_what_it_stated_and_no_more() {
             let last = listed.as_array().unwrap().last().unwrap().clone();
             assert_eq!((&last["type"], &last["subject"]), (&json!("umoja.user.unlinked"), &json!(id)));
         }
-        // What follows is not told to the company.
+        // The company gets no event of what follows.
         d.call_as(&d.food, 0, "update", json!({ "id": id, "set": { "profile": { "nickname": "A" } } })).await.ok(200);
         let login = json!({ "email": EMAIL, "password": RIGHT });
         assert_eq!(d.call_as(&d.food, 0, "authenticate", login.clone()).await.ok(200).body["authenticated"], true);
