@@ -16,6 +16,8 @@ pub(crate) fn events(before: &Stored, after: &Change) -> Vec<(UserId, AuditEvent
     }
     let linked = facts.links.keys().filter(|company| !before.is_linked_to(company));
     events.extend(linked.map(|company| (id, AuditEvent::Linked(company.clone()))));
+    let unlinked = before.facts.links.keys().filter(|company| !facts.links.contains_key(*company));
+    events.extend(unlinked.map(|company| (id, AuditEvent::Unlinked(company.clone()))));
     events.extend(standings(&before.facts, facts).map(|event| (id, event)));
     // The stored pointer counts, because `before` may have the pointer as if it had been written already.
     let had = before.profile.profile_facts().and_then(|facts| facts.merged_into);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use umoja_crypto::{PolicyError, Weakness};
-use umoja_schema::{HlcError, IdentifierError, IdentifierKind};
+use umoja_schema::{HlcError, IdentifierError, IdentifierKind, Millis};
 use umoja_store::person::{MergeError, PersonError, TooLarge};
 use umoja_store::ports::{Busy, MailError, StoreError};
 use umoja_store::seal::SealError;
@@ -17,12 +17,24 @@ pub enum Error {
     /// There is no live user that this member of the request names.
     #[error("there is no such user")]
     NotFoundAs(Field),
+    /// No rejected request of the company has this id.
+    #[error("no rejected request has this id")]
+    NoSuchRequest,
     /// The user is not linked to the company.
     #[error("the user is not linked to the company")]
     NotLinked,
     /// The user was erased.
     #[error("the user was erased")]
     Erased,
+    /// An operator holds the user, so it cannot be erased.
+    #[error("the user is held, and cannot be erased before the hold ends")]
+    Held {
+        /// When the hold ends.
+        until: Millis,
+    },
+    /// The company is the only one that is linked to the person.
+    #[error("no other company is linked to the person")]
+    OnlyCompany,
     /// The user is disabled, or the company has suspended it.
     #[error("the user is disabled or suspended")]
     Disabled,

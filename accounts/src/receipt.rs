@@ -39,6 +39,17 @@ impl Rule for Erasure {
     }
 }
 
+impl People {
+    /// The receipt of a user's erasure, with each region's confirmation so far.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if no erasure was requested; [`Error::Behind`] if the receipt has not arrived in the region. If the
+    /// store fails.
+    pub async fn receipt(&self, id: UserId) -> Result<Receipt, Error> {
+        receipt(self, id).await
+    }
+}
+
 /// The receipt of a user's erasure, with each region's confirmation so far. If the erasure was requested more than
 /// once, it is the receipt of the first request.
 ///

@@ -11,6 +11,7 @@ use umoja_schema::{Region, Target, TargetId};
 use umoja_store::Home;
 use umoja_store::ports::{Hasher, Mailer};
 use umoja_store::remembered::Remembered;
+use umoja_store::retired_keys::RetiredKeys;
 use umoja_store::seal::Sealer;
 use umoja_store::secrets::Secrets;
 
@@ -45,6 +46,8 @@ pub struct App {
     pub(crate) waiting: Waiting,
     /// The targets that requests named recently.
     pub(crate) targets: Remembered<TargetId, Target>,
+    /// The public keys that sign no answers any more.
+    pub(crate) retired: Remembered<(), RetiredKeys>,
     /// The deliveries to targets; `None` in a process that cannot ring for them.
     pub(crate) deliveries: Option<Arc<dyn Provisions>>,
     /// What knows whose a token is; `None` in a process that takes none.
@@ -74,6 +77,7 @@ impl App {
             rates,
             waiting: Waiting::default(),
             targets: Remembered::default(),
+            retired: Remembered::default(),
             deliveries: None,
             subject_tokens: None,
         }

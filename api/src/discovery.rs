@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use umoja_crypto::SigningKey;
+use umoja_store::retired_keys::RetiredKeys;
 
 use crate::app::App;
 use crate::openapi;
@@ -35,6 +36,29 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 pub(crate) async fn jwks(State(app): State<Arc<App>>) -> Json<Value> {
     let keys: Vec<Value> = app.accounts.secrets.signing_keys().iter().map(SigningKey::jwk).collect();
     Json(json!({ "keys": keys }))
+}
+
+/// The public keys that sign no answers any more, each with the time at which it was retired. They verify what was kept, and no
+/// new answer.
+pub(crate) async fn retired_jwks(State(app): State<Arc<App>>) -> Response {
+    let home = &app.accounts.home;
+    let now = home.clock.now();
+    let known = app.retired.get(&(), now).map(|(_, keys)| keys);
+    let keys = match known {
+        Some(keys) => keys,
+        None => match RetiredKeys::load(&*home.registry).await {
+            Ok(keys) => {
+                let seen = (now, Arc::new(keys));
+                app.retired.remember((), &seen);
+                seen.1
+            }
+            Err(error) => {
+                tracing::error!(%error, "the retired keys cannot be read");
+                return unavailable();
+            }
+        },
+    };
+    Json(json!({ "keys": keys.published() })).into_response()
 }
 
 /// The regions and their base URLs. A client fails over by signing its request for the next region.

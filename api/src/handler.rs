@@ -8,19 +8,20 @@ use axum::http::header;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use umoja_accounts::Rule as _;
 use umoja_accounts::rates::Requester;
-use umoja_schema::Millis;
+use umoja_accounts::{Rejected, Rule as _};
+use umoja_schema::{CompanyId, Millis};
 
 use crate::app::App;
 use crate::caller::{Caller, verify};
 use crate::form::Form;
 use crate::idempotency::{Effect, Remembered, has_password};
-use crate::kinds::{CONTENT_TYPE, MALFORMED, REPLAYED, TOO_LARGE};
+use crate::kinds::{BUSY, CONTENT_TYPE, MALFORMED, ProblemKind, RATE_LIMITED, REPLAYED, TOO_LARGE};
 use crate::on_time::Asking;
 use crate::operation::{Answer, Operation};
 use crate::problem::Problem;
 use crate::rate;
+use crate::request_id::RequestId;
 use crate::respond::{Refusal, set_retry_after, signed, unsigned};
 
 /// The maximum size of a body in bytes.
@@ -59,11 +60,18 @@ pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request
             None => answer::<O>(&app, &form, &mut caller, body).await,
         },
     };
+    let mut rejected = None;
     let (status, body, retry_after) = match answer {
         Ok(answer) => (answer.status, answer.body, None),
-        Err(problem) => (problem.kind.status, problem.body(), problem.retry_after_secs),
+        Err(problem) => {
+            rejected = Some(problem.kind);
+            (problem.kind.status, problem.body(), problem.retry_after_secs)
+        }
     };
     let now = app.accounts.home.clock.now();
+    if let (Some(kind), Some(id)) = (rejected, parts.extensions.get::<RequestId>()) {
+        note(&app, id, (O::PATH, kind), company.id.clone(), (started, now)).await;
+    }
     tracing::info!(operation = O::PATH, company = %company.id, status, ms = now.since(started), "request");
     let mut response = signed(&app, &caller, now, status, body);
     set_retry_after(&mut response, retry_after);
@@ -81,6 +89,26 @@ fn busy<O: Operation>(app: &App, caller: &Caller) -> Option<Problem> {
         return None;
     }
     app.accounts.hasher.rejects(&caller.context.company.id).map(Problem::from)
+}
+
+/// Remembers a rejected request, so that the company can ask about it. What is rejected because there are too many requests is
+/// not remembered: each would cost a write.
+async fn note(
+    app: &App,
+    id: &RequestId,
+    (operation, kind): (&str, &ProblemKind),
+    company: CompanyId,
+    (at, now): (Millis, Millis),
+) {
+    if kind == &RATE_LIMITED || kind == &BUSY {
+        return;
+    }
+    let (ms, status, code) = (now.since(at), kind.status, kind.code.to_owned());
+    let region = app.accounts.home.own.name.clone();
+    let rejected = Rejected { company, operation: operation.to_owned(), at, ms, status, code, region };
+    if let Err(error) = app.accounts.note_rejected(id.as_str(), &rejected).await {
+        tracing::warn!(%error, "a rejected request is not remembered");
+    }
 }
 
 async fn answer<O: Operation>(app: &App, form: &Form, caller: &mut Caller, value: Value) -> Result<Answer, Problem> {

@@ -91,12 +91,15 @@ problems! {
     SCOPE_MISSING = 403 No "scope_missing" "The company lacks the scope of this operation" "Ask the operator to grant the company this scope. To name a user by an identifier, `export`, `erase` and `provision` take the scope `users:lookup` too, and the member `provision` takes `users:provision`.";
     NOT_LINKED = 403 No "not_linked" "The user is not linked to the company" "Register or authenticate the user first, which links the user to the company.";
     NOT_FOUND = 404 No "user_not_found" "There is no such user" "Check the identifier, or send `min_version` if the user was just written in another region.";
+    NO_REQUEST = 404 No "request_not_found" "There is no rejected request with this id" "Ask the region that answered the request, within a day, for a request of your company that was rejected and whose answer was signed.";
     NO_OPERATION = 404 No "no_such_operation" "There is no such operation" "Send a POST request to a path that /openapi.json describes.";
     METHOD = 405 No "method_not_allowed" "The method is not allowed" "Use POST for operations and GET for discovery documents.";
     REPLAYED = 409 SignAgain "replayed" "The request was received before" "Sign a new request with a new `jti`, and keep the `idk` if it is a retry.";
     TAKEN = 409 No "identifier_taken" "The identifier belongs to another user" "Look the user up, or register with a verified identifier.";
     VERSION = 409 No "version_conflict" "The user has changed" "Read the user, apply your change to the version in `version`, and send that version as `if_version`.";
     ERASED = 409 No "user_erased" "The user was erased" "Register the person as a new user with another `idk`, because an erased user cannot be restored.";
+    HELD = 409 No "user_held" "An operator holds the user" "Ask the operator, because the user cannot be erased before the hold ends.";
+    ONLY_COMPANY = 409 No "only_company" "No other company is linked to the person" "Erase the person instead.";
     USER_DISABLED = 409 No "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
     RESET_TOKEN = 409 No "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
     CODE = 409 No "code_invalid" "The code is not valid" "Ask the person to check it, or start again: after five wrong codes or ten minutes, after its use, and after a change of the address, only a new code works.";

@@ -5,18 +5,18 @@ use serde_json::value::{RawValue, to_raw_value};
 use umoja_accounts::Error;
 use umoja_crypto::{JwsError, PolicyError, Weakness};
 use umoja_schema::api::ProblemDetails;
-use umoja_schema::{HlcError, Scope};
+use umoja_schema::{HlcError, Millis, Scope};
 use umoja_store::person::MergeError;
 use umoja_store::ports::{Busy, KeysError, StoreError};
 use umoja_store::seal::SealError;
 
 use crate::kinds::{
-    ALREADY_MERGED, BEHIND, BUSY, CODE, CURSOR_EXPIRED, ERASED, HALF_CHARACTER, IDK_REUSED, INTERNAL, INVALID, ISSUER,
-    LOCKED, MAIL, MALFORMED, MERGED_OTHERWISE, NEWER_FORMAT, NO_IDENTIFIER_LEFT, NO_MAIL, NOT_FOUND, NOT_LINKED,
-    NOT_SERVING, NUMBER, OLD_SYSTEM, PASSWORD_BREACHED, PASSWORD_CHARACTERS, PASSWORD_COMMON, PASSWORD_GUESSABLE,
-    PASSWORD_PERSONAL, PASSWORD_TOO_LONG, PASSWORD_TOO_SHORT, ProblemKind, RATE_LIMITED, RESET_TOKEN, SCOPE_MISSING,
-    SUBJECT_EXPIRED, SUBJECT_TOKEN, TAKEN, TOO_MANY_MAILS, TOO_MANY_MERGED, UNAUTHORIZED, UNAVAILABLE, UNREADABLE,
-    USER_DISABLED, VERSION,
+    ALREADY_MERGED, BEHIND, BUSY, CODE, CURSOR_EXPIRED, ERASED, HALF_CHARACTER, HELD, IDK_REUSED, INTERNAL, INVALID,
+    ISSUER, LOCKED, MAIL, MALFORMED, MERGED_OTHERWISE, NEWER_FORMAT, NO_IDENTIFIER_LEFT, NO_MAIL, NO_REQUEST,
+    NOT_FOUND, NOT_LINKED, NOT_SERVING, NUMBER, OLD_SYSTEM, ONLY_COMPANY, PASSWORD_BREACHED, PASSWORD_CHARACTERS,
+    PASSWORD_COMMON, PASSWORD_GUESSABLE, PASSWORD_PERSONAL, PASSWORD_TOO_LONG, PASSWORD_TOO_SHORT, ProblemKind,
+    RATE_LIMITED, RESET_TOKEN, SCOPE_MISSING, SUBJECT_EXPIRED, SUBJECT_TOKEN, TAKEN, TOO_MANY_MAILS, TOO_MANY_MERGED,
+    UNAUTHORIZED, UNAVAILABLE, UNREADABLE, USER_DISABLED, VERSION,
 };
 
 /// The name of the rate limit policy of a company in answers.
@@ -75,6 +75,12 @@ impl Problem {
     /// 409: the current version is another one than the caller named.
     pub(crate) fn version(current: String) -> Self {
         Self { version: Some(current), ..Self::from(&VERSION) }
+    }
+
+    /// 409: an operator holds the user until this time.
+    fn held(until: Millis) -> Self {
+        let ends = until.date().map(|date| format!("The hold ends on {date} (UTC). {}", HELD.detail));
+        Self { detail: ends, ..Self::from(&HELD) }
     }
 
     /// A problem that may be gone after some seconds.
@@ -164,8 +170,11 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound | Error::NotFoundAs(_) => Self::from(&NOT_FOUND),
+            Error::NoSuchRequest => Self::from(&NO_REQUEST),
             Error::NotLinked => Self::from(&NOT_LINKED),
             Error::Erased => Self::from(&ERASED),
+            Error::Held { until } => Self::held(until),
+            Error::OnlyCompany => Self::from(&ONLY_COMPANY),
             Error::Disabled => Self::from(&USER_DISABLED),
             Error::Taken(_) => Self::from(&TAKEN),
             Error::Version { current } => Self::version(current),

@@ -40,6 +40,11 @@ impl RequestId {
         Self(HeaderValue::try_from(digits).unwrap_or_else(|_| HeaderValue::from_static("")))
     }
 
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
     /// Sets the header of an answer.
     pub fn set(self, response: &mut Response) {
         response.headers_mut().insert(REQUEST_ID, self.0);
@@ -57,7 +62,7 @@ where
         let id = RequestId::random(entropy);
         request.extensions_mut().insert(id.clone());
         // The span has the level of errors, so that errors carry the id at every log level.
-        let span = tracing::error_span!("request", request_id = id.0.to_str().unwrap_or_default());
+        let span = tracing::error_span!("request", request_id = id.as_str());
         (id, span)
     };
     let mut response = answer(request).instrument(span).await;

@@ -63,6 +63,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/healthz", get(discovery::healthz))
         .route("/readyz", get(discovery::readyz))
         .route("/.well-known/jwks.json", get(discovery::jwks))
+        .route("/.well-known/retired-jwks.json", get(discovery::retired_jwks))
         .route("/.well-known/umoja.json", get(discovery::deployment))
         .route("/openapi.json", get(discovery::openapi))
         .route(ERRORS_PATH, get(discovery::errors))

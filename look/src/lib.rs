@@ -9,6 +9,7 @@
 //! | [`look`] | the name and the colours of a company |
 //! | [`html`] | text that is safe within HTML |
 //! | [`form`] | forms, with the labels and the names that programs fill in by |
+//! | [`export`] | everything that is kept about a person, as a file to read |
 //! | [`page`] | a page: its pieces, its headers, and the policy of what it may do |
 //!
 //! # A page
@@ -21,6 +22,7 @@
 //! A text is a line in each of the five files of its area (`look/texts/AREA/LANGUAGE.json`) and a line in `look/src/texts/AREA.rs`.
 //! A test holds that all five have the same texts with the same places. `{client}` is a place: [`Text::with`] fills it in.
 
+pub mod export;
 pub mod form;
 pub mod html;
 pub mod language;

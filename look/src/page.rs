@@ -17,6 +17,10 @@ use crate::texts::sign_on::{LANGUAGE, SKIP};
 /// Sends the first form of a page.
 const SEND: &str = "document.forms[0].submit()";
 
+/// What a page has as a file: wide tables, whose long values break.
+const FILE_STYLE: &str = "main{max-width:60rem}table{border-collapse:collapse;width:100%}\
+th,td{text-align:start;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid;overflow-wrap:anywhere}";
+
 /// How a person changes the language of a page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Choice<'a> {
@@ -129,6 +133,27 @@ impl<'a> Page<'a> {
         let items: Html =
             items.into_iter().map(|item| Html::own(&format!("<li>{}</li>", item.html(language)))).collect();
         self.add(&format!("<ul>{items}</ul>"))
+    }
+
+    /// A table, with the headings of its columns.
+    #[must_use]
+    pub fn table(self, headings: &[Phrase], rows: &[Vec<Phrase>]) -> Self {
+        let language = self.language;
+        let head: Html =
+            headings.iter().map(|one| Html::own(&format!("<th scope=\"col\">{}</th>", one.html(language)))).collect();
+        let cell = |one: &Phrase| Html::own(&format!("<td>{}</td>", one.html(language)));
+        let row = |row: &Vec<Phrase>| Html::own(&format!("<tr>{}</tr>", row.iter().map(cell).collect::<Html>()));
+        let body: Html = rows.iter().map(row).collect();
+        self.add(&format!("<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"))
+    }
+
+    /// The page as a file of its own, which does nothing and asks for nothing.
+    pub fn document(&self) -> String {
+        let style = self.look.style(FILE_STYLE);
+        let policy = format!("default-src 'none'; style-src {}; img-src data:", hash(&style));
+        let policy =
+            format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\"><title>", Html::escaped(&policy));
+        self.html(&style).replacen("<title>", &policy, 1)
     }
 
     /// A code that a person compares or copies. It is written from left to right in every language, and stands where text begins.

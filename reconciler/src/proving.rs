@@ -110,7 +110,7 @@ pub async fn prove_documents(home: &Home) -> Result<(), StoreError> {
     for company in registry.companies().await? {
         registry.replace_company(Some(&company), &company).await?;
     }
-    for name in [setting::REGIONS, setting::AUDIT, setting::EVENTS] {
+    for name in [setting::REGIONS, setting::AUDIT, setting::EVENTS, setting::RETIRED_KEYS] {
         if let Some(value) = registry.setting(name).await? {
             registry.replace_setting(name, Some(&value), &value).await?;
         }

@@ -23,7 +23,7 @@ pub mod field {
     pub const CLIENT: &str = "client";
     /// Kinds of identifier.
     pub const IDENTIFIERS: &str = "identifiers";
-    /// The company that a user was linked to, or whose link changed.
+    /// The company that a user was linked to or unlinked from, or whose link changed.
     pub const LINKED: &str = "linked";
     /// An account status.
     pub const STATUS: &str = "status";
@@ -83,6 +83,14 @@ pub enum AuditEvent {
     UnmergedFrom(UserId),
     /// Another user was unmerged from this one.
     Unmerged(UserId),
+    /// A company was unlinked from the user.
+    Unlinked(CompanyId),
+    /// The counts of failed attempts were taken away, and with them every lock-out.
+    Unlocked,
+    /// An operator holds the user: it cannot be erased.
+    Held,
+    /// The hold of the user was ended.
+    Released,
     /// All stored data of the user was exported.
     Exported,
     /// The user was erased.
@@ -91,7 +99,7 @@ pub enum AuditEvent {
 
 impl AuditEvent {
     /// The names of all events.
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 25] = [
         "registered",
         "imported",
         "linked",
@@ -111,6 +119,10 @@ impl AuditEvent {
         "merged",
         "unmerged_from",
         "unmerged",
+        "unlinked",
+        "unlocked",
+        "held",
+        "released",
         "exported",
         "erased",
     ];
@@ -137,6 +149,10 @@ impl AuditEvent {
             Self::Merged(_) => "merged",
             Self::UnmergedFrom(_) => "unmerged_from",
             Self::Unmerged(_) => "unmerged",
+            Self::Unlinked(_) => "unlinked",
+            Self::Unlocked => "unlocked",
+            Self::Held => "held",
+            Self::Released => "released",
             Self::Exported => "exported",
             Self::Erased => "erased",
         }
@@ -145,7 +161,7 @@ impl AuditEvent {
     /// The additional fields of the row.
     pub fn fields(&self) -> Attributes {
         let (name, value): (&str, Attribute) = match self {
-            Self::Linked(company) | Self::Suspended(company) | Self::Activated(company) => {
+            Self::Linked(company) | Self::Suspended(company) | Self::Activated(company) | Self::Unlinked(company) => {
                 (field::LINKED, company.to_string().into())
             }
             Self::IdentifiersChanged(kinds) => {
@@ -164,6 +180,9 @@ impl AuditEvent {
             | Self::PasswordLearnt
             | Self::PasswordDropped
             | Self::RecoveryCodeUsed
+            | Self::Unlocked
+            | Self::Held
+            | Self::Released
             | Self::Exported
             | Self::Erased => return Attributes::new(),
         };
@@ -289,6 +308,10 @@ mod tests {
             AuditEvent::Merged(other),
             AuditEvent::UnmergedFrom(other),
             AuditEvent::Unmerged(other),
+            AuditEvent::Unlinked("soko".parse().unwrap()),
+            AuditEvent::Unlocked,
+            AuditEvent::Held,
+            AuditEvent::Released,
             AuditEvent::Exported,
             AuditEvent::Erased,
         ];
@@ -325,11 +348,15 @@ mod tests {
             AuditEvent::RecoveryCodeUsed,
             AuditEvent::StatusChanged(AccountStatus::Disabled),
             AuditEvent::Suspended(company.clone()),
-            AuditEvent::Activated(company),
+            AuditEvent::Activated(company.clone()),
             AuditEvent::MergedInto(user),
             AuditEvent::Merged(user),
             AuditEvent::UnmergedFrom(user),
             AuditEvent::Unmerged(user),
+            AuditEvent::Unlinked(company),
+            AuditEvent::Unlocked,
+            AuditEvent::Held,
+            AuditEvent::Released,
             AuditEvent::Exported,
             AuditEvent::Erased,
         ];

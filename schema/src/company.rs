@@ -143,6 +143,9 @@ pub enum Scope {
     /// Merge duplicates.
     #[serde(rename = "users:merge")]
     Merge,
+    /// Ask why a linked user cannot log in, take the user's lock-out away, and ask about rejected requests.
+    #[serde(rename = "users:support")]
+    Support,
     /// Have users provisioned into the company's targets, and follow how far it is.
     #[serde(rename = "users:provision")]
     Provision,
@@ -153,7 +156,7 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Register,
         Self::Lookup,
         Self::Authenticate,
@@ -164,6 +167,7 @@ impl Scope {
         Self::Erase,
         Self::Export,
         Self::Merge,
+        Self::Support,
         Self::Provision,
         Self::Events,
     ];
@@ -181,6 +185,7 @@ impl Scope {
             Self::Erase => "users:erase",
             Self::Export => "users:export",
             Self::Merge => "users:merge",
+            Self::Support => "users:support",
             Self::Provision => "users:provision",
             Self::Events => "events:list",
         }

@@ -17,6 +17,12 @@ impl Millis {
     /// A day, in milliseconds.
     pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
+    /// The day in UTC, such as `2026-01-31`. `None` after the year 9999.
+    pub fn date(self) -> Option<String> {
+        let time = time::OffsetDateTime::from_unix_timestamp(i64::try_from(self.secs()).ok()?).ok()?;
+        Some(format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day()))
+    }
+
     /// Whole seconds, as in JWTs and OIDC's `updated_at` (`NumericDate`, RFC 7519 section 2).
     pub const fn secs(self) -> u64 {
         self.0 / 1000

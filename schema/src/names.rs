@@ -190,6 +190,9 @@ pub mod setting {
         REGIONS = "regions";
         /// The retention of the audit trail; `umoja audit keep` writes it, the same in every region.
         AUDIT = "audit";
+        /// The public keys that have signed answers and sign none any more; `umoja rotate signing-key` writes it, the same in
+        /// every region.
+        RETIRED_KEYS = "retired-keys";
         /// The retention of events; `umoja events keep` writes it, the same in every region.
         EVENTS = "events";
         /// A source, one document for each, `source/<id>`; `umoja source` writes it, the same in every region.

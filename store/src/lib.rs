@@ -29,6 +29,7 @@ pub mod regions;
 pub mod remembered;
 pub mod repairs;
 pub mod replicate;
+pub mod retired_keys;
 pub mod rotation;
 pub mod seal;
 pub mod secrets;

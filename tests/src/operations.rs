@@ -12,7 +12,7 @@ const USERS: &str = "users/";
 
 /// The path of an operation, by its name.
 pub fn path(operation: &str) -> String {
-    let users = if operation.starts_with("events/") { "" } else { USERS };
+    let users = if ["events/", "requests/"].iter().any(|of| operation.starts_with(of)) { "" } else { USERS };
     format!("{BEFORE}{users}{operation}")
 }
 

@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedLinkedAccount, JournalEntry, Selector};
 use umoja_schema::names::attribute;
-use umoja_schema::{AuditEvent, Credentials, Log, LogRow, UserId};
+use umoja_schema::{Actor, AuditEvent, Credentials, Log, LogRow, UserId};
 
 pub use self::position::{Position, PositionError};
 use self::position::{RowPosition, of};
@@ -46,10 +46,21 @@ impl Rule for Export {
 
     async fn act(self, accounts: &Accounts, context: &Context, person: Option<Person>) -> Result<Exported, Error> {
         let person = person.ok_or(Error::NotFound)?;
+        accounts.export(&context.actor, &person, self.after).await
+    }
+}
+
+impl People {
+    /// A page of all data that is held on a person, from where it begins. It records the export.
+    ///
+    /// # Errors
+    /// If the store fails, a part cannot be opened, or the person has changed since the page before.
+    pub async fn export(&self, actor: &Actor, person: &Person, after: Option<Position>) -> Result<Exported, Error> {
+        let people = self;
         let users: Vec<&Stored> = person.users().collect();
-        let first = match &self.after {
+        let first = match &after {
             None => {
-                record(accounts, context, users.iter().map(|user| user.id()).collect()).await?;
+                record(people, actor, users.iter().map(|user| user.id()).collect()).await?;
                 0
             }
             Some(after) => users.iter().position(|user| user.id() == after.user).ok_or_else(|| {
@@ -57,11 +68,12 @@ impl Rule for Export {
                 Error::invalid(Field::After, rule)
             })?,
         };
-        let credentials = credentials(accounts, &person.primary).await?;
-        let mut page = Page::new(&person, credentials);
-        let mut after = self.after.as_ref().and_then(|after| after.row.clone());
+        let credentials = credentials(people, &person.primary).await?;
+        let mut page = Page::new(person, credentials);
+        let is_first = after.is_none();
+        let mut after = after.as_ref().and_then(|after| after.row.clone());
         let mut shown = vec![person.primary.id()];
-        let held: Vec<_> = users.into_iter().enumerate().skip(first).map(|user| held(accounts, user)).collect();
+        let held: Vec<_> = users.into_iter().enumerate().skip(first).map(|user| held(people, user)).collect();
         let mut held = stream::iter(held).buffered(CONCURRENT);
         while let Some(user) = held.try_next().await? {
             let id = user.stored.id();
@@ -71,19 +83,19 @@ impl Rule for Export {
             shown.push(id);
         }
         drop(held);
-        if self.after.is_some() {
-            record(accounts, context, shown).await?;
+        if !is_first {
+            record(people, actor, shown).await?;
         }
         Ok(page.exported)
     }
 }
 
 /// Records the export in the audit trail of each user that it shows.
-async fn record(people: &People, context: &Context, mut users: Vec<UserId>) -> Result<(), Error> {
+async fn record(people: &People, actor: &Actor, mut users: Vec<UserId>) -> Result<(), Error> {
     users.sort_unstable();
     users.dedup();
     let recorder = people.recorder();
-    let append = |user| recorder.append(&context.actor, user, AuditEvent::Exported);
+    let append = |user| recorder.append(actor, user, AuditEvent::Exported);
     let rows: Vec<_> = users.into_iter().map(append).collect();
     Ok(stream::iter(rows).buffered(CONCURRENT).try_collect().await?)
 }

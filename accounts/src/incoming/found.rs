@@ -75,7 +75,11 @@ impl Feeder {
         }
         let reason = Reason::new(format!("The source {} deleted the user.", self.source.id));
         let erase = Erase { selector: Selector::Id(id), reason, min_version: None };
-        Ok(erase.unless_shared(self.people(), context).await?.map(|_| Applied::Erased(id)))
+        match erase.unless_shared(self.people(), context).await {
+            // The standing is applied: the person is suspended at the company.
+            Err(Error::Held { .. }) => Ok(None),
+            done => Ok(done?.map(|_| Applied::Erased(id))),
+        }
     }
 
     /// Writes the next state, and the values of the patch. An identifier that belongs to another person is left out.

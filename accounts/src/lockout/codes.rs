@@ -6,6 +6,7 @@ use umoja_schema::{Millis, UserId};
 use umoja_store::ports::{Counted, StoreError};
 
 use super::entry::logged;
+use super::keys::of_codes;
 use super::limits::{IDENTIFIER, LONGEST_MS};
 use crate::{Error, People};
 
@@ -23,7 +24,7 @@ impl CodeAttempt {
     /// [`Error::Locked`] if no attempt is allowed now. If it cannot be counted, it is not made: a code is short, so without counts it could be
     /// guessed.
     pub(crate) async fn begin(people: &People, person: UserId, now: Millis) -> Result<Self, Error> {
-        let key = people.secrets.request_hash(&["attempts at codes of a person", &person.to_string()]);
+        let key = of_codes(people, person);
         match people.home.attempts.count(&key, &IDENTIFIER, now).await {
             Ok(Counted::Let(tally)) => Ok(Self { key, tally }),
             Ok(Counted::Locked(until)) => {

@@ -80,6 +80,10 @@ pub(super) fn of_person(people: &People, id: UserId) -> [u8; 32] {
     people.secrets.request_hash(&["attempts at a person", &id.to_string()])
 }
 
+pub(super) fn of_codes(people: &People, person: UserId) -> [u8; 32] {
+    people.secrets.request_hash(&["attempts at codes of a person", &person.to_string()])
+}
+
 /// The primary account of a person, or the stand-in.
 pub(super) fn primary_of(person: Option<&PersonParts>, stand_in: UserId) -> UserId {
     person.and_then(|person| person.primary.id()).unwrap_or(stand_in)

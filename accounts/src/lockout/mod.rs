@@ -26,14 +26,17 @@
 //! retried. Otherwise a flood of requests would evade the count.
 
 mod codes;
+mod counts;
 mod entry;
 mod keys;
 mod limits;
 mod resets;
 
+pub use counts::FailedAttempts;
 pub use keys::network;
 
 pub(crate) use codes::CodeAttempt;
+pub(crate) use counts::{failed_attempts, forget};
 pub(crate) use entry::Entry;
 pub use entry::Origin;
 pub(crate) use keys::Target;

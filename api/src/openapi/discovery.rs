@@ -19,7 +19,7 @@ pub(super) struct Document {
 const PROBLEMS: &[&ProblemKind] = &[&NOT_SERVING, &UNAVAILABLE];
 
 /// All of them.
-pub(super) fn documents() -> [Document; 6] {
+pub(super) fn documents() -> [Document; 7] {
     let of = |path, id, summary, schema| Document { path, id, summary, media_type: "application/json", schema };
     let page = json!({ "type": "string" });
     let errors = of(ERRORS_PATH, "errors", "What each code of a problem means, as a page in HTML.", page);
@@ -27,6 +27,12 @@ pub(super) fn documents() -> [Document; 6] {
         of("/healthz", "healthz", "The process runs.", schema("Health")),
         of("/readyz", "readyz", "200 when requests can be served.", schema("Readiness")),
         of("/.well-known/jwks.json", "jwks", "The public keys of answers (RFC 7517).", schema("PublicKeys")),
+        of(
+            "/.well-known/retired-jwks.json",
+            "retiredJwks",
+            "The public keys that sign no answers any more: they verify what you have kept, and no new answer.",
+            schema("RetiredKeys"),
+        ),
         of("/.well-known/umoja.json", "deployment", "The regions and their base URLs.", schema("Deployment")),
         of("/openapi.json", "openapi", "This document.", json!({ "type": "object" })),
         Document { media_type: "text/html", ..errors },
@@ -34,7 +40,7 @@ pub(super) fn documents() -> [Document; 6] {
 }
 
 /// The schemas of the documents, by name.
-pub(super) fn schemas() -> [(String, Value); 6] {
+pub(super) fn schemas() -> [(String, Value); 8] {
     let text = |description: &str| json!({ "type": "string", "description": description });
     let only = |constant: &str| json!({ "type": "string", "enum": [constant] });
     let list = |name: &str| json!({ "type": "array", "items": schema(name) });
@@ -46,6 +52,9 @@ pub(super) fn schemas() -> [(String, Value); 6] {
         "kid": text("The `kid` of answers that it verifies."),
         "x": text("The public key, in unpadded base64url."),
     });
+    let mut retired = key.clone();
+    retired["exp"] =
+        json!({ "type": "integer", "description": "When it was retired, in seconds since the Unix epoch." });
     let deployment = json!({
         "region": text("This region."),
         "issuer": text("The `iss` of its answers."),
@@ -59,6 +68,8 @@ pub(super) fn schemas() -> [(String, Value); 6] {
         ("Readiness", json!({ "status": only("ready"), "region": text("This region.") })),
         ("PublicKeys", json!({ "keys": list("PublicKey") })),
         ("PublicKey", key),
+        ("RetiredKeys", json!({ "keys": list("RetiredKey") })),
+        ("RetiredKey", retired),
         ("Deployment", deployment),
         ("RegionUrl", region),
     ]

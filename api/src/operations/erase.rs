@@ -7,7 +7,7 @@ use umoja_schema::api::{self, Erased};
 use super::members::{known, reason, version};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::kinds::{BEHIND, NOT_FOUND, ProblemKind};
+use crate::kinds::{BEHIND, HELD, NOT_FOUND, ProblemKind};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -20,7 +20,7 @@ impl Operation for Erase {
     const SCOPE: Scope = Scope::Erase;
     const CHANGES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] = &[(202, "The receipt. The regions confirm it one by one.")];
-    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &NOT_FOUND];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&BEHIND, &HELD, &NOT_FOUND];
     type Body = api::Erase;
     type Answered = Erased;
     type Rule = accounts::Erase;

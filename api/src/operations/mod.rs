@@ -5,6 +5,7 @@ mod answers;
 mod authenticate;
 mod erase;
 mod erasure;
+mod explain;
 mod export;
 mod list_events;
 mod lookup;
@@ -14,9 +15,11 @@ mod password_change;
 mod provision;
 mod provisioning;
 mod register;
+mod rejected;
 mod reset_finish;
 mod reset_start;
 mod status;
+mod unlock;
 mod unmerge;
 mod update;
 mod verify_finish;
@@ -61,6 +64,9 @@ operations! {
     provision::Provision,
     provisioning::ProvisioningStatus,
     list_events::ListEvents,
+    explain::Explain,
+    unlock::Unlock,
+    rejected::GetRejected,
 }
 
 /// Every operation as data. The schemas of bodies and of answers refer to definitions of their generators.

@@ -35,6 +35,7 @@ mod reason;
 mod redrive;
 mod reencrypt;
 mod region;
+mod requests;
 mod restore;
 mod rotate;
 mod serve;
@@ -46,6 +47,7 @@ mod status;
 mod target;
 mod targets;
 mod user;
+mod verify;
 mod webhook;
 
 use std::ffi::OsString;
@@ -104,6 +106,8 @@ enum Command {
     #[command(name = "re-encrypt")]
     Reencrypt(reencrypt::Reencrypt),
     User(user::Command),
+    Requests(requests::Command),
+    Verify(verify::Verify),
     Passwords(passwords::Command),
     HashKeys(hash_keys::Command),
     Status(status::Status),
@@ -186,6 +190,8 @@ async fn dispatch(command: Command, output: Output) -> Result<(), CliError> {
         Command::Redrive(redrive) => redrive.run(output).await,
         Command::Reencrypt(reencrypt) => reencrypt.run(output).await,
         Command::User(user) => user.run(output).await,
+        Command::Requests(requests) => requests.run(output).await,
+        Command::Verify(verify) => verify.run(output).await,
         Command::HashKeys(keys) => keys.run(output).await,
         Command::Passwords(passwords) => passwords.run(output),
         Command::Status(status) => status.run(output).await,

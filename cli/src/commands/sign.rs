@@ -1,6 +1,6 @@
 //! `umoja sign`: a signed request from a body, for use with curl.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use umoja_store::ports::Clock as _;
 
 use crate::CliError;
 use crate::credentials::{CompanyFile, Signer};
+use crate::files;
 use crate::output::Output;
 use crate::shell;
 
@@ -45,6 +46,9 @@ pub(super) struct Sign {
     /// Send the request and print the answer, after checking that the region signed it.
     #[arg(long)]
     send: bool,
+    /// With --send, write the signed answer of a request that succeeds to this new file too; `umoja verify` verifies it at any time later.
+    #[arg(long, value_name = "FILE", requires = "send")]
+    save: Option<PathBuf>,
 }
 
 impl Sign {
@@ -78,7 +82,14 @@ impl Sign {
         let client = Client::builder(company).region(base_url).attempts(1).build()?;
         let client = self.idk.as_ref().map_or_else(|| client.clone(), |key| client.idempotent(key));
         let (status, body) = match client.call::<Value, Value>(path, body).await {
-            Ok(answer) => (answer.status(), answer.into_body()),
+            Ok(answer) => {
+                if let Some(path) = &self.save {
+                    let failed = |source| CliError::File { path: path.clone(), source };
+                    let mut file = files::new_private(path).map_err(failed)?;
+                    file.write_all(answer.token().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+                }
+                (answer.status(), answer.into_body())
+            }
             Err(umoja_client::Error::Problem(problem)) if problem.is_signed => (problem.status, problem.body),
             Err(error) => return Err(error.into()),
         };

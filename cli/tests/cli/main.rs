@@ -47,6 +47,7 @@ mod source_pool;
 mod source_rates;
 mod source_test;
 mod support;
+mod support_commands;
 mod tampered;
 mod targets;
 mod tls;

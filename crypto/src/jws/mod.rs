@@ -45,6 +45,7 @@ mod error;
 mod event;
 mod jwk;
 mod jwt;
+mod kept;
 mod key;
 mod request;
 mod response;
@@ -65,6 +66,7 @@ pub use self::event::{EventClaims, TYP_EVENT, body_hash, sign_event};
 pub use self::jwk::Jwk;
 pub(crate) use self::jwk::rsa_public_key;
 pub use self::jwt::{Jwt, MAX_JWT_BYTES, UnverifiedJwt, half_hash, parse_jwt, sign_jwt, verify_jwt};
+pub use self::kept::{Kept, sign_receipt, verify_kept};
 pub use self::key::{KeyError, SigningKey, VerifyingKey};
 pub use self::request::{Expected, RequestClaims, SignedRequest, Timely, Unverified, parse_request, sign_request};
 pub use self::response::{ResponseClaims, ResponseExpected, sign_response, verify_response};
@@ -74,6 +76,8 @@ pub use self::strict::MAX_DEPTH;
 pub const TYP_REQUEST: &str = "umoja-req+jwt";
 /// `typ` of a response.
 pub const TYP_RESPONSE: &str = "umoja-res+jwt";
+/// `typ` of a receipt that an operator saved.
+pub const TYP_RECEIPT: &str = "umoja-receipt+jwt";
 /// Seconds by which clocks may differ.
 pub const LEEWAY_SECS: u64 = 5;
 /// Most seconds between `iat` and `exp`.

@@ -135,6 +135,11 @@ pub fn cost(stored: &str) -> Result<Cost, ImportError> {
     }
 }
 
+/// The name of the family of a stored string, such as `bcrypt`. `None` if it would not be verified.
+pub fn family(stored: &str) -> Option<&'static str> {
+    spelling::read(stored).ok().map(|hash| hash.family())
+}
+
 /// Whether verifying a stored string runs argon2 exactly once. If so, no dummy work has to hide it.
 pub fn runs_argon2(stored: &str) -> bool {
     spelling::read(stored).is_ok_and(|hash| hash.runs_argon2())

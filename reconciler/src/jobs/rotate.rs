@@ -7,6 +7,7 @@ use umoja_schema::{Millis, Region};
 use umoja_store::Home;
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{EncryptionContext, Keys, KeysError};
+use umoja_store::retired_keys::{RetiredKey, RetiredKeys};
 use umoja_store::rotation::{IndexStep, PepperStep, ProofStep, SigningStep};
 use umoja_store::secrets::{Secrets, SecretsDocument, SecretsError};
 use umoja_store::shared_secrets::{SharedSecrets, SharedSecretsError};
@@ -143,7 +144,30 @@ pub async fn signing_key<O: Operator>(operator: &O, secrets: &mut SecretsDocumen
         SigningStep::Promote => operator.wait(Until::Publishes, 0).await?,
         SigningStep::Retire => operator.wait(Until::Signs, umoja_store::rotation::ANSWER_LIFETIME_SECS).await?,
     }
-    Ok(operator.regions().await?.secrets()?.rotate_signing(secrets, operator.now()).await?)
+    let regions = operator.regions().await?;
+    if secrets.signing_step() == SigningStep::Retire {
+        // Written first: a key is never gone that could verify what it has signed.
+        keep_retiring(&regions, secrets, operator.now()).await?;
+    }
+    Ok(regions.secrets()?.rotate_signing(secrets, operator.now()).await?)
+}
+
+/// Keeps the public keys that are about to be retired, in every region.
+async fn keep_retiring(regions: &Regions, secrets: &SecretsDocument, now: Millis) -> Result<(), SecretsError> {
+    let opened = Secrets::open(secrets, &regions.ring()?).await?;
+    let mut keys = RetiredKeys::default();
+    for home in &regions.homes {
+        keys = keys.merged(&RetiredKeys::load(&*home.registry).await?);
+    }
+    let signs = opened.signing_key().kid();
+    for key in opened.signing_keys().iter().filter(|key| key.kid() != signs) {
+        keys.add(RetiredKey { jwk: key.jwk(), retired_at: now.secs() });
+    }
+    keys.revision += 1;
+    for home in &regions.homes {
+        keys.put(&*home.registry).await?;
+    }
+    Ok(())
 }
 
 /// The next step of rotating the pepper of passwords. Every instance verifies with a pepper before any hashes with it.

@@ -138,7 +138,13 @@ impl Written {
                 }
             }
         }
-        Ok(Found { written: self, users, min_version })
+        let left = |notice: &Notice| match notice {
+            Notice::Unlinked(company) => Some(company.clone()),
+            _ => None,
+        };
+        let mut left: BTreeSet<CompanyId> = self.notices.iter().filter_map(left).collect();
+        left.retain(|company| !users.values().any(|linked| linked.contains(company)));
+        Ok(Found { written: self, users, left, min_version })
     }
 
     /// The version of the whole user, which is not older than the write.
@@ -205,6 +211,8 @@ pub(super) struct Found<'a> {
     written: &'a Written,
     /// The companies of each user of the person.
     users: BTreeMap<UserId, BTreeSet<CompanyId>>,
+    /// The companies that the write has unlinked from the person. They learn of that, and of nothing else.
+    left: BTreeSet<CompanyId>,
     min_version: Option<String>,
 }
 
@@ -220,12 +228,17 @@ pub(super) struct Reported<'a> {
 
 impl<'a> Found<'a> {
     pub(super) fn reported(self) -> Vec<Reported<'a>> {
-        let Self { written, users, min_version } = self;
-        let companies: BTreeSet<&CompanyId> = users.values().flatten().collect();
+        let Self { written, users, left, min_version } = self;
+        let companies: BTreeSet<&CompanyId> = users.values().flatten().chain(&left).collect();
         let reported = |company: &CompanyId| {
             let is_linked = |id: &UserId| users.get(id).is_some_and(|companies| companies.contains(company));
-            let user = if is_linked(&written.user) { written.user } else { *users.keys().find(|id| is_linked(id))? };
-            let concerns = |notice: &&Notice| notice.only().is_none_or(|only| only == company);
+            let has_left = left.contains(company);
+            let user = match users.keys().find(|id| is_linked(id)) {
+                Some(other) if !is_linked(&written.user) => *other,
+                None if !has_left => return None,
+                _ => written.user,
+            };
+            let concerns = |notice: &&Notice| notice.only().map_or(!has_left, |only| only == company);
             let notices: Vec<Notice> = written.notices.iter().filter(concerns).cloned().collect();
             let min_version = min_version.clone();
             (!notices.is_empty()).then(|| Reported { written, company: company.clone(), user, min_version, notices })

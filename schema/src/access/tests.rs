@@ -215,3 +215,24 @@ fn a_region_remembers_the_first_use_of_the_last_generations() {
     (2..20).for_each(|generation| assert!(uses.note(generation, Millis(generation))));
     assert_eq!(uses.first_uses.keys().copied().collect::<Vec<_>>(), (12..20).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_hold_is_read_as_it_was_written_and_outlives_its_end() {
+    let hold = Hold {
+        user: user(),
+        until: Millis(9_000),
+        at: Millis(3_000),
+        by: "legal".into(),
+        reason: Some(vec![7]),
+        unknown: Attributes::from([("novelty".to_owned(), Attribute::Null)]),
+    };
+    let released = Hold { until: Millis(4_000), at: Millis(4_000), reason: None, ..hold.clone() };
+    for hold in [hold, released] {
+        let item = hold.to_item(version(false, 7));
+        assert_eq!(Hold::from_item(&item), Ok(hold.clone()));
+        assert_eq!(AccessRow::from_item(&item), Ok(None), "it says nothing of what a person may do");
+        assert_eq!(item.expires_at(), Some(hold.until.plus(ENDED_FOR_MS)));
+        assert!(hold.holds(Millis(hold.until.0 - 1)) && !hold.holds(hold.until));
+    }
+    assert!(Hold::from_item(&ended(user(), Hold::key(), version(true, 8), None)).is_err());
+}

@@ -58,8 +58,8 @@ pub struct Event {
     pub id: String,
     /// The region that made the change, and the company: `urn:umoja:<region>:<company>`.
     pub source: String,
-    /// `umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`,
-    /// `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+    /// `umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`,
+    /// `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
     #[serde(rename = "type")]
     pub kind: String,
     /// The user that is linked to the company.

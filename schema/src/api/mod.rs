@@ -9,6 +9,7 @@ mod problem;
 mod provisioning;
 mod requests;
 mod selector;
+mod support;
 
 pub use answers::*;
 pub use events::*;
@@ -17,6 +18,7 @@ pub use problem::*;
 pub use provisioning::*;
 pub use requests::*;
 pub use selector::Selector;
+pub use support::*;
 
 /// The members of bodies that are passwords. No other member is one, at any depth.
 pub const PASSWORDS: [&str; 3] = ["password", "current_password", "new_password"];

@@ -16,6 +16,8 @@ pub enum Notice {
     Registered,
     /// A company was linked to the user.
     Linked(CompanyId),
+    /// A company was unlinked from the user.
+    Unlinked(CompanyId),
     /// The user was suspended at a company.
     Suspended(CompanyId),
     /// The suspension of the user at a company ended.
@@ -42,9 +44,10 @@ pub enum Notice {
 
 impl Notice {
     /// The names of all kinds. The type of an event is `umoja.user.` and one of them.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "registered",
         "linked",
+        "unlinked",
         "suspended",
         "unsuspended",
         "identifiers_changed",
@@ -62,6 +65,7 @@ impl Notice {
         match self {
             Self::Registered => "registered",
             Self::Linked(_) => "linked",
+            Self::Unlinked(_) => "unlinked",
             Self::Suspended(_) => "suspended",
             Self::Unsuspended(_) => "unsuspended",
             Self::Identifiers(_) | Self::ExternalId(_) => "identifiers_changed",
@@ -82,6 +86,7 @@ impl Notice {
         Some(match event {
             AuditEvent::Registered => (Part::Profile, Self::Registered),
             AuditEvent::Linked(company) => (Part::Profile, Self::Linked(company.clone())),
+            AuditEvent::Unlinked(company) => (Part::Profile, Self::Unlinked(company.clone())),
             // An external id is of one company, which the event does not name.
             AuditEvent::IdentifiersChanged(kinds) => {
                 let shared = kinds.iter().copied().filter(|kind| *kind != IdentifierKind::ExternalId);
@@ -104,6 +109,9 @@ impl Notice {
             | AuditEvent::RecoveryCodeUsed
             | AuditEvent::Merged(_)
             | AuditEvent::Unmerged(_)
+            | AuditEvent::Unlocked
+            | AuditEvent::Held
+            | AuditEvent::Released
             | AuditEvent::Exported
             | AuditEvent::Erased => return None,
         })
@@ -113,6 +121,7 @@ impl Notice {
     pub const fn only(&self) -> Option<&CompanyId> {
         match self {
             Self::Linked(company)
+            | Self::Unlinked(company)
             | Self::Suspended(company)
             | Self::Unsuspended(company)
             | Self::ExternalId(company) => Some(company),
@@ -150,7 +159,9 @@ impl fmt::Display for Notice {
         }
         f.write_str(self.kind())?;
         match self {
-            Self::Linked(company) | Self::Suspended(company) | Self::Unsuspended(company) => write!(f, " {company}"),
+            Self::Linked(company) | Self::Unlinked(company) | Self::Suspended(company) | Self::Unsuspended(company) => {
+                write!(f, " {company}")
+            }
             Self::Identifiers(kinds) => kinds.iter().try_for_each(|kind| write!(f, " {}", kind.as_str())),
             Self::Profile(names) => names.iter().try_for_each(|name| write!(f, " {name}")),
             Self::Merged(other) | Self::Unmerged(other) => write!(f, " {other}"),
@@ -173,6 +184,7 @@ impl FromStr for Notice {
         Ok(match kind {
             "registered" => Self::Registered,
             "linked" => Self::Linked(company()?),
+            "unlinked" => Self::Unlinked(company()?),
             "suspended" => Self::Suspended(company()?),
             "unsuspended" => Self::Unsuspended(company()?),
             "identifiers_changed" => {
@@ -276,6 +288,7 @@ mod tests {
         vec![
             Notice::Registered,
             Notice::Linked(company()),
+            Notice::Unlinked(company()),
             Notice::Suspended(company()),
             Notice::Unsuspended(company()),
             Notice::Identifiers(vec![IdentifierKind::Email, IdentifierKind::Username]),

@@ -263,7 +263,10 @@ impl Fleet {
             }
             Call::Provision { .. } | Call::Provisioning => (self.on_time(user, plain(json!({ "id": id }))), false),
             Call::Events => (plain(json!({ "limit": 1 + number % 3 })), false),
-            Call::Export | Call::Erasure | Call::VerifyStart => (plain(json!({ "id": id })), false),
+            Call::Export | Call::Erasure | Call::VerifyStart | Call::Why | Call::Unlock => {
+                (plain(json!({ "id": id })), false)
+            }
+            Call::Rejected => (plain(json!({ "request_id": "none" })), false),
             Call::Erase { by, idk } => {
                 let mut body = selector(*by, id);
                 body["reason"] = json!("asked");

@@ -7,7 +7,7 @@ use umoja_store::faulty::Met;
 use super::plan::{Call, Job, Service, Sign, Work};
 
 /// All operations of a region.
-pub const OPERATIONS: [&str; 32] = [
+pub const OPERATIONS: [&str; 35] = [
     "register",
     "lookup",
     "authenticate",
@@ -24,6 +24,9 @@ pub const OPERATIONS: [&str; 32] = [
     "provision",
     "provisioning",
     "events",
+    "why",
+    "unlock",
+    "rejected",
     "repeat",
     "guess",
     "corrected",
@@ -120,6 +123,9 @@ pub const fn operation(job: &Job) -> &'static str {
             Call::Provision { .. } => "provision",
             Call::Provisioning => "provisioning",
             Call::Events => "events",
+            Call::Why => "why",
+            Call::Unlock => "unlock",
+            Call::Rejected => "rejected",
             Call::Repeat => "repeat",
             Call::Guess => "guess",
             Call::Corrected => "corrected",

@@ -296,6 +296,12 @@ pub enum Call {
     },
     /// The user's last ticket is followed by its company.
     Provisioning,
+    /// Why the user can or cannot log in.
+    Why,
+    /// The lock-out of the user is taken away.
+    Unlock,
+    /// A request that was never made is asked about.
+    Rejected,
     /// The company lists the events of its users.
     Events,
     /// The user's last call with an idempotency key is repeated.
@@ -336,6 +342,9 @@ impl Call {
             Self::Unmerge { .. } => "unmerge",
             Self::Provision { .. } => "provision",
             Self::Provisioning => "provisioning",
+            Self::Why => "why",
+            Self::Unlock => "unlock",
+            Self::Rejected => "requests/get",
             Self::Events => "events/list",
             Self::Repeat | Self::Guess | Self::Corrected => return None,
         })

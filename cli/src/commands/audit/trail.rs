@@ -37,7 +37,7 @@ pub(in crate::commands) async fn key(regions: &Regions) -> Result<AuditKey, CliE
 }
 
 /// An event for programs.
-pub(super) fn json(row: &LogRow) -> Value {
+pub(in crate::commands) fn json(row: &LogRow) -> Value {
     let mut value = serde_json::to_value(AuditEntry::from(row)).unwrap_or_default();
     value["at"] = time(row.at.millis()).into();
     value["key"] = row.key.clone().into();
@@ -50,7 +50,7 @@ pub(super) fn json(row: &LogRow) -> Value {
 }
 
 /// An event for people: time, region, kind, who caused it, and details.
-pub(super) fn cells(row: &LogRow) -> Vec<String> {
+pub(in crate::commands) fn cells(row: &LogRow) -> Vec<String> {
     let entry = AuditEntry::from(row);
     let text = |name| row.field(name).unwrap_or_default().to_owned();
     let by = match entry.by.as_deref() {

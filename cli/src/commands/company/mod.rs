@@ -8,6 +8,7 @@ mod page;
 mod set;
 mod show;
 mod signing;
+mod unlink;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ enum Action {
     RotateKey(RotateKey),
     AddKey(AddKey),
     RetireKey(RetireKey),
+    Unlink(unlink::Unlink),
 }
 
 /// Add a company in every region. Its keys are shown once.
@@ -143,6 +145,7 @@ impl Command {
             Action::AddKey(add) => add.run(output).await,
             Action::RotateKey(rotate) => rotate.run(output).await,
             Action::RetireKey(retire) => retire.run(output).await,
+            Action::Unlink(unlink) => unlink.run(output).await,
         }
     }
 }

@@ -11,10 +11,11 @@ use umoja_store::ports::StoreError;
 use crate::deployment::{DeployedRegion, Regions, names};
 
 /// The settings that are proved, that every region holds, and that count their changes.
-const PROVED: [(&str, &str); 3] = [
+const PROVED: [(&str, &str); 4] = [
     (setting::REGIONS, "the list of regions"),
     (setting::AUDIT, "the audit retention"),
     (setting::EVENTS, "the retention of events"),
+    (setting::RETIRED_KEYS, "the list of retired keys"),
 ];
 
 /// What one region holds.

@@ -8,6 +8,7 @@ use umoja_schema::{Client, Company, IngestSource, Millis, OidcKeySet, Region, Ta
 use umoja_store::audit::Retention;
 use umoja_store::deployment::SETTINGS_WAIT_SECS;
 use umoja_store::events::{EventRetention, begin_epoch};
+use umoja_store::retired_keys::RetiredKeys;
 use umoja_store::{Home, RegionsDocument};
 
 use crate::commands::audit;
@@ -115,7 +116,7 @@ async fn newest_of_serving<D: Document>(regions: &Regions, new: &DeployedRegion)
 }
 
 /// Replicates what operators write in the regions that serve to another one: companies, sources, webhooks, targets, clients, the
-/// keys of single sign-on and the retentions.
+/// keys of single sign-on, the retentions and the retired keys.
 pub(super) async fn replicate_documents(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
     replicate::<Company>(regions, new).await?;
     replicate::<IngestSource>(regions, new).await?;
@@ -124,7 +125,8 @@ pub(super) async fn replicate_documents(regions: &Regions, new: &DeployedRegion)
     replicate::<Client>(regions, new).await?;
     replicate::<OidcKeySet>(regions, new).await?;
     replicate_retention(regions, new).await?;
-    replicate_event_retention(regions, new).await
+    replicate_event_retention(regions, new).await?;
+    replicate_retired_keys(regions, new).await
 }
 
 /// Replicates the documents of a kind, with the changes made meanwhile. A later change of a document is written there
@@ -166,6 +168,19 @@ async fn replicate_event_retention(regions: &Regions, new: &DeployedRegion) -> R
         }
     }
     if newest == own { Ok(()) } else { newest.put(&*new.home.registry).await.map_err(failed) }
+}
+
+/// Brings the public keys that sign no answers any more to a region.
+async fn replicate_retired_keys(regions: &Regions, new: &DeployedRegion) -> Result<(), CliError> {
+    let failed = |source| new.failed(source);
+    let own = RetiredKeys::load(&*new.home.registry).await.map_err(failed)?;
+    let mut all = own.clone();
+    for region in regions.list.iter().filter(|region| region.state.serves()) {
+        if let Ok(keys) = RetiredKeys::load(&*region.home.registry).await {
+            all = all.merged(&keys);
+        }
+    }
+    if all == own { Ok(()) } else { all.put(&*new.home.registry).await.map_err(failed) }
 }
 
 /// Begins another epoch of a region's events, after the region may have lost some that it had made.

@@ -11,7 +11,7 @@ use self::found::{Example, documents, is_of_umoja, of_document, of_help};
 use self::place::{Place, Serving};
 
 /// What is only parsed, by a part of its text, and why.
-const PARSED: [(&str, &str); 12] = [
+const PARSED: [(&str, &str); 18] = [
     ("| restic ", "it needs restic; the tests of `backup` write to standard output"),
     ("--tls-cert ", "it needs a certificate; the test of `tls` has one"),
     ("--prefix ", "it needs AWS; .ci/emulator runs these commands, and tests/cloud the procedures of docs/operate.md"),
@@ -22,6 +22,12 @@ const PARSED: [(&str, &str); 12] = [
     ("--session hV2fXyC1sJ0Qm8w3TnZkLQ", "it needs a session; tests/oidc-clients end one"),
     ("--factor hV2fXyC1sJ0Qm8w3TnZkLQ", "it needs a factor; the test of `factors` removes one"),
     ("--otlp ", "the binary of this test sends no OTLP; the test `otlp` starts a collector and looks at what arrives"),
+    ("umoja user find 4711", "no user has this own id; the tests of `support_commands` find one by it"),
+    ("umoja user find +254712123456", "no user has this number"),
+    ("umoja user receipt ", "it needs an erased user; the tests of `support_commands` erase one"),
+    ("umoja verify receipt.jwt", "it needs a receipt; the same tests verify one"),
+    ("umoja company unlink ", "it needs a person of two companies; the same tests unlink one"),
+    ("umoja requests show ", "it needs a rejected request; the same tests ask about one"),
     ("sh docs/requests/", "the tests of `examples` run these programs, as far as openssl and curl are on the machine"),
     ("python3 docs/requests/", "the same, as far as Python has the package `cryptography`"),
 ];

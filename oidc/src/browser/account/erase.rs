@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::Response;
-use umoja_accounts::{Erase, Rule as _};
+use umoja_accounts::{Erase, Error, Rule as _};
 use umoja_look::texts::account as say;
 use umoja_look::{Field, Form, Language, Phrase};
 use umoja_schema::api::Selector;
@@ -24,15 +24,23 @@ pub(super) async fn erase(State(provider): State<Arc<Provider>>, request: Reques
         Entered::Page(response) => return Ok(response),
     };
     let is_post = inside.asked.is_post;
+    let mut held = None;
     if is_post && is_word(inside.asked.form.get("word").unwrap_or_default()) {
-        return erased(&inside).await;
+        match erased(&inside).await {
+            Err(Failed::Held(until)) => held = Some(until),
+            Err(Failed::Stop(stop)) => return Err(stop),
+            Ok(response) => return Ok(response),
+        }
     }
     let label = say::ERASE_TYPE.with(&[("word", say::ERASE_WORD.words(inside.view().language))]);
     let form = Form::post(SECTION.path)
         .hidden("step", &inside.step())
-        .field(Field::name("word", label, "off").faulty(is_post))
+        .field(Field::name("word", label, "off").faulty(is_post && held.is_none()))
         .button(say::ERASE_DO);
-    let alert = is_post.then(|| Phrase::from(say::ERASE_NOT_TYPED));
+    let alert = match held {
+        Some(until) => Some(say::ERASE_HELD.with(&[("date", &until)])),
+        None => is_post.then(|| Phrase::from(say::ERASE_NOT_TYPED)),
+    };
     let back = inside.path(super::overview::SECTION.path);
     Ok(inside.answer(|page| page.alert(alert).text(say::ERASE_IS).form(&form).link(&back, say::ERASE_BACK)))
 }
@@ -42,9 +50,20 @@ fn is_word(typed: &str) -> bool {
     Language::ALL.into_iter().any(|language| say::ERASE_WORD.words(language).eq_ignore_ascii_case(typed.trim()))
 }
 
-async fn erased(inside: &Inside) -> Result<Response, Stop> {
+/// Why nothing was erased.
+enum Failed {
+    /// The operator holds the person until this day.
+    Held(String),
+    Stop(Stop),
+}
+
+async fn erased(inside: &Inside) -> Result<Response, Failed> {
     let rule = Erase { selector: Selector::Id(inside.user()), reason: None, min_version: None };
-    rule.run(&inside.provider.accounts, &inside.context()).await?;
+    match rule.run(&inside.provider.accounts, &inside.context()).await {
+        Err(Error::Held { until }) => return Err(Failed::Held(until.date().unwrap_or_default())),
+        Err(error) => return Err(Failed::Stop(error.into())),
+        Ok(_) => {}
+    }
     let view = inside.view();
     let mut response = view.answer(over(view, say::ERASED, say::ERASED_IS));
     for cookie in [Cookie::Session, Cookie::Browser] {

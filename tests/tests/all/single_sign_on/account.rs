@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use umoja_accounts::{Reason, Word};
+use umoja_schema::{Millis, UserId};
+use umoja_store::ports::Clock as _;
 
 use super::Sso;
 use super::authorize::sign_in_story;
@@ -206,6 +209,27 @@ fn a_person_gets_its_data_and_is_erased_by_a_word() {
         let exported: serde_json::Value = serde_json::from_str(&file.html).unwrap();
         assert_eq!(exported["user"]["email"], EMAIL);
         assert!(exported["audit"].as_array().unwrap().iter().any(|row| row["event"] == "exported"), "{exported}");
+        let file = send(&mut browser, &sso, "/export", &page, &[("as", "page")]).await;
+        assert_eq!(file.headers["content-disposition"], "attachment; filename=\"account.html\"");
+        assert!(
+            file.html.contains(EMAIL) && file.html.contains("<table>") && !file.html.contains("<form"),
+            "{}",
+            file.html
+        );
+        // An operator holds the person for a while.
+        let id: UserId = exported["user"]["id"].as_str().unwrap().parse().unwrap();
+        let (people, reason) = (sso.d.world.regions[0].people(), Reason::new("case 4711".to_owned()).unwrap());
+        let until = sso.d.world.clock.now().plus(Millis::DAY_MS);
+        people.set_hold(id, Word::Hold { until, reason: &reason }, "legal", None).await.unwrap();
+        let page = browser.get(&sso, 0, "/account/erase").await;
+        let page = send(&mut browser, &sso, "/erase", &page, &[("word", "erase")]).await;
+        let day = until.date().unwrap();
+        assert!(
+            page.html.contains("role=\"alert\"") && page.html.contains(&day) && !page.html.contains("4711"),
+            "{}",
+            page.html
+        );
+        people.set_hold(id, Word::Release, "legal", None).await.unwrap();
         let page = browser.get(&sso, 0, "/account/erase?lang=fr").await;
         let page = send(&mut browser, &sso, "/erase", &page, &[("word", "oui")]).await;
         assert!(page.html.contains("lang=\"fr\"") && page.html.contains("role=\"alert\""), "{}", page.html);

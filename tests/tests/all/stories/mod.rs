@@ -32,6 +32,7 @@ mod secrets;
 mod source_rates;
 mod sources;
 mod status;
+mod support;
 mod two_people;
 mod update;
 mod verify;

@@ -149,6 +149,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
         1 => Just(Call::Export),
         1 => Just(Call::Erasure),
         1 => Just(Call::Events),
+        1 => prop_oneof![3 => Just(Call::Why), 2 => Just(Call::Unlock), 1 => Just(Call::Rejected)],
         1 => maybe(0.2).prop_map(|dry_run| Call::Provision { dry_run }),
         1 => Just(Call::Provisioning),
         2 => Just(Call::Repeat),

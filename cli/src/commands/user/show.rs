@@ -1,27 +1,15 @@
 //! `umoja user show`: what each region holds on a user, without secrets or personal data.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::{Value, json};
 use umoja_schema::{CompanyId, Facts, Log, Ownership, Part, PartRecord, ProfileFacts, Region, UserId};
 use umoja_store::ports::{Parts, StoreError};
 
-use super::named::Named;
-use super::target::Target;
 use crate::CliError;
+use crate::commands::named::Named;
+use crate::commands::target::Target;
 use crate::deployment::DeployedRegion;
 use crate::output::{Output, table};
-
-/// Show the stored state of a user.
-#[derive(Debug, Args)]
-pub(super) struct Command {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    Show(Show),
-}
 
 /// Show what each region holds on a user: versions, wrapped keys, ownerships, links; no secrets, no personal data.
 #[derive(Debug, Args)]
@@ -40,7 +28,7 @@ region that is asked first: dynamodb:BatchGetItem on PREFIX-identifiers; kms:Dec
       --only eu-west-1 --json
   umoja user show 0197a5f2-6d1c-7c3e-9b0a-3f6f1c2d4e5f --prefix PREFIX \\
       --region eu-west-1")]
-struct Show {
+pub(super) struct Show {
     /// The user: an id, an e-mail address, a phone number such as +254712123456, or a user name.
     user: Named,
     #[command(flatten)]
@@ -59,15 +47,8 @@ struct Held {
     receipts: usize,
 }
 
-impl Command {
-    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let Action::Show(show) = self.action;
-        show.run(output).await
-    }
-}
-
 impl Show {
-    async fn run(self, output: Output) -> Result<(), CliError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let deployment = self.target.regions().await?;
         let id = self.user.id(&deployment).await?;
         let wanted = |region: &&DeployedRegion| self.only.as_ref().is_none_or(|only| only == region.name());
