@@ -23,9 +23,18 @@ pub(crate) struct EndsAllOf {
     pub(crate) credentials: Option<Version>,
     /// Its factors, where they are read or change with the end: true of those that end.
     pub(crate) factors: BTreeMap<String, bool>,
-    /// The version of this region's end of everything that was read before it was decided what to write, and has to be stored still: so two
-    /// writes that each depend on what the person has come one after the other. `None` if nothing depends on it.
-    pub(crate) after: Option<Option<Version>>,
+    /// After which end of everything of this region it may come.
+    pub(crate) after: After,
+}
+
+/// After which end of everything of a region another one may be written.
+#[derive(Debug, Clone)]
+pub(crate) enum After {
+    /// Any.
+    Any,
+    /// The one of this version, or none: it was read before it was decided what to write, and has to be stored still. So two writes that each
+    /// depend on what the person has come one after the other.
+    Read(Option<Version>),
 }
 
 impl From<&PersonParts> for EndsAll {
@@ -33,7 +42,7 @@ impl From<&PersonParts> for EndsAll {
         let credentials = |parts: &Parts| parts.credentials.as_ref().map(|stored| stored.version.clone());
         let one = |parts: &Parts| {
             let (user, factors) = (parts.id()?, BTreeMap::new());
-            Some(EndsAllOf { user, credentials: credentials(parts), factors, after: None })
+            Some(EndsAllOf { user, credentials: credentials(parts), factors, after: After::Any })
         };
         Self { users: person.users().filter_map(one).collect() }
     }
@@ -43,7 +52,7 @@ impl From<&Person> for EndsAll {
     fn from(person: &Person) -> Self {
         let one = |user: &Stored| {
             let credentials = Some(user.credentials.version.clone());
-            EndsAllOf { user: user.id(), credentials, factors: BTreeMap::new(), after: None }
+            EndsAllOf { user: user.id(), credentials, factors: BTreeMap::new(), after: After::Any }
         };
         Self { users: person.users().map(one).collect() }
     }

@@ -9,7 +9,7 @@ use umoja_store::ports::ItemWrite;
 
 use super::{DescribedSession, Standing};
 use crate::accounts::until_written;
-use crate::ends_all::{EndsAll, EndsAllOf};
+use crate::ends_all::{After, EndsAll, EndsAllOf};
 use crate::items::{over, replace_all};
 use crate::{Error, People};
 
@@ -116,7 +116,10 @@ impl People {
         let end = EndOfAll { factors, kept, unknown, ..new };
         let item = end.to_item(self.next_version(false, stored.as_ref())?);
         // An end that has expired is not read, and may be stored.
-        let before = all.after.as_ref().filter(|_| !is_expired).map_or(stored.as_ref(), Option::as_ref);
+        let before = match &all.after {
+            After::Read(read) if !is_expired => read.as_ref(),
+            _ => stored.as_ref(),
+        };
         Ok(over(before, item))
     }
 }

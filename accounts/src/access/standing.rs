@@ -15,7 +15,7 @@ use umoja_store::ports::Parts;
 
 use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
-use crate::ends_all::EndsAll;
+use crate::ends_all::{After, EndsAll};
 use crate::links::may_log_in;
 use crate::lookup::covers_person;
 use crate::{Error, People, Person};
@@ -253,7 +253,7 @@ impl Standing {
         let mut all = self.ends_all();
         for one in &mut all.users {
             let known = self.ends_of_all().find(|(_, end)| end.user == one.user && end.region == *region);
-            one.after = Some(known.map(|(version, _)| version.clone()));
+            one.after = After::Read(known.map(|(version, _)| version.clone()));
         }
         all
     }
