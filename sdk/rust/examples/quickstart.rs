@@ -6,7 +6,7 @@ use umoja_client::types::{Authenticate, Lookup, Register};
 use umoja_client::{Client, Company, Error, ProblemCode};
 
 /// The quickstart: what it found.
-pub async fn run(company_file: &str, url: &str) -> Result<String, Error> {
+pub(crate) async fn run(company_file: &str, url: &str) -> Result<String, Error> {
     let client = Client::connect(Company::read(company_file)?, url).await?;
     let (email, password) = (Some("amina@example.com".to_owned()), "seven boats at anchor".to_owned());
 

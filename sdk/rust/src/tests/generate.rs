@@ -66,13 +66,13 @@ impl Types<'_> {
     }
 
     /// The Rust type of a schema.
-    fn of(&self, schema: &Value) -> String {
+    fn of(schema: &Value) -> String {
         if let Some(name) = name_of(schema) {
             return name.to_owned();
         }
         if let Some(choice) = schema["anyOf"].as_array() {
             let known: Vec<&Value> = choice.iter().filter(|one| one["type"] != "null").collect();
-            return if let [one] = known[..] { self.of(one) } else { "serde_json::Value".into() };
+            return if let [one] = known[..] { Self::of(one) } else { "serde_json::Value".into() };
         }
         let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or_default();
         match kind {
@@ -81,9 +81,9 @@ impl Types<'_> {
             "number" => "f64".into(),
             "integer" if schema["minimum"].as_i64().is_some_and(|least| least >= 0) => "u64".into(),
             "integer" => "i64".into(),
-            "array" => format!("Vec<{}>", self.of(&schema["items"])),
+            "array" => format!("Vec<{}>", Self::of(&schema["items"])),
             "object" if schema["additionalProperties"].is_object() => {
-                format!("BTreeMap<String, {}>", self.of(&schema["additionalProperties"]))
+                format!("BTreeMap<String, {}>", Self::of(&schema["additionalProperties"]))
             }
             "object" => "serde_json::Map<String, serde_json::Value>".into(),
             _ => "serde_json::Value".into(),
@@ -116,7 +116,7 @@ impl Types<'_> {
             return write_enum(text, "    ", name, &values);
         }
         let Some(members) = schema["properties"].as_object() else {
-            writeln!(text, "    pub type {name} = {};\n", self.of(schema)).unwrap();
+            writeln!(text, "    pub type {name} = {};\n", Self::of(schema)).unwrap();
             return;
         };
         let mut derived = vec!["Clone", "PartialEq", "Serialize", "Deserialize"];
@@ -127,7 +127,7 @@ impl Types<'_> {
         for (member, described) in members {
             let about = format!("`{member}`.");
             docs(text, "        ", described["description"].as_str().unwrap_or(&about));
-            let (mut kind, mut field) = (self.of(described), member.replace('-', "_"));
+            let (mut kind, mut field) = (Self::of(described), member.replace('-', "_"));
             if field != *member {
                 writeln!(text, "        #[serde(rename = \"{member}\")]").unwrap();
             }
