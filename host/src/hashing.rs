@@ -150,7 +150,7 @@ impl Hasher for HashPool {
         {
             return self.elsewhere(turn, work).await;
         }
-        // On the thread of the login, whose other tasks go to another one: it goes on without being woken, and what it does next
+        // On the thread of the login, whose other tasks go to another one: it continues without being woken, and what it does next
         // is in the caches of the same core.
         let verdict = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| work(&self.passwords))));
         drop(turn);
