@@ -176,8 +176,8 @@ fn accept(
 
 /// True if only the connection failed that was to be accepted: accept(2), "Error handling".
 fn is_of_the_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRejected, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRejected | ConnectionReset)
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 #[cfg(test)]
