@@ -22,7 +22,7 @@ use crate::operation::{Answer, Operation};
 use crate::problem::Problem;
 use crate::rate;
 use crate::request_id::RequestId;
-use crate::respond::{Refusal, set_retry_after, signed, unsigned};
+use crate::respond::{Rejection, set_retry_after, signed, unsigned};
 
 /// The maximum size of a body in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -49,12 +49,12 @@ pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request
     let company = Arc::clone(&caller.context.company);
     let (clock, who) = (&*app.accounts.home.clock, Requester::Company(company.id.clone()));
     let standing = app.rates.take(clock, &who, company.requests_per_second()).await;
-    let mut refusal = None;
+    let mut rejection = None;
     let answer = match rate::problem(&standing) {
         Some(problem) => Err(problem),
         None => match busy::<O>(&app, &caller) {
             Some(problem) => {
-                refusal = Refusal::of(&problem);
+                rejection = Rejection::of(&problem);
                 Err(problem)
             }
             None => answer::<O>(&app, &form, &mut caller, body).await,
@@ -76,8 +76,8 @@ pub(crate) async fn handle<O: Operation>(app: Arc<App>, form: Arc<Form>, request
     let mut response = signed(&app, &caller, now, status, body);
     set_retry_after(&mut response, retry_after);
     rate::set_headers(&standing, &mut response, now, retry_after);
-    if let Some(refusal) = refusal {
-        response.extensions_mut().insert(refusal);
+    if let Some(rejection) = rejection {
+        response.extensions_mut().insert(rejection);
     }
     response
 }

@@ -32,5 +32,5 @@ pub use operation::Described;
 pub use operations::{described, parses};
 
 pub use request_id::{REQUEST_ID, RequestId, identified, with_request_ids};
-pub use respond::{Refusal, not_serving, unavailable};
+pub use respond::{Rejection, not_serving, unavailable};
 pub use router::{closed, not_served, router};

@@ -70,10 +70,10 @@ pub(crate) fn unsigned(problem: &Problem) -> Response {
 /// In the extensions of an answer 503 `busy`: for a moment, further requests of this caller for this operation may get this
 /// answer over the same connection, without a look at them. It is unsigned, as every answer to a request that was not verified.
 #[derive(Debug, Clone)]
-pub struct Refusal(pub http::Response<Bytes>);
+pub struct Rejection(pub http::Response<Bytes>);
 
-impl Refusal {
-    /// The refusal that a problem allows: its caller was verified, and waits for a hash as many others do.
+impl Rejection {
+    /// The rejection that a problem allows: its caller was verified, and waits for a hash as many others do.
     pub(crate) fn of(problem: &Problem) -> Option<Self> {
         let body = serde_json::to_vec(&problem.details()).ok()?;
         let mut answer = http::Response::new(body.into());

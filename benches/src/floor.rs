@@ -28,9 +28,9 @@ use crate::stage::runtime;
 /// The name under which this program is the floor.
 pub(crate) const NAME: &str = "umoja-floor";
 
-/// The path that refuses every request with prepared bytes, as many as `umoja serve` refuses one with, and without a look at
+/// The path that rejects every request with prepared bytes, as many as `umoja serve` rejects one with, and without a look at
 /// it.
-pub(crate) const REFUSES: &str = "/refuses";
+pub(crate) const REJECTS: &str = "/rejects";
 
 /// What a floor needs to know, as its one argument.
 #[derive(Serialize, Deserialize)]
@@ -47,8 +47,8 @@ pub(crate) struct Settings {
     pub(crate) found: Value,
     /// The answer to a right password.
     pub(crate) authenticated: Value,
-    /// The bytes of the answer to a request that is refused.
-    pub(crate) refused: usize,
+    /// The bytes of the answer to a request that is rejected.
+    pub(crate) rejected: usize,
 }
 
 struct Floor {
@@ -69,11 +69,11 @@ fn serve(settings: Settings) -> Result<(), BenchError> {
     let company = VerifyingKey::from_stored(&settings.alg, &settings.public_key_pem);
     let company = company.ok_or(BenchError::Broken("the company's key"))?;
     let (region, hashing) = (SigningKey::from_seed("floor-1", [5; 32]), Hashing::new(EngineChoice::Auto)?);
-    let (port, prepared) = (settings.port, vec![b'x'; settings.refused].into());
+    let (port, prepared) = (settings.port, vec![b'x'; settings.rejected].into());
     let floor = Arc::new(Floor { settings, company, region, hashing, prepared });
     let router = Router::new()
         .route("/readyz", get(async || StatusCode::OK))
-        .route(REFUSES, post(refuse))
+        .route(REJECTS, post(reject))
         .route("/v1/users/lookup", post(lookup))
         .route("/v1/users/authenticate", post(authenticate))
         .with_state(floor);
@@ -84,7 +84,7 @@ fn serve(settings: Settings) -> Result<(), BenchError> {
     })
 }
 
-async fn refuse(State(floor): State<Arc<Floor>>, _: Bytes) -> Response {
+async fn reject(State(floor): State<Arc<Floor>>, _: Bytes) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "application/jwt")], floor.prepared.clone())
         .into_response()
 }

@@ -22,7 +22,7 @@ const LOOKUP: Limit = Limit::AtMost(1.5);
 const AUTHENTICATE: Limit = Limit::AtLeast(0.97);
 
 /// The bytes of a signed answer to a login that is not admitted, about.
-pub(crate) const REFUSED: usize = 700;
+pub(crate) const REJECTED: usize = 700;
 
 /// Starts the floor of a stage, whose answers have the size of the region's.
 pub(crate) fn start(stage: &Stage, load: &Load<'_>) -> Result<(Server, String), BenchError> {
@@ -35,7 +35,7 @@ pub(crate) fn start(stage: &Stage, load: &Load<'_>) -> Result<(Server, String), 
         public_key_pem: key.public_key_pem.clone(),
         found: load.answer(Operation::Lookup)?,
         authenticated: load.answer(Operation::Authenticate)?,
-        refused: REFUSED,
+        rejected: REJECTED,
     };
     let url = format!("http://127.0.0.1:{port}");
     Ok((Server::start_floor(stage.path(), &url, &settings)?, url))

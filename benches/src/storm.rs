@@ -15,7 +15,7 @@ use crate::clock::Watch;
 use crate::company::{Caller, Shot};
 use crate::error::{BenchError, io};
 use crate::figure::{Limit, Report, count, percentile};
-use crate::floor::REFUSES;
+use crate::floor::REJECTS;
 use crate::floors;
 use crate::hash::PASSWORD;
 use crate::http_load::{Load, Operation};
@@ -117,10 +117,10 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
             report.judge(format!("{name}: right answers / the best rate"), goodput / best, "", GOODPUT);
             let rejections = count(rejected(&storm)).max(1.0);
             let cost = (cpu_us - count(right(&storm) + right(&few)) * closed.cpu_us()) / rejections;
-            // The same connections send as much to a bare server, which refuses all of it.
+            // The same connections send as much to a bare server, which rejects all of it.
             let mut shots = shots(&stage, stage.company(), times * capacity, secs)?;
             for (_, shot) in &mut shots {
-                *shot.request.uri_mut() = http::Uri::from_static(REFUSES);
+                *shot.request.uri_mut() = http::Uri::from_static(REJECTS);
             }
             let (sent, cpu_secs) = (count(shots.len()), floor.cpu_secs()?);
             runtime.block_on(async {
@@ -129,10 +129,10 @@ fn storms(report: &mut Report, dir: &Path, quick: bool) -> Result<(), BenchError
             })?;
             let least = (floor.cpu_secs()? - cpu_secs) * 1e6 / sent;
             report.add(format!("{name}: server CPU of a rejection"), cost, "us");
-            report.add(format!("{name}: floor, CPU of a refusal by a bare server"), least, "us");
+            report.add(format!("{name}: floor, CPU of a rejection by a bare server"), least, "us");
             // What the core has left for logins if each rejection costs the floor.
             let left = (1.0 - least * 1e-6 * rejections / secs) * 1e6 / closed.cpu_us();
-            report.add(format!("{name}: floor, right answers beside such refusals / the best rate"), left / best, "");
+            report.add(format!("{name}: floor, right answers beside such rejections / the best rate"), left / best, "");
         }
     }
     report.judge("memory that the storms added", server.peak_memory_mb()? - memory, "MB", MEMORY);

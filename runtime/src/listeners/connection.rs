@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 use umoja_api::{REQUEST_ID, unavailable};
 
 use super::connections::Admitted;
-use super::refused::{Asked, Refused};
+use super::rejected::{Asked, Rejected};
 
 /// The most bytes that are read ahead, and so the most of a request's headers. A larger head is answered with 431.
 const READ_AHEAD: usize = 32 * 1024;
@@ -64,10 +64,10 @@ pub(super) async fn serve(
 ) {
     let admitted = Arc::new(admitted);
     let patience = admitted.limits().patience;
-    let (answers, refused) = (Arc::clone(&admitted), Arc::new(Refused::default()));
+    let (answers, rejected) = (Arc::clone(&admitted), Arc::new(Rejected::default()));
     let service = service_fn(move |request| {
-        let (router, admitted, refused) = (router.clone(), Arc::clone(&answers), Arc::clone(&refused));
-        async move { Ok::<_, Infallible>(answer(router, request, admitted, &refused).await) }
+        let (router, admitted, rejected) = (router.clone(), Arc::clone(&answers), Arc::clone(&rejected));
+        async move { Ok::<_, Infallible>(answer(router, request, admitted, &rejected).await) }
     });
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(READ_AHEAD);
@@ -121,7 +121,7 @@ async fn waits(admitted: &Admitted) {
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>, admitted: Arc<Admitted>, refused: &Refused) -> Response {
+async fn answer(router: Router, request: Request<Incoming>, admitted: Arc<Admitted>, rejected: &Rejected) -> Response {
     let flaw = Arc::new(AtomicU8::new(NONE));
     let request = request.map(|body| {
         if body.is_end_stream() {
@@ -132,15 +132,15 @@ async fn answer(router: Router, request: Request<Incoming>, admitted: Arc<Admitt
         let reading = Reading { body, late, admitted: Arc::clone(&admitted), flaw: Arc::clone(&flaw) };
         Body::from_stream(stream::unfold(Some(reading), next))
     });
-    let response = if let Some(refusal) = refused.answer_to(&request) {
+    let response = if let Some(rejection) = rejected.answer_to(&request) {
         // What is left of the request would be read as the next one.
         let mut body = request.into_body();
         while let Some(Ok(_)) = body.frame().await {}
-        refusal
+        rejection
     } else {
         let asked = Asked::of(&request);
         let Ok(response) = router.oneshot(request).await;
-        refused.note(asked, response)
+        rejected.note(asked, response)
     };
     admitted.waits();
     let mut other = match flaw.load(Ordering::Relaxed) {

@@ -3,7 +3,7 @@
 mod connection;
 mod connections;
 mod limits;
-mod refused;
+mod rejected;
 mod tls;
 
 use std::io;

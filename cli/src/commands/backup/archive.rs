@@ -173,7 +173,9 @@ mod tests {
 
     fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = Writer::new(Vec::new(), &about()).unwrap();
-        files.iter().for_each(|(name, content)| writer.put(name, content).unwrap());
+        for (name, content) in files {
+            writer.put(name, content).unwrap();
+        }
         writer.end().unwrap()
     }
 

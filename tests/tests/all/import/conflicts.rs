@@ -66,7 +66,6 @@ fn a_row_that_ends_a_streak_has_the_outcome_that_it_would_have_alone() {
         for row in &rows {
             outcomes.push(outcome(food.row(row).await));
         }
-        use Outcome::{AlreadyThere, Created, InConflict};
         assert_eq!(
             outcomes,
             [Created, Created, AlreadyThere, Created, InConflict, Created, AlreadyThere, Created, Created]

@@ -1,7 +1,7 @@
-//! Requests of a connection that are refused for a moment without a look at them, because the one before was.
+//! Requests of a connection that are rejected for a moment without a look at them, because the one before was.
 //!
 //! In a storm of logins most are answered 503, and what an answer costs is taken from the logins that are admitted. A caller that
-//! was told to come back in a second and sends the next login at once gets the answer again. The moment is half of the time
+//! was asked to come back in a second and sends the next login at once gets the answer again. The moment is half of the time
 //! that an admitted login may wait for its hash, so the hashes that wait do not run out meanwhile.
 
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use axum::http::{self, HeaderValue, Method, Uri};
 use axum::response::Response;
 use futures_util::FutureExt as _;
 use tokio::time::{Sleep, sleep};
-use umoja_api::{REQUEST_ID, Refusal};
+use umoja_api::{REQUEST_ID, Rejection};
 
-/// How long requests are refused.
+/// How long requests are rejected.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// What is refused on a connection.
+/// What is rejected on a connection.
 #[derive(Default)]
-pub(super) struct Refused(Mutex<Option<Current>>);
+pub(super) struct Rejected(Mutex<Option<Current>>);
 
 struct Current {
     asked: Asked,
@@ -29,8 +29,8 @@ struct Current {
     ends: Pin<Box<Sleep>>,
 }
 
-/// What a refusal is for: the caller says by its API key who it is. Connections of a proxy have requests of several companies,
-/// and one of them must not be refused for the other.
+/// What a rejection is for: the caller says by its API key who it is. Connections of a proxy have requests of several companies,
+/// and one of them must not be rejected for the other.
 #[derive(PartialEq, Eq)]
 pub(super) struct Asked {
     uri: Uri,
@@ -49,23 +49,23 @@ impl Asked {
 
 const API_KEY: &str = "x-api-key";
 
-impl Refused {
-    /// The answer to a request that is refused.
+impl Rejected {
+    /// The answer to a request that is rejected.
     pub(super) fn answer_to(&self, request: &Request) -> Option<Response> {
         let mut current = self.lock();
-        let refused =
-            current.as_mut().filter(|refused| refused.asked.is_of(request) && *request.method() == Method::POST)?;
-        if refused.ends.as_mut().now_or_never().is_some() {
+        let rejected =
+            current.as_mut().filter(|rejected| rejected.asked.is_of(request) && *request.method() == Method::POST)?;
+        if rejected.ends.as_mut().now_or_never().is_some() {
             *current = None;
             return None;
         }
-        Some(refused.answer.clone().map(Body::from))
+        Some(rejected.answer.clone().map(Body::from))
     }
 
-    /// Notes what an answer refuses from now on. The id of the request that was refused first stays in the answers, so that the log
+    /// Notes what an answer rejects from now on. The id of the request that was rejected first stays in the answers, so that the log
     /// says what they mean.
     pub(super) fn note(&self, asked: Asked, mut response: Response) -> Response {
-        if let Some(Refusal(mut answer)) = response.extensions_mut().remove() {
+        if let Some(Rejection(mut answer)) = response.extensions_mut().remove() {
             if let Some(id) = response.headers().get(REQUEST_ID) {
                 answer.headers_mut().insert(REQUEST_ID, id.clone());
             }
@@ -87,34 +87,34 @@ mod tests {
         Request::post(path).header(API_KEY, key).body(Body::empty()).unwrap()
     }
 
-    fn refusal() -> Response {
+    fn rejection() -> Response {
         let mut response = Response::new(Body::empty());
         response.headers_mut().insert(REQUEST_ID, HeaderValue::from_static("first"));
         let answer = http::Response::builder().status(503).body(Bytes::from_static(b"busy")).unwrap();
-        response.extensions_mut().insert(Refusal(answer));
+        response.extensions_mut().insert(Rejection(answer));
         response
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refused_caller_is_refused_for_a_moment_and_no_other() {
-        let refused = Refused::default();
+    async fn a_rejected_caller_is_rejected_for_a_moment_and_no_other() {
+        let rejected = Rejected::default();
         let asked = request("/v1/users/authenticate", "one");
-        assert!(refused.answer_to(&asked).is_none());
-        refused.note(Asked::of(&asked), refusal());
-        let again = refused.answer_to(&asked).unwrap();
+        assert!(rejected.answer_to(&asked).is_none());
+        rejected.note(Asked::of(&asked), rejection());
+        let again = rejected.answer_to(&asked).unwrap();
         assert_eq!((again.status().as_u16(), &again.headers()[REQUEST_ID]), (503, &HeaderValue::from_static("first")));
-        assert!(refused.answer_to(&request("/v1/users/authenticate", "other")).is_none());
-        assert!(refused.answer_to(&request("/v1/users/lookup", "one")).is_none());
+        assert!(rejected.answer_to(&request("/v1/users/authenticate", "other")).is_none());
+        assert!(rejected.answer_to(&request("/v1/users/lookup", "one")).is_none());
         sleep(Duration::from_millis(499)).await;
-        assert!(refused.answer_to(&asked).is_some());
+        assert!(rejected.answer_to(&asked).is_some());
         sleep(Duration::from_millis(2)).await;
-        assert!(refused.answer_to(&asked).is_none());
+        assert!(rejected.answer_to(&asked).is_none());
     }
 
     #[tokio::test]
-    async fn an_answer_that_refuses_nothing_else_is_not_repeated() {
-        let (refused, asked) = (Refused::default(), request("/v1/users/authenticate", "one"));
-        refused.note(Asked::of(&asked), Response::new(Body::empty()));
-        assert!(refused.answer_to(&asked).is_none());
+    async fn an_answer_that_rejects_nothing_else_is_not_repeated() {
+        let (rejected, asked) = (Rejected::default(), request("/v1/users/authenticate", "one"));
+        rejected.note(Asked::of(&asked), Response::new(Body::empty()));
+        assert!(rejected.answer_to(&asked).is_none());
     }
 }
