@@ -2,7 +2,7 @@
 
 use umoja_accounts::{self as accounts, PasswordKind, WhyAt};
 use umoja_schema::api::{self, Attempts, AuditEntry, KnownIdentifier, PasswordState, Why};
-use umoja_schema::{CompanyId, LinkState, Region, Scope};
+use umoja_schema::{CompanyId, LinkState, Millis, Region, Scope};
 
 use super::members::known;
 use crate::app::App;
@@ -32,7 +32,7 @@ impl Operation for Explain {
     }
 
     fn answer((company, region): Self::Asked, why: Done<Self>) -> Result<Answer, Problem> {
-        let locked_until = why.locked_until().map(|until| until.secs());
+        let locked_until = why.locked_until().map(Millis::secs);
         let accounts::Why { id, status, password, identifiers, merged, companies, conflicts, factors, .. } = why;
         let at = companies.get(&company);
         let (password, password_kinds) = match password {
@@ -45,7 +45,7 @@ impl Operation for Explain {
         let attempts = why.failed.into_iter().map(|failed| Attempts {
             by: failed.by.to_owned(),
             count: failed.count,
-            locked_until: failed.locked_until.map(|until| until.secs()),
+            locked_until: failed.locked_until.map(Millis::secs),
         });
         let is_own = |entry: &AuditEntry| {
             let names = |of: &Option<String>| of.as_deref() == Some(company.as_str());

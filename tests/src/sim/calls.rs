@@ -291,14 +291,18 @@ impl Fleet {
             }
         };
         if idk {
-            let (company, body, secret) = (request.company, request.body.clone(), request.secret.clone());
-            let idk = format!("key-{number}");
-            request.idk = Some(idk.clone());
-            let (call, is_open) = (call.clone(), true);
-            let repeatable = Repeatable { company, call, is_open, operation, idk, body, secret, done: None };
-            self.people.borrow_mut()[user].repeatable = Some(repeatable);
+            self.make_repeatable(user, number, &mut request);
         }
         Some(request)
+    }
+
+    /// Gives a request an idempotency key, and remembers it as the user's last one.
+    fn make_repeatable(&self, user: usize, number: u64, request: &mut Request) {
+        let (company, operation, call) = (request.company, request.operation, request.call.clone());
+        let (body, secret, idk) = (request.body.clone(), request.secret.clone(), format!("key-{number}"));
+        request.idk = Some(idk.clone());
+        let repeatable = Repeatable { company, call, is_open: true, operation, idk, body, secret, done: None };
+        self.people.borrow_mut()[user].repeatable = Some(repeatable);
     }
 
     /// A request about accounts at targets: of the user that the body names, or of the user's last ticket.

@@ -82,7 +82,7 @@ fn a_user_whom_a_login_makes_has_the_row_of_the_login_wherever_its_process_is_ki
         let (mut made, mut not_made) = (0, 0);
         for polls in 0..60 {
             let world = World::new(1900 + polls, 1).await;
-            killed_after(usize::try_from(polls).unwrap(), recognise(&world, true)).await;
+            killed_after(usize::try_from(polls).unwrap(), Box::pin(recognise(&world, true))).await;
             match recognise(&world, false).await.unwrap() {
                 Recognised::User(id) => {
                     assert_eq!(login(&world, id).await, (true, 1), "{polls}");

@@ -57,7 +57,7 @@ struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<bool>,
     /// True if look-ups by this identifier find this user, and not another one in conflict.
-    found_first: bool,
+    is_first: bool,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     merged_into: Option<UserId>,
@@ -73,7 +73,7 @@ impl Find {
         if let (Ok(id), None) = (self.text.parse::<UserId>(), &self.company)
             && let Some(person) = read(id).await?
         {
-            found.push(Found { by: "id", company: None, verified: None, found_first: true, ..named(id, &person) });
+            found.push(Found { by: "id", company: None, verified: None, is_first: true, ..named(id, &person) });
         }
         for (kind, company) in self.slots(region.home.registry.companies().await.map_err(|e| region.failed(e))?) {
             let Ok(parsed) = parse(kind, &self.text, None) else { continue };
@@ -88,9 +88,9 @@ impl Find {
                 let profile = person.get(id).and_then(|parts| parts.profile.as_ref());
                 let ownership = profile.and_then(|part| indexes.iter().find_map(|index| part.ownerships().get(index)));
                 let Some(ownership) = ownership else { continue };
-                let (verified, found_first) = (Some(ownership.verified), first == Some(id));
+                let (verified, is_first) = (Some(ownership.verified), first == Some(id));
                 let company = company.clone();
-                found.push(Found { by: kind.as_str(), company, verified, found_first, ..named(id, &person) });
+                found.push(Found { by: kind.as_str(), company, verified, is_first, ..named(id, &person) });
             }
         }
         show(output, region.name(), &found)
@@ -112,7 +112,7 @@ fn named(id: UserId, person: &PersonParts) -> Found {
     let status = person.primary.credentials.as_ref().and_then(umoja_schema::PartRecord::status);
     let merged_into = person.primary.id().filter(|primary| *primary != id);
     let status = status.map_or("unknown", umoja_schema::AccountStatus::as_str);
-    Found { id, by: "", company: None, verified: None, found_first: false, status, merged_into }
+    Found { id, by: "", company: None, verified: None, is_first: false, status, merged_into }
 }
 
 fn show(output: Output, region: &Region, found: &[Found]) -> Result<(), CliError> {
@@ -130,7 +130,7 @@ fn show(output: Output, region: &Region, found: &[Found]) -> Result<(), CliError
                 None => "",
             };
             let merged = found.merged_into.map(|into| format!("one person with {into}")).unwrap_or_default();
-            let rival = if found.found_first { "" } else { "in conflict: look-ups find another user" };
+            let rival = if found.is_first { "" } else { "in conflict: look-ups find another user" };
             vec![
                 found.id.to_string(),
                 format!("by {}{of}{verified}", found.by.replace('_', " ")),

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 use umoja_accounts::{Error, Reason, Word};
 use umoja_schema::{Actor, Millis, UserId};
+use umoja_store::ports::Parts;
 
 use crate::CliError;
 use crate::commands::audit::trail;
@@ -122,7 +123,7 @@ struct Done {
 
 impl Done {
     fn rest(&self) -> String {
-        self.unwritten.iter().map(|error| format!("\n{error}")).collect()
+        self.unwritten.iter().fold(String::new(), |rest, error| rest + "\n" + error)
     }
 
     fn whole(&self) -> Result<(), CliError> {
@@ -136,7 +137,7 @@ async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, com
     let people = serving.people(WRAP_BUDGET_MS).await?;
     let person = people.reader().person(id).await.map_err(|error| failed(serving.name(), &error))?;
     let no_such_user = || CliError::Failed("no such user: no live user has this id".into());
-    let users: Vec<UserId> = person.ok_or_else(no_such_user)?.users().filter_map(|parts| parts.id()).collect();
+    let users: Vec<UserId> = person.ok_or_else(no_such_user)?.users().filter_map(Parts::id).collect();
     let actor = Actor::Operator { command: command.to_owned(), by: Some(by.to_owned()) };
     let (mut has_changed, mut unwritten) = (false, Vec::new());
     for user in &users {

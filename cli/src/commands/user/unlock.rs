@@ -74,7 +74,7 @@ impl Unlock {
         }
         let errors: Vec<_> = unseen.iter().map(ToString::to_string).collect();
         output.answer(&json!({ "user": primary, "regions": done, "errors": errors }), || {
-            let failed = errors.iter().map(|error| format!("\n{error}")).collect::<String>();
+            let failed = errors.iter().fold(String::new(), |failed, error| failed + "\n" + error);
             format!("{primary} may log in again in {}.{failed}", names(done.iter().copied()))
         });
         if errors.is_empty() { Ok(()) } else { Err(CliError::Said) }

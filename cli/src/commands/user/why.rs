@@ -79,7 +79,8 @@ impl Why {
             let mut text = format!("User {}\n{}", why.id, table(&rows));
             let events: Vec<_> = why.events.iter().map(trail::cells).collect();
             if !events.is_empty() {
-                text.push_str(&format!("\nThe last event of each kind\n{}", table(&events)));
+                text += "\nThe last event of each kind\n";
+                text += &table(&events);
             }
             text.extend(unseen.iter().map(|error| format!("\n{error}\n")));
             text

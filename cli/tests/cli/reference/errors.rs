@@ -208,26 +208,27 @@ fn every_code_has_a_section_on_the_page_of_errors_and_on_that_of_a_region() {
     }
 }
 
+fn named<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(
+                members
+                    .get("x-problem-codes")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str),
+            );
+            members.values().for_each(|member| named(member, found));
+        }
+        Value::Array(all) => all.iter().for_each(|one| named(one, found)),
+        _ => {}
+    }
+}
+
 #[test]
 fn every_problem_of_the_table_is_described_for_an_operation_or_for_none() {
     let document: Value = serde_json::from_str(&committed("schema/generated/openapi-plain.json")).unwrap();
-    fn named<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
-        match value {
-            Value::Object(members) => {
-                found.extend(
-                    members
-                        .get("x-problem-codes")
-                        .and_then(Value::as_array)
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Value::as_str),
-                );
-                members.values().for_each(|member| named(member, found));
-            }
-            Value::Array(all) => all.iter().for_each(|one| named(one, found)),
-            _ => {}
-        }
-    }
     let mut found = BTreeSet::new();
     named(&document, &mut found);
     let all: BTreeSet<&str> = umoja_api::PROBLEMS.iter().map(|kind| kind.code).collect();

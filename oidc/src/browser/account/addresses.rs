@@ -39,7 +39,7 @@ enum Outcome {
 }
 
 pub(super) async fn addresses(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
-    let mut inside = match Inside::enter_counted(provider, SECTION, request).await? {
+    let mut inside = match Box::pin(Inside::enter_counted(provider, SECTION, request)).await? {
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };

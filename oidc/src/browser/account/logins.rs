@@ -47,7 +47,7 @@ struct Outcome {
 }
 
 pub(super) async fn logins(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
-    let inside = match Inside::enter_counted(provider, SECTION, request).await? {
+    let inside = match Box::pin(Inside::enter_counted(provider, SECTION, request)).await? {
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };

@@ -33,7 +33,7 @@ const LOCALE: &str = "locale";
 const MAX_CHARS: usize = 256;
 
 pub(super) async fn profile(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
-    let mut inside = match Inside::enter_counted(provider, SECTION, request).await? {
+    let mut inside = match Box::pin(Inside::enter_counted(provider, SECTION, request)).await? {
         Entered::Inside(inside) => inside,
         Entered::Page(response) => return Ok(response),
     };

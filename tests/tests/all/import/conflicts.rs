@@ -47,6 +47,8 @@ fn an_import_does_not_take_an_owned_identifier() {
 /// While rows make users, the next one is written without looking.
 #[test]
 fn a_row_that_ends_a_streak_has_the_outcome_that_it_would_have_alone() {
+    use Outcome::{AlreadyThere, Created, InConflict};
+
     story(48, async |d| {
         let first = d.call(0, "register", json!({ "email": "ada@example.com" })).await.ok(201).id();
         d.call_as(&d.food, 0, "register", json!({ "external_id": "known" })).await.ok(201);

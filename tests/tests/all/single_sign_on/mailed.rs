@@ -138,17 +138,19 @@ fn a_code_that_went_to_a_former_address_proves_nothing() {
         let sent = browser.send_code(&sso, 0, "/factor", &page).await;
         let code = sso.d.mail.code(EMAIL);
         let user = sso.verify(true).await;
-        for set in [json!({ "email": "new@example.com", "email_verified": true }), json!({ "email_verified": false })] {
-            sso.d.call(0, "update", json!({ "id": user, "set": set })).await.ok(200);
+        for changed in
+            [json!({ "email": "new@example.com", "email_verified": true }), json!({ "email_verified": false })]
+        {
+            sso.d.call(0, "update", json!({ "id": user, "set": changed })).await.ok(200);
             sso.d.world.settle().await;
             for at in 0..2 {
                 browser.mailed(&sso, at, "/factor", &sent, &code).await;
-                assert_eq!(browser.session(), None, "{set} {at}");
+                assert_eq!(browser.session(), None, "{changed} {at}");
             }
         }
         // It is the person's again, and so is the code.
-        let set = json!({ "email": EMAIL, "email_verified": true });
-        sso.d.call(0, "update", json!({ "id": user, "set": set })).await.ok(200);
+        let own = json!({ "email": EMAIL, "email_verified": true });
+        sso.d.call(0, "update", json!({ "id": user, "set": own })).await.ok(200);
         sso.d.world.settle().await;
         browser.mailed(&sso, 1, "/factor", &sent, &code).await.code(&sso);
     });
