@@ -99,7 +99,6 @@ problems! {
     VERSION = 409 No "version_conflict" "The user has changed" "Read the user, apply your change to the version in `version`, and send that version as `if_version`.";
     ERASED = 409 No "user_erased" "The user was erased" "Register the person as a new user with another `idk`, because an erased user cannot be restored.";
     HELD = 409 No "user_held" "An operator holds the user" "Ask the operator, because the user cannot be erased before the hold ends.";
-    ONLY_COMPANY = 409 No "only_company" "No other company is linked to the person" "Erase the person instead.";
     USER_DISABLED = 409 No "user_disabled" "The user is disabled, or the company has suspended it" "Activate the user with the operation `status`, or at the source of the company that has suspended it, because such a user cannot get a new password.";
     RESET_TOKEN = 409 No "reset_token_invalid" "The password reset token is not valid" "Ask the person to request a new message, because the token was used, has expired, or the account has changed since.";
     CODE = 409 No "code_invalid" "The code is not valid" "Ask the person to check it, or start again: after five wrong codes or ten minutes, after its use, and after a change of the address, only a new code works.";

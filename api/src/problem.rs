@@ -13,10 +13,10 @@ use umoja_store::seal::SealError;
 use crate::kinds::{
     ALREADY_MERGED, BEHIND, BUSY, CODE, CURSOR_EXPIRED, ERASED, HALF_CHARACTER, HELD, IDK_REUSED, INTERNAL, INVALID,
     ISSUER, LOCKED, MAIL, MALFORMED, MERGED_OTHERWISE, NEWER_FORMAT, NO_IDENTIFIER_LEFT, NO_MAIL, NO_REQUEST,
-    NOT_FOUND, NOT_LINKED, NOT_SERVING, NUMBER, OLD_SYSTEM, ONLY_COMPANY, PASSWORD_BREACHED, PASSWORD_CHARACTERS,
-    PASSWORD_COMMON, PASSWORD_GUESSABLE, PASSWORD_PERSONAL, PASSWORD_TOO_LONG, PASSWORD_TOO_SHORT, ProblemKind,
-    RATE_LIMITED, RESET_TOKEN, SCOPE_MISSING, SUBJECT_EXPIRED, SUBJECT_TOKEN, TAKEN, TOO_MANY_MAILS, TOO_MANY_MERGED,
-    UNAUTHORIZED, UNAVAILABLE, UNREADABLE, USER_DISABLED, VERSION,
+    NOT_FOUND, NOT_LINKED, NOT_SERVING, NUMBER, OLD_SYSTEM, PASSWORD_BREACHED, PASSWORD_CHARACTERS, PASSWORD_COMMON,
+    PASSWORD_GUESSABLE, PASSWORD_PERSONAL, PASSWORD_TOO_LONG, PASSWORD_TOO_SHORT, ProblemKind, RATE_LIMITED,
+    RESET_TOKEN, SCOPE_MISSING, SUBJECT_EXPIRED, SUBJECT_TOKEN, TAKEN, TOO_MANY_MAILS, TOO_MANY_MERGED, UNAUTHORIZED,
+    UNAVAILABLE, UNREADABLE, USER_DISABLED, VERSION,
 };
 
 /// The name of the rate limit policy of a company in answers.
@@ -174,7 +174,6 @@ impl From<Error> for Problem {
             Error::NotLinked => Self::from(&NOT_LINKED),
             Error::Erased => Self::from(&ERASED),
             Error::Held { until } => Self::held(until),
-            Error::OnlyCompany => Self::from(&ONLY_COMPANY),
             Error::Disabled => Self::from(&USER_DISABLED),
             Error::Taken(_) => Self::from(&TAKEN),
             Error::Version { current } => Self::version(current),
@@ -217,7 +216,8 @@ impl From<Error> for Problem {
                 tracing::error!(%error, "a user cannot be read");
                 Self::unreadable()
             }
-            Error::Broken(_) => {
+            // No operation unlinks a company.
+            Error::OnlyCompany | Error::Broken(_) => {
                 tracing::error!(%error, "the rule of an operation failed");
                 Self::from(&INTERNAL)
             }

@@ -42,6 +42,7 @@ const (
 	CodeRateLimited          ErrorCode = "rate_limited"
 	CodeRegionNotServing     ErrorCode = "region_not_serving"
 	CodeReplayed             ErrorCode = "replayed"
+	CodeRequestNotFound      ErrorCode = "request_not_found"
 	CodeResetTokenInvalid    ErrorCode = "reset_token_invalid"
 	CodeScopeMissing         ErrorCode = "scope_missing"
 	CodeSubjectTokenExpired  ErrorCode = "subject_token_expired"
@@ -57,6 +58,7 @@ const (
 	CodeUnsupportedMediaType ErrorCode = "unsupported_media_type"
 	CodeUserDisabled         ErrorCode = "user_disabled"
 	CodeUserErased           ErrorCode = "user_erased"
+	CodeUserHeld             ErrorCode = "user_held"
 	CodeUserNotFound         ErrorCode = "user_not_found"
 	CodeVersionConflict      ErrorCode = "version_conflict"
 )
@@ -116,6 +118,38 @@ type AddressPatch struct {
 	PostalCode *Change[string] `json:"postal_code,omitempty"`
 
 	Country *Change[string] `json:"country,omitempty"`
+}
+
+// AskWhy: Body of `why`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the scope
+// `users:lookup` too.
+type AskWhy struct {
+	// User id.
+	ID UserID `json:"id,omitempty"`
+
+	// E-mail address.
+	Email string `json:"email,omitempty"`
+
+	// Phone number.
+	PhoneNumber string `json:"phone_number,omitempty"`
+
+	// User name.
+	Username string `json:"username,omitempty"`
+
+	// The company's own id of the user.
+	ExternalID string `json:"external_id,omitempty"`
+}
+
+// Attempts: Failed attempts that are counted together.
+type Attempts struct {
+	// By what they named the user: `email`, `phone_number`, `username`, `external_id` or `id`; `any` for all of these
+	// together, and `codes` for codes of second factors.
+	By string `json:"by"`
+
+	// The number of attempts.
+	Count int64 `json:"count"`
+
+	// Until when no further one is made; absent if one may be made now.
+	LockedUntil *int64 `json:"locked_until,omitempty"`
 }
 
 // AuditEntry: A security event of a user.
@@ -286,8 +320,8 @@ type Event struct {
 	// The region that made the change, and the company: `urn:umoja:<region>:<company>`.
 	Source string `json:"source"`
 
-	// `umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`,
-	// `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+	// `umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`,
+	// `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
 	Type string `json:"type"`
 
 	// The user that is linked to the company.
@@ -432,6 +466,12 @@ type Found struct {
 	User User `json:"user"`
 }
 
+// GetRequest: Body of `getRequest`.
+type GetRequest struct {
+	// The `Request-Id` of an answer.
+	RequestID string `json:"request_id"`
+}
+
 // JournalEntry: A conflict over an identifier, a merge or an unmerge.
 type JournalEntry struct {
 	// The event.
@@ -445,6 +485,15 @@ type JournalEntry struct {
 
 	// The kind of the identifier.
 	Identifier string `json:"identifier,omitempty"`
+}
+
+// KnownIdentifier: A kind of identifier that a user has.
+type KnownIdentifier struct {
+	// `email`, `phone_number`, `username` or `external_id`.
+	Kind string `json:"kind"`
+
+	// Whether it is verified.
+	Verified bool `json:"verified"`
 }
 
 // LinkState: Whether a company serves a user that is linked to it.
@@ -544,6 +593,22 @@ type PasswordReset struct {
 	// The version with the new password.
 	Version string `json:"version"`
 }
+
+// PasswordState: Which kind of password a user has.
+//
+// `own`: A password of Umoja.
+//
+// `legacy`: Hashes of other systems, until the first login.
+//
+// `none`: None; a company with an old system may still verify one at the first login.
+type PasswordState string
+
+// Values of PasswordState.
+const (
+	PasswordStateOwn    PasswordState = "own"
+	PasswordStateLegacy PasswordState = "legacy"
+	PasswordStateNone   PasswordState = "none"
+)
 
 // Planned: What a delivery would do at a target.
 type Planned struct {
@@ -867,6 +932,30 @@ type Registered struct {
 	Provisioning *Provisioning `json:"provisioning,omitempty"`
 }
 
+// RejectedRequest: Answer of `getRequest`: a request that was rejected. It has nothing of what was in it.
+type RejectedRequest struct {
+	// Its id.
+	RequestID string `json:"request_id"`
+
+	// The path of the operation.
+	Operation string `json:"operation"`
+
+	// When it arrived, in seconds since the Unix epoch.
+	At int64 `json:"at"`
+
+	// How long it took, in milliseconds.
+	Ms int64 `json:"ms"`
+
+	// The HTTP status of the answer.
+	Status int64 `json:"status"`
+
+	// The code of the problem.
+	Code string `json:"code"`
+
+	// The region that answered.
+	Region Region `json:"region"`
+}
+
 // ResetFinish: Body of `password/reset/finish`.
 type ResetFinish struct {
 	// The `token` of `password/reset/start`, from the link that the person opened.
@@ -974,6 +1063,34 @@ const (
 
 // TargetID: A target: a remote system into which users are provisioned, such as `shop-crm`.
 type TargetID = string
+
+// Unlock: Body of `unlock`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the
+// scope `users:lookup` too.
+type Unlock struct {
+	// User id.
+	ID UserID `json:"id,omitempty"`
+
+	// E-mail address.
+	Email string `json:"email,omitempty"`
+
+	// Phone number.
+	PhoneNumber string `json:"phone_number,omitempty"`
+
+	// User name.
+	Username string `json:"username,omitempty"`
+
+	// The company's own id of the user.
+	ExternalID string `json:"external_id,omitempty"`
+}
+
+// Unlocked: Answer of `unlock`.
+type Unlocked struct {
+	// The user: of merged users the primary account.
+	ID UserID `json:"id"`
+
+	// The region in which the user is unlocked. Other regions count for themselves: ask each.
+	Region Region `json:"region"`
+}
 
 // Unmerge: Body of `unmerge`.
 type Unmerge struct {
@@ -1110,6 +1227,58 @@ type VerifyStarted struct {
 	ID UserID `json:"id"`
 }
 
+// Why: Answer of `why`: what decides about a login of the user at the company, as this region knows it. It has no value of
+// the user. Times are in seconds since the Unix epoch.
+type Why struct {
+	// The user: of merged users the primary account, whichever was named.
+	ID UserID `json:"id"`
+
+	// The region that answers. Failed attempts are counted by each region for itself.
+	Region Region `json:"region"`
+
+	// Whether the user may log in at all.
+	Status AccountStatus `json:"status"`
+
+	// Whether the company serves the user.
+	Account LinkState `json:"account"`
+
+	// When the company was linked.
+	LinkedAt int64 `json:"linked_at"`
+
+	// The day of the last login at the company, in days since 1970-01-01 UTC, if it was recorded.
+	LastLoginDay *int64 `json:"last_login_day,omitempty"`
+
+	// The names of the values that the company has stated last: `email`, `profile.given_name`, ...
+	Stated []string `json:"stated"`
+
+	// Which kind of password the user has.
+	Password PasswordState `json:"password"`
+
+	// The families of the hashes that are kept until the first login: `bcrypt`, `pbkdf2`, ...
+	PasswordKinds []string `json:"password_kinds"`
+
+	// The kinds of identifier that the user has.
+	Identifiers []KnownIdentifier `json:"identifiers"`
+
+	// The users that are merged into this one.
+	LinkedAccounts []UserID `json:"linked_accounts"`
+
+	// Whether another user has one of the identifiers, so that an operator has to decide.
+	InConflict bool `json:"in_conflict"`
+
+	// The number of second factors of each kind.
+	Factors map[string]int64 `json:"factors"`
+
+	// Until when this region rejects every password; absent if it does not. `unlock` takes it away.
+	LockedUntil *int64 `json:"locked_until,omitempty"`
+
+	// The failed attempts that this region counts.
+	Attempts []Attempts `json:"attempts"`
+
+	// The last security event of each kind that the company or one of its clients or sources caused, the newest first.
+	Events []AuditEntry `json:"events"`
+}
+
 // Register: Register a user, or match the one with the same verified identifier. Needs the scope `users:register`.
 func (c *Client) Register(ctx context.Context, body Register, options ...CallOption) (*Registered, error) {
 	return called[Registered](c.Call(ctx, "/v1/users/register", body, options...))
@@ -1198,4 +1367,19 @@ func (c *Client) ProvisioningStatus(ctx context.Context, body ProvisioningStatus
 // ListEvents: List what changed about the company's users, in order and without a gap. Needs the scope `events:list`.
 func (c *Client) ListEvents(ctx context.Context, body ListEvents, options ...CallOption) (*Events, error) {
 	return called[Events](c.Call(ctx, "/v1/events/list", body, options...))
+}
+
+// Why: Get why a linked user can or cannot log in. Needs the scope `users:support`.
+func (c *Client) Why(ctx context.Context, body AskWhy, options ...CallOption) (*Why, error) {
+	return called[Why](c.Call(ctx, "/v1/users/why", body, options...))
+}
+
+// Unlock: Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+func (c *Client) Unlock(ctx context.Context, body Unlock, options ...CallOption) (*Unlocked, error) {
+	return called[Unlocked](c.Call(ctx, "/v1/users/unlock", body, options...))
+}
+
+// GetRequest: Get what became of a rejected request of the last day. Needs the scope `users:support`.
+func (c *Client) GetRequest(ctx context.Context, body GetRequest, options ...CallOption) (*RejectedRequest, error) {
+	return called[RejectedRequest](c.Call(ctx, "/v1/requests/get", body, options...))
 }

@@ -264,7 +264,7 @@ mod tests {
         check_refs(&document, &document);
         let plain = plain_document("https://example.com", MIN_PASSWORD_CHARS);
         check_refs(&plain, &plain);
-        assert_eq!(document["paths"].as_object().unwrap().len(), 18 + 6);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 21 + 7);
     }
 
     #[test]

@@ -50,16 +50,16 @@ impl Floor {
 
 /// The time for sealing every part, by a sample.
 async fn seal(home: &Home, sealer: &Sealer) -> Result<f64, BenchError> {
-    let (mut after, mut sealed, mut all, mut cpu) = (None, 0, 0, 0.0);
+    let (mut from, mut sealed, mut all, mut cpu) = (None, 0, 0, 0.0);
     loop {
-        let page = home.own.users.scan(after, PAGE).await?;
+        let page = home.own.users.scan(from, PAGE).await?;
         all += page.records.len();
         for record in page.records.iter().take(SAMPLE.saturating_sub(sealed)) {
             cpu += seal_again(sealer, record).await?;
             sealed += 1;
         }
         match page.next {
-            Some(next) => after = Some(next),
+            Some(next) => from = Some(next),
             None => return Ok(cpu * count(all) / count(sealed.max(1))),
         }
     }

@@ -42,6 +42,7 @@ final class ErrorCode
     public const RATE_LIMITED = 'rate_limited';
     public const REGION_NOT_SERVING = 'region_not_serving';
     public const REPLAYED = 'replayed';
+    public const REQUEST_NOT_FOUND = 'request_not_found';
     public const RESET_TOKEN_INVALID = 'reset_token_invalid';
     public const SCOPE_MISSING = 'scope_missing';
     public const SUBJECT_TOKEN_EXPIRED = 'subject_token_expired';
@@ -57,6 +58,7 @@ final class ErrorCode
     public const UNSUPPORTED_MEDIA_TYPE = 'unsupported_media_type';
     public const USER_DISABLED = 'user_disabled';
     public const USER_ERASED = 'user_erased';
+    public const USER_HELD = 'user_held';
     public const USER_NOT_FOUND = 'user_not_found';
     public const VERSION_CONFLICT = 'version_conflict';
 }

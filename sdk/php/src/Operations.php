@@ -545,4 +545,79 @@ abstract class Operations
 
         return Types\Events::fromArray($this->call('/v1/events/list', $body, $idk)->body);
     }
+
+    /**
+     * Get why a linked user can or cannot log in. Needs the scope `users:support`.
+     * @param string|null $id User id.
+     * @param string|null $email E-mail address.
+     * @param string|null $phoneNumber Phone number.
+     * @param string|null $username User name.
+     * @param string|null $externalId The company's own id of the user.
+     * @param string|null $idk An idempotency key; a random one if null.
+     * @throws UmojaException
+     */
+    public function why(
+        ?string $id = null,
+        ?string $email = null,
+        ?string $phoneNumber = null,
+        ?string $username = null,
+        ?string $externalId = null,
+        ?string $idk = null,
+    ): Types\Why {
+        $body = array_filter([
+            'id' => $id,
+            'email' => $email,
+            'phone_number' => $phoneNumber,
+            'username' => $username,
+            'external_id' => $externalId,
+        ], static fn (mixed $value) => $value !== null);
+
+        return Types\Why::fromArray($this->call('/v1/users/why', $body, $idk)->body);
+    }
+
+    /**
+     * Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+     * @param string|null $id User id.
+     * @param string|null $email E-mail address.
+     * @param string|null $phoneNumber Phone number.
+     * @param string|null $username User name.
+     * @param string|null $externalId The company's own id of the user.
+     * @param string|null $idk An idempotency key; a random one if null.
+     * @throws UmojaException
+     */
+    public function unlock(
+        ?string $id = null,
+        ?string $email = null,
+        ?string $phoneNumber = null,
+        ?string $username = null,
+        ?string $externalId = null,
+        ?string $idk = null,
+    ): Types\Unlocked {
+        $body = array_filter([
+            'id' => $id,
+            'email' => $email,
+            'phone_number' => $phoneNumber,
+            'username' => $username,
+            'external_id' => $externalId,
+        ], static fn (mixed $value) => $value !== null);
+
+        return Types\Unlocked::fromArray($this->call('/v1/users/unlock', $body, $idk)->body);
+    }
+
+    /**
+     * Get what became of a rejected request of the last day. Needs the scope `users:support`.
+     * @param string $requestId The `Request-Id` of an answer.
+     * @param string|null $idk An idempotency key; a random one if null.
+     * @throws UmojaException
+     */
+    public function getRequest(
+        string $requestId,
+        ?string $idk = null,
+    ): Types\RejectedRequest {
+        $body = array_filter([
+            'request_id' => $requestId,
+        ], static fn (mixed $value) => $value !== null);
+
+        return Types\RejectedRequest::fromArray($this->call('/v1/requests/get', $body, $idk)->body);
+    }
 }

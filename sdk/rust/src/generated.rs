@@ -76,6 +76,8 @@ pub enum ProblemCode {
     RegionNotServing,
     /// `replayed`.
     Replayed,
+    /// `request_not_found`.
+    RequestNotFound,
     /// `reset_token_invalid`.
     ResetTokenInvalid,
     /// `scope_missing`.
@@ -106,6 +108,8 @@ pub enum ProblemCode {
     UserDisabled,
     /// `user_erased`.
     UserErased,
+    /// `user_held`.
+    UserHeld,
     /// `user_not_found`.
     UserNotFound,
     /// `version_conflict`.
@@ -151,6 +155,7 @@ impl ProblemCode {
             Self::RateLimited => "rate_limited",
             Self::RegionNotServing => "region_not_serving",
             Self::Replayed => "replayed",
+            Self::RequestNotFound => "request_not_found",
             Self::ResetTokenInvalid => "reset_token_invalid",
             Self::ScopeMissing => "scope_missing",
             Self::SubjectTokenExpired => "subject_token_expired",
@@ -166,6 +171,7 @@ impl ProblemCode {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UserDisabled => "user_disabled",
             Self::UserErased => "user_erased",
+            Self::UserHeld => "user_held",
             Self::UserNotFound => "user_not_found",
             Self::VersionConflict => "version_conflict",
             Self::Other(other) => other,
@@ -208,6 +214,7 @@ impl From<String> for ProblemCode {
             "rate_limited" => Self::RateLimited,
             "region_not_serving" => Self::RegionNotServing,
             "replayed" => Self::Replayed,
+            "request_not_found" => Self::RequestNotFound,
             "reset_token_invalid" => Self::ResetTokenInvalid,
             "scope_missing" => Self::ScopeMissing,
             "subject_token_expired" => Self::SubjectTokenExpired,
@@ -223,6 +230,7 @@ impl From<String> for ProblemCode {
             "unsupported_media_type" => Self::UnsupportedMediaType,
             "user_disabled" => Self::UserDisabled,
             "user_erased" => Self::UserErased,
+            "user_held" => Self::UserHeld,
             "user_not_found" => Self::UserNotFound,
             "version_conflict" => Self::VersionConflict,
             _ => Self::Other(text),
@@ -370,6 +378,44 @@ pub mod types {
     }
 
     hidden!(AddressPatch);
+
+    /// Body of `why`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the scope
+    /// `users:lookup` too.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct AskWhy {
+        /// User id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub id: Option<UserId>,
+        /// E-mail address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub email: Option<String>,
+        /// Phone number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub phone_number: Option<String>,
+        /// User name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub username: Option<String>,
+        /// The company's own id of the user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub external_id: Option<String>,
+    }
+
+    hidden!(AskWhy);
+
+    /// Failed attempts that are counted together.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct Attempts {
+        /// By what they named the user: `email`, `phone_number`, `username`, `external_id` or `id`; `any` for all of these
+        /// together, and `codes` for codes of second factors.
+        pub by: String,
+        /// The number of attempts.
+        pub count: u64,
+        /// Until when no further one is made; absent if one may be made now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub locked_until: Option<u64>,
+    }
+
+    hidden!(Attempts);
 
     /// A security event of a user.
     #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -560,8 +606,8 @@ pub mod types {
         pub id: String,
         /// The region that made the change, and the company: `urn:umoja:<region>:<company>`.
         pub source: String,
-        /// `umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`,
-        /// `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+        /// `umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`,
+        /// `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
         pub r#type: String,
         /// The user that is linked to the company.
         pub subject: UserId,
@@ -705,6 +751,15 @@ pub mod types {
 
     hidden!(Found);
 
+    /// Body of `getRequest`.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct GetRequest {
+        /// The `Request-Id` of an answer.
+        pub request_id: String,
+    }
+
+    hidden!(GetRequest);
+
     /// A conflict over an identifier, a merge or an unmerge.
     #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
     pub struct JournalEntry {
@@ -720,6 +775,17 @@ pub mod types {
     }
 
     hidden!(JournalEntry);
+
+    /// A kind of identifier that a user has.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct KnownIdentifier {
+        /// `email`, `phone_number`, `username` or `external_id`.
+        pub kind: String,
+        /// Whether it is verified.
+        pub verified: bool,
+    }
+
+    hidden!(KnownIdentifier);
 
     /// Whether a company serves a user that is linked to it.
     ///
@@ -862,6 +928,53 @@ pub mod types {
     }
 
     hidden!(PasswordReset);
+
+    /// Which kind of password a user has.
+    ///
+    /// `own`: A password of Umoja.
+    ///
+    /// `legacy`: Hashes of other systems, until the first login.
+    ///
+    /// `none`: None; a company with an old system may still verify one at the first login.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(from = "String", into = "String")]
+    pub enum PasswordState {
+        /// `own`.
+        Own,
+        /// `legacy`.
+        Legacy,
+        /// `none`.
+        None,
+        /// One that this version of the client does not know.
+        Other(String),
+    }
+    
+    impl PasswordState {
+        /// Its spelling.
+        pub fn as_str(&self) -> &str {
+            match self {
+                Self::Own => "own",
+                Self::Legacy => "legacy",
+                Self::None => "none",
+                Self::Other(other) => other,
+            }
+        }
+    }
+    impl From<String> for PasswordState {
+        fn from(text: String) -> Self {
+            match text.as_str() {
+                "own" => Self::Own,
+                "legacy" => Self::Legacy,
+                "none" => Self::None,
+                _ => Self::Other(text),
+            }
+        }
+    }
+    impl From<PasswordState> for String {
+        fn from(value: PasswordState) -> Self {
+            value.as_str().to_owned()
+        }
+    }
 
     /// What a delivery would do at a target.
     #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -1304,6 +1417,27 @@ pub mod types {
 
     hidden!(Registered);
 
+    /// Answer of `getRequest`: a request that was rejected. It has nothing of what was in it.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct RejectedRequest {
+        /// Its id.
+        pub request_id: String,
+        /// The path of the operation.
+        pub operation: String,
+        /// When it arrived, in seconds since the Unix epoch.
+        pub at: u64,
+        /// How long it took, in milliseconds.
+        pub ms: u64,
+        /// The HTTP status of the answer.
+        pub status: u64,
+        /// The code of the problem.
+        pub code: String,
+        /// The region that answered.
+        pub region: Region,
+    }
+
+    hidden!(RejectedRequest);
+
     /// Body of `password/reset/finish`.
     #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
     pub struct ResetFinish {
@@ -1453,6 +1587,40 @@ pub mod types {
     /// A target: a remote system into which users are provisioned, such as `shop-crm`.
     pub type TargetId = String;
 
+    /// Body of `unlock`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the
+    /// scope `users:lookup` too.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct Unlock {
+        /// User id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub id: Option<UserId>,
+        /// E-mail address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub email: Option<String>,
+        /// Phone number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub phone_number: Option<String>,
+        /// User name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub username: Option<String>,
+        /// The company's own id of the user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub external_id: Option<String>,
+    }
+
+    hidden!(Unlock);
+
+    /// Answer of `unlock`.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct Unlocked {
+        /// The user: of merged users the primary account.
+        pub id: UserId,
+        /// The region in which the user is unlocked. Other regions count for themselves: ask each.
+        pub region: Region,
+    }
+
+    hidden!(Unlocked);
+
     /// Body of `unmerge`.
     #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
     pub struct Unmerge {
@@ -1597,4 +1765,46 @@ pub mod types {
     }
 
     hidden!(VerifyStarted);
+
+    /// Answer of `why`: what decides about a login of the user at the company, as this region knows it. It has no value of
+    /// the user. Times are in seconds since the Unix epoch.
+    #[derive(Clone, PartialEq, Serialize, Deserialize)]
+    pub struct Why {
+        /// The user: of merged users the primary account, whichever was named.
+        pub id: UserId,
+        /// The region that answers. Failed attempts are counted by each region for itself.
+        pub region: Region,
+        /// Whether the user may log in at all.
+        pub status: AccountStatus,
+        /// Whether the company serves the user.
+        pub account: LinkState,
+        /// When the company was linked.
+        pub linked_at: u64,
+        /// The day of the last login at the company, in days since 1970-01-01 UTC, if it was recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub last_login_day: Option<u64>,
+        /// The names of the values that the company has stated last: `email`, `profile.given_name`, ...
+        pub stated: Vec<String>,
+        /// Which kind of password the user has.
+        pub password: PasswordState,
+        /// The families of the hashes that are kept until the first login: `bcrypt`, `pbkdf2`, ...
+        pub password_kinds: Vec<String>,
+        /// The kinds of identifier that the user has.
+        pub identifiers: Vec<KnownIdentifier>,
+        /// The users that are merged into this one.
+        pub linked_accounts: Vec<UserId>,
+        /// Whether another user has one of the identifiers, so that an operator has to decide.
+        pub in_conflict: bool,
+        /// The number of second factors of each kind.
+        pub factors: BTreeMap<String, u64>,
+        /// Until when this region rejects every password; absent if it does not. `unlock` takes it away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub locked_until: Option<u64>,
+        /// The failed attempts that this region counts.
+        pub attempts: Vec<Attempts>,
+        /// The last security event of each kind that the company or one of its clients or sources caused, the newest first.
+        pub events: Vec<AuditEntry>,
+    }
+
+    hidden!(Why);
 }

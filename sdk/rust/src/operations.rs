@@ -91,7 +91,7 @@ impl Client {
     /// Erase a person permanently for all companies. Needs the scope `users:erase`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `user_not_found`.
+    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `user_held`, `user_not_found`.
     pub async fn erase(&self, body: &types::Erase) -> Result<Answer<types::Erased>, Error> {
         self.call("/v1/users/erase", body).await
     }
@@ -150,5 +150,29 @@ impl Client {
     /// [`Error`]. The codes of its own: `cursor_expired`.
     pub async fn list_events(&self, body: &types::ListEvents) -> Result<Answer<types::Events>, Error> {
         self.call("/v1/events/list", body).await
+    }
+
+    /// Get why a linked user can or cannot log in. Needs the scope `users:support`.
+    ///
+    /// # Errors
+    /// [`Error`]. The codes of its own: `too_many_merged`, `user_not_found`.
+    pub async fn why(&self, body: &types::AskWhy) -> Result<Answer<types::Why>, Error> {
+        self.call("/v1/users/why", body).await
+    }
+
+    /// Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+    ///
+    /// # Errors
+    /// [`Error`]. The codes of its own: `too_many_attempts`, `too_many_merged`, `user_not_found`.
+    pub async fn unlock(&self, body: &types::Unlock) -> Result<Answer<types::Unlocked>, Error> {
+        self.call("/v1/users/unlock", body).await
+    }
+
+    /// Get what became of a rejected request of the last day. Needs the scope `users:support`.
+    ///
+    /// # Errors
+    /// [`Error`]. The codes of its own: `request_not_found`.
+    pub async fn get_request(&self, body: &types::GetRequest) -> Result<Answer<types::RejectedRequest>, Error> {
+        self.call("/v1/requests/get", body).await
     }
 }

@@ -35,6 +35,7 @@ export type ErrorCode =
   | "rate_limited"
   | "region_not_serving"
   | "replayed"
+  | "request_not_found"
   | "reset_token_invalid"
   | "scope_missing"
   | "subject_token_expired"
@@ -50,6 +51,7 @@ export type ErrorCode =
   | "unsupported_media_type"
   | "user_disabled"
   | "user_erased"
+  | "user_held"
   | "user_not_found"
   | "version_conflict";
 
@@ -94,6 +96,36 @@ export interface AddressPatch {
   region?: string | null;
   postal_code?: string | null;
   country?: string | null;
+}
+
+/**
+ * Body of `why`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the scope
+ * `users:lookup` too.
+ */
+export interface AskWhy {
+  /** User id. */
+  id?: UserId | null;
+  /** E-mail address. */
+  email?: string | null;
+  /** Phone number. */
+  phone_number?: string | null;
+  /** User name. */
+  username?: string | null;
+  /** The company's own id of the user. */
+  external_id?: string | null;
+}
+
+/** Failed attempts that are counted together. */
+export interface Attempts {
+  /**
+   * By what they named the user: `email`, `phone_number`, `username`, `external_id` or `id`; `any` for all of these
+   * together, and `codes` for codes of second factors.
+   */
+  by: string;
+  /** The number of attempts. */
+  count: number;
+  /** Until when no further one is made; absent if one may be made now. */
+  locked_until?: number;
 }
 
 /** A security event of a user. */
@@ -246,8 +278,8 @@ export interface Event {
   /** The region that made the change, and the company: `urn:umoja:<region>:<company>`. */
   source: string;
   /**
-   * `umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`,
-   * `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+   * `umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`,
+   * `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
    */
   type: string;
   /** The user that is linked to the company. */
@@ -367,6 +399,12 @@ export interface Found {
   user: User;
 }
 
+/** Body of `getRequest`. */
+export interface GetRequest {
+  /** The `Request-Id` of an answer. */
+  request_id: string;
+}
+
 /** A conflict over an identifier, a merge or an unmerge. */
 export interface JournalEntry {
   /** The event. */
@@ -377,6 +415,14 @@ export interface JournalEntry {
   region: Region;
   /** The kind of the identifier. */
   identifier?: string;
+}
+
+/** A kind of identifier that a user has. */
+export interface KnownIdentifier {
+  /** `email`, `phone_number`, `username` or `external_id`. */
+  kind: string;
+  /** Whether it is verified. */
+  verified: boolean;
 }
 
 /**
@@ -463,6 +509,17 @@ export interface PasswordReset {
   /** The version with the new password. */
   version: string;
 }
+
+/**
+ * Which kind of password a user has.
+ *
+ * `own`: A password of Umoja.
+ *
+ * `legacy`: Hashes of other systems, until the first login.
+ *
+ * `none`: None; a company with an old system may still verify one at the first login.
+ */
+export type PasswordState = "own" | "legacy" | "none";
 
 /** What a delivery would do at a target. */
 export interface Planned {
@@ -719,6 +776,24 @@ export interface Registered {
   provisioning?: Provisioning;
 }
 
+/** Answer of `getRequest`: a request that was rejected. It has nothing of what was in it. */
+export interface RejectedRequest {
+  /** Its id. */
+  request_id: string;
+  /** The path of the operation. */
+  operation: string;
+  /** When it arrived, in seconds since the Unix epoch. */
+  at: number;
+  /** How long it took, in milliseconds. */
+  ms: number;
+  /** The HTTP status of the answer. */
+  status: number;
+  /** The code of the problem. */
+  code: string;
+  /** The region that answered. */
+  region: Region;
+}
+
 /** Body of `password/reset/finish`. */
 export interface ResetFinish {
   /** The `token` of `password/reset/start`, from the link that the person opened. */
@@ -808,6 +883,31 @@ export type SubjectTokenType = "urn:ietf:params:oauth:token-type:access_token" |
 
 /** A target: a remote system into which users are provisioned, such as `shop-crm`. */
 export type TargetId = string;
+
+/**
+ * Body of `unlock`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the
+ * scope `users:lookup` too.
+ */
+export interface Unlock {
+  /** User id. */
+  id?: UserId | null;
+  /** E-mail address. */
+  email?: string | null;
+  /** Phone number. */
+  phone_number?: string | null;
+  /** User name. */
+  username?: string | null;
+  /** The company's own id of the user. */
+  external_id?: string | null;
+}
+
+/** Answer of `unlock`. */
+export interface Unlocked {
+  /** The user: of merged users the primary account. */
+  id: UserId;
+  /** The region in which the user is unlocked. Other regions count for themselves: ask each. */
+  region: Region;
+}
 
 /** Body of `unmerge`. */
 export interface Unmerge {
@@ -927,6 +1027,45 @@ export interface VerifyStarted {
   id: UserId;
 }
 
+/**
+ * Answer of `why`: what decides about a login of the user at the company, as this region knows it. It has no value of
+ * the user. Times are in seconds since the Unix epoch.
+ */
+export interface Why {
+  /** The user: of merged users the primary account, whichever was named. */
+  id: UserId;
+  /** The region that answers. Failed attempts are counted by each region for itself. */
+  region: Region;
+  /** Whether the user may log in at all. */
+  status: AccountStatus;
+  /** Whether the company serves the user. */
+  account: LinkState;
+  /** When the company was linked. */
+  linked_at: number;
+  /** The day of the last login at the company, in days since 1970-01-01 UTC, if it was recorded. */
+  last_login_day?: number;
+  /** The names of the values that the company has stated last: `email`, `profile.given_name`, ... */
+  stated: string[];
+  /** Which kind of password the user has. */
+  password: PasswordState;
+  /** The families of the hashes that are kept until the first login: `bcrypt`, `pbkdf2`, ... */
+  password_kinds: string[];
+  /** The kinds of identifier that the user has. */
+  identifiers: KnownIdentifier[];
+  /** The users that are merged into this one. */
+  linked_accounts: UserId[];
+  /** Whether another user has one of the identifiers, so that an operator has to decide. */
+  in_conflict: boolean;
+  /** The number of second factors of each kind. */
+  factors: Record<string, number>;
+  /** Until when this region rejects every password; absent if it does not. `unlock` takes it away. */
+  locked_until?: number;
+  /** The failed attempts that this region counts. */
+  attempts: Attempts[];
+  /** The last security event of each kind that the company or one of its clients or sources caused, the newest first. */
+  events: AuditEntry[];
+}
+
 /** How one call is made. */
 export interface CallOptions {
   /** The idempotency key, 1 to 64 characters; a random one if absent. All repetitions of the call have the same. */
@@ -1042,5 +1181,20 @@ export abstract class Operations {
   /** List what changed about the company's users, in order and without a gap. Needs the scope `events:list`. */
   async listEvents(body: ListEvents = {}, options?: CallOptions): Promise<Events> {
     return (await this.call("/v1/events/list", body, options)).body as Events;
+  }
+
+  /** Get why a linked user can or cannot log in. Needs the scope `users:support`. */
+  async why(body: AskWhy, options?: CallOptions): Promise<Why> {
+    return (await this.call("/v1/users/why", body, options)).body as Why;
+  }
+
+  /** Take the lock-out of a linked user away, in this region. Needs the scope `users:support`. */
+  async unlock(body: Unlock, options?: CallOptions): Promise<Unlocked> {
+    return (await this.call("/v1/users/unlock", body, options)).body as Unlocked;
+  }
+
+  /** Get what became of a rejected request of the last day. Needs the scope `users:support`. */
+  async getRequest(body: GetRequest, options?: CallOptions): Promise<RejectedRequest> {
+    return (await this.call("/v1/requests/get", body, options)).body as RejectedRequest;
   }
 }

@@ -17,8 +17,8 @@ final class Event
         /** The region that made the change, and the company: `urn:umoja:<region>:<company>`. */
         public readonly string $source,
         /**
-         * `umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`,
-         * `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+         * `umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`,
+         * `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
          */
         public readonly string $type,
         /** The user that is linked to the company. */

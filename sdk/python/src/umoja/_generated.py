@@ -43,6 +43,7 @@ ErrorCode = Literal[
     "rate_limited",
     "region_not_serving",
     "replayed",
+    "request_not_found",
     "reset_token_invalid",
     "scope_missing",
     "subject_token_expired",
@@ -58,6 +59,7 @@ ErrorCode = Literal[
     "unsupported_media_type",
     "user_disabled",
     "user_erased",
+    "user_held",
     "user_not_found",
     "version_conflict",
 ]
@@ -84,6 +86,17 @@ LinkState = Literal["active", "suspended"]
 
 `suspended`: The company has suspended the user: its requests to log in or to reset the password are rejected. Other
 companies are not affected.
+"""
+
+
+PasswordState = Literal["own", "legacy", "none"]
+"""Which kind of password a user has.
+
+`own`: A password of Umoja.
+
+`legacy`: Hashes of other systems, until the first login.
+
+`none`: None; a company with an old system may still verify one at the first login.
 """
 
 
@@ -180,6 +193,37 @@ class AddressPatch(TypedDict, total=False):
     region: str | None
     postal_code: str | None
     country: str | None
+
+
+class AskWhy(TypedDict, total=False):
+    """Body of `why`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs the
+    scope `users:lookup` too.
+    """
+
+    id: UserId | None
+    """User id."""
+    email: str | None
+    """E-mail address."""
+    phone_number: str | None
+    """Phone number."""
+    username: str | None
+    """User name."""
+    external_id: str | None
+    """The company's own id of the user."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """Failed attempts that are counted together."""
+
+    by: str
+    """By what they named the user: `email`, `phone_number`, `username`, `external_id` or `id`; `any` for all of these
+    together, and `codes` for codes of second factors.
+    """
+    count: int
+    """The number of attempts."""
+    locked_until: int | None = None
+    """Until when no further one is made; absent if one may be made now."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -337,8 +381,9 @@ class Event:
     source: str
     """The region that made the change, and the company: `urn:umoja:<region>:<company>`."""
     type: str
-    """`umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`,
-    `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+    """`umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`,
+    `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be
+    added.
     """
     subject: UserId
     """The user that is linked to the company."""
@@ -467,6 +512,13 @@ class Found:
     """The user."""
 
 
+class GetRequest(TypedDict, total=False):
+    """Body of `getRequest`."""
+
+    request_id: str
+    """The `Request-Id` of an answer."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JournalEntry:
     """A conflict over an identifier, a merge or an unmerge."""
@@ -479,6 +531,16 @@ class JournalEntry:
     """The region that recorded it."""
     identifier: str | None = None
     """The kind of the identifier."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnownIdentifier:
+    """A kind of identifier that a user has."""
+
+    kind: str
+    """`email`, `phone_number`, `username` or `external_id`."""
+    verified: bool
+    """Whether it is verified."""
 
 
 class ListEvents(TypedDict, total=False):
@@ -796,6 +858,26 @@ class Registered:
     """How far the targets of `provision` are."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RejectedRequest:
+    """Answer of `getRequest`: a request that was rejected. It has nothing of what was in it."""
+
+    request_id: str
+    """Its id."""
+    operation: str
+    """The path of the operation."""
+    at: int
+    """When it arrived, in seconds since the Unix epoch."""
+    ms: int
+    """How long it took, in milliseconds."""
+    status: int
+    """The HTTP status of the answer."""
+    code: str
+    """The code of the problem."""
+    region: Region
+    """The region that answered."""
+
+
 class ResetFinish(TypedDict, total=False):
     """Body of `password/reset/finish`."""
 
@@ -869,6 +951,33 @@ class Source:
     """The company that sent it."""
     at: int
     """When, in seconds since the Unix epoch."""
+
+
+class Unlock(TypedDict, total=False):
+    """Body of `unlock`. Exactly one of `id`, `email`, `phone_number`, `username`, `external_id`. An identifier needs
+    the scope `users:lookup` too.
+    """
+
+    id: UserId | None
+    """User id."""
+    email: str | None
+    """E-mail address."""
+    phone_number: str | None
+    """Phone number."""
+    username: str | None
+    """User name."""
+    external_id: str | None
+    """The company's own id of the user."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Unlocked:
+    """Answer of `unlock`."""
+
+    id: UserId
+    """The user: of merged users the primary account."""
+    region: Region
+    """The region in which the user is unlocked. Other regions count for themselves: ask each."""
 
 
 class Unmerge(TypedDict, total=False):
@@ -990,6 +1099,46 @@ class VerifyStarted:
     """When the code stops working, in seconds since the Unix epoch."""
     id: UserId
     """The user."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Why:
+    """Answer of `why`: what decides about a login of the user at the company, as this region knows it. It has no value
+    of the user. Times are in seconds since the Unix epoch.
+    """
+
+    id: UserId
+    """The user: of merged users the primary account, whichever was named."""
+    region: Region
+    """The region that answers. Failed attempts are counted by each region for itself."""
+    status: AccountStatus
+    """Whether the user may log in at all."""
+    account: LinkState
+    """Whether the company serves the user."""
+    linked_at: int
+    """When the company was linked."""
+    stated: list[str]
+    """The names of the values that the company has stated last: `email`, `profile.given_name`, ..."""
+    password: PasswordState
+    """Which kind of password the user has."""
+    password_kinds: list[str]
+    """The families of the hashes that are kept until the first login: `bcrypt`, `pbkdf2`, ..."""
+    identifiers: list[KnownIdentifier]
+    """The kinds of identifier that the user has."""
+    linked_accounts: list[UserId]
+    """The users that are merged into this one."""
+    in_conflict: bool
+    """Whether another user has one of the identifiers, so that an operator has to decide."""
+    factors: dict[str, int]
+    """The number of second factors of each kind."""
+    attempts: list[Attempts]
+    """The failed attempts that this region counts."""
+    events: list[AuditEntry]
+    """The last security event of each kind that the company or one of its clients or sources caused, the newest first."""
+    last_login_day: int | None = None
+    """The day of the last login at the company, in days since 1970-01-01 UTC, if it was recorded."""
+    locked_until: int | None = None
+    """Until when this region rejects every password; absent if it does not. `unlock` takes it away."""
 
 
 class Operations:
@@ -1610,6 +1759,86 @@ class Operations:
         answer = self.call("/v1/events/list", without_none(body), idk=idk)
         return decode(Events, answer.body)
 
+    def why(
+        self,
+        *,
+        id: UserId | None = None,
+        email: str | None = None,
+        phone_number: str | None = None,
+        username: str | None = None,
+        external_id: str | None = None,
+        idk: str | None = None,
+    ) -> Why:
+        """Get why a linked user can or cannot log in. Needs the scope `users:support`.
+
+        id: User id.
+
+        email: E-mail address.
+
+        phone_number: Phone number.
+
+        username: User name.
+
+        external_id: The company's own id of the user.
+        """
+        body = {
+            "id": id,
+            "email": email,
+            "phone_number": phone_number,
+            "username": username,
+            "external_id": external_id,
+        }
+        answer = self.call("/v1/users/why", without_none(body), idk=idk)
+        return decode(Why, answer.body)
+
+    def unlock(
+        self,
+        *,
+        id: UserId | None = None,
+        email: str | None = None,
+        phone_number: str | None = None,
+        username: str | None = None,
+        external_id: str | None = None,
+        idk: str | None = None,
+    ) -> Unlocked:
+        """Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+
+        id: User id.
+
+        email: E-mail address.
+
+        phone_number: Phone number.
+
+        username: User name.
+
+        external_id: The company's own id of the user.
+        """
+        body = {
+            "id": id,
+            "email": email,
+            "phone_number": phone_number,
+            "username": username,
+            "external_id": external_id,
+        }
+        answer = self.call("/v1/users/unlock", without_none(body), idk=idk)
+        return decode(Unlocked, answer.body)
+
+    def get_request(
+        self,
+        *,
+        request_id: str,
+        idk: str | None = None,
+    ) -> RejectedRequest:
+        """Get what became of a rejected request of the last day. Needs the scope `users:support`.
+
+        request_id: The `Request-Id` of an answer.
+        """
+        body = {
+            "request_id": request_id,
+        }
+        answer = self.call("/v1/requests/get", without_none(body), idk=idk)
+        return decode(RejectedRequest, answer.body)
+
 
 class AsyncOperations:
     """The operations of the API. Each takes `idk`, an idempotency key; a random one if absent."""
@@ -2228,3 +2457,83 @@ class AsyncOperations:
         }
         answer = await self.call("/v1/events/list", without_none(body), idk=idk)
         return decode(Events, answer.body)
+
+    async def why(
+        self,
+        *,
+        id: UserId | None = None,
+        email: str | None = None,
+        phone_number: str | None = None,
+        username: str | None = None,
+        external_id: str | None = None,
+        idk: str | None = None,
+    ) -> Why:
+        """Get why a linked user can or cannot log in. Needs the scope `users:support`.
+
+        id: User id.
+
+        email: E-mail address.
+
+        phone_number: Phone number.
+
+        username: User name.
+
+        external_id: The company's own id of the user.
+        """
+        body = {
+            "id": id,
+            "email": email,
+            "phone_number": phone_number,
+            "username": username,
+            "external_id": external_id,
+        }
+        answer = await self.call("/v1/users/why", without_none(body), idk=idk)
+        return decode(Why, answer.body)
+
+    async def unlock(
+        self,
+        *,
+        id: UserId | None = None,
+        email: str | None = None,
+        phone_number: str | None = None,
+        username: str | None = None,
+        external_id: str | None = None,
+        idk: str | None = None,
+    ) -> Unlocked:
+        """Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+
+        id: User id.
+
+        email: E-mail address.
+
+        phone_number: Phone number.
+
+        username: User name.
+
+        external_id: The company's own id of the user.
+        """
+        body = {
+            "id": id,
+            "email": email,
+            "phone_number": phone_number,
+            "username": username,
+            "external_id": external_id,
+        }
+        answer = await self.call("/v1/users/unlock", without_none(body), idk=idk)
+        return decode(Unlocked, answer.body)
+
+    async def get_request(
+        self,
+        *,
+        request_id: str,
+        idk: str | None = None,
+    ) -> RejectedRequest:
+        """Get what became of a rejected request of the last day. Needs the scope `users:support`.
+
+        request_id: The `Request-Id` of an answer.
+        """
+        body = {
+            "request_id": request_id,
+        }
+        answer = await self.call("/v1/requests/get", without_none(body), idk=idk)
+        return decode(RejectedRequest, answer.body)

@@ -31,6 +31,11 @@ pub(super) const ROWS: &[[&str; 3]] = &[
     ["new region added", "stream first, then backfill, then keys", "writes made during the backfill all arrive"],
     ["region back after 48 h", "freeze, diff, then serve", "old writes do not win wrongly"],
     ["queue purged by mistake", "anti-entropy", "digests equal"],
+    [
+        "hold races erase",
+        "each region reads its own row; erased beats all",
+        "no erasure once every region has the hold; one that came first stands",
+    ],
     ["update races erase, older and newer", "erased beats all", "no resurrection; receipt stays true"],
     [
         "an erased user is described by a source again",

@@ -69,6 +69,8 @@ public enum ErrorCode {
     REGION_NOT_SERVING("region_not_serving"),
     /** replayed */
     REPLAYED("replayed"),
+    /** request_not_found */
+    REQUEST_NOT_FOUND("request_not_found"),
     /** reset_token_invalid */
     RESET_TOKEN_INVALID("reset_token_invalid"),
     /** scope_missing */
@@ -99,6 +101,8 @@ public enum ErrorCode {
     USER_DISABLED("user_disabled"),
     /** user_erased */
     USER_ERASED("user_erased"),
+    /** user_held */
+    USER_HELD("user_held"),
     /** user_not_found */
     USER_NOT_FOUND("user_not_found"),
     /** version_conflict */

@@ -394,4 +394,67 @@ public abstract class Operations {
     public Events listEvents(ListEvents body, String idk) {
         return Events.of(Fields.object(call("/v1/events/list", body, idk).body()));
     }
+
+    /**
+     * Get why a linked user can or cannot log in. Needs the scope `users:support`.
+     *
+     * @param body what to send
+     * @return the verified answer
+     */
+    public Why why(AskWhy body) {
+        return why(body, null);
+    }
+
+    /**
+     * Get why a linked user can or cannot log in. Needs the scope `users:support`.
+     *
+     * @param body what to send
+     * @param idk an idempotency key; a random one if null
+     * @return the verified answer
+     */
+    public Why why(AskWhy body, String idk) {
+        return Why.of(Fields.object(call("/v1/users/why", body, idk).body()));
+    }
+
+    /**
+     * Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+     *
+     * @param body what to send
+     * @return the verified answer
+     */
+    public Unlocked unlock(Unlock body) {
+        return unlock(body, null);
+    }
+
+    /**
+     * Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
+     *
+     * @param body what to send
+     * @param idk an idempotency key; a random one if null
+     * @return the verified answer
+     */
+    public Unlocked unlock(Unlock body, String idk) {
+        return Unlocked.of(Fields.object(call("/v1/users/unlock", body, idk).body()));
+    }
+
+    /**
+     * Get what became of a rejected request of the last day. Needs the scope `users:support`.
+     *
+     * @param body what to send
+     * @return the verified answer
+     */
+    public RejectedRequest getRequest(GetRequest body) {
+        return getRequest(body, null);
+    }
+
+    /**
+     * Get what became of a rejected request of the last day. Needs the scope `users:support`.
+     *
+     * @param body what to send
+     * @param idk an idempotency key; a random one if null
+     * @return the verified answer
+     */
+    public RejectedRequest getRequest(GetRequest body, String idk) {
+        return RejectedRequest.of(Fields.object(call("/v1/requests/get", body, idk).body()));
+    }
 }

@@ -10,7 +10,7 @@ import java.util.Map;
  * @param specversion `1.0`.
  * @param id Unique for the source. An event that is read again has the same one.
  * @param source The region that made the change, and the company: `urn:umoja:&lt;region&gt;:&lt;company&gt;`.
- * @param type `umoja.user.` and `registered`, `linked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
+ * @param type `umoja.user.` and `registered`, `linked`, `unlinked`, `suspended`, `unsuspended`, `identifiers_changed`, `profile_changed`, `credentials_changed`, `disabled`, `enabled`, `merged`, `unmerged` or `erased`. More may be added.
  * @param subject The user that is linked to the company.
  * @param time When the change was made (RFC 3339).
  * @param sequence The order of the events of one source, as texts.
