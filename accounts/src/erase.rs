@@ -20,7 +20,6 @@ use umoja_store::ports::{MAX_WRITES, Parts, StoreError};
 use umoja_store::replicate::confirmation;
 
 use crate::accounts::{SEALED_REASON, company_field};
-use crate::hold::NotHeld;
 use crate::named::Named;
 use crate::receipt::{erased_together, receipt, target_accounts};
 use crate::transaction::{OwnershipPlan, Recorded, Replacement, Transaction};
@@ -104,7 +103,6 @@ impl Erase {
         has_arrived(people, id, &users).await?;
         found.named.note(people).await?;
         while !users.is_empty() {
-            let not_held = people.not_held(users.iter().map(|(id, _)| *id)).await?;
             if !may_erase(&users) {
                 return if written.is_empty() { Ok(None) } else { receipt(people, id).await.map(Some) };
             }
@@ -113,7 +111,7 @@ impl Erase {
             let batch = batch(&users);
             let together = done.iter().copied().chain(batch.iter().map(|(id, _)| *id)).collect();
             let reason = self.reason.as_ref();
-            let erasing = Erasing { people, context, asked: id, reason, together: &together, not_held: &not_held };
+            let erasing = Erasing { people, context, asked: id, reason, together: &together };
             let ids: BTreeSet<UserId> = batch.iter().map(|(id, _)| *id).collect();
             let sessions = people.announce_all(id).await?;
             if erasing.transaction(batch).await?.is_done().await? {
@@ -160,8 +158,8 @@ async fn has_arrived(people: &People, id: UserId, users: &Left) -> Result<(), Er
 
 /// The first users that fit into one transaction, at least one.
 fn batch(users: &[(UserId, Parts)]) -> &[(UserId, Parts)] {
-    // Each user has two parts, a pointer, a hold and four rows. One more row is about the requested user.
-    let writes = |parts: &Parts| 8 + parts.profile.as_ref().map_or(0, |profile| profile.ownerships().len());
+    // Each user has two parts, a pointer and four rows. One more row is about the requested user.
+    let writes = |parts: &Parts| 7 + parts.profile.as_ref().map_or(0, |profile| profile.ownerships().len());
     let mut total = 1;
     let fits = users.iter().take_while(|(_, parts)| {
         total += writes(parts);
@@ -227,8 +225,6 @@ struct Erasing<'a> {
     reason: Option<&'a Reason>,
     /// All users that are erased after this transaction.
     together: &'a BTreeSet<UserId>,
-    /// The holds of the users, as they were read after the users.
-    not_held: &'a NotHeld,
 }
 
 impl<'a> Erasing<'a> {
@@ -275,15 +271,13 @@ impl<'a> Erasing<'a> {
             OwnershipPlan::read(&*home.own.users, &changes),
             Recorded::events(people.recorder(), &self.context.actor, &events)
         )?;
-        let ids: Vec<UserId> = users.iter().map(|(id, _)| *id).collect();
-        let ends = people.ends_of_holds(self.not_held, &ids)?;
-        let transaction =
-            Transaction::new(home, recorded).profiles(&profiles, ownerships, |_| false).rows(rows).items(ends);
+        people.not_held(users.iter().map(|(id, _)| *id)).await?;
+        let transaction = Transaction::new(home, recorded).profiles(&profiles, ownerships, |_| false).rows(rows);
         Ok(credentials.iter().fold(transaction, Transaction::credentials))
     }
 
     fn receipt_row(&self, id: UserId, key: String, version: &Version) -> LogRow {
-        let Self { people, context, asked, reason, together, .. } = self;
+        let Self { people, context, asked, reason, together } = self;
         let together: BTreeSet<_> = together.iter().chain([asked]).collect();
         let mut row = people.row(id, key, LogRow::ERASE, version);
         row.fields.extend([company_field(context), (attribute::AT.into(), context.now.0.into())]);

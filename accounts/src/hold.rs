@@ -1,17 +1,17 @@
 //! Holds: an operator keeps a person from being erased, with a reason and an end.
 //!
-//! The hold of a user is one row of the table `access`, whose newest word counts. An erasure reads it, and ends it in its
-//! own transaction on the condition that it is as it was read, so within a region one of the two comes first. Operators'
-//! commands write a hold in every region before they report it, so that from then on no region erases. An erasure that a
+//! The hold of a user is one row of the table `access`, whose newest word counts. A hold and an erasure both
+//! add to the audit trail of the user, and an erasure looks for a hold after it has read where the trail ends. So within a
+//! region one of the two comes first. Operators' commands write a hold in every region before they report it, so that from then on no region erases. An erasure that a
 //! region had done before the hold arrived there stands, because a tombstone wins over everything.
 
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use umoja_schema::access::{Hold, ended};
+use umoja_schema::access::Hold;
 use umoja_schema::replicated::ACCESS;
 use umoja_schema::{Actor, Attributes, AuditEvent, Hlc, LogRow, Millis, UserId, VersionedItem};
-use umoja_store::ports::{ItemWrite, StoreError};
+use umoja_store::ports::StoreError;
 
 use crate::accounts::until_written;
 use crate::items::{over, replace_recorded};
@@ -50,9 +50,6 @@ pub struct Held {
     pub reason: Option<String>,
 }
 
-/// The holds of users as they were read, none of which is in force.
-pub(crate) struct NotHeld(BTreeMap<UserId, Option<VersionedItem>>);
-
 impl People {
     /// The holds of users that are in force in this region.
     ///
@@ -73,13 +70,12 @@ impl People {
         Ok(holds)
     }
 
-    /// Holds or releases a user in this region. With `actor`, the event is recorded in the audit trail. False if it was so
-    /// already.
+    /// Holds or releases a user in this region, and records it in the audit trail. False if it was so already.
     ///
     /// # Errors
     /// [`Error::Erased`] if the user was erased, also in another region; [`Error::NotFound`] if the region does not have
     /// it. If the store fails.
-    pub async fn set_hold(&self, user: UserId, word: Word<'_>, by: &str, actor: Option<&Actor>) -> Result<bool, Error> {
+    pub async fn set_hold(&self, user: UserId, word: Word<'_>, by: &str, actor: &Actor) -> Result<bool, Error> {
         let parts = self.home.own.users.parts(user).await?;
         if any_erased(&parts) {
             return Err(Error::Erased);
@@ -107,19 +103,16 @@ impl People {
             let hold = Hold { user, until, at: now, by: by.to_owned(), reason, unknown };
             let read = stored.as_ref().map(|stored| &stored.version);
             let item = hold.to_item(self.next_version(false, read)?);
-            let rows = match actor {
-                Some(actor) => self.recorder().rows(actor, &[(user, event)]).await?,
-                None => Vec::new(),
-            };
+            let rows = self.recorder().rows(actor, &[(user, event)]).await?;
             Ok(replace_recorded(self, vec![over(read, item)], rows).await?.then_some(true))
         })
     }
 
-    /// The holds of users who are about to be erased.
+    /// Looks for holds of users who are about to be erased, after the ends of their audit trails were read.
     ///
     /// # Errors
     /// [`Error::Held`] if one of them is held. If the store fails, or a hold cannot be read: it may be in force.
-    pub(crate) async fn not_held(&self, users: impl Iterator<Item = UserId>) -> Result<NotHeld, Error> {
+    pub(crate) async fn not_held(&self, users: impl Iterator<Item = UserId>) -> Result<(), Error> {
         let now = self.home.clock.now();
         let stored = self.stored_holds(users).await?;
         for item in stored.values().flatten().filter(|item| !item.version.erased) {
@@ -128,7 +121,7 @@ impl People {
                 return Err(Error::Held { until: hold.until });
             }
         }
-        Ok(NotHeld(stored))
+        Ok(())
     }
 
     async fn stored_holds(
@@ -138,22 +131,6 @@ impl People {
         let read = async |user| Ok::<_, Error>((user, self.home.own.items.item(&ACCESS, user, &Hold::key()).await?));
         let reads: Vec<_> = users.map(read).collect();
         stream::iter(reads).buffered(CONCURRENT).try_collect().await
-    }
-
-    /// The writes by which an erasure ends the holds of its users, as they were read.
-    pub(crate) fn ends_of_holds(&self, read: &NotHeld, users: &[UserId]) -> Result<Vec<ItemWrite>, Error> {
-        let mut writes = Vec::new();
-        for user in users {
-            let stored = read.0.get(user).and_then(Option::as_ref);
-            if stored.is_some_and(|stored| stored.version.erased) {
-                continue;
-            }
-            let version = self.next_version(true, stored.map(|stored| &stored.version))?;
-            let expires_at = Some(self.home.clock.now());
-            let end = ended(*user, Hold::key(), version, stored.and_then(VersionedItem::expires_at).max(expires_at));
-            writes.push(over(stored.map(|stored| &stored.version), end));
-        }
-        Ok(writes)
     }
 }
 

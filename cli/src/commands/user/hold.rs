@@ -131,7 +131,7 @@ impl Done {
     }
 }
 
-/// Says it of every user of the person, in every region. The region that is asked first records it.
+/// Says it of every user of the person, in every region, each of which records it.
 async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, command: &str) -> Result<Done, CliError> {
     let serving = regions.serving()?;
     let people = serving.people(WRAP_BUDGET_MS).await?;
@@ -141,7 +141,7 @@ async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, com
     let actor = Actor::Operator { command: command.to_owned(), by: Some(by.to_owned()) };
     let (mut has_changed, mut unwritten) = (false, Vec::new());
     for user in &users {
-        let set = people.set_hold(*user, word, by, Some(&actor)).await;
+        let set = people.set_hold(*user, word, by, &actor).await;
         has_changed |= set.map_err(|error| failed(serving.name(), &error))?;
     }
     for region in regions.list.iter().filter(|region| region.name() != serving.name()) {
@@ -149,7 +149,7 @@ async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, com
             let people = region.people(WRAP_BUDGET_MS).await?;
             let mut has_changed = false;
             for user in &users {
-                let set = match people.set_hold(*user, word, by, None).await {
+                let set = match people.set_hold(*user, word, by, &actor).await {
                     Err(Error::NotFound) => Err(CliError::Failed(format!(
                         "{}: the user has not arrived there, and what arrives is held once the hold has arrived too",
                         region.name()

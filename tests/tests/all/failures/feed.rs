@@ -277,10 +277,11 @@ fn a_number_that_a_lost_event_had_is_not_used_again() {
         let outcome = feed.handle(&d.world.changes(0)).await;
         assert_eq!((outcome.failed, outcome.made), (None, 2), "only the lost one and the new one");
         settle(&d.world).await;
-        for (consumer, read) in [(&mut ahead, 5), (&mut behind, 4)] {
-            consumer.catch_up(&d, 1).await;
-            assert_eq!(consumer.seen.len(), read);
-        }
+        behind.catch_up(&d, 1).await;
+        assert_eq!(behind.seen.len(), 4);
+        // Who has read the lost event may have applied what is not so any more, and has to compare.
+        let lost = d.call(1, "events/list", json!({ "cursor": ahead.cursor })).await;
+        lost.rejected(410, "cursor_expired");
     });
 }
 

@@ -45,7 +45,7 @@ async fn backup(world: &World, at: usize) -> Vec<PartRecord> {
     world.regions[at].tables.raw_users.scan(None, 1_000).await.unwrap().records
 }
 
-/// Failure: the older versions of a secret are retired while removals at a target are held
+/// Failure: secret of proofs rotated
 #[test]
 fn what_checkpoints_hold_for_operators_survives_a_rotation() {
     run(async {

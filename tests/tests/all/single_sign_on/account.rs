@@ -219,8 +219,9 @@ fn a_person_gets_its_data_and_is_erased_by_a_word() {
         // An operator holds the person for a while.
         let id: UserId = exported["user"]["id"].as_str().unwrap().parse().unwrap();
         let (people, reason) = (sso.d.world.regions[0].people(), Reason::new("case 4711".to_owned()).unwrap());
+        let actor = Actor::Operator { command: "user hold".to_owned(), by: Some("legal".to_owned()) };
         let until = sso.d.world.clock.now().plus(Millis::DAY_MS);
-        people.set_hold(id, Word::Hold { until, reason: &reason }, "legal", None).await.unwrap();
+        people.set_hold(id, Word::Hold { until, reason: &reason }, "legal", &actor).await.unwrap();
         let page = browser.get(&sso, 0, "/account/erase").await;
         let page = send(&mut browser, &sso, "/erase", &page, &[("word", "erase")]).await;
         let day = until.date().unwrap();
@@ -229,7 +230,7 @@ fn a_person_gets_its_data_and_is_erased_by_a_word() {
             "{}",
             page.html
         );
-        people.set_hold(id, Word::Release, "legal", None).await.unwrap();
+        people.set_hold(id, Word::Release, "legal", &actor).await.unwrap();
         let page = browser.get(&sso, 0, "/account/erase?lang=fr").await;
         let page = send(&mut browser, &sso, "/erase", &page, &[("word", "oui")]).await;
         assert!(page.html.contains("lang=\"fr\"") && page.html.contains("role=\"alert\""), "{}", page.html);

@@ -226,16 +226,14 @@ fn a_person_whom_only_the_own_id_of_a_company_finds_stays_linked() {
     });
 }
 
-/// Holds a user in these regions, as the command does. The first one records it.
+/// Holds a user in these regions, as the command does.
 async fn hold(d: &Deployment, regions: &[usize], id: UserId, days: u64) -> Vec<Result<bool, Error>> {
     let reason = Reason::new("case 4711".to_owned()).unwrap();
     let until = d.world.clock.now().plus(days * Millis::DAY_MS);
     let mut done = Vec::new();
     for at in regions {
-        let actor = operator();
-        let actor = (*at == regions[0]).then_some(&actor);
         let people = d.world.regions[*at].people();
-        done.push(people.set_hold(id, Word::Hold { until, reason: &reason }, "legal", actor).await);
+        done.push(people.set_hold(id, Word::Hold { until, reason: &reason }, "legal", &operator()).await);
     }
     done
 }
@@ -260,7 +258,7 @@ fn an_erasure_during_a_hold_erases_nothing_in_any_region() {
         }
         // It is released, and held again, and then ends by itself.
         for at in 0..2 {
-            assert_eq!(d.world.regions[at].people().set_hold(id, Word::Release, "legal", None).await, Ok(true));
+            assert_eq!(d.world.regions[at].people().set_hold(id, Word::Release, "legal", &operator()).await, Ok(true));
         }
         assert_eq!(hold(&d, &[0, 1], id, 1).await, [Ok(true), Ok(true)]);
         d.call(1, "erase", json!({ "id": id })).await.rejected(409, "user_held");
