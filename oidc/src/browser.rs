@@ -6,7 +6,7 @@
 //! | `account` | `/account`: the pages on which a person looks after its account |
 //! | `alike` | answers that come alike for every name and every address |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
-//! | `login` | `/login`: the form with the password |
+//! | `login` | `/login`: the form with the password; `/sign-in`: its page, by a link |
 //! | `factor` | `/factor`: the form with a second factor |
 //! | `consent` | `/consent`: the form by which a person lets a client have something |
 //! | `federation` | `/federation/start` and `/federation/callback`: a person signs in at another provider |
@@ -80,7 +80,8 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .method_not_allowed_fallback(other_method);
     Router::new()
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
-        .route(offered::SIGN_IN, get(login::login).post(login::login))
+        .route(offered::SIGN_IN, post(login::login))
+        .route(offered::SIGN_IN_PAGE, get(login::login))
         .route(factor::PATH, post(factor::factor))
         .route(consent::PATH, post(consent::consent))
         .route(START, get(federation::start))

@@ -1,4 +1,4 @@
-//! `POST /login`: the form by which a person signs in, with a password or with a passkey. `GET /login` shows it to who came by another page
+//! `POST /login`: the form by which a person signs in, with a password or with a passkey. `GET /sign-in` shows it to who came by another page
 //! of the same request, such as the one on which a person makes an account.
 
 use std::sync::Arc;
@@ -16,8 +16,7 @@ use crate::steps::OnPage;
 
 pub(super) async fn login(State(provider): State<Arc<Provider>>, request: Request) -> Result<Response, Stop> {
     let asked = Asked::read(request).await?;
-    let without = if asked.is_post { NoReturn::Page } else { NoReturn::Form };
-    let text = asked.form.get("step").ok_or(without)?;
+    let text = asked.form.get("step").unwrap_or_default();
     let browser = asked.browser(&provider.issuer).ok_or(NoReturn::Page)?;
     let step = OnPage::open(&provider.accounts.secrets, text, Some(&browser), provider.now());
     let step = step.ok_or(NoReturn::Page)?;

@@ -40,8 +40,10 @@ impl<'a> StartOn<'a> {
     }
 }
 
-/// The path at which a person signs in.
+/// The path to which the page on which a person signs in sends its form.
 pub(super) const SIGN_IN: &str = "/login";
+/// The path of that page, for who comes by another page of the same request.
+pub(super) const SIGN_IN_PAGE: &str = "/sign-in";
 /// The path at which a person makes an account.
 pub(super) const REGISTER: &str = "/register";
 
@@ -55,7 +57,7 @@ pub(super) const MAX_BACK: usize = 4 * 1024;
 /// The link to the page on which a person signs in, by the step of another page of the same request. `None` for a request that is too large for a
 /// link.
 pub(super) fn sign_in(step: &str) -> Option<String> {
-    (step.len() <= MAX_STATE).then(|| with_query(SIGN_IN, [("step", step)].into_iter()).to_string())
+    (step.len() <= MAX_STATE).then(|| with_query(SIGN_IN_PAGE, [("step", step)].into_iter()).to_string())
 }
 
 /// The path of the account of a person, by the pages of a company.

@@ -102,7 +102,9 @@ fn an_address_that_has_an_account_is_answered_like_one_that_has_none() {
             let wrong = make(&mut browser, &sso, 0, &page, ["12345678", NEW]).await;
             assert!(wrong.html.contains("The code is wrong"), "{}", wrong.html);
             for page in [page, wrong] {
-                let html = page.html.replace(&page.step(), "STEP").replace(address, "ADDRESS");
+                // The links to other pages have a step of their own.
+                let (sign_in, html) = (page.link("/sign-in?step="), page.html.replace(&page.step(), "STEP"));
+                let html = html.replace(sign_in.split_once('=').unwrap().1, "STEP").replace(address, "ADDRESS");
                 seen.push((page.status, page.step().len(), html));
             }
         }
@@ -347,7 +349,7 @@ fn who_has_an_account_goes_from_the_pages_for_a_new_one_to_the_sign_in() {
         let asks = browser.authorize(&sso, 0, &[("prompt", "create")]).await;
         let types = send(&mut browser, &sso, 0, &asks, &[("identifier", EMAIL)]).await;
         for page in [asks, types] {
-            let link = page.link("/login?step=");
+            let link = page.link("/sign-in?step=");
             assert_eq!(Browser::default().get(&sso, 0, &link).await.status, 400, "another browser");
             let page = browser.get(&sso, 1, &link).await;
             assert_eq!((page.status, page.title()), (200, "Sign in"));
