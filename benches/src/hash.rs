@@ -9,6 +9,9 @@ use crate::figure::{Report, count, median};
 /// The password of every measured user.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
+/// bcrypt of cost 10: a slow hash, stored as it is.
+pub(crate) const BCRYPT: &str = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
 /// An engine with the parameters that `umoja serve` uses, and a stored hash of [`PASSWORD`].
 pub(crate) struct Hashing {
     passwords: Passwords,

@@ -101,7 +101,7 @@ const SIGHTINGS: usize = 4_096;
 /// Back-pressure on bulk work: whether it has to wait until the peers have what it wrote.
 ///
 /// A stream that makes no progress for half a minute stops no bulk work. A peer that is out is no such stream: its changes go
-/// to its retry queue, and the stream goes on.
+/// to its retry queue, and the stream continues.
 #[derive(Debug, Clone, Default)]
 pub struct Pressure {
     /// The lengths of the change log that are not replicated yet, each with the time at which it was seen.
@@ -161,7 +161,7 @@ mod tests {
         assert!(is_high(20_000, 0, STUCK_MS - 1));
         assert!(!is_high(20_000, 0, STUCK_MS));
         assert!(!is_high(90_000, 0, STUCK_MS + 1));
-        assert!(is_high(90_000, 200, STUCK_MS + 2), "it goes on");
+        assert!(is_high(90_000, 200, STUCK_MS + 2), "it continues");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use umoja_schema::{CompanyId, LinkState, Millis, Region, Scope};
 use super::members::known;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::kinds::{NOT_FOUND, ProblemKind, TOO_MANY_MERGED};
+use crate::kinds::{NOT_FOUND, NOT_LINKED, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -20,7 +20,7 @@ impl Operation for Explain {
     const SCOPE: Scope = Scope::Support;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "States, counts and kinds, and no value of the user.")];
-    const PROBLEMS: &'static [&'static ProblemKind] = &[&NOT_FOUND, &TOO_MANY_MERGED];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&NOT_FOUND, &NOT_LINKED, &TOO_MANY_MERGED];
     type Body = api::AskWhy;
     type Answered = Why;
     type Rule = WhyAt;

@@ -7,7 +7,7 @@ use umoja_schema::api::{self, Unlocked};
 use super::members::known;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::kinds::{LOCKED, NOT_FOUND, ProblemKind, TOO_MANY_MERGED};
+use crate::kinds::{LOCKED, NOT_FOUND, NOT_LINKED, ProblemKind, TOO_MANY_MERGED};
 use crate::operation::{Answer, Done, Operation};
 use crate::problem::Problem;
 
@@ -20,7 +20,7 @@ impl Operation for Unlock {
     const SCOPE: Scope = Scope::Support;
     const CHANGES: bool = false;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user, who may log in at once.")];
-    const PROBLEMS: &'static [&'static ProblemKind] = &[&LOCKED, &NOT_FOUND, &TOO_MANY_MERGED];
+    const PROBLEMS: &'static [&'static ProblemKind] = &[&LOCKED, &NOT_FOUND, &NOT_LINKED, &TOO_MANY_MERGED];
     type Body = api::Unlock;
     type Answered = Unlocked;
     type Rule = accounts::Unlock;

@@ -8,7 +8,7 @@ use super::answers::{found, found_on_retry};
 use super::members::version;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::kinds::{ERASED, NOT_FOUND, NOT_LINKED, ProblemKind, TAKEN, TOO_MANY_MERGED, VERSION};
+use crate::kinds::{BEHIND, ERASED, NOT_FOUND, NOT_LINKED, ProblemKind, TAKEN, TOO_MANY_MERGED, VERSION};
 use crate::operation::{Answer, Done, Members, Operation};
 use crate::problem::Problem;
 
@@ -22,7 +22,7 @@ impl Operation for Update {
     const CHANGES: bool = true;
     const ANSWERS: &'static [(u16, &'static str)] = &[(200, "The user as it is now.")];
     const PROBLEMS: &'static [&'static ProblemKind] =
-        &[&ERASED, &NOT_FOUND, &NOT_LINKED, &TAKEN, &TOO_MANY_MERGED, &VERSION];
+        &[&BEHIND, &ERASED, &NOT_FOUND, &NOT_LINKED, &TAKEN, &TOO_MANY_MERGED, &VERSION];
     const MEMBERS: Members = Members { prefix: "set.", whole: "set", password: "password" };
     type Body = api::Update;
     type Answered = Found;

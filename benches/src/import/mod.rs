@@ -45,8 +45,6 @@ const LOOK: Duration = Duration::from_millis(50);
 const ROOT: &str = "SLAPD_ROOT";
 /// Rows in progress: the default of `umoja import`.
 const AT_ONCE: usize = 1024;
-/// bcrypt of cost 10: a slow hash, stored as it is.
-const BCRYPT: &str = "$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
 /// Imports this number of users from a file.
 pub(crate) fn measure(report: &mut Report, dir: &Path, users: usize) -> Result<(), BenchError> {
@@ -115,7 +113,7 @@ fn write(path: &Path, users: usize) -> std::io::Result<()> {
             "picture": profile["picture"],
             "user_metadata": { "address": profile["address"], "more": custom },
             "created_at": "2019-09-13T10:29:03.123Z",
-            "password_hash": BCRYPT,
+            "password_hash": crate::hash::BCRYPT,
         });
         writeln!(file, "{user}")?;
     }

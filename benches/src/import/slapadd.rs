@@ -6,9 +6,9 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::BCRYPT;
 use crate::clock::Watch;
 use crate::error::{BenchError, io};
+use crate::hash::BCRYPT;
 
 /// Where Debian's package `slapd` puts it.
 const SLAPADD: &str = "usr/sbin/slapadd";

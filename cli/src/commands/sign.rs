@@ -46,7 +46,7 @@ pub(super) struct Sign {
     /// Send the request and print the answer, after checking that the region signed it.
     #[arg(long)]
     send: bool,
-    /// With --send, write the signed answer of a request that succeeds to this new file too; `umoja verify` verifies it at any time later.
+    /// With --send, write the signed answer to this new file too; `umoja verify` verifies it at any time later.
     #[arg(long, value_name = "FILE", requires = "send")]
     save: Option<PathBuf>,
 }
@@ -81,18 +81,22 @@ impl Sign {
         // One attempt, because who tries something out wants to see what happens to it.
         let client = Client::builder(company).region(base_url).attempts(1).build()?;
         let client = self.idk.as_ref().map_or_else(|| client.clone(), |key| client.idempotent(key));
-        let (status, body) = match client.call::<Value, Value>(path, body).await {
+        let (status, body, token) = match client.call::<Value, Value>(path, body).await {
             Ok(answer) => {
-                if let Some(path) = &self.save {
-                    let failed = |source| CliError::File { path: path.clone(), source };
-                    let mut file = files::new_private(path).map_err(failed)?;
-                    file.write_all(answer.token().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-                }
-                (answer.status(), answer.into_body())
+                let (status, token) = (answer.status(), answer.token().to_owned());
+                (status, answer.into_body(), token)
             }
-            Err(umoja_client::Error::Problem(problem)) if problem.is_signed => (problem.status, problem.body),
+            Err(umoja_client::Error::Problem(problem)) => match problem.token.clone() {
+                Some(token) => (problem.status, problem.body, token),
+                None => return Err(umoja_client::Error::Problem(problem).into()),
+            },
             Err(error) => return Err(error.into()),
         };
+        if let Some(path) = &self.save {
+            let failed = |source| CliError::File { path: path.clone(), source };
+            let mut file = files::new_private(path).map_err(failed)?;
+            file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
         let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
         output.answer(&json!({ "status": status, "body": body }), || format!("{status}\n{pretty}"));
         if status < 400 { Ok(()) } else { Err(CliError::Said) }

@@ -27,9 +27,8 @@ fn serve(world: &World, dir: &str) -> Served {
 /// Waits until all regions of a directory agree, and nothing else is wrong there.
 async fn agrees(world: &World, dir: &str) {
     let dir = world.file(dir);
-    let digest = || run(&["digest", "--dir", path(&dir)]).status.code() == Some(0);
-    eventually("agreement", async || digest().then_some(())).await;
-    done(&["doctor", "--dir", path(&dir)]);
+    let is_well = |command| run(&[command, "--dir", path(&dir)]).status.code() == Some(0);
+    eventually("agreement", async || (is_well("digest") && is_well("doctor")).then_some(())).await;
 }
 
 /// The events of a company after a position.

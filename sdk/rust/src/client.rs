@@ -405,7 +405,7 @@ impl Region {
                 request_id,
                 region: self.url.clone(),
                 body: serde_json::from_slice(body).unwrap_or_default(),
-                is_signed,
+                token: is_signed.then(|| String::from_utf8_lossy(&raw.body).into_owned()),
                 ..problem
             })),
             _ => Error::Form { region: self.url.clone(), status: raw.status, request_id },

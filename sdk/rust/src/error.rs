@@ -38,10 +38,10 @@ pub struct Problem {
     /// The whole body, as it came.
     #[serde(skip)]
     pub body: Value,
-    /// Whether the region has signed it. An answer that is not signed may come from a proxy or an attacker: do not rely on what it says
-    /// was done or not done.
+    /// The signed answer; `None` if the region has not signed it. An answer that is not signed may come from a proxy or an attacker: do
+    /// not rely on what it says was done or not done.
     #[serde(skip)]
-    pub is_signed: bool,
+    pub token: Option<String>,
 }
 
 impl Problem {

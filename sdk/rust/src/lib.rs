@@ -13,7 +13,7 @@
 //!
 //! # What is promised
 //!
-//! - An [`Answer`] is signed by the region for exactly this request; a problem that is signed says so ([`Problem::is_signed`]).
+//! - An [`Answer`] is signed by the region for exactly this request; a problem that is signed says so ([`Problem::token`]).
 //! - Every attempt is a new token. All attempts of a call have one idempotency key, so that a change is made once.
 //! - A clock that differs from the regions' is corrected by the time in signed answers.
 //! - Nothing that is printed (`Debug`, `Display`) has a key, a password or data of a person.

@@ -129,7 +129,7 @@ impl Scene<'_> {
     async fn export(&self) -> Outcome {
         let at = self.urls[1];
         let form = page(self.phone.open(at, "/account/export", &self.company).await?)?;
-        let file = page(self.phone.send_form(at, &form, "action=\"/account/export\"", &[]).await?)?;
+        let file = page(self.phone.send_form(at, &form, "action=\"/account/export\"", &[("as", "file")]).await?)?;
         let exported: Value = serde_json::from_str(&file).map_err(|_| failed("the file is no JSON"))?;
         expect(exported.is_object() && file.contains(self.person.email), "200, account.json")
     }

@@ -57,6 +57,7 @@ struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<bool>,
     /// True if look-ups by this identifier find this user, and not another one in conflict.
+    #[serde(rename = "found_first")]
     is_first: bool,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

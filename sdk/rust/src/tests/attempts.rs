@@ -96,7 +96,7 @@ async fn what_no_repetition_helps_is_sent_once() {
     for (status, code) in [(401, "unauthorized"), (422, "half_character"), (429, "too_many_attempts")] {
         let (error, seen) = call(&[Some(problem(status, code, 0)), Some(problem(status, code, 0))], 4).await;
         assert_eq!(error.code().map(ProblemCode::as_str), Some(code));
-        assert!(!error.problem().unwrap().is_signed);
+        assert!(error.problem().unwrap().token.is_none());
         assert_eq!(seen.len(), 1, "{code}");
     }
 }

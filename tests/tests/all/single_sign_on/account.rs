@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use umoja_accounts::{Reason, Word};
-use umoja_schema::{Millis, UserId};
+use umoja_schema::{Actor, Millis, UserId};
 use umoja_store::ports::Clock as _;
 
 use super::Sso;

@@ -68,10 +68,10 @@ fn bodies(id: &str, version: &str, ticket: &str) -> Vec<(&'static str, Value)> {
             }),
         ),
         ("provisioning", json!({ "ticket": ticket, "wait_ms": 0 })),
+        ("events/list", json!({ "cursor": null, "after": 1, "limit": 10, "wait_secs": 0 })),
         ("why", json!({ "email": "ada@example.com", "id": null })),
         ("unlock", json!({ "email": "ada@example.com", "id": null })),
         ("requests/get", json!({ "request_id": "0123456789abcdef" })),
-        ("events/list", json!({ "cursor": null, "after": 1, "limit": 10, "wait_secs": 0 })),
     ]
 }
 
