@@ -72,7 +72,7 @@ async fn an_error_has_a_code_a_member_and_the_id_of_the_request() {
     assert_eq!(client.regions().collect::<Vec<_>>(), stage.served.urls.iter().collect::<Vec<_>>());
     let unknown = client.lookup(&Lookup { username: Some("unknown".into()), ..Lookup::default() }).await.unwrap_err();
     assert_eq!(unknown.code(), Some(&ProblemCode::UserNotFound));
-    assert!(unknown.request_id().is_some() && unknown.problem().unwrap().is_signed);
+    assert!(unknown.request_id().is_some() && unknown.problem().unwrap().token.is_some());
     assert!(unknown.to_string().contains("Request-Id"), "{unknown}");
     let webhooks = client.webhooks().await.unwrap();
     assert_eq!((&*webhooks.company, webhooks.urls.len()), ("soko", 2));
@@ -85,7 +85,7 @@ async fn an_error_has_a_code_a_member_and_the_id_of_the_request() {
     let stranger = Client::builder(stranger).region(&stage.served.urls[0]).build().unwrap();
     let rejected = stranger.lookup(&Lookup::default()).await.unwrap_err();
     assert_eq!(rejected.code(), Some(&ProblemCode::Unauthorized));
-    assert!(!rejected.problem().unwrap().is_signed);
+    assert!(rejected.problem().unwrap().token.is_none());
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ impl Client {
     /// Change the profile and the identifiers of a linked user. Needs the scope `users:update`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `idempotency_key_reused`, `identifier_taken`, `not_linked`, `too_many_merged`, `user_erased`, `user_not_found`, `version_conflict`.
+    /// [`Error`]. The codes of its own: `behind`, `idempotency_key_reused`, `identifier_taken`, `not_linked`, `too_many_merged`, `user_erased`, `user_not_found`, `version_conflict`.
     pub async fn update(&self, body: &types::Update) -> Result<Answer<types::Found>, Error> {
         self.call("/v1/users/update", body).await
     }
@@ -155,7 +155,7 @@ impl Client {
     /// Get why a linked user can or cannot log in. Needs the scope `users:support`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `too_many_merged`, `user_not_found`.
+    /// [`Error`]. The codes of its own: `not_linked`, `too_many_merged`, `user_not_found`.
     pub async fn why(&self, body: &types::AskWhy) -> Result<Answer<types::Why>, Error> {
         self.call("/v1/users/why", body).await
     }
@@ -163,7 +163,7 @@ impl Client {
     /// Take the lock-out of a linked user away, in this region. Needs the scope `users:support`.
     ///
     /// # Errors
-    /// [`Error`]. The codes of its own: `too_many_attempts`, `too_many_merged`, `user_not_found`.
+    /// [`Error`]. The codes of its own: `not_linked`, `too_many_attempts`, `too_many_merged`, `user_not_found`.
     pub async fn unlock(&self, body: &types::Unlock) -> Result<Answer<types::Unlocked>, Error> {
         self.call("/v1/users/unlock", body).await
     }
