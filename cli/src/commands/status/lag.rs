@@ -5,8 +5,6 @@ use umoja_runtime::backlog::{Backlog, LagThresholds};
 use umoja_schema::Region;
 use umoja_schema::names::queue;
 
-use super::RegionStatus;
-
 /// What a region has written and another one does not hold yet. Only known for a directory.
 #[derive(Serialize)]
 pub(super) struct Lag {
@@ -24,20 +22,19 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    /// How far each of the other regions is behind a region.
+    /// How far each of the other regions is behind a region. `waiting` says how many messages a queue of it has.
     pub(super) fn of(
-        status: &RegionStatus,
+        (written_in, backlog): (&Region, Option<Backlog>),
+        waiting: impl Fn(&str) -> u64,
         regions: &[&Region],
         thresholds: &LagThresholds,
     ) -> impl Iterator<Item = Self> {
-        let backlog = status.replication.backlog();
-        let peers = regions.iter().filter(|peer| ***peer != status.region);
+        let peers = regions.iter().filter(move |peer| **peer != written_in);
         peers.filter_map(move |peer| {
             let Backlog { changes, oldest_ms } = backlog?;
-            let own = queue::retry(peer);
-            let retried = status.queues.iter().find(|queue| queue.queue == own).map_or(0, |queue| queue.waiting);
+            let retried = waiting(&queue::retry(peer));
             let backlog = Backlog { changes: changes + retried, oldest_ms };
-            let (region, behind, changes) = ((*peer).clone(), status.region.clone(), backlog.changes);
+            let (region, behind, changes) = ((*peer).clone(), written_in.clone(), backlog.changes);
             Some(Self { region, behind, changes, oldest_ms, exceeds: backlog.exceeds(thresholds) })
         })
     }

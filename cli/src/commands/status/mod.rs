@@ -159,7 +159,15 @@ impl Status {
         let names: Vec<&Region> = deployment.list.iter().map(DeployedRegion::name).collect();
         let mut attention: Vec<String> = regions.iter().flat_map(Looked::attention).collect();
         let seen: Vec<&RegionStatus> = regions.iter().filter_map(Looked::seen).collect();
-        let lags: Vec<Lag> = seen.iter().flat_map(|status| Lag::of(status, &names, &thresholds)).collect();
+        let lags: Vec<Lag> = seen
+            .iter()
+            .flat_map(|status| {
+                let waiting = |name: &str| {
+                    status.queues.iter().find(|queue| queue.queue == name).map_or(0, |queue| queue.waiting)
+                };
+                Lag::of((&status.region, status.replication.backlog()), waiting, &names, &thresholds)
+            })
+            .collect();
         attention.extend(lags.iter().filter_map(|lag| lag.attention(&thresholds)));
         let written: Vec<&Written> = seen.iter().map(|status| &status.written).collect();
         attention.extend(written::differences(&written));
