@@ -50,17 +50,17 @@ impl Floor {
 
 /// The time for sealing every part, by a sample.
 async fn seal(home: &Home, sealer: &Sealer) -> Result<f64, BenchError> {
-    let (mut from, mut sealed, mut all, mut cpu) = (None, 0, 0, 0.0);
+    let (mut from, mut done, mut all, mut cpu) = (None, 0, 0, 0.0);
     loop {
         let page = home.own.users.scan(from, PAGE).await?;
         all += page.records.len();
-        for record in page.records.iter().take(SAMPLE.saturating_sub(sealed)) {
+        for record in page.records.iter().take(SAMPLE.saturating_sub(done)) {
             cpu += seal_again(sealer, record).await?;
-            sealed += 1;
+            done += 1;
         }
         match page.next {
             Some(next) => from = Some(next),
-            None => return Ok(cpu * count(all) / count(sealed.max(1))),
+            None => return Ok(cpu * count(all) / count(done.max(1))),
         }
     }
 }
