@@ -15,19 +15,20 @@ use umoja_schema::Region;
 
 use crate::engine::{Held, reader};
 use crate::files::{self, beside};
-use crate::region::{ATTEMPTS, KEYRING, MAIN, PROOF_KEYRING};
+use crate::region::{ATTEMPTS, KEYRING, MAIN, PROOF_KEYRING, counters};
 
 /// The databases of a region.
 const DATABASES: [&str; 2] = [MAIN, ATTEMPTS];
 
-/// Other files of a region, which are small: the key rings, and the ids of requests of the last minutes.
-const SMALL: [&str; 4] = [KEYRING, PROOF_KEYRING, "requests-0.log", "requests-1.log"];
+/// Other files of a region, which are small: the key rings, and the ids of requests and the counts of attempts of the last minutes.
+const SMALL: [&str; 6] =
+    [KEYRING, PROOF_KEYRING, "requests-0.log", "requests-1.log", counters::FILES[0], counters::FILES[1]];
 
 /// How many pages are copied at once, of 8 KiB each.
 const PAGES: i32 = 1024;
 
 /// All files of a region's directory that a backup has to hold.
-pub const FILES: [&str; 6] = [SMALL[0], SMALL[1], SMALL[2], SMALL[3], DATABASES[0], DATABASES[1]];
+pub const FILES: [&str; 8] = [SMALL[0], SMALL[1], SMALL[2], SMALL[3], SMALL[4], SMALL[5], DATABASES[0], DATABASES[1]];
 
 /// Why a database cannot be copied, or a copy cannot be used.
 #[derive(Debug, thiserror::Error)]

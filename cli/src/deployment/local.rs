@@ -24,7 +24,7 @@ use umoja_schema::{Company, Region};
 use umoja_store::keyring::KeyRing;
 use umoja_store::ports::{Clock, Entropy, StoreError};
 use umoja_store::seal::Sealer;
-use umoja_store::{Home, RegionState};
+use umoja_store::{Home, RegionPorts, RegionState};
 
 use super::{DeployedRegion, Regions, locks};
 use crate::config::{Config, RegionConfig};
@@ -194,13 +194,15 @@ impl Deployment {
     /// The ports of each region's services. The peers are the other regions of this process, behind `links` if given.
     pub fn homes(&self, links: Option<&Links>) -> Vec<Home> {
         let home = |store: &RegionStore| {
-            let peers = self.stores.iter().filter(|peer| peer.region() != store.region()).map(|peer| {
-                let ports = peer.ports();
-                links.map_or_else(|| ports.clone(), |links| links.reach(store.region(), &ports))
-            });
-            store.home(peers, Arc::clone(&self.clock), Arc::clone(&self.entropy))
+            let reach =
+                |ports: RegionPorts| links.map_or_else(|| ports.clone(), |links| links.reach(store.region(), &ports));
+            store.home(self.peers_of(store).map(reach), Arc::clone(&self.clock), Arc::clone(&self.entropy))
         };
         self.stores.iter().map(home).collect()
+    }
+
+    fn peers_of<'a>(&'a self, store: &'a RegionStore) -> impl Iterator<Item = RegionPorts> + 'a {
+        self.stores.iter().filter(|peer| peer.region() != store.region()).map(RegionStore::ports)
     }
 
     /// The sealer of a region, which seals and opens parts.
@@ -223,9 +225,12 @@ impl Deployment {
             sources_url: None,
             state: config.state,
         };
+        let home = |store: &RegionStore| {
+            store.home_elsewhere(self.peers_of(store), Arc::clone(&self.clock), Arc::clone(&self.entropy))
+        };
         Regions {
             env: self.config.env.clone(),
-            list: self.homes(None).into_iter().zip(&self.config.regions).map(region).collect(),
+            list: self.stores.iter().map(home).zip(&self.config.regions).map(region).collect(),
             first: 0,
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),

@@ -65,3 +65,43 @@ impl Attempts for RegionStore {
         })
     }
 }
+
+/// The counts as a process sees them that does not serve the region, such as a command beside `umoja serve`: it looks at them, and has
+/// the process that serves forget some, now or when one serves again. It counts nothing itself.
+#[derive(Clone)]
+pub struct AttemptsElsewhere(pub(super) RegionStore);
+
+#[async_trait]
+impl Attempts for AttemptsElsewhere {
+    async fn count(&self, _: &[u8; 32], _: &Limit, _: Millis) -> Result<Counted, StoreError> {
+        Err(not_serving())
+    }
+
+    async fn count_known(&self, _: &[u8; 32], _: u32, _: Millis) -> Result<Option<Tally>, StoreError> {
+        Err(not_serving())
+    }
+
+    async fn tally(&self, key: &[u8; 32], now: Millis) -> Result<Option<Tally>, StoreError> {
+        Ok(self.0.0.counters.look(key)?.and_then(|counter| counter.tally(now)))
+    }
+
+    async fn give_back(&self, _: &[u8; 32], _: &Tally) -> Result<(), StoreError> {
+        Err(not_serving())
+    }
+
+    async fn forget(&self, key: &[u8; 32]) -> Result<(), StoreError> {
+        self.0.0.counters.ask_to_forget(*key).await
+    }
+
+    async fn remember(&self, _: &[u8; 32], _: Millis) -> Result<(), StoreError> {
+        Err(not_serving())
+    }
+
+    async fn add(&self, _: &[u8; 32], _: u32, _: Millis) -> Result<u64, StoreError> {
+        Err(not_serving())
+    }
+}
+
+fn not_serving() -> StoreError {
+    StoreError::Rejected("only the process that serves a region counts attempts".to_owned())
+}

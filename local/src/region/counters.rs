@@ -5,6 +5,9 @@
 //! other file is written; then the first one is emptied. Memory therefore holds what changed lately, and the database the
 //! rest: a device is remembered for a month.
 //!
+//! Another process, such as a command beside the one that serves, reads files and database as they are, and asks in a table
+//! for a counter to be forgotten. The process that serves looks there before it rejects an attempt, and at each housekeeping.
+//!
 //! A row in memory wins over the database, and the file that is written over the other one. A file that is read again after
 //! its rows went into the database changes nothing: it holds values, not changes.
 
@@ -14,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use umoja_schema::Millis;
 use umoja_schema::names::table;
@@ -22,6 +26,9 @@ use umoja_store::ports::{StoreError, Tally};
 use super::appended::Appended;
 use crate::codec::{int, uint};
 use crate::engine::{Engine, Fault, Tx, readable};
+
+/// The names of the files.
+pub(crate) const FILES: [&str; 2] = ["attempts-0.log", "attempts-1.log"];
 
 /// A key, the values of its counter, and the number of the file, all numbers big-endian.
 const RECORD: usize = 32 + 4 * 8;
@@ -80,6 +87,23 @@ struct Halves {
     written: Half,
     /// Its rows go into the database.
     settling: Half,
+    /// The number of the last request of another process to forget a counter that was done.
+    forgot: i64,
+}
+
+impl Halves {
+    /// Of two files as they were read.
+    fn of(one: Half, other: Half) -> Self {
+        let [mut written, settling] = if one.number >= other.number { [one, other] } else { [other, one] };
+        written.number = written.number.max(1);
+        Self { written, settling, forgot: 0 }
+    }
+
+    /// The row of a key that is in memory.
+    fn row(&self, key: &[u8; 32]) -> Option<Row> {
+        let settling = || self.settling.rows.get(key).map(|row| Row { is_stored: true, ..*row });
+        self.written.rows.get(key).copied().or_else(settling)
+    }
 }
 
 /// The counters of a region. Only the process that serves the region may use them.
@@ -118,16 +142,12 @@ impl Counters {
         let mut halves = self.lock();
         let halves = match &mut *halves {
             Some(halves) => halves,
-            unread => unread.insert(self.read().map_err(unwritable)?),
+            unread => unread.insert(self.read()?),
         };
-        let row = match (halves.written.rows.get(key), halves.settling.rows.get(key)) {
-            (Some(row), _) => Some(*row),
-            (None, Some(row)) => Some(Row { is_stored: true, ..*row }),
-            (None, None) => {
-                let stored = self.database.read(table::ATTEMPTS, |connection| stored(connection, key))?;
-                stored.map(|counter| Row { counter, is_stored: true })
-            }
-        };
+        let mut row = self.row(halves, key)?;
+        if row.is_some_and(|row| row.counter.locked_until > Millis(0)) && self.forget_as_asked(halves)? {
+            row = self.row(halves, key)?;
+        }
         let known = row.map(|row| row.counter).filter(|counter| *counter != FORGOTTEN);
         let (decided, next) = decide(known);
         if let Some(counter) = next {
@@ -137,12 +157,50 @@ impl Counters {
         Ok(decided)
     }
 
+    /// The counter of a key, for a process that does not serve the region: as the files and the database have it.
+    pub(super) fn look(&self, key: &[u8; 32]) -> Result<Option<Counter>, StoreError> {
+        let halves = self.paths().map(|[one, other]| Ok(Halves::of(Half::look(&one)?, Half::look(&other)?)));
+        let halves = halves.transpose().map_err(unreadable)?.unwrap_or_default();
+        let asked = self.database.read(table::ATTEMPTS, |connection| asked(connection, 0))?;
+        let row =
+            if asked.iter().any(|(_, asked)| asked.as_ref() == Some(key)) { None } else { self.row(&halves, key)? };
+        Ok(row.map(|row| row.counter).filter(|counter| *counter != FORGOTTEN))
+    }
+
+    /// Asks the process that serves the region to forget the counter of a key.
+    pub(super) async fn ask_to_forget(&self, key: [u8; 32]) -> Result<(), StoreError> {
+        let ask = move |tx: &Tx<'_>| tx.change_one("INSERT INTO forgotten (key) VALUES (?1)", [key]);
+        self.database.write(table::ATTEMPTS, ask).await
+    }
+
+    /// Forgets what another process has asked for. True if that was something.
+    fn forget_as_asked(&self, halves: &mut Halves) -> Result<bool, StoreError> {
+        let asked = self.database.read(table::ATTEMPTS, |connection| asked(connection, halves.forgot))?;
+        for (number, key) in &asked {
+            if let Some(key) = key {
+                halves.written.put(key, Row { counter: FORGOTTEN, is_stored: true }).map_err(unwritable)?;
+            }
+            halves.forgot = *number;
+        }
+        Ok(!asked.is_empty())
+    }
+
+    /// The row of a key in memory or else in the database.
+    fn row(&self, halves: &Halves, key: &[u8; 32]) -> Result<Option<Row>, StoreError> {
+        if let Some(row) = halves.row(key) {
+            return Ok(Some(row));
+        }
+        let stored = self.database.read(table::ATTEMPTS, |connection| stored(connection, key))?;
+        Ok(stored.map(|counter| Row { counter, is_stored: true }))
+    }
+
     /// Passes what changed to the database.
     pub(super) async fn settle(&self, now: Millis) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        let rows: Vec<_> = {
+        let (rows, forgot): (Vec<_>, i64) = {
             let mut halves = self.lock();
             let Some(halves) = &mut *halves else { return Ok(()) };
+            self.forget_as_asked(halves)?;
             // Rows that could not be written the last time are still there.
             if halves.settling.rows.is_empty() && !halves.written.rows.is_empty() {
                 std::mem::swap(&mut halves.settling, &mut halves.written);
@@ -150,7 +208,7 @@ impl Counters {
             }
             let rows = halves.settling.rows.iter().map(|(key, row)| (*key, *row));
             // What came and went is not written at all.
-            rows.filter(|(_, row)| row.is_stored || row.counter.expires_at > now).collect()
+            (rows.filter(|(_, row)| row.is_stored || row.counter.expires_at > now).collect(), halves.forgot)
         };
         for batch in rows.chunks(BATCH) {
             let batch = batch.to_vec();
@@ -160,15 +218,25 @@ impl Counters {
         if let Some(halves) = &mut *self.lock() {
             halves.settling.empty().map_err(unwritable)?;
         }
+        if forgot > 0 {
+            let done = move |tx: &Tx<'_>| {
+                Ok(tx.prepare_cached("DELETE FROM forgotten WHERE number <= ?1")?.execute([forgot]).map(drop)?)
+            };
+            self.database.write(table::ATTEMPTS, done).await?;
+        }
         Ok(())
     }
 
-    fn read(&self) -> io::Result<Halves> {
-        let Some(dir) = &self.dir else { return Ok(Halves::default()) };
-        let (one, other) = (Half::read(&dir.join("attempts-0.log"))?, Half::read(&dir.join("attempts-1.log"))?);
-        let [mut written, settling] = if one.number >= other.number { [one, other] } else { [other, one] };
-        written.number = written.number.max(1);
-        Ok(Halves { written, settling })
+    fn read(&self) -> Result<Halves, StoreError> {
+        let Some([one, other]) = self.paths() else { return Ok(Halves::default()) };
+        let read = |path: &Path| Half::read(path).map_err(unwritable);
+        let mut halves = Halves::of(read(&one)?, read(&other)?);
+        self.forget_as_asked(&mut halves)?;
+        Ok(halves)
+    }
+
+    fn paths(&self) -> Option<[PathBuf; 2]> {
+        self.dir.as_ref().map(|dir| FILES.map(|name| dir.join(name)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Halves>> {
@@ -179,17 +247,26 @@ impl Counters {
 impl Half {
     fn read(path: &Path) -> io::Result<Self> {
         let mut half = Self::default();
-        half.file = Appended::read(path, |record: &[u8; RECORD]| {
-            let (key, numbers) = record.split_at(32);
-            let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
-            let mut next = || numbers.next().unwrap_or_default();
-            let counter = Counter { count: next(), locked_until: Millis(next()), expires_at: Millis(next()) };
-            half.number = next();
-            if let Ok(key) = key.try_into() {
-                half.rows.insert(key, Row { counter, is_stored: true });
-            }
-        })?;
+        half.file = Appended::read(path, |record| half.take(record))?;
         Ok(half)
+    }
+
+    /// The rows of a file that another process writes.
+    fn look(path: &Path) -> io::Result<Self> {
+        let mut half = Self::default();
+        Appended::look(path, |record| half.take(record))?;
+        Ok(half)
+    }
+
+    fn take(&mut self, record: &[u8; RECORD]) {
+        let (key, numbers) = record.split_at(32);
+        let mut numbers = numbers.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
+        let mut next = || numbers.next().unwrap_or_default();
+        let counter = Counter { count: next(), locked_until: Millis(next()), expires_at: Millis(next()) };
+        self.number = next();
+        if let Ok(key) = key.try_into() {
+            self.rows.insert(key, Row { counter, is_stored: true });
+        }
     }
 
     fn put(&mut self, key: &[u8; 32], row: Row) -> io::Result<()> {
@@ -218,6 +295,23 @@ impl Half {
 fn unwritable(error: io::Error) -> StoreError {
     tracing::error!(%error, "counts of attempts cannot be written");
     StoreError::Unavailable("counts of attempts cannot be written".into())
+}
+
+fn unreadable(error: io::Error) -> StoreError {
+    tracing::error!(%error, "counts of attempts cannot be read");
+    StoreError::Unavailable("counts of attempts cannot be read".into())
+}
+
+/// The number of a request to forget, and its key; `None` for what is no key.
+type Asked = (i64, Option<[u8; 32]>);
+
+/// What other processes have asked to forget, after the request with this number.
+fn asked(connection: &Connection, after: i64) -> Result<Vec<Asked>, Fault> {
+    let mut select =
+        connection.prepare_cached("SELECT number, key FROM forgotten WHERE number > ?1 ORDER BY number")?;
+    let key = |stored: ValueRef<'_>| stored.as_blob().ok()?.try_into().ok();
+    let rows = select.query_map([after], |row| Ok((row.get(0)?, key(row.get_ref(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The counter in the database. One that cannot be read is lost, and is counted from zero: who can damage it can delete it,
@@ -299,15 +393,38 @@ mod tests {
     }
 
     #[test]
+    fn what_another_process_forgets_is_not_rejected_any_more() {
+        let (dir, database) = (tempfile::tempdir().unwrap(), database());
+        let serving = Counters::new(Some(dir.path()), Arc::clone(&database));
+        let other = Counters::new(Some(dir.path()), Arc::clone(&database));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for in_memory in [true, false] {
+            put(&serving, 1, counter(5));
+            put(&serving, 2, counter(5));
+            if !in_memory {
+                settle(&serving);
+            }
+            assert_eq!(other.look(&key(1)), Ok(Some(counter(5))));
+            runtime.block_on(other.ask_to_forget(key(1))).unwrap();
+            assert_eq!(other.look(&key(1)), Ok(None));
+            assert_eq!((serving.get(&key(1)), serving.get(&key(2))), (Ok(None), Ok(Some(counter(5)))));
+            // It is counted again, and asked once.
+            put(&serving, 1, counter(1));
+            assert_eq!(serving.get(&key(1)), Ok(Some(counter(1))));
+            settle(&serving);
+            assert_eq!((serving.get(&key(1)), other.look(&key(1))), (Ok(Some(counter(1))), Ok(Some(counter(1)))));
+        }
+        // Without a process that serves, the next one does it.
+        runtime.block_on(other.ask_to_forget(key(2))).unwrap();
+        assert_eq!(Counters::new(Some(dir.path()), Arc::clone(&database)).get(&key(2)), Ok(None));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "who looks makes no file");
+    }
+
+    #[test]
     fn memory_and_files_hold_only_what_changed_since_the_database_was_written() {
         let dir = tempfile::tempdir().unwrap();
         let counters = Counters::new(Some(dir.path()), database());
-        let length = || -> u64 {
-            ["attempts-0.log", "attempts-1.log"]
-                .map(|name| dir.path().join(name).metadata().unwrap().len())
-                .iter()
-                .sum()
-        };
+        let length = || -> u64 { FILES.map(|name| dir.path().join(name).metadata().unwrap().len()).iter().sum() };
         for round in 0..3 {
             for n in 0..100 {
                 put(&counters, n, counter(round));
@@ -355,7 +472,7 @@ mod tests {
             steps in proptest::collection::vec(step(), 1..60),
         ) {
             let (dir, database) = (tempfile::tempdir().unwrap(), database());
-            let files = ["attempts-0.log", "attempts-1.log"].map(|name| dir.path().join(name));
+            let files = FILES.map(|name| dir.path().join(name));
             let open = || Counters::new(Some(dir.path()), Arc::clone(&database));
             let (mut counters, mut model, mut before) = (open(), BTreeMap::new(), Vec::new());
             for step in steps {

@@ -94,4 +94,5 @@ pub(super) const SHORT: &str = "
         key BLOB NOT NULL PRIMARY KEY, count INTEGER NOT NULL, locked_until INTEGER NOT NULL,
         expires_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS attempts_expiry ON attempts (expires_at);
+    CREATE TABLE IF NOT EXISTS forgotten (number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL);
 ";
