@@ -8,9 +8,6 @@ use super::target::Target;
 use crate::CliError;
 use crate::output::{Output, table, time};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// What became of the rejected requests of the last day.
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -60,7 +57,7 @@ impl Show {
         let mut unseen = None;
         for region in &regions.list {
             let read = async {
-                let people = region.people(WRAP_BUDGET_MS).await?;
+                let people = region.people().await?;
                 people.rejected(&self.id).await.map_err(|error| failed(region.name(), &error))
             };
             let found = match read.await {

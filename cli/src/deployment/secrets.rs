@@ -19,6 +19,9 @@ use crate::CliError;
 /// How long a region's key service may take to wrap a secret, in milliseconds: no caller waits for this.
 pub(crate) const WRAP_BUDGET_MS: u64 = 30_000;
 
+/// How long the key service of a peer may take to wrap a data key while an operator waits, in milliseconds.
+const COMMAND_WRAP_BUDGET_MS: u64 = 5_000;
+
 /// The former keys of regions.
 pub(crate) type OldKeys = BTreeMap<Region, Arc<dyn Keys>>;
 
@@ -29,8 +32,13 @@ impl DeployedRegion {
         secrets.map_err(|source| CliError::RegionSecrets { region: self.name().clone(), source })
     }
 
+    /// The people of the region, for a command that writes for one person.
+    pub(crate) async fn people(&self) -> Result<People, CliError> {
+        self.people_within(COMMAND_WRAP_BUDGET_MS).await
+    }
+
     /// The people of the region. A write waits so long for the key services of its peers, in milliseconds.
-    pub(crate) async fn people(&self, wrap_budget_ms: u64) -> Result<People, CliError> {
+    pub(crate) async fn people_within(&self, wrap_budget_ms: u64) -> Result<People, CliError> {
         let home = self.home.clone();
         let sealer = Arc::new(Sealer::new(KeyRing::new(&home, wrap_budget_ms), Arc::clone(&home.entropy)));
         let secrets = Arc::new(self.secrets(sealer.ring()).await?);

@@ -15,9 +15,6 @@ use crate::commands::target::Target;
 use crate::deployment::newest_of;
 use crate::output::Output;
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. The key repair adds what is missing then.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Unlink a company from a person who is not erased, because other companies stay.
 #[derive(Debug, Args)]
 #[command(
@@ -64,7 +61,7 @@ impl Unlink {
         let clients = clients.values().filter(|client| client.company == self.id);
         let clients: Vec<String> = clients.map(|client| client.id.to_string()).collect();
         let region = regions.serving()?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people().await?;
         let actor = Actor::Operator { command: "company unlink".to_owned(), by: self.by.clone() };
         let done = match people.unlink(&actor, user, &self.id, &clients).await {
             Err(Error::OnlyCompany) => {

@@ -11,10 +11,6 @@ use super::shown::{line, state};
 use crate::CliError;
 use crate::output::{Output, table};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds: an operator may be far away. The key repair
-/// adds the wrapped keys that are missing then.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Resolve a conflict: merge the two users, take the identifier from one of them, or dismiss the conflict.
 #[derive(Debug, Args)]
 #[command(
@@ -136,7 +132,7 @@ impl Resolve {
         }
         let regions = self.target.regions().await?;
         let region = regions.serving()?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people().await?;
         let way = self.way.way();
         let despite: Vec<_> = self.despite.iter().map(|one| one.kind()).collect();
         let resolution = Resolution {

@@ -11,9 +11,6 @@ use crate::CliError;
 use crate::commands::named::Named;
 use crate::commands::target::Target;
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// A person as one region knows it.
 pub(in crate::commands) struct Asked {
     pub(in crate::commands) region: Region,
@@ -28,7 +25,7 @@ impl Asked {
         let regions = target.regions().await?;
         let user = user.id(&regions).await?;
         let region = regions.serving()?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people().await?;
         let region = region.name().clone();
         let standing = Standing::read(&people, user).await.map_err(|error| failed(&region, &error))?;
         let no_such_user = || CliError::Failed(format!("no such user: {region} holds no user with this id"));

@@ -70,7 +70,7 @@ impl Compare {
         let fed = company::known(&deployment, &source.company).await?;
         let region = deployment.get(&source.home)?;
         let (list, began) = self.read(deployment.clock.now())?;
-        let importer = Importer::of_source(region.people(PEER_WRAP_BUDGET_MS).await?, hashing()?, Arc::new(fed));
+        let importer = Importer::of_source(region.people_within(PEER_WRAP_BUDGET_MS).await?, hashing()?, Arc::new(fed));
         let source = Arc::new(source);
         let compared = compare(importer, Arc::clone(&source), &list, began, self.most).await;
         let compared =

@@ -36,7 +36,7 @@ impl AtHome {
         loopback: bool,
     ) -> Result<Self, CliError> {
         let region = deployment.get(&target.home)?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people_within(WRAP_BUDGET_MS).await?;
         let id = target.id.clone();
         let known = KnownTarget::open(target, &people.secrets);
         let known = Arc::new(known.map_err(|error| CliError::Failed(format!("the target {id}: {error}")))?);

@@ -18,9 +18,6 @@ use crate::commands::target::Target;
 use crate::files;
 use crate::output::{Output, counted};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Export everything that is kept about one person, for that person: JSON, or a page to read.
 #[derive(Debug, Args)]
 #[command(
@@ -79,7 +76,7 @@ impl Export {
         };
         let id = self.user.id(&regions).await?;
         let region = regions.serving()?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people().await?;
         let person = people.reader().load(id).await.map_err(|error| failed(region.name(), &error))?;
         let person = person.ok_or_else(|| CliError::Failed("no such user: no live user has this id".into()))?;
         let actor = Actor::Operator { command: "user export".to_owned(), by: self.by.clone() };

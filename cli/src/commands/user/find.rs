@@ -14,9 +14,6 @@ use crate::commands::sessions::asked::failed;
 use crate::commands::target::Target;
 use crate::output::{Output, table};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Find the users that an id, an e-mail address, a phone number, a user name or a company's own id names.
 #[derive(Debug, Args)]
 #[command(
@@ -68,7 +65,7 @@ impl Find {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
         let region = regions.serving()?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people().await?;
         let read = async |id| people.reader().person(id).await.map_err(|error| failed(region.name(), &error));
         let mut found = Vec::new();
         if let (Ok(id), None) = (self.text.parse::<UserId>(), &self.company)

@@ -15,9 +15,6 @@ use crate::commands::target::Target;
 use crate::deployment::Regions;
 use crate::output::{Output, time};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Hold a person: until a day, no one can erase it.
 #[derive(Debug, Args)]
 #[command(
@@ -134,7 +131,7 @@ impl Done {
 /// Says it of every user of the person, in every region, each of which records it.
 async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, command: &str) -> Result<Done, CliError> {
     let serving = regions.serving()?;
-    let people = serving.people(WRAP_BUDGET_MS).await?;
+    let people = serving.people().await?;
     let person = people.reader().person(id).await.map_err(|error| failed(serving.name(), &error))?;
     let no_such_user = || CliError::Failed("no such user: no live user has this id".into());
     let users: Vec<UserId> = person.ok_or_else(no_such_user)?.users().filter_map(Parts::id).collect();
@@ -146,7 +143,7 @@ async fn everywhere(regions: &Regions, id: UserId, word: Word<'_>, by: &str, com
     }
     for region in regions.list.iter().filter(|region| region.name() != serving.name()) {
         let set = async {
-            let people = region.people(WRAP_BUDGET_MS).await?;
+            let people = region.people().await?;
             let mut has_changed = false;
             for user in &users {
                 let set = match people.set_hold(*user, word, by, &actor).await {

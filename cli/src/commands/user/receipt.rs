@@ -15,9 +15,6 @@ use crate::commands::target::Target;
 use crate::files;
 use crate::output::{Output, table, time};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Show the receipt of an erasure: who requested it, when, and which regions and targets have confirmed it.
 #[derive(Debug, Args)]
 #[command(
@@ -53,7 +50,7 @@ impl Receipt {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
         let regions = self.target.regions().await?;
         let region = regions.serving()?;
-        let people = region.people(WRAP_BUDGET_MS).await?;
+        let people = region.people().await?;
         let receipt = match people.receipt(self.id).await {
             Err(Error::NotFound) => {
                 return Err(CliError::Failed(format!("no receipt: {} knows no erasure of this id", region.name())));

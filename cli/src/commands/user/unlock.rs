@@ -12,9 +12,6 @@ use crate::commands::target::Target;
 use crate::deployment::names;
 use crate::output::Output;
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Take the lock-out of a person away, in every region.
 #[derive(Debug, Args)]
 #[command(
@@ -51,7 +48,7 @@ impl Unlock {
         let id = self.user.id(&regions).await?;
         // It is recorded first: what is done is never missing in the audit trail.
         let serving = regions.serving()?;
-        let people = serving.people(WRAP_BUDGET_MS).await?;
+        let people = serving.people().await?;
         let person = people.reader().person(id).await.map_err(|error| failed(serving.name(), &error))?;
         let primary = person.and_then(|person| person.primary.id());
         let primary = primary.ok_or_else(|| CliError::Failed("no such user: no live user has this id".into()))?;
@@ -60,7 +57,7 @@ impl Unlock {
         let (mut done, mut unseen): (Vec<&Region>, Vec<CliError>) = (Vec::new(), Vec::new());
         for region in &regions.list {
             let unlocked = async {
-                let people = region.people(WRAP_BUDGET_MS).await?;
+                let people = region.people().await?;
                 match people.unlock(primary).await {
                     // The user has not arrived there, so nothing is counted by what it owns there.
                     Err(umoja_accounts::Error::NotFound) => Ok(()),

@@ -12,9 +12,6 @@ use crate::commands::sessions::asked::failed;
 use crate::commands::target::Target;
 use crate::output::{Output, counted, table, time};
 
-/// How long the peers' KMS may take to wrap a data key, in milliseconds. This wraps no key.
-const WRAP_BUDGET_MS: u64 = 5_000;
-
 /// Show why a person can or cannot log in: status, lock-out, password, companies, conflicts, factors, last events.
 #[derive(Debug, Args)]
 #[command(
@@ -55,7 +52,7 @@ impl Why {
         let asked = regions.list.iter().filter(|region| region.name() == first);
         for region in asked.chain(regions.list.iter().filter(|region| region.name() != first)) {
             let read = async {
-                let people = region.people(WRAP_BUDGET_MS).await?;
+                let people = region.people().await?;
                 people.why(id).await.map_err(|error| failed(region.name(), &error))
             };
             match read.await {
