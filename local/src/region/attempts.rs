@@ -1,8 +1,11 @@
 //! Failed logins, known devices, and counted requests.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use umoja_schema::Millis;
-use umoja_store::ports::{Attempts, Counted, Limit, StoreError, Tally};
+use umoja_store::ports::{Attempts, Clock, Counted, Entropy, Limit, StoreError, Tally};
+use umoja_store::{Home, RegionPorts};
 
 use super::RegionStore;
 use super::counters::Counter;
@@ -68,8 +71,19 @@ impl Attempts for RegionStore {
 
 /// The counts as a process sees them that does not serve the region, such as a command beside `umoja serve`: it looks at them, and has
 /// the process that serves forget some, now or when one serves again. It counts nothing itself.
-#[derive(Clone)]
-pub struct AttemptsElsewhere(pub(super) RegionStore);
+struct AttemptsElsewhere(RegionStore);
+
+impl RegionStore {
+    /// The ports for a process that does not serve the region, with these peers.
+    pub fn home_elsewhere(
+        &self,
+        peers: impl IntoIterator<Item = RegionPorts>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Home {
+        Home { attempts: Arc::new(AttemptsElsewhere(self.clone())), ..self.home(peers, clock, entropy) }
+    }
+}
 
 #[async_trait]
 impl Attempts for AttemptsElsewhere {

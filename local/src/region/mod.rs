@@ -41,7 +41,6 @@ use crate::engine::{ConnectError, Durability, Engine, Settings};
 use crate::files;
 use crate::keys::{Bound, KeyringError, KeyringFile, LocalKeys, Missing};
 use crate::queue::LocalQueue;
-pub use attempts::AttemptsElsewhere;
 pub use requests::Housekept;
 
 /// The file of all tables but those of [`ATTEMPTS`].
@@ -325,16 +324,6 @@ impl RegionStore {
             keys: Arc::new(self.keys()),
             proof_keys: Arc::new(self.proof_keys()),
         }
-    }
-
-    /// The ports for a process that does not serve the region, with these peers.
-    pub fn home_elsewhere(
-        &self,
-        peers: impl IntoIterator<Item = RegionPorts>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Home {
-        Home { attempts: Arc::new(AttemptsElsewhere(self.clone())), ..self.home(peers, clock, entropy) }
     }
 
     /// The ports for the region's services, with these peers.
