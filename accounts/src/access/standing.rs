@@ -16,7 +16,7 @@ use umoja_store::ports::Parts;
 use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
 use crate::ends_all::{After, EndsAll};
-use crate::links::may_log_in;
+use crate::links::{is_linked, may_log_in};
 use crate::lookup::covers_person;
 use crate::{Error, People, Person};
 
@@ -186,6 +186,11 @@ impl Standing {
     /// True if the person may sign in to clients of this company: it is active, and the company has not suspended it.
     pub fn may_sign_in(&self, company: &CompanyId) -> bool {
         may_log_in(&self.person, company)
+    }
+
+    /// True if the company is linked to the person, also if it has suspended it.
+    pub fn is_linked_to(&self, company: &CompanyId) -> bool {
+        is_linked(&self.person, company)
     }
 
     /// Whether a session counts that a genuine cookie or code describes.
