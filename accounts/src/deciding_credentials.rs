@@ -50,7 +50,8 @@ impl People {
     /// # Errors
     /// If the store fails.
     pub(crate) async fn signs_in_without_passkey(&self, person: &Person, logins: &[CompanyId]) -> Result<bool, Error> {
-        let has_login = |company: &CompanyId| person.users().any(|user| user.identity.external_ids.contains_key(company));
+        let has_login =
+            |company: &CompanyId| person.users().any(|user| user.identity.external_ids.contains_key(company));
         let has_name = |user: &Stored| {
             let Identity { email, phone_number, username, .. } = &user.identity;
             email.is_some() || phone_number.is_some() || username.is_some()

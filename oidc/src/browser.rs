@@ -65,9 +65,9 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
+pub use self::absent::with_pages;
 use self::stop::Stop;
 use crate::Provider;
-pub use self::absent::with_pages;
 pub use crate::address::ClientAddress;
 use crate::back_channel::{cors, other_method};
 use crate::pages::{PROGRAM_PATH, STOPPED, passkey_program};

@@ -42,9 +42,46 @@ async fn absent(State(issuer): State<Arc<str>>, request: Request, next: Next) ->
 /// Whether a browser asks for a page: it names the type, which programs that take anything do not.
 fn wants_page(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|one| one.split(';').next().unwrap_or_default().trim() == "text/html")
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|one| one.split(';').next().unwrap_or_default().trim() == "text/html")
 }
 
 fn is_page(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::response::IntoResponse as _;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_browser_gets_a_page_where_there_is_nothing_and_a_program_what_the_routes_say() {
+        const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
+        let json = || ([(header::CONTENT_TYPE, "application/problem+json")], "{}");
+        let routes = Router::new()
+            .route("/there", get(async || "there"))
+            .route("/own", get(async || (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html")], "own")))
+            .fallback(async move || (StatusCode::NOT_FOUND, json()).into_response());
+        let routes = with_pages("https://login.example", routes);
+        for (method, path, accepts, status, is_ours) in [
+            ("GET", "/nothing", BROWSER, 404, true),
+            ("HEAD", "/nothing", BROWSER, 404, true),
+            ("GET", "/nothing", "*/*", 404, false),
+            ("GET", "/nothing", "application/json", 404, false),
+            ("POST", "/nothing", BROWSER, 404, false),
+            ("GET", "/there", BROWSER, 200, false),
+            ("GET", "/own", BROWSER, 404, false),
+        ] {
+            let request = Request::builder().method(method).uri(path).header(header::ACCEPT, accepts);
+            let Ok(response) = routes.clone().oneshot(request.body(Body::empty()).unwrap()).await;
+            let has_policy = response.headers().contains_key(header::CONTENT_SECURITY_POLICY);
+            assert_eq!((response.status().as_u16(), has_policy), (status, is_ours), "{method} {path} {accepts}");
+        }
+    }
 }

@@ -144,7 +144,12 @@ async fn waits(admitted: &Admitted) {
     }
 }
 
-async fn answer(answers: Answers, request: Request<Incoming>, admitted: Arc<Admitted>, rejected: &Rejected) -> Response {
+async fn answer(
+    answers: Answers,
+    request: Request<Incoming>,
+    admitted: Arc<Admitted>,
+    rejected: &Rejected,
+) -> Response {
     let flaw = Arc::new(AtomicU8::new(NONE));
     let request = request.map(|body| {
         if body.is_end_stream() {

@@ -256,6 +256,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_has_the_address_that_a_named_proxy_says_and_else_none_of_this_machine() {
+        let says = get(async |request: Request| {
+            let address = request.extensions().get::<umoja_oidc::browser::ClientAddress>();
+            address.map_or_else(|| "unknown".to_owned(), |address| address.0.to_string())
+        });
+        let trusted = vec!["127.0.0.1/32".parse().unwrap()];
+        for (proxies, is) in
+            [(Proxies::default(), "unknown"), (Proxies { trusted, ..Proxies::default() }, "198.51.100.7")]
+        {
+            let mut listeners = Listeners::new(Limits::default()).behind(proxies);
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            listeners.serve("one", listener, Router::new().route("/", says.clone()));
+            let request = "GET / HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.113.9, 198.51.100.7\r\n\r\n";
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut bytes = [0; 4096];
+            let read = client.read(&mut bytes).await.unwrap();
+            let answer = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            assert_eq!(answer.lines().last(), Some(is));
+        }
+    }
+
+    #[tokio::test]
     async fn connections_are_handed_to_the_routers_by_turns() {
         let mut listeners = Listeners::new(Limits::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -37,6 +37,11 @@ impl Authenticator {
         [&[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20][..], &x].concat()
     }
 
+    /// The user for whom the key was made.
+    pub(super) const fn user(&self) -> UserId {
+        self.user
+    }
+
     /// What a program sends for a page.
     pub(super) fn answer(&self, page: &Page, changes: &Value) -> String {
         let options: Value = serde_json::from_str(&page.options()).unwrap();
@@ -246,6 +251,45 @@ fn a_passkey_signs_a_person_in_without_a_password_in_every_region() {
             let again = browser.use_passkey(&sso, at, "/login", &page, &answer).await;
             assert_eq!(again.title(), "Sign in", "the challenge was used");
         }
+    });
+}
+
+#[test]
+fn a_passkey_links_the_person_to_the_company_of_a_client_and_of_a_device_as_a_password_does() {
+    let of_food = json!({ "company": "food", "first_party": true });
+    sign_in_story(1861, of_food.clone(), async |mut sso| {
+        sso.put(super::devices::tv(&of_food)).await;
+        sso.restart();
+        let authenticator = sso.passkey(0).await;
+        let user = authenticator.user;
+        let is_linked = async |sso: &Sso, at: usize| {
+            let people = sso.d.world.regions[at].people();
+            let standing = Standing::read(&people, user).await.unwrap().unwrap();
+            standing.is_linked_to(&"food".parse().unwrap())
+        };
+        assert!(!is_linked(&sso, 0).await);
+        let mut browser = Browser::default();
+        let page = browser.authorize(&sso, 0, &[]).await;
+        let answer = authenticator.answer(&page, &json!({}));
+        let code = browser.use_passkey(&sso, 0, "/login", &page, &answer).await.code(&sso);
+        assert!(is_linked(&sso, 0).await);
+        assert_eq!(
+            code.min_version,
+            sso.version(0, user).await,
+            "another region redeems the code once it knows the link"
+        );
+        // The company leaves, and a device brings it back.
+        let operator = Actor::Operator { command: "company unlink".to_owned(), by: None };
+        let people = sso.d.world.regions[0].people();
+        people.unlink(&operator, user, &"food".parse().unwrap(), &[]).await.unwrap();
+        sso.d.world.settle().await;
+        assert!(!is_linked(&sso, 1).await);
+        let device = sso.begin(0).await;
+        let mut browser = Browser::default();
+        let page = browser.types(&sso, 1, &device.user_code).await;
+        let answer = authenticator.answer(&page, &json!({}));
+        browser.use_passkey(&sso, 1, "/device", &page, &answer).await;
+        assert!(is_linked(&sso, 1).await);
     });
 }
 
