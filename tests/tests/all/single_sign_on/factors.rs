@@ -331,14 +331,18 @@ fn a_passkey_for_another_site_challenge_or_user_or_without_the_person_is_rejecte
             authenticator.answer(&page, &json!({})).replace(&URL_SAFE_NO_PAD.encode(Authenticator::ID), "AAAA"),
             Authenticator { key: SigningKey::from_seed("", [8; 32]), user, flags: 0b101 }.answer(&page, &json!({})),
             Authenticator { key: key(), user: other, flags: 0b101 }.answer(&page, &json!({})),
+            Authenticator { key: key(), user: UserId::v8([3; 16]), flags: 0b101 }.answer(&page, &json!({})),
             Authenticator { key: key(), user, flags: 1 }.answer(&page, &json!({})),
             Authenticator { key: key(), user, flags: 0b100 }.answer(&page, &json!({})),
         ];
+        let mut seen = Vec::new();
         for answer in answers {
             let rejected = browser.use_passkey(&sso, 0, "/login", &page, &answer).await;
             assert_eq!((rejected.status, rejected.title(), browser.session()), (200, "Sign in", None), "{answer}");
             assert!(rejected.html.contains("role=\"alert\""));
+            seen.push(rejected.without_steps());
         }
+        assert!(seen.iter().all(|one| *one == seen[0]), "a page says why, or whether there is a user: {seen:#?}");
         let stranger = Browser::default();
         let answer = authenticator.answer(&page, &json!({}));
         assert_eq!(stranger.clone().use_passkey(&sso, 0, "/login", &page, &answer).await.status, 400);
