@@ -2,11 +2,11 @@
 
 use futures_util::stream::{self, StreamExt as _};
 use umoja_crypto::Password;
-use umoja_schema::{AccountStatus, AuditEvent, Credentials, PartRecord};
+use umoja_schema::{AccountStatus, AuditEvent, CompanyId, Credentials, Identity, PartRecord};
 use umoja_store::person::PersonParts;
 
 use crate::ends_all::EndsAll;
-use crate::person::unreadable;
+use crate::person::{Stored, unreadable};
 use crate::policy::About;
 use crate::{Accounts, Context, Error, People, Person};
 
@@ -43,6 +43,20 @@ impl People {
     /// If the store fails.
     pub async fn has_password(&self, person: &Person) -> Result<bool, Error> {
         Ok(has_any(&self.deciding(&person.parts()).await?.credentials))
+    }
+
+    /// True if a person can sign in without a passkey: by a password beside a name, or by a login at the provider of one of the companies.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) async fn signs_in_without_passkey(&self, person: &Person, logins: &[CompanyId]) -> Result<bool, Error> {
+        let has_login =
+            |company: &CompanyId| person.users().any(|user| user.identity.external_ids.contains_key(company));
+        let has_name = |user: &Stored| {
+            let Identity { email, phone_number, username, .. } = &user.identity;
+            email.is_some() || phone_number.is_some() || username.is_some()
+        };
+        Ok(logins.iter().any(has_login) || (person.users().any(has_name) && self.has_password(person).await?))
     }
 }
 

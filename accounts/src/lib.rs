@@ -76,7 +76,7 @@ pub use events::ListEvents;
 pub use export::{Export, Position, PositionError};
 pub use hold::{Held, Word};
 pub use lockout::{FailedAttempts, Origin, network};
-pub use logins::{Disconnected, Login, Recognised, ToConnect};
+pub use logins::{Login, Recognised, ToConnect};
 pub use lookup::Lookup;
 pub use merge::Merge;
 pub use old_systems::OldSystems;

@@ -23,10 +23,19 @@ impl Person {
 /// True if the person may log in at the company: the status of the primary account counts, and the company has not
 /// suspended the person.
 pub(crate) fn may_log_in(person: &PersonParts, company: &CompanyId) -> bool {
-    let facts = person.users().filter_map(|parts| parts.profile.as_ref()?.profile_facts());
-    let is_suspended = state(facts.filter_map(|facts| facts.links.get(company))) == Some(LinkState::Suspended);
+    let is_suspended = state(links(person, company)) == Some(LinkState::Suspended);
     let status = person.primary.credentials.as_ref().and_then(PartRecord::status);
     status == Some(AccountStatus::Active) && !is_suspended
+}
+
+/// True if the company is linked to a user of the person.
+pub(crate) fn is_linked(person: &PersonParts, company: &CompanyId) -> bool {
+    links(person, company).next().is_some()
+}
+
+fn links<'a>(person: &'a PersonParts, company: &'a CompanyId) -> impl Iterator<Item = &'a Link> {
+    let facts = person.users().filter_map(|parts| parts.profile.as_ref()?.profile_facts());
+    facts.filter_map(|facts| facts.links.get(company))
 }
 
 #[cfg(test)]

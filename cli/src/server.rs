@@ -12,7 +12,7 @@ use umoja_crypto::{Params, PasswordKeys, Passwords};
 use umoja_host::{BreachedList, HttpsOutbound, OldEndpoint, PoolSettings};
 use umoja_runtime::api::hasher;
 use umoja_runtime::directory::{DirectoryRegion, DirectoryServer, DirectorySettings, Issuer};
-use umoja_runtime::listeners::{Limits, Tls};
+use umoja_runtime::listeners::{Limits, Proxies, Tls};
 use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::pump::PumpSettings;
 use umoja_schema::Region;
@@ -43,6 +43,8 @@ pub(crate) struct ServerSettings {
     pub(crate) outbound_loopback: bool,
     /// The certificate of the ports; without it they speak no TLS.
     pub(crate) tls: Option<Tls>,
+    /// The proxies in front of the ports.
+    pub(crate) proxies: Proxies,
     /// Ports that are open already.
     pub(crate) sockets: Sockets,
     /// What sends mail to people.
@@ -108,6 +110,7 @@ impl Server {
             explains: config.is_for_trying_out(),
             limits: settings.limits.within_descriptors(),
             tls: settings.tls,
+            proxies: settings.proxies,
             passwords: Arc::new(passwords.with_keys(PasswordKeys::default())),
             hasher: hasher(passwords, PoolSettings::default(), breached),
             old_systems: old_systems(if settings.old_system_loopback {

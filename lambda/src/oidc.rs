@@ -12,7 +12,7 @@ use umoja_aws::Service;
 use umoja_crypto::EngineError;
 use umoja_host::{HttpsOutbound, OldEndpoint};
 use umoja_oidc::Provider;
-use umoja_oidc::browser::ClientAddress;
+use umoja_oidc::browser::{ClientAddress, with_pages};
 use umoja_runtime::aws::Needs;
 use umoja_runtime::old_systems::old_systems;
 use umoja_runtime::people::people;
@@ -68,7 +68,7 @@ impl Build for BuildOidc {
         accounts.old_systems = Some(Arc::clone(&self.old_systems));
         accounts.mailer.clone_from(&self.mailer);
         let provider = Arc::new(Provider::new(accounts, issuer, Arc::clone(&self.outbound)));
-        Ok(Routes::new(settings, || umoja_oidc::router(provider)))
+        Ok(Routes::new(settings, || with_pages(issuer, umoja_oidc::router(provider))))
     }
 }
 

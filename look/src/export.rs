@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, JournalEntry, User};
+use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedSignOn, JournalEntry, User};
 use umoja_schema::{Millis, Source};
 
 use crate::language::Language;
@@ -12,8 +12,8 @@ use crate::page::Page;
 use crate::text::Phrase;
 use crate::texts::account as say;
 
-/// The members of a user that are times, in seconds.
-const TIMES: [&str; 3] = ["created_at", "updated_at", "linked_at"];
+/// The members that are times, in seconds.
+const TIMES: [&str; 6] = ["created_at", "updated_at", "linked_at", "expires_at", "signed_in_at", "since"];
 
 /// The page of an export. [`Page::document`] makes the file.
 pub fn page<'a>(look: &'a Look, language: Language, exported: &Exported) -> Page<'a> {
@@ -23,6 +23,9 @@ pub fn page<'a>(look: &'a Look, language: Language, exported: &Exported) -> Page
     }
     page = values(page, say::DATA_VALUES.into(), &exported.user, &exported.sources);
     page = credentials(page, &exported.credentials);
+    if let Some(held) = &exported.sign_on {
+        page = sign_on(page, held);
+    }
     page = events(page, &exported.audit, &exported.journal);
     for linked in &exported.linked_accounts {
         let title = say::DATA_LINKED.with(&[("id", &linked.user.id.to_string())]);
@@ -90,6 +93,14 @@ fn credentials<'a>(page: Page<'a>, held: &ExportedCredentials) -> Page<'a> {
     page.heading(say::DATA_PASSWORD).table(&headings(), &rows.into_iter().map(row).collect::<Vec<_>>())
 }
 
+fn sign_on<'a>(page: Page<'a>, held: &ExportedSignOn) -> Page<'a> {
+    let mut rows = Vec::new();
+    flatten("", &serde_json::to_value(held).unwrap_or_default(), &mut rows);
+    let row = |(name, value): (String, String)| vec![foreign(&name), foreign(&value)];
+    let headings = [say::DATA_NAME.into(), say::DATA_VALUE.into()];
+    page.heading(say::DATA_SIGN_ON).table(&headings, &rows.into_iter().map(row).collect::<Vec<_>>())
+}
+
 fn events<'a>(page: Page<'a>, audit: &[AuditEntry], journal: &[JournalEntry]) -> Page<'a> {
     let mut rows: Vec<(u64, String, String, String)> = Vec::new();
     for entry in audit {
@@ -112,6 +123,7 @@ fn events<'a>(page: Page<'a>, audit: &[AuditEntry], journal: &[JournalEntry]) ->
 
 #[cfg(test)]
 mod tests {
+    use umoja_schema::api::ExportedFactor;
     use umoja_schema::{AccountStatus, Profile, UserId};
 
     use super::*;
@@ -146,6 +158,17 @@ mod tests {
                 status_reason: None,
                 status_source: None,
             },
+            sign_on: Some(ExportedSignOn {
+                sessions: Vec::new(),
+                lasting_access: Vec::new(),
+                consents: Vec::new(),
+                factors: vec![ExportedFactor {
+                    kind: "totp".into(),
+                    label: Some("<b>phone".into()),
+                    created_at: 259_200,
+                }],
+                logins: Vec::new(),
+            }),
             journal: Vec::new(),
             audit: Vec::new(),
             linked_accounts: Vec::new(),
@@ -157,7 +180,15 @@ mod tests {
     fn a_file_to_read_has_every_value_with_its_source_and_no_markup_of_others() {
         for language in Language::ALL {
             let html = page(&Look::plain(), language, &exported()).document();
-            for has in ["amina@example.com", "profile.custom.plan.1", "gold", "soko, 1970-01-03", "1970-01-02"] {
+            for has in [
+                "amina@example.com",
+                "profile.custom.plan.1",
+                "gold",
+                "soko, 1970-01-03",
+                "1970-01-02",
+                "&lt;b&gt;phone",
+                "1970-01-04",
+            ] {
                 assert!(html.contains(has), "{has}: {html}");
             }
             assert!(html.contains("&lt;script&gt;alert(&#39;A &amp; B&#39;)"));

@@ -200,7 +200,7 @@ impl<'a> Page<'a> {
         page.add("</section>")
     }
 
-    /// The pages beside this one, of which one is this.
+    /// The pages beside this one, of which one is this. Where there is little room, a person opens the list.
     #[must_use]
     pub fn nav(mut self, label: impl Into<Phrase>, links: &[(&str, Phrase)], current: &str) -> Self {
         let link = |(href, phrase): &(&str, Phrase)| {
@@ -210,7 +210,9 @@ impl<'a> Page<'a> {
         };
         let links: Html = links.iter().map(link).collect();
         let label = Html::escaped(&label.into().plain(self.language));
-        self.nav = Html::own(&format!("<nav aria-label=\"{label}\"><ul>{links}</ul></nav>"));
+        self.nav = Html::own(&format!(
+            "<nav aria-label=\"{label}\"><details><summary>{label}</summary><ul>{links}</ul></details></nav>"
+        ));
         self
     }
 

@@ -3,6 +3,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `absent` | `/`, and addresses at which there is nothing |
 //! | `account` | `/account`: the pages on which a person looks after its account |
 //! | `alike` | answers that come alike for every name and every address |
 //! | `authorize` | `/oauth2/authorize`: a client wants a person to sign in |
@@ -28,6 +29,7 @@
 //!
 //! Any region serves any step: what a page needs at the next one, its form carries ([`crate::steps`]).
 
+mod absent;
 mod account;
 mod alike;
 mod asked;
@@ -63,6 +65,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
+pub use self::absent::with_pages;
 use self::stop::Stop;
 use crate::Provider;
 pub use crate::address::ClientAddress;
@@ -79,6 +82,7 @@ pub fn router(provider: Arc<Provider>) -> Router {
         .merge(discovery::router(&provider.issuer))
         .method_not_allowed_fallback(other_method);
     Router::new()
+        .route("/", get(absent::home))
         .route(authorize::PATH, get(authorize::authorize).post(authorize::authorize))
         .route(offered::SIGN_IN, post(login::login))
         .route(offered::SIGN_IN_PAGE, get(login::login))

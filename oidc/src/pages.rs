@@ -244,8 +244,13 @@ pub fn no_return(view: &View, reason: NoReturn) -> Response {
         NoReturn::Pushed => say::NO_PUSHED,
         NoReturn::Page => say::NO_PAGE,
         NoReturn::Form => say::NO_FORM,
+        NoReturn::Absent => say::NO_SUCH_PAGE,
     };
-    let status = if reason == NoReturn::Form { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST };
+    let status = match reason {
+        NoReturn::Form => StatusCode::METHOD_NOT_ALLOWED,
+        NoReturn::Absent => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    };
     let again = format!("{STOPPED}?reason={}", reason.code());
     view.answer(view.page(say::BAD_LINK).alert(Some(text.into())).status(status).languages(Choice::Links(&again)))
 }

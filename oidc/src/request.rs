@@ -123,11 +123,15 @@ pub enum NoReturn {
     /// A link leads to where a page sends its form.
     #[error("this is no page of its own")]
     Form,
+    /// There is nothing at the address.
+    #[error("there is no page at this address")]
+    Absent,
 }
 
 impl NoReturn {
     /// All reasons.
-    pub const ALL: [Self; 6] = [Self::Client, Self::Redirect, Self::Unreadable, Self::Pushed, Self::Page, Self::Form];
+    pub const ALL: [Self; 7] =
+        [Self::Client, Self::Redirect, Self::Unreadable, Self::Pushed, Self::Page, Self::Form, Self::Absent];
 
     /// The reason of a word.
     pub fn of_code(code: &str) -> Option<Self> {
@@ -143,6 +147,7 @@ impl NoReturn {
             Self::Pushed => "ended_request",
             Self::Page => "ended_page",
             Self::Form => "no_page",
+            Self::Absent => "no_such_page",
         }
     }
 }

@@ -18,7 +18,7 @@ use umoja_store::ports::Clock;
 
 use crate::api::{ApiSettings, BuildApi, NEEDS, router};
 use crate::aws::Aws;
-use crate::listeners::{Limits, Listeners, Tls};
+use crate::listeners::{Limits, Listeners, Proxies, Tls};
 use crate::region::{Live, NotReady};
 
 /// How often a status page looks at its accounts.
@@ -50,10 +50,11 @@ impl RegionServer {
         listener: TcpListener,
         settings: ApiSettings,
         limits: Limits,
-        tls: Option<Tls>,
+        (tls, proxies): (Option<Tls>, Proxies),
     ) -> Result<Self, EngineError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Nothing here sees changes, so the pages look themselves.
+        let issuer = settings.issuer.clone();
         let build = BuildApi::new(ApiSettings { events: Events::Streamed(LOOK), ..settings })?;
         let deployment = Deployment::new(Session::from_environment(&Options::default()).await, prefix);
         let source = Arc::new(Aws::new(deployment, own.clone(), NEEDS, Arc::clone(&clock)));
@@ -63,8 +64,13 @@ impl RegionServer {
             Ok(api) => tracing::info!(region = %own, url = api.url(), "serving"),
             Err(reason) => tracing::warn!(region = %own, %reason, "started, but not ready"),
         }
-        let mut listeners = Listeners::new(limits).with_tls(tls);
-        listeners.serve(own.as_str(), listener, router(Arc::clone(&live), Arc::new(OsEntropy)));
+        let mut listeners = Listeners::new(limits).with_tls(tls).behind(proxies);
+        let routes = router(Arc::clone(&live), Arc::new(OsEntropy));
+        let routes = match issuer {
+            Some(issuer) => umoja_oidc::browser::with_pages(&issuer, routes),
+            None => routes,
+        };
+        listeners.serve(own.as_str(), listener, routes);
         let mut renewal = JoinSet::new();
         renewal.spawn(renew(Arc::clone(&live)));
         Ok(Self { live, listeners, _renewal: renewal })

@@ -19,6 +19,7 @@ use umoja_ingest::scim::{self, Scim};
 use umoja_ingest::{Acceptor, Worker};
 use umoja_local::RegionStore;
 use umoja_oidc::Provider;
+use umoja_oidc::browser::with_pages;
 use umoja_oidc::subject_tokens::Tokens;
 use umoja_page::{Events, Page};
 use umoja_provisioner::targets::OnTime;
@@ -31,7 +32,7 @@ use umoja_store::secrets::{Secrets, SecretsError};
 use umoja_store::{Home, RegionState};
 
 use crate::counting::CountingKeys;
-use crate::listeners::{Limits, Listeners, Tls};
+use crate::listeners::{Limits, Listeners, Proxies, Tls};
 use crate::pump::{Pump, PumpSettings, RegionPump};
 
 /// How often it is checked whether requests that began under earlier settings have ended.
@@ -70,6 +71,8 @@ pub struct DirectorySettings {
     pub limits: Limits,
     /// The certificate of the ports; without it they speak no TLS.
     pub tls: Option<Tls>,
+    /// The proxies in front of the ports.
+    pub proxies: Proxies,
     /// The threads that hash passwords.
     pub hasher: Arc<dyn Hasher>,
     /// The hasher of the hashes that come with the events of sources.
@@ -138,6 +141,7 @@ impl DirectoryServer {
     /// If a region's secrets are not available.
     pub async fn start(regions: Vec<DirectoryRegion>, mut settings: DirectorySettings) -> Result<Self, SecretsError> {
         let mut listeners = Listeners::new(settings.limits).with_tls(settings.tls.take());
+        listeners = listeners.behind(std::mem::take(&mut settings.proxies));
         let issuer = settings.issuer.as_mut().and_then(|issuer| issuer.listener.take());
         let issuer = issuer.map(|port| listeners.serve_replaceable("issuer", port, Vec::new()));
         let mut server = Self {
@@ -274,7 +278,11 @@ impl DirectoryServer {
                 };
                 let feeds = umoja_ingest::router(sources).merge(scim::router(scim)).merge(umoja_page::router(page));
                 let others = feeds.merge(provider.map(umoja_oidc::router).unwrap_or_default());
-                router(app).merge(with_request_ids(others, &home.entropy))
+                let all = router(app).merge(with_request_ids(others, &home.entropy));
+                match &self.settings.issuer {
+                    Some(issuer) => with_pages(&issuer.url, all),
+                    None => all,
+                }
             } else {
                 let sign_on = provider.map(umoja_oidc::router).unwrap_or_default();
                 closed(app).merge(with_request_ids(not_served(sign_on), &home.entropy))

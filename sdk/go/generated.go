@@ -407,6 +407,9 @@ type Exported struct {
 	// The stored credentials; never a hash.
 	Credentials ExportedCredentials `json:"credentials"`
 
+	// What the person signs in with, where it is signed in, and what applications have. The first page has it.
+	SignOn *ExportedSignOn `json:"sign_on,omitempty"`
+
 	// Conflicts with other users over identifiers, and merges.
 	Journal []JournalEntry `json:"journal"`
 
@@ -419,6 +422,30 @@ type Exported struct {
 
 	// Present if there is more: send it as `after` for the next page, which has the next rows and linked accounts.
 	Next string `json:"next,omitempty"`
+}
+
+// ExportedAccess: What an application keeps after the person signs out.
+type ExportedAccess struct {
+	// The application.
+	Client string `json:"client"`
+
+	// What it may have.
+	Scopes []string `json:"scopes"`
+
+	// When it ends, in seconds since the Unix epoch.
+	ExpiresAt int64 `json:"expires_at"`
+}
+
+// ExportedConsent: What a person lets an application have.
+type ExportedConsent struct {
+	// The application.
+	Client string `json:"client"`
+
+	// What it may have.
+	Scopes []string `json:"scopes"`
+
+	// Since when, in seconds since the Unix epoch.
+	Since *int64 `json:"since,omitempty"`
 }
 
 // ExportedCredentials: The stored credentials of a user.
@@ -437,6 +464,18 @@ type ExportedCredentials struct {
 
 	// Who last changed the status, and when.
 	StatusSource *Source `json:"status_source,omitempty"`
+}
+
+// ExportedFactor: By what a person proves who it is, beside the password.
+type ExportedFactor struct {
+	// `passkey`, `totp` or `recovery`.
+	Kind string `json:"kind"`
+
+	// What the person calls it.
+	Label string `json:"label,omitempty"`
+
+	// When it was added, in seconds since the Unix epoch.
+	CreatedAt int64 `json:"created_at"`
 }
 
 // ExportedLinkedAccount: The stored data of a user that is merged into another.
@@ -458,6 +497,57 @@ type ExportedLinkedAccount struct {
 
 	// Security events.
 	Audit []AuditEntry `json:"audit"`
+}
+
+// ExportedLogin: A login at another provider.
+type ExportedLogin struct {
+	// The provider.
+	Provider string `json:"provider"`
+
+	// What the person sees of the account there.
+	Account string `json:"account,omitempty"`
+
+	// When it was connected, in seconds since the Unix epoch.
+	CreatedAt int64 `json:"created_at"`
+}
+
+// ExportedSession: A browser in which a person is signed in.
+type ExportedSession struct {
+	// When it began, in seconds since the Unix epoch.
+	CreatedAt int64 `json:"created_at"`
+
+	// When it ends at the latest, in seconds since the Unix epoch.
+	ExpiresAt int64 `json:"expires_at"`
+
+	// When the person proved who it is, in seconds since the Unix epoch. Absent if another provider does not say.
+	SignedInAt *int64 `json:"signed_in_at,omitempty"`
+
+	// By what (RFC 8176).
+	Methods []string `json:"methods"`
+
+	// The browser and the system, as far as they are known.
+	Device string `json:"device,omitempty"`
+
+	// The applications that got tokens in it.
+	Clients []string `json:"clients"`
+}
+
+// ExportedSignOn: What a person signs in with, where it is signed in, and what applications have.
+type ExportedSignOn struct {
+	// Where the person is signed in, the newest first: at most the last thousand.
+	Sessions []ExportedSession `json:"sessions"`
+
+	// What applications keep after the person signs out.
+	LastingAccess []ExportedAccess `json:"lasting_access"`
+
+	// What the person lets applications have.
+	Consents []ExportedConsent `json:"consents"`
+
+	// Passkeys, authenticator applications and recovery codes; never a key, a secret or a code.
+	Factors []ExportedFactor `json:"factors"`
+
+	// The logins at other providers that the person has connected.
+	Logins []ExportedLogin `json:"logins"`
 }
 
 // Found: Answer of `lookup`, `update`, `status`, `merge` and `unmerge`.

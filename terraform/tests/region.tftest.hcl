@@ -363,7 +363,7 @@ run "sign_on" {
   }
 
   assert {
-    condition     = aws_api_gateway_resource.oidc.path_part == "{proxy+}" && aws_api_gateway_method.oidc.http_method == "ANY" && aws_api_gateway_rest_api.oidc.endpoint_configuration[0].types == tolist(["REGIONAL"])
+    condition     = aws_api_gateway_resource.oidc.path_part == "{proxy+}" && aws_api_gateway_method.oidc.http_method == "ANY" && aws_api_gateway_method.issuer.http_method == "ANY" && aws_api_gateway_rest_api.oidc.endpoint_configuration[0].types == tolist(["REGIONAL"])
     error_message = "One route of a REST API of the region leads to the function."
   }
   assert {

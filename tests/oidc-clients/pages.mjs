@@ -164,6 +164,7 @@ async function letsADeviceIn(page, language) {
   await look(page, language, 'device-done');
   const other = await (await fetchAlone(`${umoja.issuer}/oauth2/device`, { method: 'POST', headers, body })).json();
   await page.goto(other.verification_uri_complete);
+  await tabTo(page, '[name="user_code"]');
   await sendIt(page);
   await press(page, 'button[value="reject"]');
   await look(page, language, 'device-rejected');
@@ -176,6 +177,21 @@ async function looksAfterTheAccount(page, language) {
   // The first key leads past the links to the other pages.
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  // On a small screen the list of pages takes one line, opens by the keyboard, and has targets of 24 pixels (WCAG 2.5.8).
+  assert.ok(await page.evaluate(() => document.querySelector('header nav').getBoundingClientRect().height) < 64);
+  await tabTo(page, 'summary');
+  await page.keyboard.press('Enter');
+  const sizes = await page.locator('header nav a').evaluateAll((links) => links.map((link) => {
+    const { width, height } = link.getBoundingClientRect();
+    return Math.min(width, height);
+  }));
+  assert.ok(sizes.length === 10 && sizes.every((least) => least >= 24), String(sizes));
+  await look(page, language, 'account-pages');
+  // The issuer itself leads here, and there is a page where there is nothing.
+  await page.goto(`${umoja.issuer}/`);
+  assert.equal(new URL(page.url()).pathname, '/account');
+  await page.goto(`${umoja.issuer}/nothing`);
+  await look(page, language, 'absent');
   await page.goto(account('/profile'));
   await type(page, 'name', 'Amina Okafor');
   await type(page, 'locality', language === 'ar' ? 'القاهرة' : 'Gulu');
@@ -220,6 +236,7 @@ async function looksAfterTheAccount(page, language) {
   assert.ok((await download('main form:has([name="as"]) button')).includes(PERSON.email), 'the page to read');
   const exported = JSON.parse(await download('main form:not(:has([name="as"])) button'));
   assert.equal(exported.user.email, PERSON.email);
+  assert.ok(exported.sign_on.sessions.length > 0);
   await page.goto(account('/erase'));
   await type(page, 'word', 'no');
   await sendIt(page);

@@ -4,12 +4,19 @@ use std::collections::BTreeSet;
 
 use umoja_schema::access::{Grant, Withdrawal};
 use umoja_schema::replicated::ACCESS;
-use umoja_schema::{Attributes, UserId, Version};
+use umoja_schema::{Attributes, Millis, UserId, Version};
 
 use super::Standing;
 use crate::accounts::until_written;
 use crate::items::replace;
 use crate::{Error, People};
+
+impl Standing {
+    /// Since when a client has what the person lets it have: the oldest scope counts. `None` if it has nothing.
+    pub fn granted_since(&self, client: &str) -> Option<Millis> {
+        self.newest_grants(client).into_values().filter(|(_, grant)| grant.given).map(|(_, grant)| grant.at).min()
+    }
+}
 
 impl People {
     /// Gives scopes to a client. Scopes that it has stay given.

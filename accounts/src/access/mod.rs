@@ -31,7 +31,7 @@ pub use devices::NewDevice;
 pub use ended::{EndedSession, EndedSessions, LOGOUT, LogoutContent, LogoutNotice, change_ended};
 pub use factors::{
     By, CodeUsed, Enrolled, ForeignFactor, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey, PasskeyAnswer, PasskeyUsed,
-    RecoveryCodes,
+    RecoveryCodes, Removal,
 };
 pub use families::{NewFamily, Refreshed};
 pub use label::DeviceLabel;

@@ -16,7 +16,7 @@ use umoja_store::ports::Parts;
 use super::described::{Described, DescribedSession};
 use super::reuse::{Reuse, Use, is_reused};
 use crate::ends_all::{After, EndsAll};
-use crate::links::may_log_in;
+use crate::links::{is_linked, may_log_in};
 use crate::lookup::covers_person;
 use crate::{Error, People, Person};
 
@@ -122,6 +122,18 @@ impl Standing {
 
     async fn read_under(people: &People, user: UserId, read: Option<Vec<String>>) -> Result<Option<Self>, Error> {
         let Some(person) = people.reader().person(user).await? else { return Ok(None) };
+        Self::of_parts(people, person, read).await.map(Some)
+    }
+
+    /// As [`Standing::read`], of a person that was read before.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) async fn of(people: &People, person: PersonParts) -> Result<Self, Error> {
+        Self::of_parts(people, person, None).await
+    }
+
+    async fn of_parts(people: &People, person: PersonParts, read: Option<Vec<String>>) -> Result<Self, Error> {
         let own = &people.home.own;
         let ids = person.users().filter_map(|parts| parts.get(Part::Profile).or(parts.get(Part::Credentials)));
         let users: Vec<UserId> = ids.map(|record| record.id).collect();
@@ -142,7 +154,7 @@ impl Standing {
                 Err(error) => tracing::error!(user = %item.user, %error, "a row of access cannot be read"),
             }
         }
-        Ok(Some(Self { read, person, users, rows, ended }))
+        Ok(Self { read, person, users, rows, ended })
     }
 
     /// True if the rows with this beginning of their sort key were read.
@@ -186,6 +198,11 @@ impl Standing {
     /// True if the person may sign in to clients of this company: it is active, and the company has not suspended it.
     pub fn may_sign_in(&self, company: &CompanyId) -> bool {
         may_log_in(&self.person, company)
+    }
+
+    /// True if the company is linked to the person, also if it has suspended it.
+    pub fn is_linked_to(&self, company: &CompanyId) -> bool {
+        is_linked(&self.person, company)
     }
 
     /// Whether a session counts that a genuine cookie or code describes.

@@ -4,10 +4,13 @@
 //! shows the primary account, then rows and linked accounts in one fixed order, as far as they fit.
 
 mod position;
+mod sign_on;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
-use umoja_schema::api::{AuditEntry, Exported, ExportedCredentials, ExportedLinkedAccount, JournalEntry, Selector};
+use umoja_schema::api::{
+    AuditEntry, Exported, ExportedCredentials, ExportedLinkedAccount, ExportedSignOn, JournalEntry, Selector,
+};
 use umoja_schema::names::attribute;
 use umoja_schema::{Actor, AuditEvent, Credentials, Log, LogRow, UserId};
 
@@ -69,8 +72,9 @@ impl People {
             })?,
         };
         let credentials = credentials(people, &person.primary).await?;
-        let mut page = Page::new(person, credentials);
         let is_first = after.is_none();
+        let sign_on = if is_first { Some(people.sign_on(person).await?) } else { None };
+        let mut page = Page::new(person, credentials, sign_on);
         let mut after = after.as_ref().and_then(|after| after.row.clone());
         let mut shown = vec![person.primary.id()];
         let held: Vec<_> = users.into_iter().enumerate().skip(first).map(|user| held(people, user)).collect();
@@ -138,11 +142,12 @@ struct Page {
 
 impl Page {
     /// A page with the primary account alone.
-    fn new(person: &Person, credentials: ExportedCredentials) -> Self {
+    fn new(person: &Person, credentials: ExportedCredentials, sign_on: Option<ExportedSignOn>) -> Self {
         let exported = Exported {
             user: person.view(),
             sources: person.primary.identity.sources.clone(),
             credentials,
+            sign_on,
             journal: Vec::new(),
             audit: Vec::new(),
             linked_accounts: Vec::new(),

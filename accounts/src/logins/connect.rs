@@ -3,9 +3,8 @@
 use umoja_schema::{CompanyId, IdentifierKind, LoginProviderId, UserId};
 use umoja_store::ownerships::drop_identifier;
 
-use crate::access::{DescribedSession, NewLogin, Standing};
+use crate::access::{DescribedSession, NewLogin, Removal, Standing};
 use crate::accounts::until_written;
-use crate::deciding_credentials::has_any;
 use crate::identifiers::value_of;
 use crate::items::replace_all;
 use crate::links::may_log_in;
@@ -14,17 +13,6 @@ use crate::profiles::Rules;
 use crate::{Context, Error, Patch, People, Person, Said};
 
 const KIND: IdentifierKind = IdentifierKind::ExternalId;
-
-/// What came of a removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disconnected {
-    /// The login is no longer the person's.
-    Removed,
-    /// The person could not sign in any more, and keeps it.
-    Last,
-    /// The person has no login of the company.
-    Absent,
-}
 
 impl People {
     /// Gives a person a login of the company's provider, and notes it in one transaction. With a session that is kept, everything else of the
@@ -91,39 +79,36 @@ impl People {
         context: &Context,
         kept: DescribedSession<'_>,
         (others, by_passkey): (&[CompanyId], bool),
-    ) -> Result<Disconnected, Error> {
+    ) -> Result<Removal, Error> {
         let user = kept.user;
         let patch = Patch::new(context, [(KIND, Said { value: Some(None), verified: None })], None)?;
-        let disconnected = until_written!({
+        let removal = until_written!({
             let standing = Standing::read(self, user).await?.ok_or(Error::NotFound)?;
             let person = standing.person(self).await?.ok_or(Error::NotFound)?;
             if !person.users().any(|user| value_of(&user.identity, context, KIND).is_some()) {
-                return Ok(Some(Disconnected::Absent));
+                return Ok(Some(Removal::Absent));
             }
-            let is_other = |company: &CompanyId| {
-                *company != context.company.id
-                    && person.users().any(|user| user.identity.external_ids.contains_key(company))
-            };
-            let has_other = by_passkey && standing.passkeys().next().is_some() || others.iter().any(is_other);
-            if !has_other && !has_any(&self.deciding(&person.parts()).await?.credentials) {
-                return Ok(Some(Disconnected::Last));
+            let others: Vec<_> = others.iter().filter(|company| **company != context.company.id).cloned().collect();
+            let has_passkey = by_passkey && standing.passkeys().next().is_some();
+            if !has_passkey && !self.signs_in_without_passkey(&person, &others).await? {
+                return Ok(Some(Removal::Last));
             }
             let changes = match patch.apply_to(self, context, &person) {
                 // It is the last identifier.
-                Err(Error::Invalid { .. }) => return Ok(Some(Disconnected::Last)),
+                Err(Error::Invalid { .. }) => return Ok(Some(Removal::Last)),
                 changes => changes?,
             };
             let mut items = self.ends_of_logins(&standing, |login| login.company == context.company.id)?;
             items.extend(self.ends_of_all(&standing.ends_all_as_read(&self.home.own.name), Some(kept)).await?);
             let rules = Rules { all_as_read: true, items, ..Rules::of(&context.actor) };
             let written = self.write_profiles(&person, &changes, &rules, |_| Vec::new()).await?;
-            Ok(written.map(|_| Disconnected::Removed))
+            Ok(written.map(|_| Removal::Removed))
         })?;
-        if disconnected == Disconnected::Removed {
+        if removal == Removal::Removed {
             tracing::info!(%user, "a login at another provider was removed");
             self.end_what_has_ended(user).await?;
         }
-        Ok(disconnected)
+        Ok(removal)
     }
 
     /// Takes every login from a person that it got by signing in elsewhere, and ends everything of the person, in one transaction. External

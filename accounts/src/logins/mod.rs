@@ -12,7 +12,7 @@ use crate::access::NewLogin;
 use crate::links::may_log_in;
 use crate::{Accounts, Context, Error, Field, Patch, Register, Registered, Rule, Said};
 
-pub use connect::{Disconnected, ToConnect};
+pub use connect::ToConnect;
 
 /// The most characters of what a person sees of an account at a provider.
 const MAX_SHOWN: usize = 64;

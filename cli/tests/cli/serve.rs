@@ -123,6 +123,13 @@ async fn the_port_of_the_issuer_leads_to_the_regions_that_serve() {
             assert!(answer(port, path).await.starts_with("HTTP/1.1 200"), "{port} {path}");
         }
     }
+    // A person who types an address finds a page, and a program a problem.
+    let port = port_of(&issuer);
+    let home = answer(port, "/").await;
+    assert!(home.starts_with("HTTP/1.1 303") && home.contains(&format!("location: {issuer}/account")), "{home}");
+    let page = answer_to(port, "/nothing", "accept: text/html\r\n").await;
+    assert!(page.starts_with("HTTP/1.1 404") && page.contains("There is no page at this address"), "{page}");
+    assert!(answer(port, "/nothing").await.contains("application/problem+json"));
     drop(served);
     assert_eq!(world.serve().issuer, Some(issuer), "the port is stored");
 }
@@ -197,8 +204,13 @@ fn port_of(url: &str) -> u16 {
 
 /// The answer of whatever region a new connection leads to.
 async fn answer(port: u16, path: &str) -> String {
+    answer_to(port, path, "").await
+}
+
+/// The same, with more headers.
+async fn answer_to(port: u16, path: &str, headers: &str) -> String {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();

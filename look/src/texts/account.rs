@@ -64,6 +64,7 @@ area!("account":
     DATA_VALUES = "data_values",
     DATA_LINKED = "data_linked",
     DATA_PASSWORD = "data_password",
+    DATA_SIGN_ON = "data_sign_on",
     DATA_EVENTS = "data_events",
     DATA_NAME = "data_name",
     DATA_VALUE = "data_value",

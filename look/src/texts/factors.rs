@@ -34,4 +34,5 @@ area!("factors":
     KNOWN = "known",
     FULL = "full",
     NO_PASSKEY = "no_passkey",
+    LAST_WAY = "last_way",
 );

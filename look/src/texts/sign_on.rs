@@ -47,4 +47,5 @@ area!("sign_on":
     DEVICE_GO_ON = "device_go_on",
     DEVICE_REJECTED = "device_rejected",
     DEVICE_GETS_NOTHING = "device_gets_nothing",
+    NO_SUCH_PAGE = "no_such_page",
 );

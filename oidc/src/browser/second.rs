@@ -120,7 +120,7 @@ pub(super) async fn after_password(
         Err(rejected) => return Outcome::Page(standing, mail, Some(rejected)),
     };
     let proved = Proved { session, at: passed.auth_time, amr, class, ends: passed.ends.clone(), agent: asked.agent() };
-    match begin(provider, &registered.client, (passed.user, standing), proved).await {
+    match begin(provider, registered, (passed.user, standing), proved).await {
         Ok((cookie, standing)) => Outcome::Begun(cookie, Some(standing)),
         Err(rejected) => match known(provider, registered, passed, "").await {
             Ok(Some(standing)) => Outcome::Page(standing, mail, Some(rejected)),

@@ -212,7 +212,7 @@ pub(super) async fn by_one_factor(
         return Ok(Some(Right::Passed(Passed { user, ends, amr, at: provider.now(), auth_time: at }, standing)));
     }
     let proved = Proved { session, at, amr, class: Class::One, ends, agent };
-    let (cookie, standing) = begin(provider, client, (user, standing), proved).await?;
+    let (cookie, standing) = begin(provider, registered, (user, standing), proved).await?;
     Ok(Some(Right::Begun(cookie, Some(standing))))
 }
 
@@ -243,22 +243,24 @@ async fn by_passkey(
     let owner = standing.users().first().copied().ok_or(WRONG)?;
     let (amr, ends) = (assurance::passkey(&shown), standing.known_ends());
     let proved = Proved { session, at: now, amr, class: Class::Two, ends, agent };
-    let (cookie, standing) = begin(provider, client, (owner, standing), proved).await?;
+    let (cookie, standing) = begin(provider, registered, (owner, standing), proved).await?;
     Ok((cookie, Some(standing)))
 }
 
-/// Begins a session of a user, of whom was read what ends everything before the person proved who it is.
+/// Begins a session of a user, of whom was read what ends everything before the person proved who it is. The company of the client is linked
+/// to the person from then on, by whatever the person has proved who it is.
 ///
 /// # Errors
 /// [`Rejection`], also if something has ended everything that the person began so.
 pub(super) async fn begin(
     provider: &Provider,
-    client: &Client,
+    registered: &Registered,
     (user, standing): (UserId, Standing),
     proved: Proved<'_>,
 ) -> Result<(SessionCookie, Standing), Rejection> {
     let Proved { session, at, amr, class, ends, agent } = proved;
-    let (accounts, now) = (&provider.accounts, provider.now());
+    let (accounts, now, client) = (&provider.accounts, provider.now(), &registered.client);
+    let standing = linked(provider, registered, (user, standing), &session).await?;
     if standing.is_ended_by_all(user, None, &ends) {
         // Another region has replaced the password or changed the factors, and that has not arrived.
         return Err(Rejection::UNAVAILABLE);
@@ -279,6 +281,32 @@ pub(super) async fn begin(
         region: accounts.home.own.name.clone(),
     };
     Ok((cookie, standing))
+}
+
+/// What the region knows of a person once the company is linked to it. A password or another provider has linked the two before.
+async fn linked(
+    provider: &Provider,
+    registered: &Registered,
+    (user, standing): (UserId, Standing),
+    session: &str,
+) -> Result<Standing, Rejection> {
+    let (Registered { client, company }, people) = (registered, &provider.accounts.people);
+    if standing.is_linked_to(&company.id) {
+        return Ok(standing);
+    }
+    match people.admit(&registered.context(provider.now()), user).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(Rejection::UNAVAILABLE),
+        Err(error) => {
+            // The person has proved who it is anyway, and the next sign-in tries to link again.
+            tracing::warn!(client = %client.id, %error, "a person was not linked to the company of a client");
+            return Ok(standing);
+        }
+    }
+    // A code says from which version on a region knows the person.
+    let needed = Needed { session: Some(session), factors: true, ..Needed::default() };
+    let read = Standing::read_needed(people, user, &needed).await;
+    read.map_err(|error| Rejection::of(client, error))?.ok_or(Rejection::UNAVAILABLE)
 }
 
 /// The user whose name a person entered. `None` for a text that is no name of any user.

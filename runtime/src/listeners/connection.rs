@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -25,8 +26,10 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use umoja_api::{REQUEST_ID, unavailable};
+use umoja_oidc::browser::ClientAddress;
 
 use super::connections::Admitted;
+use super::proxies::Proxies;
 use super::rejected::{Asked, Rejected};
 
 /// The most bytes that are read ahead, and so the most of a request's headers. A larger head is answered with 431.
@@ -35,11 +38,31 @@ const READ_AHEAD: usize = 32 * 1024;
 /// How long a client may take for the rest of its request, or for its answer, once the process stops.
 const LAST: Duration = Duration::from_secs(1);
 
+/// What answers the requests of a connection.
+#[derive(Clone)]
+pub(super) struct Answers {
+    pub(super) router: Router,
+    /// The address that has opened the connection.
+    pub(super) peer: IpAddr,
+    pub(super) proxies: Arc<Proxies>,
+}
+
+impl Answers {
+    async fn answer(self, mut request: Request) -> Response {
+        let address = self.proxies.caller(self.peer, request.headers());
+        if let Some(address) = address {
+            request.extensions_mut().insert(ClientAddress(address));
+        }
+        let Ok(response) = self.router.oneshot(request).await;
+        response
+    }
+}
+
 /// Serves the requests of a connection after its TLS handshake, for which a client has as long as for a request.
 pub(super) async fn serve_tls(
     stream: TcpStream,
     tls: TlsAcceptor,
-    router: Router,
+    answers: Answers,
     admitted: Admitted,
     mut ending: watch::Receiver<bool>,
 ) {
@@ -49,7 +72,7 @@ pub(super) async fn serve_tls(
         () = ended(&mut ending) => return,
     };
     match shaken {
-        Ok(Ok(stream)) => serve(stream, router, admitted, ending).await,
+        Ok(Ok(stream)) => serve(stream, answers, admitted, ending).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake has failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -58,16 +81,16 @@ pub(super) async fn serve_tls(
 /// Serves the requests of a connection until it ends, has to make room, or `ending` is true.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    router: Router,
+    answers: Answers,
     admitted: Admitted,
     mut ending: watch::Receiver<bool>,
 ) {
     let admitted = Arc::new(admitted);
     let patience = admitted.limits().patience;
-    let (answers, rejected) = (Arc::clone(&admitted), Arc::new(Rejected::default()));
+    let (serves, rejected) = (Arc::clone(&admitted), Arc::new(Rejected::default()));
     let service = service_fn(move |request| {
-        let (router, admitted, rejected) = (router.clone(), Arc::clone(&answers), Arc::clone(&rejected));
-        async move { Ok::<_, Infallible>(answer(router, request, admitted, &rejected).await) }
+        let (answers, admitted, rejected) = (answers.clone(), Arc::clone(&serves), Arc::clone(&rejected));
+        async move { Ok::<_, Infallible>(answer(answers, request, admitted, &rejected).await) }
     });
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(READ_AHEAD);
@@ -121,7 +144,12 @@ async fn waits(admitted: &Admitted) {
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>, admitted: Arc<Admitted>, rejected: &Rejected) -> Response {
+async fn answer(
+    answers: Answers,
+    request: Request<Incoming>,
+    admitted: Arc<Admitted>,
+    rejected: &Rejected,
+) -> Response {
     let flaw = Arc::new(AtomicU8::new(NONE));
     let request = request.map(|body| {
         if body.is_end_stream() {
@@ -139,8 +167,7 @@ async fn answer(router: Router, request: Request<Incoming>, admitted: Arc<Admitt
         rejection
     } else {
         let asked = Asked::of(&request);
-        let Ok(response) = router.oneshot(request).await;
-        rejected.note(asked, response)
+        rejected.note(asked, answers.answer(request).await)
     };
     admitted.waits();
     let mut other = match flaw.load(Ordering::Relaxed) {

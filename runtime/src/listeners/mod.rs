@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod limits;
+mod proxies;
 mod rejected;
 mod tls;
 
@@ -23,8 +24,10 @@ use tokio_rustls::TlsAcceptor;
 use tower::{ServiceExt as _, service_fn};
 use umoja_api::unavailable;
 
+use self::connection::Answers;
 use self::connections::Connections;
 pub use self::limits::Limits;
+pub use self::proxies::{ForwardedBy, IpNet, Proxies};
 pub use self::tls::{Tls, TlsError};
 
 /// How long running requests may take after the stop, or after their router was replaced.
@@ -40,6 +43,7 @@ pub struct Listeners {
     tasks: JoinSet<()>,
     connections: Arc<Connections>,
     tls: Option<TlsAcceptor>,
+    proxies: Arc<Proxies>,
 }
 
 impl Listeners {
@@ -62,6 +66,13 @@ impl Listeners {
             }
         });
         self
+    }
+
+    /// Says of each request where its caller is ([`ClientAddress`](umoja_oidc::browser::ClientAddress)), as far as that is known behind
+    /// these proxies, on the ports that are served from now on.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies: Arc::new(proxies), ..self }
     }
 
     /// Starts serving a router on a port. `name` identifies it in the log.
@@ -95,7 +106,11 @@ impl Listeners {
     }
 
     fn accepting(&self) -> Accepting {
-        Accepting { connections: Arc::clone(&self.connections), tls: self.tls.clone() }
+        Accepting {
+            connections: Arc::clone(&self.connections),
+            tls: self.tls.clone(),
+            proxies: Arc::clone(&self.proxies),
+        }
     }
 
     /// Accepts no more requests and lets running ones finish. A request that has not arrived completely a second later
@@ -119,6 +134,7 @@ impl std::fmt::Debug for Listeners {
 struct Accepting {
     connections: Arc<Connections>,
     tls: Option<TlsAcceptor>,
+    proxies: Arc<Proxies>,
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -206,10 +222,11 @@ fn accept(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's algorithm");
     }
-    let (router, ending) = (router(), ending.clone());
+    let answers = Answers { router: router(), peer: client, proxies: Arc::clone(&accepting.proxies) };
+    let ending = ending.clone();
     match accepting.tls.clone() {
-        None => tasks.spawn(connection::serve(stream, router, admitted, ending)),
-        Some(tls) => tasks.spawn(connection::serve_tls(stream, tls, router, admitted, ending)),
+        None => tasks.spawn(connection::serve(stream, answers, admitted, ending)),
+        Some(tls) => tasks.spawn(connection::serve_tls(stream, tls, answers, admitted, ending)),
     };
 }
 
@@ -236,6 +253,29 @@ mod tests {
         let read = client.read(&mut bytes).await.unwrap();
         let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
         if text.starts_with("HTTP/1.1 503") { "503".into() } else { text.lines().last().unwrap_or_default().into() }
+    }
+
+    #[tokio::test]
+    async fn a_request_has_the_address_that_a_named_proxy_says_and_else_none_of_this_machine() {
+        let says = get(async |request: Request| {
+            let address = request.extensions().get::<umoja_oidc::browser::ClientAddress>();
+            address.map_or_else(|| "unknown".to_owned(), |address| address.0.to_string())
+        });
+        let trusted = vec!["127.0.0.1/32".parse().unwrap()];
+        for (proxies, is) in
+            [(Proxies::default(), "unknown"), (Proxies { trusted, ..Proxies::default() }, "198.51.100.7")]
+        {
+            let mut listeners = Listeners::new(Limits::default()).behind(proxies);
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            listeners.serve("one", listener, Router::new().route("/", says.clone()));
+            let request = "GET / HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.113.9, 198.51.100.7\r\n\r\n";
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut bytes = [0; 4096];
+            let read = client.read(&mut bytes).await.unwrap();
+            let answer = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            assert_eq!(answer.lines().last(), Some(is));
+        }
     }
 
     #[tokio::test]

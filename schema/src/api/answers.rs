@@ -12,7 +12,17 @@ use super::provisioning::Provisioning;
 use crate::audit::field;
 use crate::{AccountStatus, Attribute, CompanyId, LinkState, LogRow, Profile, Region, Source, TargetId, UserId};
 
-never_printed!(User, ResetStarted, VerifyStarted, Exported, ExportedLinkedAccount);
+never_printed!(
+    User,
+    ResetStarted,
+    VerifyStarted,
+    Exported,
+    ExportedLinkedAccount,
+    ExportedSignOn,
+    ExportedSession,
+    ExportedFactor,
+    ExportedLogin
+);
 
 /// A user as callers see one. Of a person with linked accounts, it is the primary account, and its blank members are
 /// filled from the others in the order of their registration. A value that would make the profile or `filled_from`
@@ -239,6 +249,9 @@ pub struct Exported {
     pub sources: BTreeMap<String, Source>,
     /// The stored credentials; never a hash.
     pub credentials: ExportedCredentials,
+    /// What the person signs in with, where it is signed in, and what applications have. The first page has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_on: Option<ExportedSignOn>,
     /// Conflicts with other users over identifiers, and merges.
     pub journal: Vec<JournalEntry>,
     /// Security events of every region, in the order of time, including this export.
@@ -285,6 +298,87 @@ pub struct ExportedCredentials {
     /// Who last changed the status, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_source: Option<Source>,
+}
+
+/// What a person signs in with, where it is signed in, and what applications have.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct ExportedSignOn {
+    /// Where the person is signed in, the newest first: at most the last thousand.
+    pub sessions: Vec<ExportedSession>,
+    /// What applications keep after the person signs out.
+    pub lasting_access: Vec<ExportedAccess>,
+    /// What the person lets applications have.
+    pub consents: Vec<ExportedConsent>,
+    /// Passkeys, authenticator applications and recovery codes; never a key, a secret or a code.
+    pub factors: Vec<ExportedFactor>,
+    /// The logins at other providers that the person has connected.
+    pub logins: Vec<ExportedLogin>,
+}
+
+/// A browser in which a person is signed in.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct ExportedSession {
+    /// When it began, in seconds since the Unix epoch.
+    pub created_at: u64,
+    /// When it ends at the latest, in seconds since the Unix epoch.
+    pub expires_at: u64,
+    /// When the person proved who it is, in seconds since the Unix epoch. Absent if another provider does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_in_at: Option<u64>,
+    /// By what (RFC 8176).
+    pub methods: Vec<String>,
+    /// The browser and the system, as far as they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// The applications that got tokens in it.
+    pub clients: Vec<String>,
+}
+
+/// What an application keeps after the person signs out.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExportedAccess {
+    /// The application.
+    pub client: String,
+    /// What it may have.
+    pub scopes: Vec<String>,
+    /// When it ends, in seconds since the Unix epoch.
+    pub expires_at: u64,
+}
+
+/// What a person lets an application have.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ExportedConsent {
+    /// The application.
+    pub client: String,
+    /// What it may have.
+    pub scopes: Vec<String>,
+    /// Since when, in seconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+}
+
+/// By what a person proves who it is, beside the password.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct ExportedFactor {
+    /// `passkey`, `totp` or `recovery`.
+    pub kind: String,
+    /// What the person calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// When it was added, in seconds since the Unix epoch.
+    pub created_at: u64,
+}
+
+/// A login at another provider.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct ExportedLogin {
+    /// The provider.
+    pub provider: String,
+    /// What the person sees of the account there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// When it was connected, in seconds since the Unix epoch.
+    pub created_at: u64,
 }
 
 /// A conflict over an identifier, a merge or an unmerge.

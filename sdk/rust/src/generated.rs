@@ -688,6 +688,9 @@ pub mod types {
         pub sources: BTreeMap<String, Source>,
         /// The stored credentials; never a hash.
         pub credentials: ExportedCredentials,
+        /// What the person signs in with, where it is signed in, and what applications have. The first page has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub sign_on: Option<ExportedSignOn>,
         /// Conflicts with other users over identifiers, and merges.
         pub journal: Vec<JournalEntry>,
         /// Security events of every region, in the order of time, including this export.
@@ -701,6 +704,33 @@ pub mod types {
     }
 
     hidden!(Exported);
+
+    /// What an application keeps after the person signs out.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct ExportedAccess {
+        /// The application.
+        pub client: String,
+        /// What it may have.
+        pub scopes: Vec<String>,
+        /// When it ends, in seconds since the Unix epoch.
+        pub expires_at: u64,
+    }
+
+    hidden!(ExportedAccess);
+
+    /// What a person lets an application have.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct ExportedConsent {
+        /// The application.
+        pub client: String,
+        /// What it may have.
+        pub scopes: Vec<String>,
+        /// Since when, in seconds since the Unix epoch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub since: Option<u64>,
+    }
+
+    hidden!(ExportedConsent);
 
     /// The stored credentials of a user.
     #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -722,6 +752,20 @@ pub mod types {
 
     hidden!(ExportedCredentials);
 
+    /// By what a person proves who it is, beside the password.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct ExportedFactor {
+        /// `passkey`, `totp` or `recovery`.
+        pub kind: String,
+        /// What the person calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub label: Option<String>,
+        /// When it was added, in seconds since the Unix epoch.
+        pub created_at: u64,
+    }
+
+    hidden!(ExportedFactor);
+
     /// The stored data of a user that is merged into another.
     #[derive(Clone, PartialEq, Serialize, Deserialize)]
     pub struct ExportedLinkedAccount {
@@ -741,6 +785,58 @@ pub mod types {
     }
 
     hidden!(ExportedLinkedAccount);
+
+    /// A login at another provider.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct ExportedLogin {
+        /// The provider.
+        pub provider: String,
+        /// What the person sees of the account there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub account: Option<String>,
+        /// When it was connected, in seconds since the Unix epoch.
+        pub created_at: u64,
+    }
+
+    hidden!(ExportedLogin);
+
+    /// A browser in which a person is signed in.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct ExportedSession {
+        /// When it began, in seconds since the Unix epoch.
+        pub created_at: u64,
+        /// When it ends at the latest, in seconds since the Unix epoch.
+        pub expires_at: u64,
+        /// When the person proved who it is, in seconds since the Unix epoch. Absent if another provider does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub signed_in_at: Option<u64>,
+        /// By what (RFC 8176).
+        pub methods: Vec<String>,
+        /// The browser and the system, as far as they are known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub device: Option<String>,
+        /// The applications that got tokens in it.
+        pub clients: Vec<String>,
+    }
+
+    hidden!(ExportedSession);
+
+    /// What a person signs in with, where it is signed in, and what applications have.
+    #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+    pub struct ExportedSignOn {
+        /// Where the person is signed in, the newest first: at most the last thousand.
+        pub sessions: Vec<ExportedSession>,
+        /// What applications keep after the person signs out.
+        pub lasting_access: Vec<ExportedAccess>,
+        /// What the person lets applications have.
+        pub consents: Vec<ExportedConsent>,
+        /// Passkeys, authenticator applications and recovery codes; never a key, a secret or a code.
+        pub factors: Vec<ExportedFactor>,
+        /// The logins at other providers that the person has connected.
+        pub logins: Vec<ExportedLogin>,
+    }
+
+    hidden!(ExportedSignOn);
 
     /// Answer of `lookup`, `update`, `status`, `merge` and `unmerge`.
     #[derive(Clone, PartialEq, Serialize, Deserialize)]

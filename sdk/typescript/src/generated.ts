@@ -350,6 +350,8 @@ export interface Exported {
   sources: Record<string, Source>;
   /** The stored credentials; never a hash. */
   credentials: ExportedCredentials;
+  /** What the person signs in with, where it is signed in, and what applications have. The first page has it. */
+  sign_on?: ExportedSignOn;
   /** Conflicts with other users over identifiers, and merges. */
   journal: JournalEntry[];
   /** Security events of every region, in the order of time, including this export. */
@@ -361,6 +363,26 @@ export interface Exported {
   linked_accounts: ExportedLinkedAccount[];
   /** Present if there is more: send it as `after` for the next page, which has the next rows and linked accounts. */
   next?: string;
+}
+
+/** What an application keeps after the person signs out. */
+export interface ExportedAccess {
+  /** The application. */
+  client: string;
+  /** What it may have. */
+  scopes: string[];
+  /** When it ends, in seconds since the Unix epoch. */
+  expires_at: number;
+}
+
+/** What a person lets an application have. */
+export interface ExportedConsent {
+  /** The application. */
+  client: string;
+  /** What it may have. */
+  scopes: string[];
+  /** Since when, in seconds since the Unix epoch. */
+  since?: number;
 }
 
 /** The stored credentials of a user. */
@@ -377,6 +399,16 @@ export interface ExportedCredentials {
   status_source?: Source;
 }
 
+/** By what a person proves who it is, beside the password. */
+export interface ExportedFactor {
+  /** `passkey`, `totp` or `recovery`. */
+  kind: string;
+  /** What the person calls it. */
+  label?: string;
+  /** When it was added, in seconds since the Unix epoch. */
+  created_at: number;
+}
+
 /** The stored data of a user that is merged into another. */
 export interface ExportedLinkedAccount {
   /** The user, as it was before the merge. */
@@ -391,6 +423,46 @@ export interface ExportedLinkedAccount {
   journal: JournalEntry[];
   /** Security events. */
   audit: AuditEntry[];
+}
+
+/** A login at another provider. */
+export interface ExportedLogin {
+  /** The provider. */
+  provider: string;
+  /** What the person sees of the account there. */
+  account?: string;
+  /** When it was connected, in seconds since the Unix epoch. */
+  created_at: number;
+}
+
+/** A browser in which a person is signed in. */
+export interface ExportedSession {
+  /** When it began, in seconds since the Unix epoch. */
+  created_at: number;
+  /** When it ends at the latest, in seconds since the Unix epoch. */
+  expires_at: number;
+  /** When the person proved who it is, in seconds since the Unix epoch. Absent if another provider does not say. */
+  signed_in_at?: number;
+  /** By what (RFC 8176). */
+  methods: string[];
+  /** The browser and the system, as far as they are known. */
+  device?: string;
+  /** The applications that got tokens in it. */
+  clients: string[];
+}
+
+/** What a person signs in with, where it is signed in, and what applications have. */
+export interface ExportedSignOn {
+  /** Where the person is signed in, the newest first: at most the last thousand. */
+  sessions: ExportedSession[];
+  /** What applications keep after the person signs out. */
+  lasting_access: ExportedAccess[];
+  /** What the person lets applications have. */
+  consents: ExportedConsent[];
+  /** Passkeys, authenticator applications and recovery codes; never a key, a secret or a code. */
+  factors: ExportedFactor[];
+  /** The logins at other providers that the person has connected. */
+  logins: ExportedLogin[];
 }
 
 /** Answer of `lookup`, `update`, `status`, `merge` and `unmerge`. */

@@ -49,18 +49,40 @@ resource "aws_api_gateway_integration" "oidc" {
   uri                     = aws_lambda_function.this["oidc"].invoke_arn
 }
 
+# The issuer itself, which `{proxy+}` does not match: it leads a person to its account.
+resource "aws_api_gateway_method" "issuer" {
+  #checkov:skip=CKV_AWS_59:A person who types the issuer has nothing yet to authenticate by. The answer is the same for all.
+  #checkov:skip=CKV2_AWS_53:The request has no parameters.
+
+  rest_api_id   = aws_api_gateway_rest_api.oidc.id
+  resource_id   = aws_api_gateway_rest_api.oidc.root_resource_id
+  http_method   = "ANY"
+  authorization = "NONE"
+}
+
+resource "aws_api_gateway_integration" "issuer" {
+  rest_api_id             = aws_api_gateway_rest_api.oidc.id
+  resource_id             = aws_api_gateway_rest_api.oidc.root_resource_id
+  http_method             = aws_api_gateway_method.issuer.http_method
+  type                    = "AWS_PROXY"
+  integration_http_method = "POST"
+  uri                     = aws_lambda_function.this["oidc"].invoke_arn
+}
+
 resource "aws_api_gateway_deployment" "oidc" {
   rest_api_id = aws_api_gateway_rest_api.oidc.id
 
   triggers = {
-    routes = sha256(jsonencode([aws_api_gateway_resource.oidc.path_part, aws_api_gateway_method.oidc.http_method]))
+    routes = sha256(jsonencode([
+      aws_api_gateway_resource.oidc.path_part, aws_api_gateway_method.oidc.http_method, aws_api_gateway_method.issuer.http_method,
+    ]))
   }
 
   lifecycle {
     create_before_destroy = true
   }
 
-  depends_on = [aws_api_gateway_integration.oidc]
+  depends_on = [aws_api_gateway_integration.oidc, aws_api_gateway_integration.issuer]
 }
 
 resource "aws_api_gateway_stage" "oidc" {

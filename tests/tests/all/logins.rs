@@ -1,8 +1,8 @@
 //! Logins of persons at other providers: what is written with them, wherever a process is killed.
 
 use serde_json::Map;
-use umoja_accounts::access::{By, DescribedSession, NewPasskey, NewSession, SessionState, Standing};
-use umoja_accounts::{Disconnected, Error, Login, Recognised, ToConnect};
+use umoja_accounts::access::{By, DescribedSession, NewPasskey, NewSession, Removal, SessionState, Standing};
+use umoja_accounts::{Error, Login, Recognised, ToConnect};
 use umoja_crypto::webauthn::Registered;
 use umoja_schema::access::Session;
 use umoja_schema::{Actor, LoginProviderId, Millis, UserId};
@@ -109,7 +109,7 @@ fn a_passkey_that_was_removed_is_no_other_way_to_sign_in() {
         people.add_passkey(by, passkey()).await.unwrap();
         let factor = standing(&world, id).await.passkeys().next().unwrap().0.id.clone();
         people.remove_factor(by, &factor).await.unwrap();
-        assert_eq!(disconnect().await, Ok(Disconnected::Last), "the session began by a passkey that is gone");
+        assert_eq!(disconnect().await, Ok(Removal::Last), "the session began by a passkey that is gone");
         assert_eq!(login(&world, id).await, (true, 1));
     });
 }

@@ -21,3 +21,4 @@ pub use codes::CodeUsed;
 pub use enrol::{Enrolled, ForeignFactor, MAX_APPLICATIONS, MAX_PASSKEYS, NewPasskey};
 pub use passkeys::{PasskeyAnswer, PasskeyUsed};
 pub use recovery::RecoveryCodes;
+pub use remove::Removal;

@@ -15,8 +15,8 @@ use crate::output::{Output, table, time};
 #[derive(Debug, Args)]
 #[command(
     long_about = "List the passkeys, authenticator applications (totp) and recovery codes of a person, those of merged users \
-too. The command shows what one region holds; what was added elsewhere a moment ago may not have arrived yet. It prints no \
-personal data, no secret and no code, and so not what the person calls a factor.
+too, each with what the person calls it, which is personal data. The command shows what one region holds; what was added \
+elsewhere a moment ago may not have arrived yet. It prints no secret and no code.
 
 In AWS it needs credentials that may: dynamodb:GetItem on PREFIX-settings in every region; in the region that is asked, \
 Query on PREFIX-users, PREFIX-linked_accounts and PREFIX-access; kms:Decrypt with the keys of data and proofs. A user that \
@@ -34,14 +34,14 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, output: Output) -> Result<(), CliError> {
-        let Asked { region, user, standing, .. } = Asked::of(&self.user, &self.target).await?;
+        let Asked { region, user, people, standing } = Asked::of(&self.user, &self.target).await?;
         let mut factors: Vec<&Factor> = standing.factors().collect();
         factors.sort_by_key(|factor| (factor.created_at, &factor.id));
         let answer = json!({
             "user": user,
             "region": region,
             "active": standing.is_active(),
-            "factors": factors.iter().map(|factor| value(factor)).collect::<Vec<_>>(),
+            "factors": factors.iter().map(|factor| value(&people, factor)).collect::<Vec<_>>(),
             "recovery_codes_left": standing.recovery_codes_left(),
         });
         output.answer(&answer, || {
@@ -50,7 +50,8 @@ impl List {
             }
             let row = |factor: &&Factor| {
                 let since = format!("since {}", time(factor.created_at));
-                vec![factor.kind.name().to_owned(), factor.id.clone(), since]
+                let label = people.factor_label(factor).unwrap_or_default();
+                vec![factor.kind.name().to_owned(), factor.id.clone(), since, label]
             };
             let factors: Vec<_> = factors.iter().map(row).collect();
             format!("{user}\n{}recovery codes left: {}", table(&factors), standing.recovery_codes_left())

@@ -80,7 +80,7 @@ impl Remove {
             people.remove_factors(by).await
         };
         let removed: Vec<Factor> = removed.map_err(|error| failed(region, &error))?;
-        let values: Vec<_> = removed.iter().map(value).collect();
+        let values: Vec<_> = removed.iter().map(|factor| value(people, factor)).collect();
         output.answer(&json!({ "user": user, "region": region, "removed": values }), || {
             let factors = counted(u64::try_from(removed.len()).unwrap_or(u64::MAX), "factor");
             format!("Removed {factors} of {user}, and ended every session, in {region}; the other regions follow.")

@@ -60,6 +60,7 @@ impl Serve {
         let mut settings = ServerSettings {
             limits: self.clients.limits(),
             tls: self.tls.open()?,
+            proxies: self.proxies.all(self.behind_tls),
             sockets: Sockets::of_environment(),
             old_system_loopback: self.old_system_loopback,
             outbound_loopback: self.outbound_loopback,

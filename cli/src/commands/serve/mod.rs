@@ -5,6 +5,7 @@ mod directory;
 pub(super) mod file;
 mod mail;
 mod metrics;
+mod proxies;
 #[cfg_attr(not(feature = "aws"), path = "no_region.rs")]
 mod region;
 mod tls;
@@ -20,6 +21,7 @@ use umoja_schema::Region;
 use self::clients::Clients;
 use self::mail::MailOptions;
 use self::metrics::Metrics;
+use self::proxies::ProxyOptions;
 use self::tls::TlsOptions;
 use super::logging::LogFormat;
 use super::target::{Place, Target};
@@ -113,6 +115,8 @@ pub(super) struct Serve {
     mail: MailOptions,
     #[command(flatten)]
     clients: Clients,
+    #[command(flatten)]
+    proxies: ProxyOptions,
     #[command(flatten)]
     metrics: Metrics,
     /// The form of log lines.

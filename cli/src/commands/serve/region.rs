@@ -49,7 +49,7 @@ impl Serve {
             listener,
             settings,
             self.clients.limits().within_descriptors(),
-            tls,
+            (tls, self.proxies.all(self.behind_tls)),
         )
         .await?;
         let url = server.url().await;

@@ -137,13 +137,7 @@ impl<'a> Door<'a> {
     pub(in crate::browser) async fn sign_in(&self, asked: &Asked) -> Result<Response, Stop> {
         let Self { provider, at, browser, .. } = self;
         match sign_in::by_form(provider, at, (asked, browser), &Self::acr_values()).await? {
-            Ok(Right::Begun(cookie, _)) => {
-                if asked.form.get("answer").is_some() {
-                    // The company knows the person from now on, as after a password.
-                    provider.accounts.admit(&at.context(provider.now()), cookie.user).await?;
-                }
-                self.begun(&cookie).await
-            }
+            Ok(Right::Begun(cookie, _)) => self.begun(&cookie).await,
             Ok(Right::Passed(passed, standing)) => Ok(self.first_factor_page(passed, &standing)),
             Err(rejected) => self.again(asked.form.get("identifier").unwrap_or_default(), Some(rejected)).await,
         }

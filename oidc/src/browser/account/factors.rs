@@ -9,13 +9,14 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use umoja_accounts::Error;
-use umoja_accounts::access::{By, CodeUsed, Enrolled, NewPasskey, PasskeyUsed, RecoveryCodes, Standing};
+use umoja_accounts::access::{By, CodeUsed, Enrolled, NewPasskey, PasskeyUsed, RecoveryCodes, Removal, Standing};
 use umoja_crypto::totp::TotpSecret;
 use umoja_crypto::webauthn;
 use umoja_look::Text;
 use umoja_look::texts::factors as say;
 
 use super::enter::{Entered, Inside, Section, called};
+use super::logins;
 use crate::Provider;
 use crate::assurance::{self, Class};
 use crate::browser::offered::ENROLMENT;
@@ -101,8 +102,12 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
         return Ok(Outcome::of(people.add_passkey(of, new).await?, amr, say::NO_PASSKEY));
     }
     if let Some(id) = form.get("remove") {
-        let is_removed = people.remove_factor(of, id).await?;
-        return Ok(if is_removed { Outcome::done(say::WAS_REMOVED) } else { Outcome::default() });
+        let logins = logins::ways(inside).await?;
+        return Ok(match people.remove_factor_but_last_way(of, id, &logins).await? {
+            Removal::Removed => Outcome::done(say::WAS_REMOVED),
+            Removal::Last => Outcome::fault(say::LAST_WAY),
+            Removal::Absent => Outcome::default(),
+        });
     }
     if form.get("codes").is_some() && inside.all().await?.has_second_factor() {
         let codes = Some(people.new_recovery_codes(of).await?);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use umoja_accounts::access::Standing;
-use umoja_accounts::{Disconnected, Error, Person};
+use umoja_accounts::access::{Removal, Standing};
+use umoja_accounts::{Error, Person};
 use umoja_look::texts::federation as say;
 use umoja_look::{Card, Form, Phrase};
 use umoja_schema::{CompanyId, IdentifierKind, LoginProviderId, Millis};
@@ -130,10 +130,16 @@ async fn act(inside: &Inside) -> Result<Outcome, Stop> {
     // Who has just signed in by a passkey can do so again.
     let by_passkey = !inside.visit.cookie.signed_in.amr.iter().any(|amr| ["pwd", FEDERATED].contains(&&**amr));
     Ok(match provider.accounts.disconnect(&context, kept, (&others, by_passkey)).await? {
-        Disconnected::Removed => Outcome { done: Some(say::LOGIN_REMOVED.into()), ..Outcome::default() },
-        Disconnected::Last => Outcome { alert: Some(say::LAST_WAY.into()), ..Outcome::default() },
-        Disconnected::Absent => Outcome::default(),
+        Removal::Removed => Outcome { done: Some(say::LOGIN_REMOVED.into()), ..Outcome::default() },
+        Removal::Last => Outcome { alert: Some(say::LAST_WAY.into()), ..Outcome::default() },
+        Removal::Absent => Outcome::default(),
     })
+}
+
+/// The companies of the providers at which the person can sign in.
+pub(super) async fn ways(inside: &Inside) -> Result<Vec<CompanyId>, Stop> {
+    let logins = logins_of(inside).await?;
+    Ok(logins.into_iter().filter(|login| login.works).map(|login| login.company).collect())
 }
 
 /// The logins of the person: those that it got by signing in, and at the providers of the company also those that an import or a source

@@ -35,6 +35,8 @@ final class Exported
          * @var list<ExportedLinkedAccount>
          */
         public readonly array $linkedAccounts,
+        /** What the person signs in with, where it is signed in, and what applications have. The first page has it. */
+        public readonly ?ExportedSignOn $signOn = null,
         /** Present if there is more: send it as `after` for the next page, which has the next rows and linked accounts. */
         public readonly ?string $next = null,
     ) {
@@ -50,6 +52,7 @@ final class Exported
             array_map(static fn (array $one) => JournalEntry::fromArray($one), $members['journal']),
             array_map(static fn (array $one) => AuditEntry::fromArray($one), $members['audit']),
             array_map(static fn (array $one) => ExportedLinkedAccount::fromArray($one), $members['linked_accounts']),
+            isset($members['sign_on']) ? ExportedSignOn::fromArray($members['sign_on']) : null,
             $members['next'] ?? null,
         );
     }

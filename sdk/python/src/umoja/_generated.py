@@ -466,8 +466,34 @@ class Exported:
     """The same for each user that is merged into this one, as it was before the merge. An account whose rows continue
     on the next page is repeated there.
     """
+    sign_on: ExportedSignOn | None = None
+    """What the person signs in with, where it is signed in, and what applications have. The first page has it."""
     next: str | None = None
     """Present if there is more: send it as `after` for the next page, which has the next rows and linked accounts."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedAccess:
+    """What an application keeps after the person signs out."""
+
+    client: str
+    """The application."""
+    scopes: list[str]
+    """What it may have."""
+    expires_at: int
+    """When it ends, in seconds since the Unix epoch."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedConsent:
+    """What a person lets an application have."""
+
+    client: str
+    """The application."""
+    scopes: list[str]
+    """What it may have."""
+    since: int | None = None
+    """Since when, in seconds since the Unix epoch."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -487,6 +513,18 @@ class ExportedCredentials:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedFactor:
+    """By what a person proves who it is, beside the password."""
+
+    kind: str
+    """`passkey`, `totp` or `recovery`."""
+    created_at: int
+    """When it was added, in seconds since the Unix epoch."""
+    label: str | None = None
+    """What the person calls it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportedLinkedAccount:
     """The stored data of a user that is merged into another."""
 
@@ -502,6 +540,52 @@ class ExportedLinkedAccount:
     """Security events."""
     merged_into: UserId | None = None
     """The user that it is merged into."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedLogin:
+    """A login at another provider."""
+
+    provider: str
+    """The provider."""
+    created_at: int
+    """When it was connected, in seconds since the Unix epoch."""
+    account: str | None = None
+    """What the person sees of the account there."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedSession:
+    """A browser in which a person is signed in."""
+
+    created_at: int
+    """When it began, in seconds since the Unix epoch."""
+    expires_at: int
+    """When it ends at the latest, in seconds since the Unix epoch."""
+    methods: list[str]
+    """By what (RFC 8176)."""
+    clients: list[str]
+    """The applications that got tokens in it."""
+    signed_in_at: int | None = None
+    """When the person proved who it is, in seconds since the Unix epoch. Absent if another provider does not say."""
+    device: str | None = None
+    """The browser and the system, as far as they are known."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportedSignOn:
+    """What a person signs in with, where it is signed in, and what applications have."""
+
+    sessions: list[ExportedSession]
+    """Where the person is signed in, the newest first: at most the last thousand."""
+    lasting_access: list[ExportedAccess]
+    """What applications keep after the person signs out."""
+    consents: list[ExportedConsent]
+    """What the person lets applications have."""
+    factors: list[ExportedFactor]
+    """Passkeys, authenticator applications and recovery codes; never a key, a secret or a code."""
+    logins: list[ExportedLogin]
+    """The logins at other providers that the person has connected."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -203,16 +203,29 @@ fn another_password_ends_every_session() {
 fn a_person_gets_its_data_and_is_erased_by_a_word() {
     sign_in_story(1907, json!({}), async |sso| {
         let mut browser = signed_in(&sso).await;
+        let page = browser.get(&sso, 0, "/account/factors").await;
+        let (_, secret) = super::factors::offered(&page);
+        let code = sso.code_of(&secret);
+        send(&mut browser, &sso, "/factors", &page, &[("code", &code), ("label", "My phone")]).await;
         let page = browser.get(&sso, 0, "/account/export").await;
         let file = send(&mut browser, &sso, "/export", &page, &[]).await;
         assert_eq!(file.headers["content-disposition"], "attachment; filename=\"account.json\"");
         let exported: serde_json::Value = serde_json::from_str(&file.html).unwrap();
         assert_eq!(exported["user"]["email"], EMAIL);
+        let sign_on = &exported["sign_on"];
+        assert_eq!(sign_on["sessions"].as_array().unwrap().len(), 1);
+        assert_eq!(sign_on["sessions"][0]["methods"][0], "pwd");
+        let factors = sign_on["factors"].as_array().unwrap();
+        let has = |kind: &str, label: serde_json::Value| {
+            factors.iter().any(|factor| factor["kind"] == kind && factor["label"] == label)
+        };
+        assert!(has("totp", "My phone".into()) && has("recovery", serde_json::Value::Null), "{sign_on}");
+        assert_eq!((&sign_on["consents"], &sign_on["logins"]), (&json!([]), &json!([])));
         assert!(exported["audit"].as_array().unwrap().iter().any(|row| row["event"] == "exported"), "{exported}");
         let file = send(&mut browser, &sso, "/export", &page, &[("as", "page")]).await;
         assert_eq!(file.headers["content-disposition"], "attachment; filename=\"account.html\"");
         assert!(
-            file.html.contains(EMAIL) && file.html.contains("<table>") && !file.html.contains("<form"),
+            file.html.contains(EMAIL) && file.html.contains("My phone") && !file.html.contains("<form"),
             "{}",
             file.html
         );

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::Sso;
 use super::authorize::sign_in_story;
-use super::browser::{Browser, EMAIL, PASSWORD, web};
+use super::browser::{Browser, EMAIL, PASSWORD, Page, web};
+use super::devices::tv;
 
 const SCRIPT: &str = "\"><script>alert(1)</script><'&";
 
@@ -17,9 +18,8 @@ async fn attempt(sso: &Sso, email: &str, password: &str) -> (u16, String) {
     if page.status == 303 {
         return (303, String::new());
     }
-    let (step, options) = (page.step(), page.field("options"));
     // The page has what the person typed as its name.
-    (page.status, page.html.replace(&step, "").replace(&options, "").replace(email, ""))
+    (page.status, page.without_steps().replace(email, ""))
 }
 
 #[test]
@@ -141,6 +141,41 @@ fn no_page_says_whether_there_is_a_user() {
             assert!(seen.iter().all(|one| *one == seen[0]), "{round}: {seen:#?}");
             // The same counts as at the API: five attempts, and then none is checked.
             assert_eq!((seen[0].0, seen[0].2), if round <= 5 { (200, (0, 1)) } else { (429, (0, 0)) });
+        }
+    });
+}
+
+#[test]
+fn the_pages_of_accounts_and_devices_say_no_more_than_that_of_a_client() {
+    sign_in_story(1864, json!({}), async |mut sso| {
+        sso.put(tv(&json!({}))).await;
+        sso.restart();
+        let disabled = sso.d.register(0, "off@example.com", PASSWORD).await.id();
+        sso.d.call(0, "status", json!({ "id": disabled, "status": "disabled" })).await.ok(200);
+        sso.d.call(0, "register", json!({ "email": "no-password@example.com" })).await.ok(201);
+        let (mut accounts, mut devices) = (Vec::new(), Vec::new());
+        for (email, password) in [
+            ("absent@example.com", PASSWORD),
+            (EMAIL, "wrong horse"),
+            ("off@example.com", PASSWORD),
+            ("no-password@example.com", PASSWORD),
+        ] {
+            let enter = async |browser: &mut Browser, path: &str, page: &Page| {
+                let step = page.step();
+                let fields = [("step", step.as_str()), ("identifier", email), ("password", password)];
+                let page = browser.post(&sso, 0, path, &fields).await;
+                (page.status, page.without_steps().replace(email, ""), browser.session().is_some())
+            };
+            let mut browser = Browser::default();
+            let page = browser.get(&sso, 0, "/account?company=shop").await;
+            accounts.push(enter(&mut browser, "/account", &page).await);
+            let (device, mut browser) = (sso.begin(0).await, Browser::default());
+            let page = browser.types(&sso, 0, &device.user_code).await;
+            devices.push(enter(&mut browser, "/device", &page).await);
+        }
+        for seen in [accounts, devices] {
+            assert!(seen[0].1.contains("The name or the password is wrong.") && !seen[0].2);
+            assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
         }
     });
 }

@@ -67,6 +67,11 @@ impl Page {
         link.unwrap_or_else(|| panic!("no link: {}", self.html)).replace("&amp;", "&")
     }
 
+    /// A page for signing in, without what differs in each.
+    pub(super) fn without_steps(&self) -> String {
+        self.html.replace(&self.step(), "").replace(&self.field("options"), "")
+    }
+
     pub(super) fn title(&self) -> &str {
         self.html.split_once("<h1>").map_or("", |(_, rest)| rest.split('<').next().unwrap())
     }

@@ -37,6 +37,11 @@ impl Authenticator {
         [&[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20][..], &x].concat()
     }
 
+    /// The user for whom the key was made.
+    pub(super) const fn user(&self) -> UserId {
+        self.user
+    }
+
     /// What a program sends for a page.
     pub(super) fn answer(&self, page: &Page, changes: &Value) -> String {
         let options: Value = serde_json::from_str(&page.options()).unwrap();
@@ -250,6 +255,45 @@ fn a_passkey_signs_a_person_in_without_a_password_in_every_region() {
 }
 
 #[test]
+fn a_passkey_links_the_person_to_the_company_of_a_client_and_of_a_device_as_a_password_does() {
+    let of_food = json!({ "company": "food", "first_party": true });
+    sign_in_story(1861, of_food.clone(), async |mut sso| {
+        sso.put(super::devices::tv(&of_food)).await;
+        sso.restart();
+        let authenticator = sso.passkey(0).await;
+        let user = authenticator.user;
+        let is_linked = async |sso: &Sso, at: usize| {
+            let people = sso.d.world.regions[at].people();
+            let standing = Standing::read(&people, user).await.unwrap().unwrap();
+            standing.is_linked_to(&"food".parse().unwrap())
+        };
+        assert!(!is_linked(&sso, 0).await);
+        let mut browser = Browser::default();
+        let page = browser.authorize(&sso, 0, &[]).await;
+        let answer = authenticator.answer(&page, &json!({}));
+        let code = browser.use_passkey(&sso, 0, "/login", &page, &answer).await.code(&sso);
+        assert!(is_linked(&sso, 0).await);
+        assert_eq!(
+            code.min_version,
+            sso.version(0, user).await,
+            "another region redeems the code once it knows the link"
+        );
+        // The company leaves, and a device brings it back.
+        let operator = Actor::Operator { command: "company unlink".to_owned(), by: None };
+        let people = sso.d.world.regions[0].people();
+        people.unlink(&operator, user, &"food".parse().unwrap(), &[]).await.unwrap();
+        sso.d.world.settle().await;
+        assert!(!is_linked(&sso, 1).await);
+        let device = sso.begin(0).await;
+        let mut browser = Browser::default();
+        let page = browser.types(&sso, 1, &device.user_code).await;
+        let answer = authenticator.answer(&page, &json!({}));
+        browser.use_passkey(&sso, 1, "/device", &page, &answer).await;
+        assert!(is_linked(&sso, 1).await);
+    });
+}
+
+#[test]
 fn a_passkey_is_a_second_factor_too() {
     sign_in_story(1818, json!({}), async |sso| {
         let authenticator = sso.passkey(0).await;
@@ -287,14 +331,18 @@ fn a_passkey_for_another_site_challenge_or_user_or_without_the_person_is_rejecte
             authenticator.answer(&page, &json!({})).replace(&URL_SAFE_NO_PAD.encode(Authenticator::ID), "AAAA"),
             Authenticator { key: SigningKey::from_seed("", [8; 32]), user, flags: 0b101 }.answer(&page, &json!({})),
             Authenticator { key: key(), user: other, flags: 0b101 }.answer(&page, &json!({})),
+            Authenticator { key: key(), user: UserId::v8([3; 16]), flags: 0b101 }.answer(&page, &json!({})),
             Authenticator { key: key(), user, flags: 1 }.answer(&page, &json!({})),
             Authenticator { key: key(), user, flags: 0b100 }.answer(&page, &json!({})),
         ];
+        let mut seen = Vec::new();
         for answer in answers {
             let rejected = browser.use_passkey(&sso, 0, "/login", &page, &answer).await;
             assert_eq!((rejected.status, rejected.title(), browser.session()), (200, "Sign in", None), "{answer}");
             assert!(rejected.html.contains("role=\"alert\""));
+            seen.push(rejected.without_steps());
         }
+        assert!(seen.iter().all(|one| *one == seen[0]), "a page says why, or whether there is a user: {seen:#?}");
         let stranger = Browser::default();
         let answer = authenticator.answer(&page, &json!({}));
         assert_eq!(stranger.clone().use_passkey(&sso, 0, "/login", &page, &answer).await.status, 400);

@@ -338,7 +338,7 @@ fn the_answer_of_another_issuer_is_rejected() {
             let back = two.elsewhere(&mut browser, &page).await;
             let (without, _) = back.split_once("&iss=").unwrap();
             let page = browser.get(&two.here, 0, &format!("{without}{iss}")).await;
-            assert!(page.html.contains("no answer that can be used") && browser.session().is_none(), "{iss}");
+            assert!(page.html.contains("an answer that cannot be used") && browser.session().is_none(), "{iss}");
         }
         assert!(two.line.called().iter().all(|path| path != "/oauth2/token"));
     });
@@ -368,7 +368,7 @@ fn a_token_that_was_changed_or_is_of_another_sign_in_is_rejected() {
             });
             let mut browser = Browser::default();
             let page = two.whole(&mut browser).await;
-            assert!(page.html.contains("no answer that can be used") && browser.session().is_none());
+            assert!(page.html.contains("an answer that cannot be used") && browser.session().is_none());
         }
     });
 }
@@ -383,7 +383,7 @@ fn what_the_provider_says_of_another_person_is_rejected() {
         });
         let mut browser = Browser::default();
         let page = two.whole(&mut browser).await;
-        assert!(page.html.contains("no answer that can be used") && browser.session().is_none());
+        assert!(page.html.contains("an answer that cannot be used") && browser.session().is_none());
     });
 }
 
@@ -398,7 +398,7 @@ fn metadata_of_another_issuer_sends_a_browser_nowhere() {
         let mut browser = Browser::default();
         let page = browser.authorize(&two.here, 0, &[]).await;
         let page = browser.get(&two.here, 0, &start(&page)).await;
-        assert!(page.html.contains("no answer that can be used"));
+        assert!(page.html.contains("an answer that cannot be used"));
         // The password works all the same.
         browser.sign_in(&two.here, 0, &page, PASSWORD).await.code(&two.here);
     });

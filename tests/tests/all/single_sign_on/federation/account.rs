@@ -1,6 +1,7 @@
 //! Logins at other providers on the pages of an account.
 
 use serde_json::{Value, json};
+use umoja_accounts::access::Standing;
 use umoja_schema::CompanyId;
 
 use super::super::browser::{Browser, EMAIL, PASSWORD, Page};
@@ -200,6 +201,66 @@ fn the_last_way_to_sign_in_stays() {
         assert!(!page.html.contains("name=\"current\""), "{}", page.html);
         page.link("/reset?company=shop");
         two.whole(&mut Browser::default()).await.code(&two.here);
+    });
+}
+
+#[test]
+fn the_last_passkey_stays_of_a_person_who_has_no_other_way_to_sign_in() {
+    const FACTORS: &str = "/account/factors";
+    two(1863, Set { known_here: false, registers: true, ..SET }, async |two| {
+        two.account_offers("shop").await;
+        two.whole(&mut Browser::default()).await.code(&two.here);
+        two.here.d.world.settle().await;
+        let authenticator = two.here.passkey(0).await;
+        let enter = async |browser: &mut Browser, path: &str| {
+            let to = format!("{path}?company=shop");
+            let page = browser.get(&two.here, 0, &to).await;
+            let answer = authenticator.answer(&page, &json!({}));
+            browser.use_passkey(&two.here, 0, path, &page, &answer).await.location();
+            browser.get(&two.here, 0, &to).await
+        };
+        let passkey = async || {
+            let standing = Standing::read(&two.here.d.world.regions[0].people(), authenticator.user()).await.unwrap();
+            standing.unwrap().passkeys().next().map(|(factor, _)| factor.id.clone())
+        };
+        let id = passkey().await.unwrap();
+        let mut browser = Browser::default();
+        let page = enter(&mut browser, "/account/logins").await;
+        let fields = [("step", &*page.step()), ("remove", "accounts")];
+        let page = browser.post(&two.here, 0, "/account/logins", &fields).await;
+        assert!(page.html.contains("The login is removed"), "a passkey is left: {}", page.html);
+        let page = browser.get(&two.here, 0, "/account/factors?company=shop").await;
+        let fields = [("step", &*page.step()), ("remove", &*id)];
+        let kept = browser.post(&two.here, 0, FACTORS, &fields).await;
+        assert_eq!(kept.status, 422);
+        assert!(kept.html.contains("could not sign in any more without this passkey"), "{}", kept.html);
+        assert_eq!(passkey().await.as_ref(), Some(&id));
+        // With a password, or a login that works, it may go.
+        reset(&two).await;
+        let page = enter(&mut browser, FACTORS).await;
+        let fields = [("step", &*page.step()), ("remove", &*id)];
+        let gone = browser.post(&two.here, 0, FACTORS, &fields).await;
+        assert!(gone.html.contains("It is removed") && passkey().await.is_none(), "{}", gone.html);
+    });
+}
+
+#[test]
+fn the_last_passkey_may_go_where_a_login_elsewhere_works() {
+    two(1864, Set { known_here: false, registers: true, ..SET }, async |two| {
+        two.account_offers("shop").await;
+        two.whole(&mut Browser::default()).await.code(&two.here);
+        two.here.d.world.settle().await;
+        let authenticator = two.here.passkey(0).await;
+        let mut browser = Browser::default();
+        let page = browser.get(&two.here, 0, "/account/factors?company=shop").await;
+        let answer = authenticator.answer(&page, &json!({}));
+        browser.use_passkey(&two.here, 0, "/account/factors", &page, &answer).await.location();
+        let page = browser.get(&two.here, 0, "/account/factors?company=shop").await;
+        let standing = Standing::read(&two.here.d.world.regions[0].people(), authenticator.user()).await.unwrap();
+        let id = standing.unwrap().passkeys().next().unwrap().0.id.clone();
+        let fields = [("step", &*page.step()), ("remove", &*id)];
+        let gone = browser.post(&two.here, 0, "/account/factors", &fields).await;
+        assert!(gone.html.contains("It is removed"), "{}", gone.html);
     });
 }
 

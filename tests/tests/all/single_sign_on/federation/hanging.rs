@@ -3,7 +3,7 @@
 use super::super::browser::Browser;
 use super::{PASSWORD, SET, start, two};
 
-const UNREACHABLE: &str = "cannot be reached now";
+const UNREACHABLE: &str = "did not answer, so you were not signed in";
 
 #[test]
 fn a_provider_that_does_not_answer_is_not_called_by_all_and_the_password_works() {

@@ -10,6 +10,7 @@ import java.util.Map;
  * @param user The user.
  * @param sources The source of each field: `email`, `profile.given_name`, `external_id.&lt;company&gt;`, ...
  * @param credentials The stored credentials; never a hash.
+ * @param signOn What the person signs in with, where it is signed in, and what applications have. The first page has it. May be null.
  * @param journal Conflicts with other users over identifiers, and merges.
  * @param audit Security events of every region, in the order of time, including this export.
  * @param linkedAccounts The same for each user that is merged into this one, as it was before the merge. An account whose rows continue on the next page is repeated there.
@@ -19,6 +20,7 @@ public record Exported(
     User user,
     Map<String, Source> sources,
     ExportedCredentials credentials,
+    ExportedSignOn signOn,
     List<JournalEntry> journal,
     List<AuditEntry> audit,
     List<ExportedLinkedAccount> linkedAccounts,
@@ -35,6 +37,7 @@ public record Exported(
             User.of(Fields.object(members.get("user"))),
             Fields.map(members.get("sources"), one -> Source.of(Fields.object(one))),
             ExportedCredentials.of(Fields.object(members.get("credentials"))),
+            members.get("sign_on") == null ? null : ExportedSignOn.of(Fields.object(members.get("sign_on"))),
             Fields.list(members.get("journal"), one -> JournalEntry.of(Fields.object(one))),
             Fields.list(members.get("audit"), one -> AuditEntry.of(Fields.object(one))),
             Fields.list(members.get("linked_accounts"), one -> ExportedLinkedAccount.of(Fields.object(one))),
