@@ -91,12 +91,17 @@ class ScimServer:
 
     def accounts(self) -> dict[str, dict]:
         """The accounts that it has, by the ids of their users."""
-        request = urllib.request.Request(f"{self._url}/Users?count=1000", headers={"Authorization": f"Bearer {self.token}"})
-        with urllib.request.urlopen(request, timeout=HANG) as answer:
-            answered = json.loads(answer.read())
-        found = answered.get("Resources", [])
-        if len(found) != answered["totalResults"]:
-            raise Failed(f"{self.name} lists {len(found)} of its {answered['totalResults']} accounts")
+        found, all_of_them = [], None
+        while all_of_them is None or len(found) < all_of_them:
+            # A server may list fewer on a page than it is asked for (RFC 7644 section 3.4.2.4).
+            request = urllib.request.Request(f"{self._url}/Users?count=100&startIndex={len(found) + 1}",
+                                             headers={"Authorization": f"Bearer {self.token}"})
+            with urllib.request.urlopen(request, timeout=HANG) as answer:
+                answered = json.loads(answer.read())
+            page, all_of_them = answered.get("Resources", []), answered["totalResults"]
+            if not page and len(found) < all_of_them:
+                raise Failed(f"{self.name} lists {len(found)} of its {all_of_them} accounts")
+            found += page
         if len({account.get("externalId") for account in found}) != len(found):
             raise Failed("a user has two accounts, or an account has no user")
         return {account["externalId"]: account for account in found}
