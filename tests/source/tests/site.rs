@@ -71,15 +71,18 @@ fn linked(document: &str) -> BTreeSet<PathBuf> {
     let folder = Path::new(document).parent().unwrap();
     let text = std::fs::read_to_string(root().join(document)).unwrap();
     let ends = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap());
-    ends.filter(|end| end.ends_with(".md"))
-        .map(|end| {
-            let mut path = folder.to_path_buf();
-            for name in end.split('/') {
-                if name == ".." { path.pop().then_some(()).unwrap() } else { path.push(name) }
+    let paths = ends.map(|end| {
+        let mut path = folder.to_path_buf();
+        for name in end.split('/') {
+            if name == ".." {
+                path.pop();
+            } else {
+                path.push(name);
             }
-            path
-        })
-        .collect()
+        }
+        path
+    });
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
 fn documents(folder: &Path, found: &mut BTreeSet<PathBuf>) {
