@@ -191,6 +191,7 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(DeploymentError::Io { path, source }),
         };
+        files::check_owner(dir)?;
         let form = |reason: String| DeploymentError::Form { path: path.clone(), reason };
         let config: Self = serde_json::from_slice(&text).map_err(|error| form(error.to_string()))?;
         if config.format != FORMAT {

@@ -6,13 +6,15 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use nix::unistd::{Uid, User};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::CliError;
+use crate::{CliError, DeploymentError};
 
 #[cfg(unix)]
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
 /// Makes a directory (and those above it) for its owner only. The mode of an existing directory is tightened only if it
 /// is empty: other files in it may be meant for other users.
@@ -70,6 +72,21 @@ pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, CliError> {
     parsed(path, |bytes| serde_json::from_slice(bytes))
 }
 
+/// Rejects root in a directory of another user: its service would fail on the next file of root.
+pub(crate) fn check_owner(dir: &Path) -> Result<(), DeploymentError> {
+    #[cfg(unix)]
+    {
+        let io = |source| DeploymentError::Io { path: dir.to_owned(), source };
+        let owner = Uid::from_raw(std::fs::metadata(dir).map_err(io)?.uid());
+        if Uid::effective().is_root() && !owner.is_root() {
+            let name = User::from_uid(owner).ok().flatten().map(|user| user.name);
+            let owner = name.unwrap_or_else(|| format!("'#{owner}'"));
+            return Err(DeploymentError::OfAnother { dir: dir.to_owned(), owner });
+        }
+    }
+    Ok(())
+}
+
 /// Opens a file for its owner only, making it if it is absent.
 pub(crate) fn private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -87,6 +104,16 @@ pub(crate) fn new_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     options.mode(0o600);
     options.open(path)
+}
+
+/// [`new_private`] for the file that the option `--OPTION` names.
+pub(crate) fn new_for_option(path: &Path, option: &str) -> Result<File, CliError> {
+    new_private(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => {
+            CliError::Failed(format!("{} exists already; name another file with --{option}", path.display()))
+        }
+        _ => CliError::File { path: path.to_owned(), source },
+    })
 }
 
 /// Replaces a file as a whole: readers see the old file or the new one, even after a loss of power.

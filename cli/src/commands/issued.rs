@@ -1,7 +1,7 @@
 //! Keys that commands issue once, and the files that hold them.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -70,12 +70,7 @@ impl Out {
     /// Makes the file; `None` without a path.
     pub(super) fn new(path: Option<&Path>) -> Result<Option<Self>, CliError> {
         let Some(path) = path else { return Ok(None) };
-        let file = files::new_private(path).map_err(|source| match source.kind() {
-            ErrorKind::AlreadyExists => {
-                CliError::Failed(format!("{} exists already; name another file with --out", path.display()))
-            }
-            _ => CliError::File { path: path.to_owned(), source },
-        })?;
+        let file = files::new_for_option(path, "out")?;
         Ok(Some(Self { path: path.to_owned(), file }))
     }
 

@@ -81,20 +81,27 @@ impl Sign {
         // One attempt, because who tries something out wants to see what happens to it.
         let client = Client::builder(company).region(base_url).attempts(1).build()?;
         let client = self.idk.as_ref().map_or_else(|| client.clone(), |key| client.idempotent(key));
-        let (status, body, token) = match client.call::<Value, Value>(path, body).await {
+        // Made before the request has any effect, so that the answer is not lost if the path cannot be written.
+        let saved = self.save.as_deref().map(|path| Ok::<_, CliError>((path, files::new_for_option(path, "save")?)));
+        let saved = saved.transpose()?;
+        let answered = match client.call::<Value, Value>(path, body).await {
             Ok(answer) => {
                 let (status, token) = (answer.status(), answer.token().to_owned());
-                (status, answer.into_body(), token)
+                Ok((status, answer.into_body(), token))
             }
             Err(umoja_client::Error::Problem(problem)) => match problem.token.clone() {
-                Some(token) => (problem.status, problem.body, token),
-                None => return Err(umoja_client::Error::Problem(problem).into()),
+                Some(token) => Ok((problem.status, problem.body, token)),
+                None => Err(umoja_client::Error::Problem(problem)),
             },
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error),
         };
-        if let Some(path) = &self.save {
-            let failed = |source| CliError::File { path: path.clone(), source };
-            let mut file = files::new_private(path).map_err(failed)?;
+        if let (Err(_), Some((path, _))) = (&answered, &saved) {
+            // The error matters more than a file that cannot be removed.
+            let _ = std::fs::remove_file(path);
+        }
+        let (status, body, token) = answered?;
+        if let Some((path, mut file)) = saved {
+            let failed = |source| CliError::File { path: path.to_owned(), source };
             file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         }
         let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();

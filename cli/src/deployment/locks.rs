@@ -61,6 +61,7 @@ fn open(
     take: impl FnOnce(&File) -> Result<(), TryLockError>,
     held: impl FnOnce(PathBuf) -> DeploymentError,
 ) -> Result<File, DeploymentError> {
+    files::check_owner(dir)?;
     let path = dir.join(name);
     let io = |source| DeploymentError::Io { path: path.clone(), source };
     let file = files::private(&path).map_err(io)?;

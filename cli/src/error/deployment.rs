@@ -16,6 +16,16 @@ pub enum DeploymentError {
     /// There is no deployment.
     #[error("{0} holds no deployment; make one with `umoja init --dir {word}`", word = shell::word(&.0.to_string_lossy()))]
     Absent(PathBuf),
+    /// It belongs to another user, and root would leave files in it that this user cannot open.
+    #[error(
+        "{dir} belongs to {owner}, who could not open the files that root makes; run this as `sudo -u {owner} umoja ...`"
+    )]
+    OfAnother {
+        /// The directory.
+        dir: PathBuf,
+        /// The name of the user, or its number as `sudo` takes it.
+        owner: String,
+    },
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     Io {

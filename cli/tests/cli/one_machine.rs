@@ -2,13 +2,13 @@
 //! test plays systemd with the units of packaging/, so that what they start is what is run.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{client, path, prepared, text};
+use crate::support::{World, client, path, prepared, run, text};
 
 /// What starts and stops the units. A process has ended once it no longer holds the lock of its directory.
 const SYSTEMCTL: &str = r#"#!/bin/sh
@@ -199,4 +199,24 @@ fn the_service_is_served_by_the_options_of_its_file() {
     let output = crate::support::run(&["serve", "--config", path(&file)]);
     let said = text(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("holds no deployment"), "{said}");
+}
+
+#[test]
+fn root_is_sent_to_the_user_whose_directory_it_is() {
+    let world = World::new();
+    let dir = world.deployment();
+    let files = || std::fs::read_dir(&dir).unwrap().count();
+    let before = files();
+    let mine = std::fs::metadata(&dir).unwrap().uid();
+    // Only root can give a directory away, and only root could leave files in one that is not its own.
+    if mine != 0 || std::os::unix::fs::chown(&dir, Some(4_000_000), None).is_err() {
+        return;
+    }
+    for words in [&["status"][..], &["serve"], &["company", "add", "soko", "--scopes", "all"]] {
+        let output = run(&[words, &["--dir", &dir]].concat());
+        let said = text(&output.stderr);
+        assert!(said.contains("run this as `sudo -u '#4000000' umoja ...`"), "{words:?}: {said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    assert_eq!(files(), before, "nothing was made");
 }

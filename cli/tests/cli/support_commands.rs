@@ -157,6 +157,14 @@ fn a_signed_answer_is_kept_and_verified_without_the_deployment() {
     let sign = ["sign", "--company-file", path(&keys), "--url", &url, "--send", "--save", path(&answer)];
     let sent = run_with_input(&sign, "{\"email\":\"bob@example.com\"}");
     assert_eq!(sent.status.code(), Some(1), "the answer is a problem");
+    let register = url.replace("lookup", "register");
+    let twice = ["sign", "--company-file", path(&keys), "--url", &register, "--send", "--save", path(&answer)];
+    let rejected = run_with_input(&twice, "{\"username\":\"bob\"}");
+    assert!(text(&rejected.stderr).contains("exists already; name another file with --save"));
+    assert!(
+        fails(&["user", "find", "bob", "--dir", &dir]).contains("no such user"),
+        "nothing is sent without the file"
+    );
     let published = world.file("jwks.json");
     let jwks = tokio::runtime::Runtime::new().unwrap().block_on(async {
         let company = serde_json::from_slice(&std::fs::read(&keys).unwrap()).unwrap();
@@ -164,6 +172,10 @@ fn a_signed_answer_is_kept_and_verified_without_the_deployment() {
     });
     std::fs::write(&published, jwks).unwrap();
     drop(served);
+    let unanswered = world.file("unanswered.jwt");
+    let sign = ["sign", "--company-file", path(&keys), "--url", &url, "--send", "--save", path(&unanswered)];
+    assert_eq!(run_with_input(&sign, "{\"username\":\"bob\"}").status.code(), Some(1));
+    assert!(!unanswered.exists());
     let verified = ask(&["verify", path(&answer), "--keys", path(&published)]);
     assert_eq!((&verified["kind"], &verified["claims"]["status"]), (&json!("answer"), &json!(404)));
     assert_eq!((&verified["claims"]["aud"], &verified["retired_at"]), (&json!("duka"), &Value::Null));

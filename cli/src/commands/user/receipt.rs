@@ -63,7 +63,7 @@ impl Receipt {
             let claims = json!({ "iss": iss, "iat": iat, "region": region.name(), "receipt": receipt });
             let signed = sign_receipt(people.secrets.signing_key(), &claims);
             let failed = |source| CliError::File { path: path.clone(), source };
-            let mut file = files::new_private(path).map_err(failed)?;
+            let mut file = files::new_for_option(path, "save")?;
             file.write_all(signed.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         }
         let answer = json!({ "region": region.name(), "receipt": receipt, "file": self.save });
