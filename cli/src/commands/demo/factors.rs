@@ -86,23 +86,24 @@ impl Scene<'_> {
     /// The application wants two factors of a person at another computer, once the region knows of the second one.
     async fn steps_up(&self, authenticator: &Authenticator) -> Outcome {
         let at = self.urls[1];
-        let asked_for = async || {
+        let signs_in = async || {
             let (browser, wanted) = (Browser::default(), Wanted::new(&*self.stage.entropy));
             let asks = [self.applications.shop.asks(&wanted), vec![("acr_values", "2")]].concat();
             let page = page(browser.open(at, "/oauth2/authorize", &asks).await?)?;
             let filled = [("identifier", self.person.email), ("password", self.person.password)];
-            Ok(match browser.send(at, &page, &filled).await? {
-                Shown::Page(page) => Some((browser, page, wanted)),
+            let Shown::Page(page) = browser.send(at, &page, &filled).await? else {
                 // The passkey has not arrived: who has no second factor signs in with one.
-                Shown::Sent(_) => None,
-            })
+                return Ok(None);
+            };
+            if page.contains("name=\"password\"") {
+                return Err(failed("the page asks for the password"));
+            }
+            let shown = self.shows(&browser, at, &page, authenticator).await?;
+            // The row that ends what began before the passkey may arrive after the passkey. It ends this sign-in too: the person repeats it.
+            Ok(self.class(at, shown, &wanted).await.ok())
         };
-        let (browser, page, wanted) = self.stage.until("the passkey in the other region", asked_for).await?;
-        if page.contains("name=\"password\"") {
-            return Err(failed("the page asks for the password"));
-        }
-        let shown = self.shows(&browser, at, &page, authenticator).await?;
-        expect(self.class(at, shown, &wanted).await? == "2", "two factors (acr 2)")
+        let class = self.stage.until("a sign-in with the passkey in the other region", signs_in).await?;
+        expect(class == "2", "two factors (acr 2)")
     }
 
     /// The person signs in with the passkey, in a browser that has no session.
