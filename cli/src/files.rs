@@ -106,16 +106,6 @@ pub(crate) fn new_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// [`new_private`] for the file that the option `--OPTION` names.
-pub(crate) fn new_for_option(path: &Path, option: &str) -> Result<File, CliError> {
-    new_private(path).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => {
-            CliError::Failed(format!("{} exists already; name another file with --{option}", path.display()))
-        }
-        _ => CliError::File { path: path.to_owned(), source },
-    })
-}
-
 /// Replaces a file as a whole: readers see the old file or the new one, even after a loss of power.
 pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = beside(path);

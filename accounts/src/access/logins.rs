@@ -7,7 +7,7 @@ use umoja_store::ports::ItemWrite;
 use super::Standing;
 use super::write::random_id;
 use crate::items::over;
-use crate::{Error, People};
+use crate::{Error, People, Person};
 
 /// A login at another provider that a user gets.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct NewLogin<'a> {
 }
 
 impl Standing {
-    /// The logins that the person's users got by signing in elsewhere. One counts only beside its external id ([`People::is_of_login`]).
+    /// The logins that the person's users got by signing in elsewhere. One counts only beside its external id ([`People::live_logins`]).
     pub fn logins(&self) -> impl Iterator<Item = &ConnectedLogin> {
         self.login_rows().map(|(_, login)| login)
     }
@@ -38,8 +38,20 @@ impl Standing {
 }
 
 impl People {
+    /// The logins that a person got by signing in elsewhere, as far as a user of it still has the external id.
+    pub fn live_logins<'a>(
+        &self,
+        standing: &'a Standing,
+        person: &'a Person,
+    ) -> impl Iterator<Item = &'a ConnectedLogin> {
+        standing.logins().filter(|login| {
+            let mut ids = person.users().filter_map(|user| user.identity.external_ids.get(&login.company));
+            ids.any(|external_id| self.is_of_login(login, external_id))
+        })
+    }
+
     /// Whether an external id of the login's company is this login.
-    pub fn is_of_login(&self, login: &ConnectedLogin, external_id: &str) -> bool {
+    pub(crate) fn is_of_login(&self, login: &ConnectedLogin, external_id: &str) -> bool {
         self.subject_hash(&login.company, external_id) == *login.subject
     }
 

@@ -122,18 +122,14 @@ impl Standing {
 
     async fn read_under(people: &People, user: UserId, read: Option<Vec<String>>) -> Result<Option<Self>, Error> {
         let Some(person) = people.reader().person(user).await? else { return Ok(None) };
-        Self::of_parts(people, person, read).await.map(Some)
+        Self::of(people, person, read).await.map(Some)
     }
 
-    /// As [`Standing::read`], of a person that was read before.
+    /// As [`Standing::read`], of a person that was read before, and of the rows with these beginnings of their sort keys, or all.
     ///
     /// # Errors
     /// If the store fails.
-    pub(crate) async fn of(people: &People, person: PersonParts) -> Result<Self, Error> {
-        Self::of_parts(people, person, None).await
-    }
-
-    async fn of_parts(people: &People, person: PersonParts, read: Option<Vec<String>>) -> Result<Self, Error> {
+    pub(crate) async fn of(people: &People, person: PersonParts, read: Option<Vec<String>>) -> Result<Self, Error> {
         let own = &people.home.own;
         let ids = person.users().filter_map(|parts| parts.get(Part::Profile).or(parts.get(Part::Credentials)));
         let users: Vec<UserId> = ids.map(|record| record.id).collect();

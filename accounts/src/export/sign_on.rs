@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use umoja_schema::Millis;
-use umoja_schema::access::{ConnectedLogin, Family, Session};
+use umoja_schema::access::{Family, Session};
 use umoja_schema::api::{
     ExportedAccess, ExportedConsent, ExportedFactor, ExportedLogin, ExportedSession, ExportedSignOn,
 };
@@ -18,7 +18,7 @@ impl People {
     /// What a person signs in with, where it is signed in, and what applications have. Without the names by which applications know the person
     /// (`sub`): those of one sector are not to be compared with those of another.
     pub(super) async fn sign_on(&self, person: &Person) -> Result<ExportedSignOn, Error> {
-        let standing = Standing::of(self, person.parts()).await?;
+        let standing = Standing::of(self, person.parts(), None).await?;
         let mut sessions: Vec<&Session> = standing.sessions().collect();
         sessions.sort_by_key(|session| (Reverse(session.created_at), &session.id));
         sessions.truncate(MAX_SESSIONS);
@@ -51,11 +51,7 @@ impl People {
             label: self.factor_label(factor),
             created_at: factor.created_at.secs(),
         });
-        let is_live = |login: &&ConnectedLogin| {
-            let mut ids = person.users().filter_map(|user| user.identity.external_ids.get(&login.company));
-            ids.any(|external_id| self.is_of_login(login, external_id))
-        };
-        let mut logins: Vec<_> = standing.logins().filter(is_live).collect();
+        let mut logins: Vec<_> = self.live_logins(&standing, person).collect();
         logins.sort_by_key(|login| (login.created_at, &login.id));
         let logins = logins.into_iter().map(|login| ExportedLogin {
             provider: login.provider.to_string(),

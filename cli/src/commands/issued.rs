@@ -1,7 +1,7 @@
-//! Keys that commands issue once, and the files that hold them.
+//! What commands issue once, such as keys, and the files that hold it.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -60,17 +60,27 @@ pub(super) fn own_key(path: &Path, alg: &str, kid: String) -> Result<CompanyKey,
     Ok(CompanyKey { kid, alg: alg.to_owned(), public_key_pem: pem })
 }
 
-/// A new file for keys. It is made before the keys are stored, so that they are not lost if the path cannot be written.
+/// A new file for what is issued once. It is made before anything has an effect, so that nothing is lost if the path cannot be written.
 pub(super) struct Out {
     path: PathBuf,
     file: File,
 }
 
 impl Out {
-    /// Makes the file; `None` without a path.
+    /// Makes the file that `--out` names; `None` without a path.
     pub(super) fn new(path: Option<&Path>) -> Result<Option<Self>, CliError> {
+        Self::of_option("out", path)
+    }
+
+    /// Makes the file that an option names; `None` without a path.
+    pub(super) fn of_option(name: &str, path: Option<&Path>) -> Result<Option<Self>, CliError> {
         let Some(path) = path else { return Ok(None) };
-        let file = files::new_for_option(path, "out")?;
+        let file = files::new_private(path).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => {
+                CliError::Failed(format!("{} exists already; name another file with --{name}", path.display()))
+            }
+            _ => CliError::File { path: path.to_owned(), source },
+        })?;
         Ok(Some(Self { path: path.to_owned(), file }))
     }
 
@@ -83,11 +93,16 @@ impl Out {
     pub(super) fn write(&mut self, issued: &impl Serialize) -> Result<(), CliError> {
         let mut text = serde_json::to_vec_pretty(issued).unwrap_or_default();
         text.push(b'\n');
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_all());
+        self.write_bytes(&text)
+    }
+
+    /// Writes these bytes.
+    pub(super) fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
         written.map_err(|source| CliError::File { path: self.path.clone(), source })
     }
 
-    /// Removes the file: no region has the keys, and the next run needs the path to be free.
+    /// Removes the file: nothing was issued, and the next run needs the path to be free.
     pub(super) fn remove(self) -> Result<(), CliError> {
         std::fs::remove_file(&self.path).map_err(|source| CliError::File { path: self.path, source })
     }

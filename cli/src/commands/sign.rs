@@ -1,6 +1,6 @@
 //! `umoja sign`: a signed request from a body, for use with curl.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,8 +11,8 @@ use umoja_host::{OsEntropy, SystemClock};
 use umoja_store::ports::Clock as _;
 
 use crate::CliError;
+use crate::commands::issued::Out;
 use crate::credentials::{CompanyFile, Signer};
-use crate::files;
 use crate::output::Output;
 use crate::shell;
 
@@ -82,8 +82,7 @@ impl Sign {
         let client = Client::builder(company).region(base_url).attempts(1).build()?;
         let client = self.idk.as_ref().map_or_else(|| client.clone(), |key| client.idempotent(key));
         // Made before the request has any effect, so that the answer is not lost if the path cannot be written.
-        let saved = self.save.as_deref().map(|path| Ok::<_, CliError>((path, files::new_for_option(path, "save")?)));
-        let saved = saved.transpose()?;
+        let out = Out::of_option("save", self.save.as_deref())?;
         let answered = match client.call::<Value, Value>(path, body).await {
             Ok(answer) => {
                 let (status, token) = (answer.status(), answer.token().to_owned());
@@ -95,15 +94,13 @@ impl Sign {
             },
             Err(error) => Err(error),
         };
-        if let (Err(_), Some((path, _))) = (&answered, &saved) {
+        match (&answered, out) {
+            (Ok((.., token)), Some(mut out)) => out.write_bytes(token.as_bytes())?,
             // The error matters more than a file that cannot be removed.
-            let _ = std::fs::remove_file(path);
+            (Err(_), Some(out)) => drop(out.remove()),
+            (_, None) => {}
         }
-        let (status, body, token) = answered?;
-        if let Some((path, mut file)) = saved {
-            let failed = |source| CliError::File { path: path.to_owned(), source };
-            file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        }
+        let (status, body, _) = answered?;
         let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
         output.answer(&json!({ "status": status, "body": body }), || format!("{status}\n{pretty}"));
         if status < 400 { Ok(()) } else { Err(CliError::Said) }

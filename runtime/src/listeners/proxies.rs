@@ -56,8 +56,7 @@ impl Proxies {
             ForwardedBy::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
             ForwardedBy::Forwarded => header::FORWARDED,
         };
-        let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
-        values.into_iter().rev().flat_map(|value| value.rsplit(','))
+        headers.get_all(name).iter().rev().flat_map(|value| value.to_str().unwrap_or_default().rsplit(','))
     }
 }
 

@@ -1,6 +1,5 @@
 //! `umoja user receipt`: the receipt of an erasure, signed for keeping.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,9 +9,9 @@ use umoja_crypto::jws::sign_receipt;
 use umoja_schema::{Millis, UserId};
 
 use crate::CliError;
+use crate::commands::issued::Out;
 use crate::commands::sessions::asked::failed;
 use crate::commands::target::Target;
-use crate::files;
 use crate::output::{Output, table, time};
 
 /// Show the receipt of an erasure: who requested it, when, and which regions and targets have confirmed it.
@@ -57,14 +56,12 @@ impl Receipt {
             }
             other => other.map_err(|error| failed(region.name(), &error))?,
         };
-        if let Some(path) = &self.save {
+        if let Some(mut out) = Out::of_option("save", self.save.as_deref())? {
             let iat = regions.clock.now().secs();
             let iss = region.url.clone().unwrap_or_else(|| region.name().to_string());
             let claims = json!({ "iss": iss, "iat": iat, "region": region.name(), "receipt": receipt });
             let signed = sign_receipt(people.secrets.signing_key(), &claims);
-            let failed = |source| CliError::File { path: path.clone(), source };
-            let mut file = files::new_for_option(path, "save")?;
-            file.write_all(signed.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+            out.write_bytes(signed.as_bytes())?;
         }
         let answer = json!({ "region": region.name(), "receipt": receipt, "file": self.save });
         output.answer(&answer, || {

@@ -177,10 +177,8 @@ fn noted(
 ) -> Vec<(LoginProviderId, CompanyId, Option<String>, Millis)> {
     let people = &inside.provider.accounts.people;
     let mut noted = Vec::<(LoginProviderId, CompanyId, Option<String>, Millis)>::new();
-    for login in standing.logins() {
-        let mut ids = person.users().filter_map(|user| user.identity.external_ids.get(&login.company));
-        let is_live = ids.any(|external_id| people.is_of_login(login, external_id));
-        if is_live && noted.iter().all(|(_, company, ..)| *company != login.company) {
+    for login in people.live_logins(standing, person) {
+        if noted.iter().all(|(_, company, ..)| *company != login.company) {
             let name = people.login_name(login);
             noted.push((login.provider.clone(), login.company.clone(), name, login.created_at));
         }
